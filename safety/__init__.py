@@ -1,0 +1,1 @@
+"""The safety kernel: integers in, integers out; imports itself and `array` only. See README.md."""

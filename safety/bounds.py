@@ -1,0 +1,161 @@
+"""Limits on power per unit and direction: each an interval that contains 0, so they intersect in any order.
+
+Magnitudes in W at the PCS AC terminals, charge and discharge apart. A limit that does not act holds the rated power. The
+published limit falls at once and rises slowly (`limit_recovery_permille_per_s` of rated), so that a chattering BMS limit
+does not become a chattering set-point (Battery-Emulator #1316, #2607).
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temperature_taper", "bms_silence", "derate",
+          "inhibit", "ramp_to_zero", "stop", "permit")
+(L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_BMS_SILENCE, L_DERATE,
+ L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT) = range(11)
+FULL_PPM = 1_000_000
+CHARGE, DISCHARGE = 0, 1
+# Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge, discharge).
+TAPER_DDEGC = ((400, 500), (450, 550))
+
+
+def scale_W(power_W, permille):
+    """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W < 2^30)."""
+    return power_W // 1000 * permille + power_W % 1000 * permille // 1000
+
+
+def taper_permille(value, full_at, none_at):
+    """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the larger."""
+    span = none_at - full_at
+    left = (none_at - value) * 1000 // span if span > 0 else (value - none_at) * 1000 // -span if span else 0
+    return max(0, min(1000, left))
+
+
+class Bounds:
+    """The limits of every unit, recomputed each step into `limit_W` and published with their reason."""
+
+    def __init__(self, layout, image, image_map, inp, out, features):
+        self.layout, self.image, self.map = layout, image, image_map
+        self.inp, self.out, self.features = inp, out, features
+        self.limit_W = array("i", [0] * (layout.units * 2 * len(LIMITS)))
+        self.published_W = array("i", [0] * (layout.units * 2))
+        self.ramp_ppm = array("i", [FULL_PPM] * layout.units)
+        self.ramp_from_W = array("i", [0] * (layout.units * 2))
+        self.tick_ms = image[p.H_TICK_MS]
+        self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
+        self.ramp_step_ppm = FULL_PPM * self.tick_ms // image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] + 1
+
+    def update(self, elapsed, demand, running):
+        """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is permitted."""
+        for unit in range(self.layout.units):
+            first = unit * len(m.DEMANDS)
+            self._ramp(unit, elapsed, demand[first + m.D_PCS])
+            for way in range(2):
+                self._limits(unit, way, demand, first, running)
+                self._publish(unit, way, elapsed)
+
+    def _ramp(self, unit, elapsed, pcs_demand):
+        if pcs_demand < m.PCS_RAMP:
+            self.ramp_ppm[unit] = FULL_PPM
+            return
+        if self.ramp_ppm[unit] == FULL_PPM:
+            for way in range(2):
+                self.ramp_from_W[unit * 2 + way] = self.published_W[unit * 2 + way]
+        self.ramp_ppm[unit] = max(0, self.ramp_ppm[unit] - self.ramp_step_ppm * min(elapsed, 100))
+
+    def _limits(self, unit, way, demand, first, running):
+        words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
+        rated = self.image[words + p.U_RATED_W]
+        at = (unit * 2 + way) * len(LIMITS)
+        limit = self.limit_W
+        limit[at + L_PCS_RATED] = rated
+        limit[at + L_INSTALLER] = self.image[words + (
+            p.U_INSTALLER_DISCHARGE_W_MAX if way else p.U_INSTALLER_CHARGE_W_MAX)]
+        self._rack_limits(unit, way, rated, at)
+        derate = demand[first + (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT)]
+        limit[at + L_DERATE] = scale_W(rated, (100 - derate) * 10)
+        inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
+        ramp = demand[first + m.D_PCS] >= m.PCS_RAMP
+        # While a ramp to zero runs, the inhibits of the same rows act through it (a step to zero would be a stop).
+        limit[at + L_INHIBIT] = 0 if inhibited and not ramp else rated
+        limit[at + L_RAMP_TO_ZERO] = self._ramped_W(unit, way) if ramp else rated
+        limit[at + L_STOP] = 0 if demand[first + m.D_PCS] >= m.PCS_STOP else rated
+        limit[at + L_PERMIT] = rated if running else 0
+
+    def _ramped_W(self, unit, way):
+        return scale_W(self.ramp_from_W[unit * 2 + way], self.ramp_ppm[unit] // 1000)
+
+    def _rack_limits(self, unit, way, rated, at):
+        """The limits that come from the racks that are on the unit's DC bus: the weakest rack decides for all."""
+        online = 0
+        current_mA = s.INT_MAX
+        voltage_mV = s.INT_MAX
+        voltage = temperature = silence = 1000
+        for rack in range(self.layout.racks):
+            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+            first = self.layout.rack_input(rack, 0)
+            if self.image[words + p.R_UNIT] != unit or self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_CLOSED:
+                continue
+            online += 1
+            limit = s.DISCHARGE_CURRENT_MA_MAX if way else s.CHARGE_CURRENT_MA_MAX
+            current_mA = min(current_mA, self.inp[first + limit], self.image[words + p.R_RATED_CURRENT_MA])
+            voltage_mV = min(voltage_mV, self.inp[first + s.RACK_VOLTAGE_MV])
+            silence = min(silence, self._silence_permille(rack, words))
+            voltage = min(voltage, self._voltage_permille(first, words, way))
+            temperature = min(temperature, self._temperature_permille(rack, words, way))
+        limit_W = self.limit_W
+        limit_W[at + L_BMS_CURRENT] = self._dc_limit_W(unit, way, online, current_mA, voltage_mV) if online else 0
+        limit_W[at + L_CELL_VOLTAGE_TAPER] = scale_W(rated, voltage)
+        limit_W[at + L_TEMPERATURE_TAPER] = scale_W(rated, temperature)
+        limit_W[at + L_BMS_SILENCE] = scale_W(rated, silence)
+
+    def _dc_limit_W(self, unit, way, online, current_mA, voltage_mV):
+        """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward zero."""
+        words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
+        current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
+        power_W = current_dA * online * (voltage_mV // 1000) // 10
+        return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
+
+    def _silence_permille(self, rack, words):
+        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
+        features = self.features
+        group = self.layout.rack_group(rack, 0)
+        oldest = 0
+        for index in range(group, group + len(s.RACK_GROUPS)):
+            if features.seen[index]:
+                oldest = max(oldest, features.age_ticks[index])
+        age_ms = min(oldest, 1_000_000) * self.tick_ms
+        return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
+
+    def _voltage_permille(self, first, words, way):
+        image = self.image
+        if not image[words + p.R_CELLS_REPORTED]:
+            return 1000
+        if way:
+            return taper_permille(self.inp[first + s.CELL_VOLTAGE_MV_MIN], image[words + p.R_DISCHARGE_TAPER_MV],
+                                  image[words + p.R_DISCHARGE_END_MV])
+        return taper_permille(self.inp[first + s.CELL_VOLTAGE_MV_MAX], image[words + p.R_CHARGE_TAPER_MV],
+                              image[words + p.R_CHARGE_END_MV])
+
+    def _temperature_permille(self, rack, words, way):
+        if not self.image[words + p.R_TEMPERATURES_REPORTED]:
+            return 1000
+        features = self.features
+        hottest = features.value[features.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX]
+        return taper_permille(hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1])
+
+    def _publish(self, unit, way, elapsed):
+        at = (unit * 2 + way) * len(LIMITS)
+        limit, lowest, reason = self.limit_W, self.limit_W[at], 0
+        for index in range(1, len(LIMITS)):
+            if limit[at + index] < lowest:
+                lowest, reason = limit[at + index], index
+        before = self.published_W[unit * 2 + way]
+        step_W = scale_W(scale_W(limit[at], self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
+        self.published_W[unit * 2 + way] = min(lowest, before + step_W)
+        signal = self.layout.unit_output(unit, s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX)
+        self.out[signal] = self.published_W[unit * 2 + way]
+        reason_signal = self.layout.unit_output(unit, s.DISCHARGE_REASON if way else s.CHARGE_REASON)
+        self.out[reason_signal] = reason

@@ -1,0 +1,80 @@
+"""One rack's contactors as a transition table: open, closing, closed, fault.
+
+Closing is asked of the BMS, which pre-charges; the kernel supervises the time. Opening is never waited for here: when to
+open under which current is permit.py's question, and the supply is dropped for all racks together.
+"""
+
+from array import array
+
+from safety import parameters as p
+from safety import signals as s
+
+OPEN, CLOSING, CLOSED, FAULT = range(4)
+STEPS = ("open", "closing", "closed", "fault")
+# (step, close command, reported state) -> next step; what is not listed keeps its step.
+TRANSITIONS = {
+    (OPEN, 1, s.CONTACTOR_OPEN): CLOSING, (OPEN, 1, s.CONTACTOR_PRECHARGE): CLOSING,
+    (OPEN, 1, s.CONTACTOR_CLOSED): CLOSED, (OPEN, 1, s.CONTACTOR_FAULT): FAULT,
+    (CLOSING, 1, s.CONTACTOR_CLOSED): CLOSED, (CLOSING, 1, s.CONTACTOR_FAULT): FAULT,
+    (CLOSED, 1, s.CONTACTOR_OPEN): FAULT, (CLOSED, 1, s.CONTACTOR_FAULT): FAULT,
+    (CLOSING, 0, s.CONTACTOR_OPEN): OPEN, (CLOSING, 0, s.CONTACTOR_PRECHARGE): OPEN,
+    (CLOSING, 0, s.CONTACTOR_CLOSED): OPEN, (CLOSED, 0, s.CONTACTOR_OPEN): OPEN,
+    (CLOSED, 0, s.CONTACTOR_CLOSED): OPEN, (CLOSED, 0, s.CONTACTOR_PRECHARGE): OPEN,
+    (FAULT, 0, s.CONTACTOR_OPEN): OPEN,
+}
+
+
+class Contactors:
+    """Step and closing time of every rack's contactors."""
+
+    def __init__(self, layout, image, image_map, inp, out):
+        self.layout, self.inp, self.out = layout, inp, out
+        tick_ms = image[p.H_TICK_MS]
+        self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
+        self.step = array("i", [OPEN] * layout.racks)
+        self.closing_ticks = array("i", [0] * layout.racks)
+
+    def update(self, elapsed, close):
+        """close: 1 asks every rack to close or stay closed, 0 to open. Publishes command and step."""
+        for rack in range(self.layout.racks):
+            reported = self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)]
+            step = next_step(self.step[rack], close, reported)
+            self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.INT_MAX) if step == CLOSING else 0
+            if self.closing_ticks[rack] > self.close_ticks_max:
+                step = FAULT
+            self.step[rack] = step
+            command = 1 if close and step != FAULT else 0
+            self.out[self.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)] = command
+            self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] = step
+
+    def count(self, step):
+        """How many racks stand at `step`."""
+        found = 0
+        for value in self.step:
+            if value == step:
+                found += 1
+        return found
+
+    def all_reported_open(self):
+        """True if every rack's BMS last reported open contactors."""
+        for rack in range(self.layout.racks):
+            if self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] != s.CONTACTOR_OPEN:
+                return False
+        return True
+
+
+def next_step(step, close, reported):
+    """The table, without building a tuple under a locked heap: KEYS holds step, command and report in one integer."""
+    return NEXT[(step * 2 + close) * 4 + reported]
+
+
+def _flat():
+    flat = bytearray(4 * 2 * 4)
+    for step in range(4):
+        for close in range(2):
+            for reported in range(4):
+                flat[(step * 2 + close) * 4 + reported] = TRANSITIONS.get((step, close, reported), step)
+    return flat
+
+
+NEXT = _flat()

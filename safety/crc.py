@@ -1,0 +1,27 @@
+"""CRC-30 (the CDMA polynomial 0x2030B9C7, reflected): the widest CRC whose register stays a small int on MicroPython."""
+
+from array import array
+
+POLYNOMIAL_REFLECTED = 0x38E74301  # 0x2030B9C7 with its 30 bits in reverse order
+START = (1 << 30) - 1
+
+
+def _table():
+    values = array("i", [0] * 256)
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = (value >> 1) ^ (POLYNOMIAL_REFLECTED if value & 1 else 0)
+        values[byte] = value
+    return values
+
+
+TABLE = _table()
+
+
+def add_word(value, word):
+    """CRC register after the four bytes of `word` (within +-2^30), low byte first."""
+    value = (value >> 8) ^ TABLE[(value ^ word) & 255]
+    value = (value >> 8) ^ TABLE[(value ^ (word >> 8)) & 255]
+    value = (value >> 8) ^ TABLE[(value ^ (word >> 16)) & 255]
+    return (value >> 8) ^ TABLE[(value ^ (word >> 24)) & 255]

@@ -1,0 +1,150 @@
+"""One evaluator for all stages: threshold, debounce, hysteresis, gate, latch, first-out. Nothing in it knows a row.
+
+An unknown feature (or gate) neither trips nor clears: the counters stand still, so a flickering sensor still trips.
+Set counters advance by the elapsed ticks (a late step trips no later), clear counters by one per step.
+"""
+
+from array import array
+
+from safety import crc
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+STAGE_COUNT = len(m.STAGES)
+
+
+def _instances(layout):
+    """(stage index, scope block) of every stage instance, in the order of the image's armed words."""
+    found = []
+    block = 0
+    for scope, blocks in ((s.CABINET, 1), (s.UNIT, layout.units), (s.RACK, layout.racks)):
+        for _ in range(blocks):
+            for stage in range(STAGE_COUNT):
+                if m.STAGES[stage][m.S_SCOPE] == scope:
+                    found.append((stage, block))
+            block += 1
+    return found
+
+
+class Evaluator:
+    """Counters and latches of every stage instance. Blocks: the cabinet, then each unit, then each rack."""
+
+    def __init__(self, layout, image, image_map, features):
+        self.features = features
+        instances = _instances(layout)
+        count = len(instances)
+        self.count = count
+        self.stage = array("i", [stage for stage, _ in instances])
+        self.block = array("i", [block for _, block in instances])
+        self.armed = bytearray(count)
+        self.feature, self.gate, self.sense, self.set_at, self.clear_at, self.set_ticks, self.clear_ticks = (
+            [array("i", [0] * count) for _ in range(7)])
+        self.block_first = array("i", [0] * (2 + layout.units + layout.racks))
+        self.set_count = array("i", [0] * count)
+        self.clear_count = array("i", [0] * count)
+        self.active = bytearray(count)
+        self.latched = bytearray(count)
+        self.busy = bytearray(1 + layout.units + layout.racks)
+        self.first_out = array("i", [-1])
+        self._build(layout, image, image_map)
+
+    def _build(self, layout, image, image_map):
+        for index in range(self.count):
+            stage, block = self.stage[index], self.block[index]
+            row = m.STAGES[stage]
+            words = image_map.stage + stage * len(p.STAGE_WORDS)
+            base = self._feature_base(layout, row[m.S_SCOPE], block)
+            self.feature[index] = base + row[m.S_FEATURE]
+            self.gate[index] = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
+            self.sense[index] = row[m.S_SENSE]
+            self.set_at[index] = image[words] * row[m.S_SENSE]
+            self.clear_at[index] = image[words + 1] * row[m.S_SENSE]
+            self.set_ticks[index] = image[words + 2]
+            self.clear_ticks[index] = image[words + 3]
+            self.armed[index] = 1 if image[image_map.armed + index] else 0
+            self.block_first[block + 1] = index + 1
+
+    def _feature_base(self, layout, scope, block):
+        if scope == s.UNIT:
+            return self.features.unit_base + (block - 1) * len(m.UNIT_FEATURES)
+        if scope == s.RACK:
+            return self.features.rack_base + (block - 1 - layout.units) * len(m.RACK_FEATURES)
+        return 0
+
+    def update(self, elapsed):
+        """Evaluate every block whose features changed or whose counters run."""
+        changed, busy = self.features.changed, self.busy
+        for block in range(len(busy)):
+            if changed[block] or busy[block]:
+                busy[block] = self._block(block, elapsed)
+
+    def _block(self, block, elapsed):
+        """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
+        busy = 0
+        value, known = self.features.value, self.features.known
+        feature, sense, set_at, armed, gate = self.feature, self.sense, self.set_at, self.armed, self.gate
+        active, latched, set_count = self.active, self.latched, self.set_count
+        for index in range(self.block_first[block], self.block_first[block + 1]):
+            at = feature[index]
+            if armed[index] and known[at]:
+                level = value[at] * sense[index]
+                if level >= set_at[index]:
+                    if gate[index] == -1:
+                        self._hit(index, elapsed)
+                    elif known[gate[index]]:
+                        if value[gate[index]]:
+                            self._hit(index, elapsed)
+                        else:
+                            set_count[index] = 0
+                elif active[index] or latched[index]:
+                    self._miss(index, level)
+                else:
+                    set_count[index] = 0
+            if set_count[index] or active[index] or latched[index]:
+                busy = 1
+        return busy
+
+    def _hit(self, index, elapsed):
+        self.set_count[index] = min(self.set_count[index] + elapsed, s.INT_MAX)
+        self.clear_count[index] = 0
+        if self.set_count[index] >= self.set_ticks[index] and not self.active[index]:
+            self.active[index] = 1
+            if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
+                self.latched[index] = 1
+            if self.first_out[0] < 0:
+                self.first_out[0] = index
+
+    def _miss(self, index, level):
+        self.set_count[index] = 0
+        if level > self.clear_at[index]:
+            self.clear_count[index] = 0
+            return
+        self.clear_count[index] = min(self.clear_count[index] + 1, s.INT_MAX)
+        if self.clear_count[index] >= self.clear_ticks[index]:
+            self.active[index] = 0
+
+    def standing(self, index):
+        """True while the instance demands something: active now, or latched."""
+        return self.active[index] or self.latched[index]
+
+    def cause_mask(self):
+        """CRC-30 over the indices of all standing instances: what an operator saw, in one number (0: none)."""
+        value = 0
+        for block in range(len(self.busy)):
+            if self.busy[block]:
+                for index in range(self.block_first[block], self.block_first[block + 1]):
+                    if self.active[index] or self.latched[index]:
+                        value = crc.add_word(value if value else crc.START, index)
+        return value
+
+    def refresh_first_out(self):
+        """Forget the first-out once it no longer stands; name the next standing one, or -1."""
+        first = self.first_out
+        if first[0] >= 0 and self.standing(first[0]):
+            return
+        first[0] = -1
+        for index in range(self.count):
+            if self.standing(index):
+                first[0] = index
+                return

@@ -1,0 +1,260 @@
+"""Derived signals: ages, votes, spreads, medians, rates. What is unknown is not known, never a value.
+
+`value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look at both. A group that
+was never seen since the start is unknown but not silent: a boot inhibits (permit.py), it does not latch.
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+HISTORY_S = 10  # a module counts as heating when it is 0.2 K warmer than this long ago (noise of a sensor: 0.1 K)
+RISING_DDEGC = 2
+ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
+
+
+class Features:
+    """All features of one cabinet, updated once a step from the inputs and freshness bytes it was built on."""
+
+    def __init__(self, layout, image, image_map, inp, fresh, out):
+        self.layout, self.image, self.map, self.inp, self.fresh, self.out = layout, image, image_map, inp, fresh, out
+        self.unit_base = len(m.CABINET_FEATURES)
+        self.rack_base = self.unit_base + layout.units * len(m.UNIT_FEATURES)
+        count = self.rack_base + layout.racks * len(m.RACK_FEATURES)
+        self.value = array("i", [0] * count)
+        self.known = bytearray(count)
+        self.age_ticks = array("i", [0] * layout.groups)
+        self.seen = bytearray(layout.groups)
+        self.budget_ticks = array("i", [0] * layout.groups)
+        self.changed = bytearray(1 + layout.units + layout.racks)
+        self.frozen_ticks = array("i", [0, 0])
+        self.raw_hash = array("i", [0, 0])
+        self.boot = array("i", [0, 0])  # not clean, store unreadable: true for the first step only
+        self.bad_frames = array("i", [0] * (2 * layout.racks))  # last count, leaking bucket
+        self.history = array("i", [0] * (layout.racks * HISTORY_S))
+        self.clock = array("i", [0, 0])  # ticks into the present second, seconds modulo HISTORY_S
+        self.order = array("i", [0] * max(1, layout.modules))
+        self.tick_ms = image[p.H_TICK_MS]
+        self._set_budgets()
+
+    def _set_budgets(self):
+        cabinet, image, tick_ms = self.map.cabinet, self.image, self.tick_ms
+        io = p.ticks(image[cabinet + p.P_IO_SILENT_MS], tick_ms)
+        meter = p.ticks(image[cabinet + p.P_METER_SILENT_MS], tick_ms)
+        gas = p.ticks(image[cabinet + p.P_GAS_SILENT_MS], tick_ms)
+        for index, budget in enumerate((io, io, meter, meter, gas, gas, s.INT_MAX)):
+            self.budget_ticks[index] = budget
+        for unit in range(self.layout.units):
+            ramp = image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS]
+            for group in range(len(s.UNIT_GROUPS)):
+                self.budget_ticks[self.layout.unit_group(unit, group)] = p.ticks(ramp, tick_ms)
+        for rack in range(self.layout.racks):
+            warn = image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS]
+            for group in range(len(s.RACK_GROUPS)):
+                self.budget_ticks[self.layout.rack_group(rack, group)] = p.ticks(warn, tick_ms)
+
+    def update(self, elapsed):
+        """Recompute all features after `elapsed` ticks."""
+        self._age(elapsed)
+        self._second(elapsed)
+        self._cabinet(elapsed)
+        for unit in range(self.layout.units):
+            self._unit(unit)
+        for rack in range(self.layout.racks):
+            self._rack(rack)
+
+    def group_known(self, group):
+        """1 if the group was seen and its age is within its budget."""
+        return 1 if self.seen[group] and self.age_ticks[group] <= self.budget_ticks[group] else 0
+
+    def _age(self, elapsed):
+        age, fresh, seen = self.age_ticks, self.fresh, self.seen
+        for group in range(self.layout.groups):
+            if fresh[group]:
+                age[group] = 0
+                seen[group] = 1
+            else:
+                age[group] = min(age[group] + elapsed, s.INT_MAX)
+
+    def _second(self, elapsed):
+        """Once a second: leak the bad-frame buckets and step the temperature history."""
+        clock = self.clock
+        clock[0] += elapsed
+        if clock[0] * self.tick_ms < 1000:
+            return
+        clock[0] = 0
+        clock[1] = (clock[1] + 1) % HISTORY_S
+        for rack in range(self.layout.racks):
+            bucket = 2 * rack + 1
+            self.bad_frames[bucket] = max(0, self.bad_frames[bucket] - 1)
+            feature = self.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX
+            oldest = rack * HISTORY_S + clock[1]
+            self._rising(rack, self.value[feature] - self.history[oldest] >= RISING_DDEGC)
+            self.history[oldest] = self.value[feature]
+
+    def _rising(self, rack, rising):
+        feature = self.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_RISING
+        self.value[feature] = 1 if rising else 0
+
+    def _put(self, feature, value, known):
+        self.value[feature] = value
+        self.known[feature] = known
+
+    def _cabinet(self, elapsed):
+        inp = self.inp
+        io_1, io_2 = self.group_known(s.G_IO_1), self.group_known(s.G_IO_2)
+        self._put(m.F_ESTOP_1_OK, inp[s.ESTOP_1_OK], io_1)
+        self._put(m.F_ESTOP_2_OK, inp[s.ESTOP_2_OK], io_2)
+        self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2)
+        self._put(m.F_FIRE_ALARM_OK, inp[s.FIRE_ALARM_OK], io_1)
+        self._put(m.F_SUPPRESSION_OK, inp[s.SUPPRESSION_OK], io_1)
+        self._put(m.F_GAS_RELAY_OK, inp[s.GAS_RELAY_OK], io_1)
+        self._put(m.F_AIRFLOW_MISSING, 1 if self.out[s.FAN_ON] and not inp[s.AIRFLOW_OK] else 0, io_1)
+        self._put(m.F_BMS_FAULT_OK, inp[s.BMS_FAULT_OK], io_2)
+        self._put(m.F_IO_SILENCE_MS, self._silence_ms(s.G_IO_1, s.G_IO_2), 1)
+        self._put(m.F_METER_SILENCE_MS, self._silence_ms(s.G_METER_GRID, s.G_METER_LOAD), 1)
+        self._put(m.F_METER_FROZEN_MS, self._frozen_ms(elapsed), 1)
+        self._put(m.F_STEP_LATE_MS, min(elapsed, 100_000) * self.tick_ms, 1)
+        self._put(m.F_BOOT_NOT_CLEAN, self.boot[0], 1)
+        self._put(m.F_BOOT_STORE_UNREADABLE, self.boot[1], 1)
+        self.boot[0] = 0
+        self.boot[1] = 0
+        self._gas()
+        self.changed[0] = 1
+
+    def _silence_ms(self, first, second):
+        """Age in ms of the older of two groups, of those seen since the start."""
+        older = max(self.age_ticks[first] * self.seen[first], self.age_ticks[second] * self.seen[second])
+        return min(older, 1_000_000) * self.tick_ms
+
+    def _frozen_ms(self, elapsed):
+        """How long the raw words of the more frozen meter have not changed, in ms."""
+        for meter in range(2):
+            signal, group = (s.LOAD_RAW_HASH, s.G_METER_LOAD) if meter else (s.GRID_RAW_HASH, s.G_METER_GRID)
+            if self.fresh[group] and self.inp[signal] != self.raw_hash[meter]:
+                self.raw_hash[meter] = self.inp[signal]
+                self.frozen_ticks[meter] = 0
+            elif self.seen[group]:
+                self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, 1_000_000)
+        return max(self.frozen_ticks[0], self.frozen_ticks[1]) * self.tick_ms
+
+    def _gas(self):
+        lfl = faulty = silent = good = 0
+        calibration_d = s.INT_MAX
+        fitted = self.image[self.map.cabinet + p.P_GAS_DETECTORS]
+        for detector in range(fitted):
+            group = s.G_GAS_2 if detector else s.G_GAS_1
+            first = s.GAS_2_LFL_PERMILLE if detector else s.GAS_1_LFL_PERMILLE
+            if not self.group_known(group):
+                silent += self.seen[group]
+                continue
+            calibration_d = min(calibration_d, self.inp[first + 2])
+            if self.inp[first + 1]:
+                good += 1
+                lfl = max(lfl, self.inp[first])
+            else:
+                faulty += 1
+        seen = self.seen[s.G_GAS_1] | self.seen[s.G_GAS_2]
+        required = self.image[self.map.cabinet + p.P_GAS_REQUIRED]
+        self._put(m.F_GAS_LFL_PERMILLE_MAX, lfl, 1 if good else 0)
+        self._put(m.F_GAS_DETECTORS_FAULTY, faulty, 1)
+        self._put(m.F_GAS_DETECTORS_SILENT, silent, 1)
+        self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, 1 if calibration_d < s.INT_MAX else 0)
+        self._put(m.F_GAS_DETECTORS_LOST, 1 if required and seen and not good else 0, 1)
+
+    def _unit(self, unit):
+        group = self.layout.unit_group(unit, s.G_PCS_MEASURE)
+        base = self.unit_base + unit * len(m.UNIT_FEATURES)
+        ladder = self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS
+        self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(self.age_ticks[group] * self.seen[group], ladder), 1)
+        self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), self.group_known(group))
+        self.changed[1 + unit] = 1
+
+    def _level(self, age_ticks, ladder):
+        """0 to 3: how many of the three times at image[ladder] the age has reached."""
+        image, age_ms = self.image, min(age_ticks, 1_000_000) * self.tick_ms
+        return (1 if age_ms >= image[ladder] else 0) + (1 if age_ms >= image[ladder + 1] else 0) + (
+            1 if age_ms >= image[ladder + 2] else 0)
+
+    def _excess_W(self, unit):
+        """Measured power beyond the limit of the last step, less 2 % of rated or 2 kW (row 41)."""
+        power = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
+        margin = max(2000, self.image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W] // 50)
+        limit = self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if power > 0 else s.CHARGE_W_MAX)]
+        return abs(power) - limit - margin
+
+    def _rack(self, rack):
+        layout = self.layout
+        groups = layout.rack_group(rack, 0)
+        silence = self._rack_silence(rack, groups)
+        base = self.rack_base + rack * len(m.RACK_FEATURES)
+        fresh = self.fresh
+        for group in range(groups, groups + len(s.RACK_GROUPS)):
+            if fresh[group]:
+                break
+        else:
+            if not silence:
+                self.changed[1 + layout.units + rack] = 0
+                return
+        self.changed[1 + layout.units + rack] = 1
+        self._put(base + m.F_BMS_SILENCE_LEVEL, silence, 1)
+        self._cells(rack, groups, base)
+        self._current(rack, groups, base)
+        self._bad_frames(rack, base)
+        known = self.group_known(groups + s.G_BMS_TEMPERATURES)
+        if fresh[groups + s.G_BMS_TEMPERATURES]:
+            self._temperatures(rack, base)
+        self.known[base + m.F_TEMPERATURE_DDEGC_MAX] = known
+        self.known[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = known
+        self.known[base + m.F_TEMPERATURE_RISING] = known
+
+    def _rack_silence(self, rack, groups):
+        """Silence level of the rack's BMS: the oldest of the groups it sends and that were seen."""
+        ladder = self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS
+        age, seen, oldest = self.age_ticks, self.seen, 0
+        for group in range(groups, groups + len(s.RACK_GROUPS)):
+            if seen[group] and age[group] > oldest:
+                oldest = age[group]
+        return self._level(oldest, ladder)
+
+    def _cells(self, rack, groups, base):
+        known = self.group_known(groups + s.G_BMS_CELLS)
+        first = self.layout.rack_input(rack, 0)
+        self._put(base + m.F_CELL_VOLTAGE_MV_MAX, self.inp[first + s.CELL_VOLTAGE_MV_MAX], known)
+        self._put(base + m.F_CELL_VOLTAGE_MV_MIN, self.inp[first + s.CELL_VOLTAGE_MV_MIN], known)
+
+    def _current(self, rack, groups, base):
+        first = self.layout.rack_input(rack, 0)
+        rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
+        margin = max(ZERO_CURRENT_MA, rated // 100)
+        current = self.inp[first + s.RACK_CURRENT_MA]
+        limit = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
+        pack = self.group_known(groups + s.G_BMS_PACK)
+        both = pack & self.group_known(groups + s.G_BMS_LIMITS)
+        self._put(base + m.F_CURRENT_OVER_105_MA, abs(current) - limit * 105 // 100 - margin, both)
+        self._put(base + m.F_CURRENT_OVER_110_MA, abs(current) - limit * 110 // 100 - margin, both)
+        self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)
+
+    def _bad_frames(self, rack, base):
+        count = self.inp[self.layout.rack_input(rack, s.BMS_BAD_FRAMES)]
+        last, bucket = 2 * rack, 2 * rack + 1
+        if self.fresh[self.layout.rack_group(rack, s.G_BMS_STATE)]:
+            self.bad_frames[bucket] = min(1000, self.bad_frames[bucket] + max(0, count - self.bad_frames[last]))
+            self.bad_frames[last] = count
+        self._put(base + m.F_BMS_BAD_FRAMES_RECENT, self.bad_frames[bucket], 1)
+
+    def _temperatures(self, rack, base):
+        modules = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_MODULES]
+        first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
+        order, inp = self.order, self.inp
+        for index in range(modules):
+            value, place = inp[first + index], index
+            while place > 0 and order[place - 1] > value:
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = value
+        if modules:
+            self.value[base + m.F_TEMPERATURE_DDEGC_MAX] = order[modules - 1]
+            self.value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = order[modules - 1] - order[modules // 2]

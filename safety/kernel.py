@@ -1,0 +1,161 @@
+"""step(): age and analyse everything, then act. A pure function of the image, the inputs and its own arrays.
+
+No clock, no I/O, no allocation, no float. The same source runs on CPython and on MicroPython with the heap locked.
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.bounds import Bounds
+from safety.contactors import Contactors
+from safety.evaluate import Evaluator
+from safety.features import Features
+from safety.latches import Latches
+from safety.permit import Permit
+
+CRC_WORDS_PER_STEP = 16  # a one-rack image of 400 words is checked every half second at 20 ms
+GAS_OR_SMOKE_ROWS = (2, 3, 11, 12, 21)
+
+
+class Kernel:
+    """The safety kernel of one cabinet. `inp`, `fresh`, `out` are its arrays; the caller fills the first two."""
+
+    def __init__(self, image):
+        """image: array('i') as parameters.ImageMap describes it. Raises ValueError on another schema or length."""
+        if image[p.H_SCHEMA] != p.IMAGE_SCHEMA:
+            raise ValueError("limit image schema is not the kernel's")
+        layout = s.Layout(image[p.H_UNITS], image[p.H_RACKS], image[p.H_MODULES])
+        image_map = p.ImageMap(layout.units, layout.racks, m.STAGES_PER_SCOPE)
+        if len(image) != image_map.words:
+            raise ValueError("limit image length does not fit its topology")
+        self.image, self.layout = image, layout
+        self.inp = array("i", [0] * layout.inputs)
+        self.fresh = bytearray(layout.groups)
+        self.out = array("i", [0] * layout.outputs)
+        self.features = Features(layout, image, image_map, self.inp, self.fresh, self.out)
+        self.evaluator = Evaluator(layout, image, image_map, self.features)
+        self.latches = Latches(self.evaluator, image, image_map)
+        self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
+        self.contactors = Contactors(layout, image, image_map, self.inp, self.out)
+        self.permit = Permit(layout, image, image_map, self.inp, self.out, self.features, self.contactors)
+        self.demand = array("i", [0] * len(m.DEMANDS))
+        self.unit_demand = array("i", [0] * (len(m.DEMANDS) * layout.units))
+        self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
+                                     for rack in range(layout.racks)])
+        self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
+        self.out[s.IMAGE_CRC] = self.crc[0]
+        self._start_crc()
+
+    def boot(self, not_clean, store_unreadable, latched):
+        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices)."""
+        self.features.boot[0] = 1 if not_clean else 0
+        self.features.boot[1] = 1 if store_unreadable else 0
+        for index in latched:
+            self.evaluator.latched[index] = 1
+            self.evaluator.busy[self.evaluator.block[index]] = 1
+        self.evaluator.refresh_first_out()
+
+    def step(self, elapsed):
+        """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
+        self._check_image()
+        self.features.update(elapsed)
+        self.evaluator.update(elapsed)
+        self._combine()
+        self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.group_known(s.G_IO_1))
+        self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
+        self._stopping()
+        self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in (s.RUNNING, s.STOPPING, s.TRIPPED))
+        self._publish()
+
+    def _start_crc(self):
+        self.crc[1] = 0
+        self.crc[2] = 0
+
+    def _check_image(self):
+        """A slice of the image CRC per step; a wrong result is a feature (row 44), not an exception."""
+        first = self.crc[2]
+        last = min(first + CRC_WORDS_PER_STEP, len(self.image))
+        value = p.crc.START if first == 0 else self.crc[1]
+        for word in range(first, last):
+            value = p.crc.add_word(value, self.image[word])
+        self.crc[1] = value
+        self.crc[2] = last
+        if last == len(self.image):
+            self.features.value[m.F_IMAGE_CHANGED] = 0 if value == self.crc[0] else 1
+            self.features.known[m.F_IMAGE_CHANGED] = 1
+            self._start_crc()
+
+    def _combine(self):
+        """Demands of all standing stages, each output the highest level anybody asks for."""
+        demand, unit_demand, evaluator = self.demand, self.unit_demand, self.evaluator
+        for index in range(len(demand)):
+            demand[index] = 0
+        for index in range(len(unit_demand)):
+            unit_demand[index] = 0
+        alert = 0
+        for block in range(len(evaluator.busy)):
+            if evaluator.busy[block]:
+                for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
+                    if evaluator.active[index] or evaluator.latched[index]:
+                        self._add(evaluator.stage[index], block)
+                        alert |= 1 if m.STAGES[evaluator.stage[index]][m.S_ROW] in GAS_OR_SMOKE_ROWS else 0
+        self.features.value[m.F_GAS_OR_SMOKE_ALERT] = alert
+        self.features.known[m.F_GAS_OR_SMOKE_ALERT] = 1
+
+    def _add(self, stage, block):
+        levels = m.STAGES[stage][m.S_DEMAND]
+        units = self.layout.units
+        first, last = 0, units
+        if block > units:
+            first = self.rack_unit[block - 1 - units]
+            last = first + 1
+        elif block > 0:
+            first, last = block - 1, block
+        count = len(m.DEMANDS)
+        for index in range(count):
+            level = levels[index]
+            if level > self.demand[index]:
+                self.demand[index] = level
+            for unit in range(first, last):
+                if level > self.unit_demand[unit * count + index]:
+                    self.unit_demand[unit * count + index] = level
+
+    def _stopping(self):
+        """A controlled stop is a ramp to zero of every unit."""
+        if self.permit.state[0] == s.STOPPING:
+            for unit in range(self.layout.units):
+                at = unit * len(m.DEMANDS) + m.D_PCS
+                self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)
+
+    def _publish(self):
+        out, demand, evaluator = self.out, self.demand, self.evaluator
+        state = self.permit.state[0]
+        out[s.FAN_ON] = demand[m.D_FAN]
+        out[s.HORN_ON] = demand[m.D_HORN]
+        out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in (s.INHIBITED, s.TRIPPED) else 0
+        out[s.RED_LAMP_ON] = demand[m.D_RED_LAMP]
+        out[s.SUPERVISORY_OK] = 0 if demand[m.D_FACU] else 1
+        out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]
+        out[s.NOTIFY_MAINTENANCE] = demand[m.D_MAINTENANCE]
+        out[s.NOTIFY_OPERATOR] = demand[m.D_OPERATOR]
+        evaluator.refresh_first_out()
+        first = evaluator.first_out[0]
+        out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
+        out[s.FIRST_OUT_INSTANCE] = first
+        out[s.CAUSE_MASK] = evaluator.cause_mask()
+        self._count()
+        out[s.RESETS_LEFT] = self.latches.left()
+        grid = self.features.group_known(s.G_METER_GRID)
+        out[s.OBLIGATIONS_OK] = grid if not self.features.value[m.F_METER_FROZEN_MS] >= 5000 else 0
+
+    def _count(self):
+        active = latched = 0
+        for block in range(len(self.evaluator.busy)):
+            if self.evaluator.busy[block]:
+                for index in range(self.evaluator.block_first[block], self.evaluator.block_first[block + 1]):
+                    active += self.evaluator.active[index]
+                    latched += self.evaluator.latched[index]
+        self.out[s.ACTIVE_COUNT] = active
+        self.out[s.LATCHED_COUNT] = latched

@@ -1,0 +1,104 @@
+"""Every number the kernel takes from configuration, as data, and the integer image they travel in.
+
+The image is one flat array: header, cabinet parameters, unit parameters per unit, rack parameters per rack, then the
+stages (set, clear, set ticks, clear ticks), then one armed byte-sized word per stage instance. Both channels hold the
+same image; its CRC-30 is compared between them and recomputed at run time (row 44).
+"""
+
+from safety import crc, signals
+
+IMAGE_SCHEMA = 1
+HEADER = ("schema", "units", "racks", "modules", "tick_ms")
+H_SCHEMA, H_UNITS, H_RACKS, H_MODULES, H_TICK_MS = range(5)
+
+# name, unit, low, high, default, the tighter direction ("up", "down", "fixed")
+CABINET_PARAMETERS = (
+    ("io_silent_ms", "ms", 100, 500, 500, "down"),
+    ("meter_silent_ms", "ms", 100, 5000, 500, "down"),
+    ("meter_frozen_ms", "ms", 1000, 5000, 5000, "down"),
+    ("gas_silent_ms", "ms", 100, 10_000, 3000, "down"),
+    ("gas_required", "bool", 0, 1, 1, "up"),
+    ("gas_detectors", "count", 0, 2, 2, "fixed"),
+    ("permit_expiry_ms", "ms", 40, 500, 500, "down"),
+    ("ramp_to_zero_ms", "ms", 100, 2000, 2000, "down"),
+    ("limit_recovery_permille_per_s", "permille/s", 1, 1000, 50, "down"),
+    ("resets_per_hour_max", "count", 0, 3, 3, "down"),
+    ("reset_clear_ms", "ms", 5000, 600_000, 5000, "up"),
+    ("open_at_zero_ms_max", "ms", 100, 2000, 2000, "down"),
+    ("open_after_stop_ms", "ms", 0, 200, 200, "down"),
+    ("contactor_close_ms_max", "ms", 500, 10_000, 5000, "down"),
+    ("rack_voltage_spread_mV_max", "mV", 100, 10_000, 3000, "down"),
+    ("bms_fault_contact_fitted", "bool", 0, 1, 1, "up"),
+    ("door_fitted", "bool", 0, 1, 1, "fixed"),
+)
+(P_IO_SILENT_MS, P_METER_SILENT_MS, P_METER_FROZEN_MS, P_GAS_SILENT_MS, P_GAS_REQUIRED, P_GAS_DETECTORS,
+ P_PERMIT_EXPIRY_MS, P_RAMP_TO_ZERO_MS, P_LIMIT_RECOVERY_PERMILLE_PER_S, P_RESETS_PER_HOUR_MAX, P_RESET_CLEAR_MS,
+ P_OPEN_AT_ZERO_MS_MAX, P_OPEN_AFTER_STOP_MS, P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX,
+ P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED) = range(17)
+
+UNIT_PARAMETERS = (
+    ("rated_W", "W", 1000, 100_000_000, 250_000, "down"),
+    ("installer_charge_W_max", "W", 0, 100_000_000, 250_000, "down"),
+    ("installer_discharge_W_max", "W", 0, 100_000_000, 250_000, "down"),
+    ("efficiency_permille_min", "permille", 500, 1000, 970, "down"),
+    ("rack_sharing_permille", "permille", 500, 1000, 970, "down"),
+    ("pcs_ramp_ms", "ms", 100, 60_000, 2000, "down"),
+    ("pcs_stop_ms", "ms", 100, 60_000, 3000, "down"),
+    ("pcs_open_ms", "ms", 100, 60_000, 5000, "down"),
+)
+(U_RATED_W, U_INSTALLER_CHARGE_W_MAX, U_INSTALLER_DISCHARGE_W_MAX, U_EFFICIENCY_PERMILLE_MIN,
+ U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS) = range(8)
+
+RACK_PARAMETERS = (
+    ("unit", "index", 0, 15, 0, "fixed"),
+    ("rated_current_mA", "mA", 1000, 3_000_000, 140_000, "down"),
+    ("modules", "count", 0, 64, 15, "fixed"),
+    ("cells", "count", 1, 4095, 240, "fixed"),
+    ("cells_reported", "bool", 0, 1, 1, "fixed"),
+    ("temperatures_reported", "bool", 0, 1, 1, "fixed"),
+    ("bms_warn_ms", "ms", 100, 60_000, 500, "down"),
+    ("bms_ramp_ms", "ms", 100, 60_000, 1000, "down"),
+    ("bms_stop_ms", "ms", 100, 60_000, 3000, "down"),
+    ("charge_taper_mV", "mV", 2000, 4300, 3500, "down"),
+    ("charge_end_mV", "mV", 2000, 4300, 3600, "down"),
+    ("discharge_taper_mV", "mV", 2000, 4300, 3000, "up"),
+    ("discharge_end_mV", "mV", 2000, 4300, 2800, "up"),
+)
+(R_UNIT, R_RATED_CURRENT_MA, R_MODULES, R_CELLS, R_CELLS_REPORTED, R_TEMPERATURES_REPORTED, R_BMS_WARN_MS,
+ R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV, R_DISCHARGE_TAPER_MV,
+ R_DISCHARGE_END_MV) = range(13)
+
+STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
+
+
+class ImageMap:
+    """Where each parameter lies in the image, for one topology and number of stages per scope."""
+
+    def __init__(self, units, racks, stages_per_scope):
+        """stages_per_scope: (cabinet, unit, rack) counts of stages."""
+        self.cabinet = len(HEADER)
+        self.unit = self.cabinet + len(CABINET_PARAMETERS)
+        self.rack = self.unit + units * len(UNIT_PARAMETERS)
+        self.stage = self.rack + racks * len(RACK_PARAMETERS)
+        self.stages = stages_per_scope[0] + stages_per_scope[1] + stages_per_scope[2]
+        self.armed = self.stage + self.stages * len(STAGE_WORDS)
+        self.instances = stages_per_scope[0] + units * stages_per_scope[1] + racks * stages_per_scope[2]
+        self.words = self.armed + self.instances
+
+
+def ticks(duration_ms, tick_ms):
+    """Ticks that last at least duration_ms (rounded up: a debounce is never shortened by rounding)."""
+    return -(-duration_ms // tick_ms)
+
+
+def image_crc(image):
+    """CRC-30 over the whole image, four bytes a word, low byte first."""
+    value = crc.START
+    for word in image:
+        value = crc.add_word(value, word)
+    return value
+
+
+def in_range(value):
+    """True if value can be stored on a 32-bit MicroPython without becoming a heap integer."""
+    return -signals.INT_MAX <= value <= signals.INT_MAX

@@ -1,0 +1,201 @@
+"""When energy is permitted: the start checklist, the run states, and when the contactors may open.
+
+Permits are outputs that lapse unless renewed, so this file can only ever withhold them. A clean boot is inhibited until
+every signal was seen and is fresh, complete and plausible; it does not latch.
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety import contactors as c
+
+INHIBIT_REASONS = (
+    "none", "interlock", "io_1", "io_2", "meter", "gas detectors", "pcs", "bms", "cells missing", "contactor not open",
+    "permit relay not dropped", "current not zero", "key not in run", "rack voltages differ", "closing failed, waiting",
+)
+(I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_KEY,
+ I_VOLTAGES, I_WAIT) = range(15)
+RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
+UNKNOWN_CURRENT_MS = 200  # silence ladder: stop at 3 s, open at 3.2 s when the current is unknown
+STOPPING_MS_MAX = 5000
+
+
+class Permit:
+    """State and timers of the energy permit of one cabinet."""
+
+    def __init__(self, layout, image, image_map, inp, out, features, contactors):
+        self.layout, self.image, self.map, self.inp, self.out = layout, image, image_map, inp, out
+        self.features, self.contactors = features, contactors
+        tick_ms = image[p.H_TICK_MS]
+        cabinet = image_map.cabinet
+        self.retry_ticks = p.ticks(RETRY_MS, tick_ms)
+        self.unknown_ticks = p.ticks(UNKNOWN_CURRENT_MS, tick_ms)
+        self.open_ticks = p.ticks(image[cabinet + p.P_OPEN_AFTER_STOP_MS], tick_ms)
+        self.zero_ticks = p.ticks(image[cabinet + p.P_OPEN_AT_ZERO_MS_MAX], tick_ms)
+        self.stopping_ticks = p.ticks(STOPPING_MS_MAX, tick_ms)
+        self.state = array("i", [s.INHIBITED])
+        self.timer = array("i", [0, 0, 0])  # ticks in this state, ticks of waiting still due, opened (0/1)
+        self.required = self._required_groups()
+
+    def _required_groups(self):
+        layout, image = self.layout, self.image
+        found = []
+        for rack in range(layout.racks):
+            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+            for group in range(len(s.RACK_GROUPS)):
+                if group == s.G_BMS_CELLS and not image[words + p.R_CELLS_REPORTED]:
+                    continue
+                if group == s.G_BMS_TEMPERATURES and not image[words + p.R_TEMPERATURES_REPORTED]:
+                    continue
+                found.append(layout.rack_group(rack, group))
+        return array("i", found)
+
+    def update(self, elapsed, pcs_demand, dc_demand):
+        """Step the state from the highest PCS and DC demand of the cabinet; publishes the permits."""
+        timer = self.timer
+        timer[0] = min(timer[0] + elapsed, s.INT_MAX)
+        timer[1] = max(0, timer[1] - elapsed)
+        missing = self.missing(dc_demand)
+        self.out[s.INHIBIT_REASON] = missing
+        before = self.state[0]
+        self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
+        if self.state[0] != before:
+            timer[0] = 0
+            timer[2] = 0
+            if before == s.CLOSING and self.state[0] == s.INHIBITED:
+                timer[1] = self.retry_ticks
+        self._publish(elapsed, pcs_demand, dc_demand)
+
+    def _next(self, state, missing, pcs_demand, dc_demand):
+        if state in (s.CLOSING, s.RUNNING, s.STOPPING) and (pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO):
+            return s.TRIPPED
+        if state == s.INHIBITED:
+            return s.READY if missing == I_NONE else s.INHIBITED
+        if state == s.READY:
+            return self._from_ready(missing)
+        if state == s.CLOSING:
+            return self._from_closing(dc_demand)
+        if state == s.RUNNING:
+            return s.RUNNING if self.inp[s.RUN_REQUEST] else s.STOPPING
+        opened = self.timer[2] and self.contactors.all_reported_open()
+        return s.INHIBITED if opened else state
+
+    def _from_ready(self, missing):
+        if missing != I_NONE:
+            return s.INHIBITED
+        return s.CLOSING if self.inp[s.RUN_REQUEST] and self.inp[s.ARMED_STORED] else s.READY
+
+    def _from_closing(self, dc_demand):
+        if dc_demand >= m.DC_INHIBIT or not self.inp[s.RUN_REQUEST] or self.contactors.count(c.FAULT):
+            return s.INHIBITED
+        if self._all_closed() and self.inp[s.PERMIT_1_CLOSED] and self.features.group_known(s.G_IO_1):
+            return s.RUNNING
+        return s.CLOSING
+
+    def _all_closed(self):
+        return self.contactors.count(c.CLOSED) == self.layout.racks
+
+    def _publish(self, elapsed, pcs_demand, dc_demand):
+        state = self.state[0]
+        live = state in (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
+        if state in (s.STOPPING, s.TRIPPED) and not self.timer[2] and self._may_open(state, pcs_demand, dc_demand):
+            self.timer[2] = 1
+        supply = 1 if live and not self.timer[2] else 0
+        self.contactors.update(elapsed, supply)
+        enable = supply if state in (s.RUNNING, s.STOPPING) or (state == s.CLOSING and self._all_closed()) else 0
+        if state == s.TRIPPED and pcs_demand < m.PCS_STOP:
+            enable = supply
+        out = self.out
+        out[s.STATE] = state
+        out[s.PCS_ENABLE_OK] = enable
+        out[s.CONTACTOR_SUPPLY_OK] = supply
+        out[s.ARM_REQUEST] = 1 if live or (state == s.READY and self.inp[s.RUN_REQUEST]) else 0
+        for unit in range(self.layout.units):
+            running = state == s.RUNNING or (state == s.STOPPING and supply) or (state == s.TRIPPED and enable)
+            out[self.layout.unit_output(unit, s.PCS_RUN_OK)] = 1 if running else 0
+
+    def _may_open(self, state, pcs_demand, dc_demand):
+        """Whether the contactors may open now: at zero current, or after the time the demand allows (row effects I, Z)."""
+        waited = self.timer[0]
+        current = self._current_zero()
+        if state == s.STOPPING:
+            return current == 1 and waited > 0 or waited >= self.stopping_ticks
+        if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
+            return current == 1 or current < 0 and self._pcs_current_zero()
+        if current == 1 and (pcs_demand >= m.PCS_STOP or waited > 0):
+            return True
+        if dc_demand == m.DC_OPEN:
+            return waited >= self.open_ticks
+        if current < 0 and pcs_demand >= m.PCS_STOP:
+            return waited >= self.unknown_ticks
+        return waited >= self.zero_ticks
+
+    def _current_zero(self):
+        """1: every closed rack carries under 5 % of its rated current; 0: one carries more; -1: not known."""
+        found = 1
+        for rack in range(self.layout.racks):
+            first = self.layout.rack_input(rack, 0)
+            if self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN:
+                continue
+            rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
+            if not self.features.group_known(self.layout.rack_group(rack, s.G_BMS_PACK)):
+                found = min(found, -1)
+            elif abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated:
+                return 0
+        return found
+
+    def _pcs_current_zero(self):
+        for unit in range(self.layout.units):
+            if not self.features.group_known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
+                return False
+            if abs(self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]) > 5000:
+                return False
+        return True
+
+    def missing(self, dc_demand):
+        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete."""
+        if dc_demand >= m.DC_INHIBIT:
+            return I_INTERLOCK
+        known = self.features
+        if not known.group_known(s.G_IO_1):
+            return I_IO_1
+        if not known.group_known(s.G_IO_2):
+            return I_IO_2
+        if not known.group_known(s.G_METER_GRID) or not known.group_known(s.G_METER_LOAD):
+            return I_METER
+        for detector in range(self.image[self.map.cabinet + p.P_GAS_DETECTORS]):
+            if not known.group_known(s.G_GAS_2 if detector else s.G_GAS_1):
+                return I_GAS
+        for unit in range(self.layout.units):
+            if not known.group_known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
+                return I_PCS
+            if not known.group_known(self.layout.unit_group(unit, s.G_PCS_CONTROL)):
+                return I_PCS
+        for group in self.required:
+            if not known.group_known(group):
+                return I_BMS
+        if not self.inp[s.KEY_RUN_OK]:
+            return I_KEY
+        return self._missing_at_rest() if self.state[0] in (s.INHIBITED, s.READY) else I_NONE
+
+    def _missing_at_rest(self):
+        inp, layout = self.inp, self.layout
+        lowest, highest = s.INT_MAX, 0
+        for rack in range(layout.racks):
+            first = layout.rack_input(rack, 0)
+            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+            if self.image[words + p.R_CELLS_REPORTED] and inp[first + s.CELLS_ONLINE] != self.image[words + p.R_CELLS]:
+                return I_CELLS
+            if inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:
+                return I_CONTACTOR
+            if abs(inp[first + s.RACK_CURRENT_MA]) * 20 >= self.image[words + p.R_RATED_CURRENT_MA]:
+                return I_CURRENT
+            lowest = min(lowest, inp[first + s.RACK_VOLTAGE_MV])
+            highest = max(highest, inp[first + s.RACK_VOLTAGE_MV])
+        if inp[s.PERMIT_1_CLOSED] or inp[s.PERMIT_2_CLOSED]:
+            return I_PERMIT
+        if highest - lowest > self.image[self.map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]:
+            return I_VOLTAGES
+        return I_WAIT if self.timer[1] else I_NONE

@@ -1,0 +1,164 @@
+"""Every input and output of the kernel: name, unit, range, freshness group, scope.
+
+One flat array holds all inputs: the cabinet's, then each unit's, then each rack's (its fixed signals, then one
+temperature per module). A freshness group is what arrives together (one frame, one reply): a driver that has decoded
+and checked all of it stores the values and sets the group's `fresh` byte; the kernel ages it. There is no other way to
+say "known". Booleans have one polarity: `_ok` and `_closed` are 1 when permitted or closed, so a broken wire is a stop.
+
+Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` = days.
+Current and power are positive when the battery discharges; `grid_power_W` is positive when the site imports.
+"""
+
+CABINET, UNIT, RACK = 0, 1, 2
+INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
+
+CABINET_GROUPS = ("io_1", "io_2", "meter_grid", "meter_load", "gas_1", "gas_2", "local")
+G_IO_1, G_IO_2, G_METER_GRID, G_METER_LOAD, G_GAS_1, G_GAS_2, G_LOCAL = range(7)
+UNIT_GROUPS = ("pcs_measure", "pcs_control")
+G_PCS_MEASURE, G_PCS_CONTROL = range(2)
+RACK_GROUPS = ("bms_state", "bms_cells", "bms_pack", "bms_limits", "bms_charge", "bms_temperatures")
+G_BMS_STATE, G_BMS_CELLS, G_BMS_PACK, G_BMS_LIMITS, G_BMS_CHARGE, G_BMS_TEMPERATURES = range(6)
+
+# name, unit, low, high, group
+CABINET_INPUTS = (
+    ("estop_1_ok", "bool", 0, 1, G_IO_1),
+    ("fire_alarm_ok", "bool", 0, 1, G_IO_1),
+    ("suppression_ok", "bool", 0, 1, G_IO_1),
+    ("gas_relay_ok", "bool", 0, 1, G_IO_1),
+    ("airflow_ok", "bool", 0, 1, G_IO_1),
+    ("key_run_ok", "bool", 0, 1, G_IO_1),
+    ("permit_1_closed", "bool", 0, 1, G_IO_1),
+    ("door_ok", "bool", 0, 1, G_IO_1),
+    ("estop_2_ok", "bool", 0, 1, G_IO_2),
+    ("bms_fault_ok", "bool", 0, 1, G_IO_2),
+    ("permit_2_closed", "bool", 0, 1, G_IO_2),
+    ("grid_power_W", "W", -INT_MAX, INT_MAX, G_METER_GRID),
+    ("grid_raw_hash", "hash", 0, INT_MAX, G_METER_GRID),
+    ("load_power_W", "W", -INT_MAX, INT_MAX, G_METER_LOAD),
+    ("load_raw_hash", "hash", 0, INT_MAX, G_METER_LOAD),
+    ("gas_1_lfl_permille", "permille", 0, 1000, G_GAS_1),
+    ("gas_1_ok", "bool", 0, 1, G_GAS_1),
+    ("gas_1_calibration_d", "d", -36500, 36500, G_GAS_1),
+    ("gas_2_lfl_permille", "permille", 0, 1000, G_GAS_2),
+    ("gas_2_ok", "bool", 0, 1, G_GAS_2),
+    ("gas_2_calibration_d", "d", -36500, 36500, G_GAS_2),
+    ("run_request", "bool", 0, 1, G_LOCAL),
+    ("armed_stored", "bool", 0, 1, G_LOCAL),
+    ("reset_kind", "code", 0, 2, G_LOCAL),
+    ("reset_first_out", "stage", -1, 1023, G_LOCAL),
+    ("reset_mask", "hash", 0, INT_MAX, G_LOCAL),
+)
+(ESTOP_1_OK, FIRE_ALARM_OK, SUPPRESSION_OK, GAS_RELAY_OK, AIRFLOW_OK, KEY_RUN_OK, PERMIT_1_CLOSED, DOOR_OK,
+ ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED,
+ GRID_POWER_W, GRID_RAW_HASH, LOAD_POWER_W, LOAD_RAW_HASH,
+ GAS_1_LFL_PERMILLE, GAS_1_OK, GAS_1_CALIBRATION_D, GAS_2_LFL_PERMILLE, GAS_2_OK, GAS_2_CALIBRATION_D,
+ RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK) = range(26)
+
+UNIT_INPUTS = (
+    ("pcs_power_W", "W", -INT_MAX, INT_MAX, G_PCS_MEASURE),
+    ("pcs_dc_voltage_mV", "mV", 0, 2_000_000, G_PCS_MEASURE),
+    ("pcs_dc_current_mA", "mA", -INT_MAX, INT_MAX, G_PCS_MEASURE),
+    ("pcs_state", "code", 0, 255, G_PCS_MEASURE),
+    ("pcs_alarm_bits", "bits", 0, INT_MAX, G_PCS_MEASURE),
+    ("pcs_setpoint_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
+    ("pcs_heartbeat", "count", 0, INT_MAX, G_PCS_CONTROL),
+)
+(PCS_POWER_W, PCS_DC_VOLTAGE_MV, PCS_DC_CURRENT_MA, PCS_STATE, PCS_ALARM_BITS,
+ PCS_SETPOINT_W, PCS_HEARTBEAT) = range(7)
+
+# SunSpec model 701, point InvSt: what pcs_state holds (other families translate to it).
+PCS_OFF, PCS_SLEEPING, PCS_STARTING, PCS_RUNNING, PCS_THROTTLED, PCS_STOPPING, PCS_FAULT, PCS_STANDBY = range(8)
+
+RACK_INPUTS = (
+    ("contactor_state", "code", 0, 3, G_BMS_STATE),
+    ("bms_fault_bits", "bits", 0, INT_MAX, G_BMS_STATE),
+    ("bms_bad_frames", "count", 0, INT_MAX, G_BMS_STATE),
+    ("cells_online", "count", 0, 4095, G_BMS_STATE),
+    ("cell_voltage_mV_min", "mV", 0, 10_000, G_BMS_CELLS),
+    ("cell_voltage_mV_max", "mV", 0, 10_000, G_BMS_CELLS),
+    ("cell_position_min", "position", 0, 4095, G_BMS_CELLS),
+    ("cell_position_max", "position", 0, 4095, G_BMS_CELLS),
+    ("rack_voltage_mV", "mV", 0, 2_000_000, G_BMS_PACK),
+    ("rack_current_mA", "mA", -3_000_000, 3_000_000, G_BMS_PACK),
+    ("charge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
+    ("discharge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
+    ("soc_permille", "permille", 0, 1000, G_BMS_CHARGE),
+    ("soh_permille", "permille", 0, 1000, G_BMS_CHARGE),
+)
+(CONTACTOR_STATE, BMS_FAULT_BITS, BMS_BAD_FRAMES, CELLS_ONLINE, CELL_VOLTAGE_MV_MIN, CELL_VOLTAGE_MV_MAX,
+ CELL_POSITION_MIN, CELL_POSITION_MAX, RACK_VOLTAGE_MV, RACK_CURRENT_MA, CHARGE_CURRENT_MA_MAX,
+ DISCHARGE_CURRENT_MA_MAX, SOC_PERMILLE, SOH_PERMILLE) = range(14)
+MODULE_TEMPERATURE_DDEGC = len(RACK_INPUTS)  # first of the rack's module temperatures, 0.1 degC each
+MODULE_TEMPERATURE_RANGE_DDEGC = (-600, 3000)
+
+CONTACTOR_OPEN, CONTACTOR_PRECHARGE, CONTACTOR_CLOSED, CONTACTOR_FAULT = range(4)
+
+# Outputs: name, unit. Everything that permits is `_ok` or `_close_ok` and must be renewed to stay.
+CABINET_OUTPUTS = (
+    ("pcs_enable_ok", "bool"), ("contactor_supply_ok", "bool"), ("fan_on", "bool"), ("horn_on", "bool"),
+    ("lamp_on", "bool"), ("red_lamp_on", "bool"), ("supervisory_ok", "bool"), ("pre_alarm_on", "bool"),
+    ("notify_maintenance", "bool"), ("notify_operator", "bool"),
+    ("state", "code"), ("inhibit_reason", "code"), ("first_out", "stage"), ("first_out_instance", "index"),
+    ("cause_mask", "hash"), ("active_count", "count"), ("latched_count", "count"), ("resets_left", "count"),
+    ("obligations_ok", "bool"), ("arm_request", "bool"), ("reset_result", "code"), ("image_crc", "hash"),
+)
+(PCS_ENABLE_OK, CONTACTOR_SUPPLY_OK, FAN_ON, HORN_ON, LAMP_ON, RED_LAMP_ON, SUPERVISORY_OK, PRE_ALARM_ON,
+ NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE, INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK,
+ ACTIVE_COUNT, LATCHED_COUNT, RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC) = range(22)
+
+UNIT_OUTPUTS = (
+    ("charge_W_max", "W"), ("discharge_W_max", "W"), ("charge_reason", "limit"), ("discharge_reason", "limit"),
+    ("pcs_run_ok", "bool"),
+)
+(CHARGE_W_MAX, DISCHARGE_W_MAX, CHARGE_REASON, DISCHARGE_REASON, PCS_RUN_OK) = range(5)
+
+RACK_OUTPUTS = (("contactor_close_ok", "bool"), ("contactor_step", "code"))
+CONTACTOR_CLOSE_OK, CONTACTOR_STEP = range(2)
+
+# Run states of the cabinet (output `state`).
+STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
+INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
+
+
+class Layout:
+    """Where each signal of each unit and rack lies in the flat arrays, for one topology."""
+
+    def __init__(self, units, racks, modules):
+        """units, racks, modules: counts (modules per rack: the largest rack's)."""
+        self.units = units
+        self.racks = racks
+        self.modules = modules
+        self.rack_width = len(RACK_INPUTS) + modules
+        self.unit_base = len(CABINET_INPUTS)
+        self.rack_base = self.unit_base + units * len(UNIT_INPUTS)
+        self.inputs = self.rack_base + racks * self.rack_width
+        self.unit_group_base = len(CABINET_GROUPS)
+        self.rack_group_base = self.unit_group_base + units * len(UNIT_GROUPS)
+        self.groups = self.rack_group_base + racks * len(RACK_GROUPS)
+        self.unit_out_base = len(CABINET_OUTPUTS)
+        self.rack_out_base = self.unit_out_base + units * len(UNIT_OUTPUTS)
+        self.outputs = self.rack_out_base + racks * len(RACK_OUTPUTS)
+
+    def unit_input(self, unit, index):
+        """Index into the inputs of signal `index` of UNIT_INPUTS for unit `unit`."""
+        return self.unit_base + unit * len(UNIT_INPUTS) + index
+
+    def rack_input(self, rack, index):
+        """Index into the inputs of signal `index` of RACK_INPUTS (or a module temperature) for rack `rack`."""
+        return self.rack_base + rack * self.rack_width + index
+
+    def unit_group(self, unit, group):
+        """Index into the freshness bytes of group `group` of UNIT_GROUPS."""
+        return self.unit_group_base + unit * len(UNIT_GROUPS) + group
+
+    def rack_group(self, rack, group):
+        """Index into the freshness bytes of group `group` of RACK_GROUPS."""
+        return self.rack_group_base + rack * len(RACK_GROUPS) + group
+
+    def unit_output(self, unit, index):
+        """Index into the outputs of signal `index` of UNIT_OUTPUTS."""
+        return self.unit_out_base + unit * len(UNIT_OUTPUTS) + index
+
+    def rack_output(self, rack, index):
+        """Index into the outputs of signal `index` of RACK_OUTPUTS."""
+        return self.rack_out_base + rack * len(RACK_OUTPUTS) + index
