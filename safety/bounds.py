@@ -148,7 +148,8 @@ class Bounds:
 
     def _publish(self, unit, way, elapsed):
         at = (unit * 2 + way) * len(LIMITS)
-        limit, lowest, reason = self.limit_W, self.limit_W[at], 0
+        limit, reason = self.limit_W, 0
+        lowest = limit[at]
         for index in range(1, len(LIMITS)):
             if limit[at + index] < lowest:
                 lowest, reason = limit[at + index], index

@@ -83,8 +83,10 @@ class Evaluator:
         """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
         busy = 0
         value, known = self.features.value, self.features.known
-        feature, sense, set_at, armed, gate = self.feature, self.sense, self.set_at, self.armed, self.gate
-        active, latched, set_count = self.active, self.latched, self.set_count
+        feature, sense = self.feature, self.sense
+        set_at, armed = self.set_at, self.armed
+        gate, set_count = self.gate, self.set_count
+        active, latched = self.active, self.latched
         for index in range(self.block_first[block], self.block_first[block + 1]):
             at = feature[index]
             if armed[index] and known[at]:
@@ -112,8 +114,13 @@ class Evaluator:
             self.active[index] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
-            if self.first_out[0] < 0:
-                self.first_out[0] = index
+            self._first(index)
+
+    def _first(self, index):
+        """The first-out is the first stage that latched; as long as none has, the first that is active."""
+        first = self.first_out[0]
+        if first < 0 or (self.latched[index] and not self.latched[first]):
+            self.first_out[0] = index
 
     def _miss(self, index, level):
         self.set_count[index] = 0
@@ -139,12 +146,11 @@ class Evaluator:
         return value
 
     def refresh_first_out(self):
-        """Forget the first-out once it no longer stands; name the next standing one, or -1."""
+        """Forget the first-out once it no longer stands; name the next (a latched one before others), or -1."""
         first = self.first_out
         if first[0] >= 0 and self.standing(first[0]):
             return
         first[0] = -1
         for index in range(self.count):
             if self.standing(index):
-                first[0] = index
-                return
+                self._first(index)

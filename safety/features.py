@@ -131,14 +131,16 @@ class Features:
 
     def _frozen_ms(self, elapsed):
         """How long the raw words of the more frozen meter have not changed, in ms."""
-        for meter in range(2):
-            signal, group = (s.LOAD_RAW_HASH, s.G_METER_LOAD) if meter else (s.GRID_RAW_HASH, s.G_METER_GRID)
-            if self.fresh[group] and self.inp[signal] != self.raw_hash[meter]:
-                self.raw_hash[meter] = self.inp[signal]
-                self.frozen_ticks[meter] = 0
-            elif self.seen[group]:
-                self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, 1_000_000)
+        self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
+        self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
         return max(self.frozen_ticks[0], self.frozen_ticks[1]) * self.tick_ms
+
+    def _watch_words(self, meter, signal, group, elapsed):
+        if self.fresh[group] and self.inp[signal] != self.raw_hash[meter]:
+            self.raw_hash[meter] = self.inp[signal]
+            self.frozen_ticks[meter] = 0
+        elif self.seen[group]:
+            self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, 1_000_000)
 
     def _gas(self):
         lfl = faulty = silent = good = 0

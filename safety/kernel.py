@@ -17,6 +17,8 @@ from safety.permit import Permit
 
 CRC_WORDS_PER_STEP = 16  # a one-rack image of 400 words is checked every half second at 20 ms
 GAS_OR_SMOKE_ROWS = (2, 3, 11, 12, 21)
+POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
+WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
 
 
 class Kernel:
@@ -57,6 +59,14 @@ class Kernel:
             self.evaluator.busy[self.evaluator.block[index]] = 1
         self.evaluator.refresh_first_out()
 
+    def state_blocks(self):
+        """Every array that carries over from one step to the next, in a fixed order (keyframes, second channel)."""
+        f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
+        return (f.value, f.known, f.age_ticks, f.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.bad_frames,
+                f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
+                self.latches.token_age, b.published_W, b.ramp_ppm, b.ramp_from_W, c.step, c.closing_ticks, t.state,
+                t.timer, self.crc, self.inp, self.out)
+
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
         self._check_image()
@@ -66,7 +76,7 @@ class Kernel:
         self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.group_known(s.G_IO_1))
         self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
         self._stopping()
-        self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in (s.RUNNING, s.STOPPING, s.TRIPPED))
+        self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
         self._publish()
 
     def _start_crc(self):
@@ -89,7 +99,8 @@ class Kernel:
 
     def _combine(self):
         """Demands of all standing stages, each output the highest level anybody asks for."""
-        demand, unit_demand, evaluator = self.demand, self.unit_demand, self.evaluator
+        demand, unit_demand = self.demand, self.unit_demand
+        evaluator = self.evaluator
         for index in range(len(demand)):
             demand[index] = 0
         for index in range(len(unit_demand)):
@@ -130,11 +141,12 @@ class Kernel:
                 self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)
 
     def _publish(self):
-        out, demand, evaluator = self.out, self.demand, self.evaluator
+        out, demand = self.out, self.demand
+        evaluator = self.evaluator
         state = self.permit.state[0]
         out[s.FAN_ON] = demand[m.D_FAN]
         out[s.HORN_ON] = demand[m.D_HORN]
-        out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in (s.INHIBITED, s.TRIPPED) else 0
+        out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in WITHOUT_ENERGY else 0
         out[s.RED_LAMP_ON] = demand[m.D_RED_LAMP]
         out[s.SUPERVISORY_OK] = 0 if demand[m.D_FACU] else 1
         out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]

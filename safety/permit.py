@@ -20,6 +20,12 @@ INHIBIT_REASONS = (
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
 UNKNOWN_CURRENT_MS = 200  # silence ladder: stop at 3 s, open at 3.2 s when the current is unknown
 STOPPING_MS_MAX = 5000
+# Tuples stand here and not in the code: building one allocates on MicroPython.
+AT_REST = (s.INHIBITED, s.READY)
+ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
+LIVE = (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
+ENDING = (s.STOPPING, s.TRIPPED)
+ENABLED = (s.RUNNING, s.STOPPING)
 
 
 class Permit:
@@ -69,7 +75,7 @@ class Permit:
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def _next(self, state, missing, pcs_demand, dc_demand):
-        if state in (s.CLOSING, s.RUNNING, s.STOPPING) and (pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO):
+        if state in ENERGISED and (pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO):
             return s.TRIPPED
         if state == s.INHIBITED:
             return s.READY if missing == I_NONE else s.INHIBITED
@@ -99,12 +105,12 @@ class Permit:
 
     def _publish(self, elapsed, pcs_demand, dc_demand):
         state = self.state[0]
-        live = state in (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
-        if state in (s.STOPPING, s.TRIPPED) and not self.timer[2] and self._may_open(state, pcs_demand, dc_demand):
+        live = state in LIVE
+        if state in ENDING and not self.timer[2] and self._may_open(state, pcs_demand, dc_demand):
             self.timer[2] = 1
         supply = 1 if live and not self.timer[2] else 0
         self.contactors.update(elapsed, supply)
-        enable = supply if state in (s.RUNNING, s.STOPPING) or (state == s.CLOSING and self._all_closed()) else 0
+        enable = supply if state in ENABLED or (state == s.CLOSING and self._all_closed()) else 0
         if state == s.TRIPPED and pcs_demand < m.PCS_STOP:
             enable = supply
         out = self.out
@@ -178,7 +184,7 @@ class Permit:
                 return I_BMS
         if not self.inp[s.KEY_RUN_OK]:
             return I_KEY
-        return self._missing_at_rest() if self.state[0] in (s.INHIBITED, s.READY) else I_NONE
+        return self._missing_at_rest() if self.state[0] in AT_REST else I_NONE
 
     def _missing_at_rest(self):
         inp, layout = self.inp, self.layout

@@ -1,0 +1,106 @@
+"""A kernel on the bench: a complete, healthy cabinet in its input arrays, stepped without anything else around it."""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.kernel import Kernel
+
+HEALTHY_OK = (s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK, s.GAS_RELAY_OK, s.AIRFLOW_OK, s.KEY_RUN_OK, s.DOOR_OK,
+              s.ESTOP_2_OK, s.BMS_FAULT_OK, s.GAS_1_OK, s.GAS_2_OK, s.RUN_REQUEST)
+HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VOLTAGE_MV_MAX, 3300),
+                (s.RACK_VOLTAGE_MV, 790_000), (s.CHARGE_CURRENT_MA_MAX, 140_000),
+                (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990))
+
+
+def default_image(units=1, racks=1, modules=15, tick_ms=20):
+    """Limit image (array of int) with every parameter at its default and every stage armed."""
+    image = array("i", [p.IMAGE_SCHEMA, units, racks, modules, tick_ms])
+    image.extend(row[4] for row in p.CABINET_PARAMETERS)
+    for _ in range(units):
+        image.extend(row[4] for row in p.UNIT_PARAMETERS)
+    for rack in range(racks):
+        image.extend(row[4] if row[0] != "unit" else rack % units for row in p.RACK_PARAMETERS)
+    for stage in m.STAGES:
+        image.extend((stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], tick_ms),
+                      p.ticks(stage[m.S_CLEAR_MS], tick_ms)))
+    image.extend([1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(image)))
+    return image
+
+
+class Bench:
+    """A kernel with healthy inputs; relays and contactors follow its outputs from one step to the next."""
+
+    def __init__(self, image=None, **topology):
+        self.kernel = Kernel(image if image is not None else default_image(**topology))
+        self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
+        self.silent = set()
+        self.welded = False
+        self.count = 0
+        for signal in HEALTHY_OK:
+            self.inp[signal] = 1
+        self.inp[s.GAS_1_CALIBRATION_D] = self.inp[s.GAS_2_CALIBRATION_D] = 90
+        for rack in range(self.layout.racks):
+            for signal, value in HEALTHY_RACK:
+                self.set_rack(signal, value, rack)
+            for module in range(self.layout.modules):
+                self.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 250 + module % 4, rack)
+
+    def set_rack(self, signal, value, rack=0):
+        """Store a rack input."""
+        self.inp[self.layout.rack_input(rack, signal)] = value
+
+    def set_unit(self, signal, value, unit=0):
+        """Store a unit input."""
+        self.inp[self.layout.unit_input(unit, signal)] = value
+
+    def unit(self, signal, unit=0):
+        """A unit output."""
+        return self.out[self.layout.unit_output(unit, signal)]
+
+    def rack(self, signal, rack=0):
+        """A rack output."""
+        return self.out[self.layout.rack_output(rack, signal)]
+
+    def step(self, steps=1, elapsed=1):
+        """Run steps of `elapsed` ticks with every group fresh that is not in `silent`."""
+        for _ in range(steps):
+            self.count += 1
+            self._follow()
+            for group in range(self.layout.groups):
+                self.kernel.fresh[group] = 0 if group in self.silent else 1
+            self.kernel.step(elapsed)
+            self.inp[s.RESET_KIND] = 0
+        return self
+
+    def _follow(self):
+        inp, out = self.inp, self.out
+        inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = self.count
+        inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
+        inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
+        inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
+        inp[s.AIRFLOW_OK] = 1
+        for rack in range(self.layout.racks):
+            closed = self.rack(s.CONTACTOR_CLOSE_OK, rack) or self.welded
+            self.set_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN, rack)
+
+    def run(self):
+        """Start and let the limits recover (22 s); fails if energy is not permitted then."""
+        self.step(1100)
+        if self.out[s.STATE] != s.RUNNING:
+            raise AssertionError("cabinet did not start: inhibit reason %d" % self.out[s.INHIBIT_REASON])
+        return self
+
+    def standing(self):
+        """Ids of the stages that stand (active or latched), in order."""
+        evaluator = self.kernel.evaluator
+        return [m.STAGES[evaluator.stage[index]][m.S_ID] for index in range(evaluator.count)
+                if evaluator.standing(index)]
+
+    def reset(self, kind=m.REMOTE):
+        """Ask for a reset of exactly what stands, for the next step."""
+        self.inp[s.RESET_KIND] = kind
+        self.inp[s.RESET_FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE]
+        self.inp[s.RESET_MASK] = self.out[s.CAUSE_MASK]
+        return self
