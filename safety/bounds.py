@@ -41,20 +41,54 @@ class Bounds:
         self.inp, self.out, self.features = inp, out, features
         self.limit_W = array("i", [0] * (layout.units * 2 * len(LIMITS)))
         self.published_W = array("i", [0] * (layout.units * 2))
+        self.lowest_W = array("i", [0] * (layout.units * 2))
+        self.signature = array("i", [-1] * layout.units)
         self.ramp_ppm = array("i", [FULL_PPM] * layout.units)
         self.ramp_from_W = array("i", [0] * (layout.units * 2))
         self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
         self.ramp_step_ppm = FULL_PPM * self.tick_ms // image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] + 1
+        self._set_constants()
+
+    def _set_constants(self):
+        """The limits that never change: the converter's rating and the installer's."""
+        for unit in range(self.layout.units):
+            words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
+            for way in range(2):
+                at = (unit * 2 + way) * len(LIMITS)
+                self.limit_W[at + L_PCS_RATED] = self.image[words + p.U_RATED_W]
+                self.limit_W[at + L_INSTALLER] = self.image[words + (
+                    p.U_INSTALLER_DISCHARGE_W_MAX if way else p.U_INSTALLER_CHARGE_W_MAX)]
 
     def update(self, elapsed, demand, running):
         """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is permitted."""
+        racks_changed = self._racks_changed()
         for unit in range(self.layout.units):
             first = unit * len(m.DEMANDS)
-            self._ramp(unit, elapsed, demand[first + m.D_PCS])
+            signature = self._signature(demand, first, running)
+            if racks_changed or signature or signature != self.signature[unit]:
+                self._ramp(unit, elapsed, demand[first + m.D_PCS])
+                for way in range(2):
+                    if racks_changed:
+                        self._rack_limits(unit, way)
+                    self._limits(unit, way, demand, first, running)
+                    self._lowest(unit, way)
+            self.signature[unit] = signature
             for way in range(2):
-                self._limits(unit, way, demand, first, running)
                 self._publish(unit, way, elapsed)
+
+    def _racks_changed(self):
+        changed = self.features.changed
+        for block in range(1 + self.layout.units, len(changed)):
+            if changed[block]:
+                return True
+        return False
+
+    def _signature(self, demand, first, running):
+        """0 while energy is permitted and no stage asks for anything that bounds power."""
+        return (0 if running else 1) | (demand[first + m.D_PCS] | demand[first + m.D_CHARGE_INHIBIT]
+                                        | demand[first + m.D_DISCHARGE_INHIBIT] | demand[first + m.D_CHARGE_DERATE_PCT]
+                                        | demand[first + m.D_DISCHARGE_DERATE_PCT])
 
     def _ramp(self, unit, elapsed, pcs_demand):
         if pcs_demand < m.PCS_RAMP:
@@ -70,10 +104,6 @@ class Bounds:
         rated = self.image[words + p.U_RATED_W]
         at = (unit * 2 + way) * len(LIMITS)
         limit = self.limit_W
-        limit[at + L_PCS_RATED] = rated
-        limit[at + L_INSTALLER] = self.image[words + (
-            p.U_INSTALLER_DISCHARGE_W_MAX if way else p.U_INSTALLER_CHARGE_W_MAX)]
-        self._rack_limits(unit, way, rated, at)
         derate = demand[first + (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT)]
         limit[at + L_DERATE] = scale_W(rated, (100 - derate) * 10)
         inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
@@ -87,8 +117,10 @@ class Bounds:
     def _ramped_W(self, unit, way):
         return scale_W(self.ramp_from_W[unit * 2 + way], self.ramp_ppm[unit] // 1000)
 
-    def _rack_limits(self, unit, way, rated, at):
+    def _rack_limits(self, unit, way):
         """The limits that come from the racks that are on the unit's DC bus: the weakest rack decides for all."""
+        rated = self.image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W]
+        at = (unit * 2 + way) * len(LIMITS)
         online = 0
         current_mA = s.INT_MAX
         voltage_mV = s.INT_MAX
@@ -124,8 +156,8 @@ class Bounds:
         group = self.layout.rack_group(rack, 0)
         oldest = 0
         for index in range(group, group + len(s.RACK_GROUPS)):
-            if features.seen[index]:
-                oldest = max(oldest, features.age_ticks[index])
+            if features.ages.seen[index]:
+                oldest = max(oldest, features.ages.ticks[index])
         age_ms = min(oldest, 1_000_000) * self.tick_ms
         return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
 
@@ -146,17 +178,24 @@ class Bounds:
         hottest = features.value[features.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX]
         return taper_permille(hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1])
 
-    def _publish(self, unit, way, elapsed):
+    def _lowest(self, unit, way):
+        """Find the binding limit and remember it for the steps in which nothing changes."""
         at = (unit * 2 + way) * len(LIMITS)
         limit, reason = self.limit_W, 0
         lowest = limit[at]
         for index in range(1, len(LIMITS)):
             if limit[at + index] < lowest:
                 lowest, reason = limit[at + index], index
-        before = self.published_W[unit * 2 + way]
-        step_W = scale_W(scale_W(limit[at], self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
-        self.published_W[unit * 2 + way] = min(lowest, before + step_W)
-        signal = self.layout.unit_output(unit, s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX)
-        self.out[signal] = self.published_W[unit * 2 + way]
+        self.lowest_W[unit * 2 + way] = lowest
         reason_signal = self.layout.unit_output(unit, s.DISCHARGE_REASON if way else s.CHARGE_REASON)
         self.out[reason_signal] = reason
+
+    def _publish(self, unit, way, elapsed):
+        """Fall to the binding limit at once, rise to it slowly."""
+        place = unit * 2 + way
+        before, lowest = self.published_W[place], self.lowest_W[place]
+        if before != lowest:
+            rated = self.limit_W[place * len(LIMITS)]
+            step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
+            self.published_W[place] = min(lowest, before + step_W)
+        self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX)] = self.published_W[place]

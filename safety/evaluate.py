@@ -37,7 +37,6 @@ class Evaluator:
         self.count = count
         self.stage = array("i", [stage for stage, _ in instances])
         self.block = array("i", [block for _, block in instances])
-        self.armed = bytearray(count)
         self.feature, self.gate, self.sense, self.set_at, self.clear_at, self.set_ticks, self.clear_ticks = (
             [array("i", [0] * count) for _ in range(7)])
         self.block_first = array("i", [0] * (2 + layout.units + layout.racks))
@@ -55,14 +54,14 @@ class Evaluator:
             row = m.STAGES[stage]
             words = image_map.stage + stage * len(p.STAGE_WORDS)
             base = self._feature_base(layout, row[m.S_SCOPE], block)
-            self.feature[index] = base + row[m.S_FEATURE]
+            armed = image[image_map.armed + index]
+            self.feature[index] = base + row[m.S_FEATURE] if armed else self.features.never
             self.gate[index] = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
             self.sense[index] = row[m.S_SENSE]
             self.set_at[index] = image[words] * row[m.S_SENSE]
             self.clear_at[index] = image[words + 1] * row[m.S_SENSE]
             self.set_ticks[index] = image[words + 2]
             self.clear_ticks[index] = image[words + 3]
-            self.armed[index] = 1 if image[image_map.armed + index] else 0
             self.block_first[block + 1] = index + 1
 
     def _feature_base(self, layout, scope, block):
@@ -76,36 +75,46 @@ class Evaluator:
         """Evaluate every block whose features changed or whose counters run."""
         changed, busy = self.features.changed, self.busy
         for block in range(len(busy)):
-            if changed[block] or busy[block]:
+            if busy[block] or (changed[block] and self._any_hit(block)):
                 busy[block] = self._block(block, elapsed)
+
+    def _any_hit(self, block):
+        """True if any feature of a quiet block is at or beyond its threshold: the whole work of an uneventful step."""
+        value, known = self.features.value, self.features.known
+        feature, sense = self.feature, self.sense
+        set_at = self.set_at
+        for index in range(self.block_first[block], self.block_first[block + 1]):
+            at = feature[index]
+            if known[at] and value[at] * sense[index] >= set_at[index]:
+                return True
+        return False
 
     def _block(self, block, elapsed):
         """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
         busy = 0
-        value, known = self.features.value, self.features.known
-        feature, sense = self.feature, self.sense
-        set_at, armed = self.set_at, self.armed
-        gate, set_count = self.gate, self.set_count
-        active, latched = self.active, self.latched
         for index in range(self.block_first[block], self.block_first[block + 1]):
-            at = feature[index]
-            if armed[index] and known[at]:
-                level = value[at] * sense[index]
-                if level >= set_at[index]:
-                    if gate[index] == -1:
-                        self._hit(index, elapsed)
-                    elif known[gate[index]]:
-                        if value[gate[index]]:
-                            self._hit(index, elapsed)
-                        else:
-                            set_count[index] = 0
-                elif active[index] or latched[index]:
-                    self._miss(index, level)
-                else:
-                    set_count[index] = 0
-            if set_count[index] or active[index] or latched[index]:
+            self._instance(index, elapsed)
+            if self.set_count[index] or self.active[index] or self.latched[index]:
                 busy = 1
         return busy
+
+    def _instance(self, index, elapsed):
+        value, known = self.features.value, self.features.known
+        at = self.feature[index]
+        if not known[at]:
+            return
+        level = value[at] * self.sense[index]
+        if level < self.set_at[index]:
+            if self.active[index] or self.latched[index]:
+                self._miss(index, level)
+            else:
+                self.set_count[index] = 0
+            return
+        gate = self.gate[index]
+        if gate == m.NO_GATE or (known[gate] and value[gate]):
+            self._hit(index, elapsed)
+        elif known[gate]:
+            self.set_count[index] = 0
 
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.INT_MAX)

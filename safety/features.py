@@ -9,6 +9,7 @@ from array import array
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.ages import Ages
 
 HISTORY_S = 10  # a module counts as heating when it is 0.2 K warmer than this long ago (noise of a sensor: 0.1 K)
 RISING_DDEGC = 2
@@ -23,11 +24,10 @@ class Features:
         self.unit_base = len(m.CABINET_FEATURES)
         self.rack_base = self.unit_base + layout.units * len(m.UNIT_FEATURES)
         count = self.rack_base + layout.racks * len(m.RACK_FEATURES)
-        self.value = array("i", [0] * count)
-        self.known = bytearray(count)
-        self.age_ticks = array("i", [0] * layout.groups)
-        self.seen = bytearray(layout.groups)
-        self.budget_ticks = array("i", [0] * layout.groups)
+        self.never = count  # a feature that is never known: what a stage that is not armed looks at
+        self.value = array("i", [0] * (count + 1))
+        self.known = bytearray(count + 1)
+        self.ages = Ages(layout, image, image_map, fresh)
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.frozen_ticks = array("i", [0, 0])
         self.raw_hash = array("i", [0, 0])
@@ -37,46 +37,16 @@ class Features:
         self.clock = array("i", [0, 0])  # ticks into the present second, seconds modulo HISTORY_S
         self.order = array("i", [0] * max(1, layout.modules))
         self.tick_ms = image[p.H_TICK_MS]
-        self._set_budgets()
-
-    def _set_budgets(self):
-        cabinet, image, tick_ms = self.map.cabinet, self.image, self.tick_ms
-        io = p.ticks(image[cabinet + p.P_IO_SILENT_MS], tick_ms)
-        meter = p.ticks(image[cabinet + p.P_METER_SILENT_MS], tick_ms)
-        gas = p.ticks(image[cabinet + p.P_GAS_SILENT_MS], tick_ms)
-        for index, budget in enumerate((io, io, meter, meter, gas, gas, s.INT_MAX)):
-            self.budget_ticks[index] = budget
-        for unit in range(self.layout.units):
-            ramp = image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS]
-            for group in range(len(s.UNIT_GROUPS)):
-                self.budget_ticks[self.layout.unit_group(unit, group)] = p.ticks(ramp, tick_ms)
-        for rack in range(self.layout.racks):
-            warn = image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS]
-            for group in range(len(s.RACK_GROUPS)):
-                self.budget_ticks[self.layout.rack_group(rack, group)] = p.ticks(warn, tick_ms)
 
     def update(self, elapsed):
-        """Recompute all features after `elapsed` ticks."""
-        self._age(elapsed)
+        """Recompute all features after `elapsed` ticks (at most 1e6: the kernel bounds it)."""
+        self.ages.update(elapsed)
         self._second(elapsed)
         self._cabinet(elapsed)
         for unit in range(self.layout.units):
             self._unit(unit)
         for rack in range(self.layout.racks):
             self._rack(rack)
-
-    def group_known(self, group):
-        """1 if the group was seen and its age is within its budget."""
-        return 1 if self.seen[group] and self.age_ticks[group] <= self.budget_ticks[group] else 0
-
-    def _age(self, elapsed):
-        age, fresh, seen = self.age_ticks, self.fresh, self.seen
-        for group in range(self.layout.groups):
-            if fresh[group]:
-                age[group] = 0
-                seen[group] = 1
-            else:
-                age[group] = min(age[group] + elapsed, s.INT_MAX)
 
     def _second(self, elapsed):
         """Once a second: leak the bad-frame buckets and step the temperature history."""
@@ -104,7 +74,7 @@ class Features:
 
     def _cabinet(self, elapsed):
         inp = self.inp
-        io_1, io_2 = self.group_known(s.G_IO_1), self.group_known(s.G_IO_2)
+        io_1, io_2 = self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2)
         self._put(m.F_ESTOP_1_OK, inp[s.ESTOP_1_OK], io_1)
         self._put(m.F_ESTOP_2_OK, inp[s.ESTOP_2_OK], io_2)
         self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2)
@@ -126,7 +96,7 @@ class Features:
 
     def _silence_ms(self, first, second):
         """Age in ms of the older of two groups, of those seen since the start."""
-        older = max(self.age_ticks[first] * self.seen[first], self.age_ticks[second] * self.seen[second])
+        older = max(self.ages.ticks[first] * self.ages.seen[first], self.ages.ticks[second] * self.ages.seen[second])
         return min(older, 1_000_000) * self.tick_ms
 
     def _frozen_ms(self, elapsed):
@@ -139,7 +109,7 @@ class Features:
         if self.fresh[group] and self.inp[signal] != self.raw_hash[meter]:
             self.raw_hash[meter] = self.inp[signal]
             self.frozen_ticks[meter] = 0
-        elif self.seen[group]:
+        elif self.ages.seen[group]:
             self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, 1_000_000)
 
     def _gas(self):
@@ -149,8 +119,8 @@ class Features:
         for detector in range(fitted):
             group = s.G_GAS_2 if detector else s.G_GAS_1
             first = s.GAS_2_LFL_PERMILLE if detector else s.GAS_1_LFL_PERMILLE
-            if not self.group_known(group):
-                silent += self.seen[group]
+            if not self.ages.known(group):
+                silent += self.ages.seen[group]
                 continue
             calibration_d = min(calibration_d, self.inp[first + 2])
             if self.inp[first + 1]:
@@ -158,7 +128,7 @@ class Features:
                 lfl = max(lfl, self.inp[first])
             else:
                 faulty += 1
-        seen = self.seen[s.G_GAS_1] | self.seen[s.G_GAS_2]
+        seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
         required = self.image[self.map.cabinet + p.P_GAS_REQUIRED]
         self._put(m.F_GAS_LFL_PERMILLE_MAX, lfl, 1 if good else 0)
         self._put(m.F_GAS_DETECTORS_FAULTY, faulty, 1)
@@ -170,8 +140,8 @@ class Features:
         group = self.layout.unit_group(unit, s.G_PCS_MEASURE)
         base = self.unit_base + unit * len(m.UNIT_FEATURES)
         ladder = self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS
-        self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(self.age_ticks[group] * self.seen[group], ladder), 1)
-        self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), self.group_known(group))
+        self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(self.ages.ticks[group] * self.ages.seen[group], ladder), 1)
+        self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), self.ages.known(group))
         self.changed[1 + unit] = 1
 
     def _level(self, age_ticks, ladder):
@@ -205,7 +175,7 @@ class Features:
         self._cells(rack, groups, base)
         self._current(rack, groups, base)
         self._bad_frames(rack, base)
-        known = self.group_known(groups + s.G_BMS_TEMPERATURES)
+        known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
         if fresh[groups + s.G_BMS_TEMPERATURES]:
             self._temperatures(rack, base)
         self.known[base + m.F_TEMPERATURE_DDEGC_MAX] = known
@@ -215,14 +185,15 @@ class Features:
     def _rack_silence(self, rack, groups):
         """Silence level of the rack's BMS: the oldest of the groups it sends and that were seen."""
         ladder = self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS
-        age, seen, oldest = self.age_ticks, self.seen, 0
+        age, seen = self.ages.ticks, self.ages.seen
+        oldest = 0
         for group in range(groups, groups + len(s.RACK_GROUPS)):
             if seen[group] and age[group] > oldest:
                 oldest = age[group]
         return self._level(oldest, ladder)
 
     def _cells(self, rack, groups, base):
-        known = self.group_known(groups + s.G_BMS_CELLS)
+        known = self.ages.known(groups + s.G_BMS_CELLS)
         first = self.layout.rack_input(rack, 0)
         self._put(base + m.F_CELL_VOLTAGE_MV_MAX, self.inp[first + s.CELL_VOLTAGE_MV_MAX], known)
         self._put(base + m.F_CELL_VOLTAGE_MV_MIN, self.inp[first + s.CELL_VOLTAGE_MV_MIN], known)
@@ -233,8 +204,8 @@ class Features:
         margin = max(ZERO_CURRENT_MA, rated // 100)
         current = self.inp[first + s.RACK_CURRENT_MA]
         limit = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
-        pack = self.group_known(groups + s.G_BMS_PACK)
-        both = pack & self.group_known(groups + s.G_BMS_LIMITS)
+        pack = self.ages.known(groups + s.G_BMS_PACK)
+        both = pack & self.ages.known(groups + s.G_BMS_LIMITS)
         self._put(base + m.F_CURRENT_OVER_105_MA, abs(current) - limit * 105 // 100 - margin, both)
         self._put(base + m.F_CURRENT_OVER_110_MA, abs(current) - limit * 110 // 100 - margin, both)
         self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)

@@ -15,7 +15,8 @@ from safety.features import Features
 from safety.latches import Latches
 from safety.permit import Permit
 
-CRC_WORDS_PER_STEP = 16  # a one-rack image of 400 words is checked every half second at 20 ms
+CRC_WORDS_PER_STEP = 4  # an image of 260 words (one rack) is checked every 1.3 s at 20 ms
+ELAPSED_MAX = 1_000_000  # ticks; later is as late
 GAS_OR_SMOKE_ROWS = (2, 3, 11, 12, 21)
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
@@ -47,7 +48,9 @@ class Kernel:
         self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
                                      for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
+        self.standing = array("i", [0])  # 1 while any stage stands
         self.out[s.IMAGE_CRC] = self.crc[0]
+        self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
         self._start_crc()
 
     def boot(self, not_clean, store_unreadable, latched):
@@ -62,18 +65,20 @@ class Kernel:
     def state_blocks(self):
         """Every array that carries over from one step to the next, in a fixed order (keyframes, second channel)."""
         f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
-        return (f.value, f.known, f.age_ticks, f.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.bad_frames,
+        return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.bad_frames,
                 f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
-                self.latches.token_age, b.published_W, b.ramp_ppm, b.ramp_from_W, c.step, c.closing_ticks, t.state,
-                t.timer, self.crc, self.inp, self.out)
+                self.latches.token_age, b.limit_W, b.published_W, b.lowest_W, b.signature,
+                b.ramp_ppm, b.ramp_from_W, c.step, c.closing_ticks, t.state,
+                t.timer, self.crc, self.standing, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
+        elapsed = min(elapsed, ELAPSED_MAX)
         self._check_image()
         self.features.update(elapsed)
         self.evaluator.update(elapsed)
         self._combine()
-        self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.group_known(s.G_IO_1))
+        self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.ages.known(s.G_IO_1))
         self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
         self._stopping()
         self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
@@ -105,13 +110,15 @@ class Kernel:
             demand[index] = 0
         for index in range(len(unit_demand)):
             unit_demand[index] = 0
-        alert = 0
+        alert = standing = 0
         for block in range(len(evaluator.busy)):
             if evaluator.busy[block]:
                 for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
                     if evaluator.active[index] or evaluator.latched[index]:
                         self._add(evaluator.stage[index], block)
+                        standing = 1
                         alert |= 1 if m.STAGES[evaluator.stage[index]][m.S_ROW] in GAS_OR_SMOKE_ROWS else 0
+        self.standing[0] = standing
         self.features.value[m.F_GAS_OR_SMOKE_ALERT] = alert
         self.features.known[m.F_GAS_OR_SMOKE_ALERT] = 1
 
@@ -152,22 +159,25 @@ class Kernel:
         out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]
         out[s.NOTIFY_MAINTENANCE] = demand[m.D_MAINTENANCE]
         out[s.NOTIFY_OPERATOR] = demand[m.D_OPERATOR]
+        if self.standing[0] or out[s.ACTIVE_COUNT] or out[s.LATCHED_COUNT]:
+            self._publish_causes()
+        out[s.RESETS_LEFT] = self.latches.left()
+        grid = self.features.ages.known(s.G_METER_GRID)
+        out[s.OBLIGATIONS_OK] = grid if not self.features.value[m.F_METER_FROZEN_MS] >= 5000 else 0
+
+    def _publish_causes(self):
+        """First-out, mask and counts; left alone in the steps in which nothing stands or stood."""
+        out, evaluator = self.out, self.evaluator
         evaluator.refresh_first_out()
         first = evaluator.first_out[0]
         out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
         out[s.FIRST_OUT_INSTANCE] = first
         out[s.CAUSE_MASK] = evaluator.cause_mask()
-        self._count()
-        out[s.RESETS_LEFT] = self.latches.left()
-        grid = self.features.group_known(s.G_METER_GRID)
-        out[s.OBLIGATIONS_OK] = grid if not self.features.value[m.F_METER_FROZEN_MS] >= 5000 else 0
-
-    def _count(self):
         active = latched = 0
-        for block in range(len(self.evaluator.busy)):
-            if self.evaluator.busy[block]:
-                for index in range(self.evaluator.block_first[block], self.evaluator.block_first[block + 1]):
-                    active += self.evaluator.active[index]
-                    latched += self.evaluator.latched[index]
-        self.out[s.ACTIVE_COUNT] = active
-        self.out[s.LATCHED_COUNT] = latched
+        for block in range(len(evaluator.busy)):
+            if evaluator.busy[block]:
+                for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
+                    active += evaluator.active[index]
+                    latched += evaluator.latched[index]
+        out[s.ACTIVE_COUNT] = active
+        out[s.LATCHED_COUNT] = latched

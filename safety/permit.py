@@ -96,7 +96,7 @@ class Permit:
     def _from_closing(self, dc_demand):
         if dc_demand >= m.DC_INHIBIT or not self.inp[s.RUN_REQUEST] or self.contactors.count(c.FAULT):
             return s.INHIBITED
-        if self._all_closed() and self.inp[s.PERMIT_1_CLOSED] and self.features.group_known(s.G_IO_1):
+        if self._all_closed() and self.inp[s.PERMIT_1_CLOSED] and self.features.ages.known(s.G_IO_1):
             return s.RUNNING
         return s.CLOSING
 
@@ -146,7 +146,7 @@ class Permit:
             if self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN:
                 continue
             rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
-            if not self.features.group_known(self.layout.rack_group(rack, s.G_BMS_PACK)):
+            if not self.features.ages.known(self.layout.rack_group(rack, s.G_BMS_PACK)):
                 found = min(found, -1)
             elif abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated:
                 return 0
@@ -154,39 +154,41 @@ class Permit:
 
     def _pcs_current_zero(self):
         for unit in range(self.layout.units):
-            if not self.features.group_known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
+            if not self.features.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
                 return False
             if abs(self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]) > 5000:
                 return False
         return True
 
     def missing(self, dc_demand):
-        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete."""
+        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or not at rest."""
         if dc_demand >= m.DC_INHIBIT:
             return I_INTERLOCK
-        known = self.features
-        if not known.group_known(s.G_IO_1):
+        if self.state[0] not in AT_REST:
+            return I_NONE
+        ages = self.features.ages
+        if not ages.known(s.G_IO_1):
             return I_IO_1
-        if not known.group_known(s.G_IO_2):
+        if not ages.known(s.G_IO_2):
             return I_IO_2
-        if not known.group_known(s.G_METER_GRID) or not known.group_known(s.G_METER_LOAD):
+        if not ages.known(s.G_METER_GRID) or not ages.known(s.G_METER_LOAD):
             return I_METER
         for detector in range(self.image[self.map.cabinet + p.P_GAS_DETECTORS]):
-            if not known.group_known(s.G_GAS_2 if detector else s.G_GAS_1):
+            if not ages.known(s.G_GAS_2 if detector else s.G_GAS_1):
                 return I_GAS
         for unit in range(self.layout.units):
-            if not known.group_known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
+            if not ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
                 return I_PCS
-            if not known.group_known(self.layout.unit_group(unit, s.G_PCS_CONTROL)):
+            if not ages.known(self.layout.unit_group(unit, s.G_PCS_CONTROL)):
                 return I_PCS
         for group in self.required:
-            if not known.group_known(group):
+            if not ages.known(group):
                 return I_BMS
         if not self.inp[s.KEY_RUN_OK]:
             return I_KEY
-        return self._missing_at_rest() if self.state[0] in AT_REST else I_NONE
+        return self._missing_in_racks()
 
-    def _missing_at_rest(self):
+    def _missing_in_racks(self):
         inp, layout = self.inp, self.layout
         lowest, highest = s.INT_MAX, 0
         for rack in range(layout.racks):

@@ -148,14 +148,15 @@ def test_a_closed_gate_holds_the_row_back(stage):
 
 
 def test_an_unarmed_stage_is_blind(stage):
-    stage.evaluator.armed[stage.instance] = 0
+    stage.evaluator.feature[stage.instance] = stage.features.never
     stage.feed(stage.row[m.S_SET])
     assert not stage.step(stage.set_ticks + 100).active()
 
 
 def test_a_single_trip_is_the_first_out(stage):
-    stage.evaluator.armed[:] = bytes(stage.evaluator.count)
-    stage.evaluator.armed[stage.instance] = 1
+    for index in range(stage.evaluator.count):
+        if index != stage.instance:
+            stage.evaluator.feature[index] = stage.features.never
     stage.feed(stage.row[m.S_SET])
     stage.step(max(1, stage.set_ticks))
     assert stage.evaluator.first_out[0] == stage.instance
