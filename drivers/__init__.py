@@ -1,0 +1,1 @@
+"""Drivers of the cabinet's devices: buses, profiles (data) and families (code)."""

@@ -1,0 +1,210 @@
+"""BMS families on CAN: the native rack BMS by its DBC (here) and Pylontech low voltage (pylontech.py).
+
+A native frame counts only with a good CRC and a counter that has moved since the frame of that id before it: the first
+frame of an id is only remembered, because a sender that repeats itself for ever is not alive.
+"""
+
+from drivers.dbc import Dbc
+from drivers.profile import ProfileError
+from drivers.pylontech import PylontechBms
+from safety import signals
+
+CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
+MODULES_PER_FRAME = 4
+CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
+NEVER_US = -(1 << 62)
+RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}  # name: (index, group)
+
+
+def _crc_step(value):
+    for _ in range(8):
+        value = (value << 1 ^ CRC_POLYNOMIAL if value & 0x80 else value << 1) & 0xFF
+    return value
+
+
+def _crc_tables():
+    """Table k: what a byte does to the CRC when k more bytes follow it (the CRC is linear, so tables just combine)."""
+    tables = [bytes(_crc_step(byte) for byte in range(256))]
+    for _ in range(8):
+        tables.append(bytes(tables[0][entry] for entry in tables[-1]))
+    return tables
+
+
+_T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = _crc_tables()
+
+
+def crc_seed(can_id):
+    """What the id and the start value contribute to the CRC of every frame of this id."""
+    return _T8[CRC_START ^ can_id & 0xFF] ^ _T7[can_id >> 8] ^ CRC_XOR
+
+
+def crc8(seed, data):
+    """CRC-8 SAE J1850 over id low byte, id high byte, data[0..6]; seed from crc_seed(can_id)."""
+    return (seed ^ _T6[data[0]] ^ _T5[data[1]] ^ _T4[data[2]] ^ _T3[data[3]] ^ _T2[data[4]] ^ _T1[data[5]]
+            ^ _T0[data[6]])
+
+
+class _Message:
+    """One id of a native rack: where its fields lie and what was seen last."""
+
+    __slots__ = ("seed", "counter", "payload", "group", "fields", "indexes", "position", "seen_us", "values")
+
+    def __init__(self, can_id, group, fields, indexes, position=-1):
+        self.seed = crc_seed(can_id)
+        self.counter = -1  # of the last good frame; -1: none yet
+        self.payload = None  # bytes 0..5 of the last frame whose values were taken
+        self.group = group
+        self.fields = fields  # of Dbc.field
+        self.indexes = indexes  # into the sink, one per field; none for temperatures
+        self.position = position  # number of a temperature frame, else -1
+        self.seen_us = NEVER_US
+        self.values = ()
+
+
+class NativeBms:
+    """One rack's BMS. Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter), `refused` (a value
+    out of range), `commands` sent; `command_echo`: the last command counter the BMS confirmed, -1 = none yet."""
+
+    command_period_us = 100_000
+
+    def __init__(self, profile, rack, node, sink, layout, modules=None):
+        """rack: index in layout. node: 1.. as in the DBC comment. modules: of this rack, layout.modules when None."""
+        self.profile = profile
+        self.rack, self.node = rack, node
+        self.modules = layout.modules if modules is None else modules
+        self.frames = self.bad_frames = self.refused = self.commands = 0
+        self.command_echo = -1
+        self._inp, self._fresh = sink.inp, sink.fresh
+        self._first = layout.rack_input(rack, 0)
+        self._groups = layout.rack_group(rack, 0)
+        self._state_group = self._groups + signals.G_BMS_STATE
+        self._cells_group = self._groups + signals.G_BMS_CELLS
+        self._temperature_group = self._groups + signals.G_BMS_TEMPERATURES
+        dbc = Dbc(profile)
+        self._id_offset = node * profile.settings["node_stride"]
+        self._messages, self._temperatures = {}, []
+        for name, rows in profile.frames.items():
+            if not name.startswith("TEMPERATURES"):
+                self._add_message(dbc, name, rows)
+        self._add_temperatures(dbc)
+        self._complete, self._arrived = (1 << len(self._temperatures)) - 1, 0
+        self._window_us = profile.settings["temperatures_ms_max"] * 1000
+        self._echo_shift = dbc.signal("STATE", "command_echo").start
+        self._command_id = dbc.message("COMMAND").frame_id + self._id_offset
+        self._command_seed = crc_seed(self._command_id)
+
+    def _add_message(self, dbc, name, rows):
+        for target in rows:
+            if target not in RACK_ROWS:
+                raise ProfileError(f"{self.profile.path.name}: frames.{name}.{target}: no such signal; allowed "
+                                   + ", ".join(RACK_ROWS))
+        groups = {RACK_ROWS[target][1] for target in rows}
+        group = self._groups + min(groups)
+        if len(groups) > 1 or any(message.group == group for message in self._messages.values()):
+            raise ProfileError(f"{self.profile.path.name}: frames.{name}: allowed the signals of one group, and a "
+                               "group in one frame, because they become fresh together")
+        fields = tuple(dbc.field(name, row) for row in rows.values())
+        indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
+        can_id = dbc.message(name).frame_id + self._id_offset
+        self._messages[can_id] = _Message(can_id, group, fields, indexes)
+
+    def _add_temperatures(self, dbc):
+        row = self.profile.frames["TEMPERATURES_0"]["module_temperature_ddegC"]
+        for position in range(-(-self.modules // MODULES_PER_FRAME)):
+            name = f"TEMPERATURES_{position}"
+            fitted = min(MODULES_PER_FRAME, self.modules - position * MODULES_PER_FRAME)
+            fields = tuple(dbc.field(name, {**row, "signal": f"temperature_{place}"}) for place in range(fitted))
+            can_id = dbc.message(name).frame_id + self._id_offset
+            message = _Message(can_id, self._temperature_group, fields, (), position)
+            self._messages[can_id] = message
+            self._temperatures.append(message)
+
+    def periodic(self):
+        """[]: a BMS is not polled."""
+        return []
+
+    def can_ids(self):
+        """The ids this BMS sends."""
+        return tuple(self._messages)
+
+    def on_frame(self, can_id, data, now_us):
+        """Take one frame. True when the id is this BMS's, whether the frame was good or not."""
+        message = self._messages.get(can_id)
+        if message is None:
+            return False
+        if len(data) != 8 or crc8(message.seed, data) != data[7] or data[6] & 15 == message.counter:
+            self.bad_frames += 1
+            return True
+        is_first, message.counter = message.counter < 0, data[6] & 15
+        if is_first:
+            return True
+        payload = data[:6]
+        if payload != message.payload and not self._decode(message, payload):
+            self.refused += 1
+            return True
+        self.frames += 1
+        if message.position >= 0:
+            self._temperatures_arrived(message, now_us)
+            return True
+        if message.group == self._state_group:
+            self._inp[self._first + signals.BMS_BAD_FRAMES] = min(self.bad_frames, signals.INT_MAX)
+        self._fresh[message.group] = 1
+        return True
+
+    def _decode(self, message, payload):
+        """True when every value is in its range; then they are stored (temperatures: kept until complete)."""
+        word = int.from_bytes(payload, "little")
+        values = []
+        for shift, mask, sign, multiply, divide, add, low, high in message.fields:
+            value = word >> shift & mask
+            if value & sign:
+                value -= mask + 1
+            value = value * multiply // divide + add
+            if not low <= value <= high:
+                return False
+            values.append(value)
+        inp = self._inp
+        if message.group == self._cells_group and not self._cells_ok(dict(zip(message.indexes, values))):
+            return False
+        if message.group == self._state_group:
+            self.command_echo = word >> self._echo_shift & 15
+        for index, value in zip(message.indexes, values):
+            inp[index] = value
+        message.values = values
+        message.payload = payload
+        return True
+
+    def _cells_ok(self, values):
+        """False when the lowest cell is above the highest, or one is in a module the rack does not have."""
+        first = self._first
+        positions_end = self.modules * CELLS_PER_MODULE_MAX
+        return (values.get(first + signals.CELL_VOLTAGE_MV_MIN, 0)
+                <= values.get(first + signals.CELL_VOLTAGE_MV_MAX, signals.INT_MAX)
+                and values.get(first + signals.CELL_POSITION_MIN, 0) < positions_end
+                and values.get(first + signals.CELL_POSITION_MAX, 0) < positions_end)
+
+    def _temperatures_arrived(self, message, now_us):
+        """Store all module temperatures once every frame has come since the last time, all within the window."""
+        message.seen_us = now_us
+        self._arrived |= 1 << message.position
+        if self._arrived != self._complete:
+            return
+        for frame in self._temperatures:
+            if now_us - frame.seen_us > self._window_us:
+                return
+        self._arrived = 0
+        index, inp = self._first + signals.MODULE_TEMPERATURE_DDEGC, self._inp
+        for frame in self._temperatures:
+            for value in frame.values:
+                inp[index] = value
+                index += 1
+        self._fresh[self._temperature_group] = 1
+
+    def command(self, close_ok):
+        """[(can_id, data)] to send now and every `command_period_us`: the rack opens by itself without it for 1 s."""
+        self.commands += 1
+        body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
+        return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]
+
+
+FAMILIES = {"native_bms": NativeBms, "pylontech_bms": PylontechBms}

@@ -1,0 +1,306 @@
+"""One Modbus RTU bus: who is asked next, gaps, time-outs, back-off, statistics. Bytes and time in, bytes out.
+
+The owner of the wire reads what has arrived, calls `receive(data, now_us)`, then `poll(now_us)` and writes what it
+returns; `poll` must run again at `wake_us`. One request is outstanding at a time. Order: STOP before WRITE before READ,
+within a class by deadline (a periodic request: its due time plus its period; a submitted one: when it was submitted).
+
+RTU replies carry no number, so a late one could be taken for the next: bytes that come before the request has left are
+dropped; after a read that timed out the next good reply of that unit and function within LATE_US is dropped, and if no
+second one follows, the unit's reads rest for one time-out more. What remains: a unit slower than twice the time-out at
+every reply, and a late reply to a write of the same address (set-points are read back anyway).
+Gaps and turn-around are kept here for all devices, never in a driver.
+"""
+
+from drivers.buses.rtu import BAD_REPLY, EXCEPTION, FRAME_BYTES_MAX, READ, TIMEOUT, Receiver, crc16
+
+NEVER = 1 << 62  # us, later than any clock
+GAP_FAST_US = 1750  # above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
+FIXED_GAP_ABOVE_BD = 19200
+PIECE_GAP_US = 20_000  # a reply may pause so long between pieces: USB adapters hold bytes up to 16 ms
+PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
+LATE_US = 1_000_000  # slowest documented reply (genset controllers)
+HOLD_US = 100_000  # noise on an idle bus may delay a request so long, not for ever
+SILENT_AFTER = 3  # time-outs in a row
+BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
+PATIENCE_US = 50_000  # after its time-out a silent unit lets others go first so long, or it would starve its bus
+WAIT_US_MAX = 60_000_000  # a bus that cannot serve a request within a minute is overloaded
+BUS = 0  # unit id (broadcast: it never replies) whose statistics count bytes nobody was asked for
+
+
+class UnitStatistics:
+    """Counts of one unit since start; `silent` time-outs in a row, last at `silent_us`; reads wait for `retry_us`.
+
+    `stray_frames` (unit BUS only): valid frames nobody asked for: a late reply, another master, an echo not configured.
+    """
+
+    __slots__ = ("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames",
+                 "silent", "silent_us", "retry_us")
+
+    def __init__(self):
+        self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
+        self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
+
+
+class _Job:
+    __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
+
+    def __init__(self, request, unit, period_us, due_us):
+        self.request = request
+        self.unit = unit
+        self.period_us = period_us  # 0: once
+        self.due_us = due_us
+        self.deadline_us = due_us + period_us
+
+
+class RtuPort:
+    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent, `turnaround_us` is silence added
+    to the gap of 3.5 characters after each reply; `echo`: the adapter repeats what is sent; `char_bits` 10 or 11."""
+
+    def __init__(self, name, baud_Bd, char_bits=10, first_byte_timeout_us=100_000, turnaround_us=0, echo=False):
+        self.name = name
+        self.first_byte_timeout_us = first_byte_timeout_us
+        self.turnaround_us = turnaround_us
+        self.statistics = {}
+        self.wake_us = NEVER
+        self._char_ns = -(-char_bits * 10**9 // baud_Bd)
+        self.gap_us = GAP_FAST_US if baud_Bd > FIXED_GAP_ABOVE_BD else -(-35 * char_bits * 10**5 // baud_Bd)
+        self._receiver = Receiver(echo)
+        self._periodic = []
+        self._once = {}  # by key
+        self._job = None  # outstanding
+        self._bus = self._unit(BUS)
+        self._late = {}  # (unit id, function) of reads that timed out -> [replies that may still come, until]
+        self._late_dropped = False  # during the outstanding request
+        self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
+
+    # -- what to ask
+
+    def add(self, request, period_us, phase_us=0):
+        """Ask `request` every `period_us`, first at absolute time `phase_us`. A missed period is not made up for."""
+        self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
+        self._plan()
+
+    def submit(self, request):
+        """Ask once, as soon as its priority allows; replaces a waiting request of the same key and keeps its place."""
+        waiting = self._once.get(request.key)
+        if waiting is None:
+            waiting = self._once[request.key] = _Job(request, None, 0, self._now_us)
+        waiting.request = request
+        waiting.unit = self._unit(request.unit_id)
+        if self._job is None and self.wake_us > self._ready_us:
+            self.wake_us = self._ready_us
+
+    def _unit(self, unit_id):
+        unit = self.statistics.get(unit_id)
+        if unit is None:
+            unit = self.statistics[unit_id] = UnitStatistics()
+        return unit
+
+    # -- bytes and time
+
+    def poll(self, now_us):
+        """Bytes to send now, or b"". Ends an overdue request first (its `on_failure` runs in here)."""
+        if now_us < self.wake_us:
+            return b""
+        self._now_us = now_us
+        if self._job is not None:
+            self._fail(now_us)
+        if now_us >= self._ready_us:
+            job = self._choose(now_us)
+            if job is not None:
+                return self._send(job, now_us)
+        self._plan()
+        return b""
+
+    def receive(self, data, now_us):
+        """Take bytes that arrived until `now_us`; the callback of a finished request runs in here."""
+        if not data:
+            return
+        self._now_us = now_us
+        job = self._job
+        if job is None:
+            return self._stray(data, now_us)
+        if now_us < self._sent_us and not self._receiver.echo:
+            job.unit.noise_bytes += len(data)
+            return
+        receiver = self._receiver
+        pdu = receiver.feed(data)
+        while pdu is not None and self._late and self._may_be_late(job, now_us):
+            pdu = receiver.feed(b"")
+        if pdu is not None:
+            self._finish(job, pdu, now_us)
+        elif not self._late_dropped:
+            self._extend(job.request, now_us)
+
+    def _stray(self, data, now_us):
+        self._bus.noise_bytes += len(data)
+        if 4 <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0:
+            self._bus.stray_frames += 1
+        if not self._hold_us:
+            self._hold_us = now_us + HOLD_US
+        self._ready_us = max(self._ready_us, min(now_us + self.gap_us, self._hold_us))
+        self.wake_us = max(self.wake_us, self._ready_us)
+
+    def _send(self, job, now_us):
+        request = job.request
+        if job.period_us:
+            job.due_us += job.period_us * ((now_us - job.due_us) // job.period_us + 1)
+            job.deadline_us = job.due_us + job.period_us
+        else:
+            del self._once[request.key]
+        self._job = job
+        job.unit.sent += 1
+        self._hold_us = 0
+        self._late_dropped = False
+        self._receiver.expect(request)
+        frame = request.frame
+        self._sent_us = now_us + self._time_us(len(frame))
+        reply_us = self._time_us(request.reply_bytes)  # the wire may hand over a reply in one piece at its end
+        self.wake_us = self._sent_us + self.first_byte_timeout_us + reply_us
+        self._deadline_us_max = self.wake_us + reply_us + PAUSES_MAX * PIECE_GAP_US
+        return frame
+
+    def _extend(self, request, now_us):
+        """Wait for the rest of a reply that has begun; give up soon on one that was long enough but not good."""
+        missing = request.reply_bytes - self._receiver.received
+        until_us = now_us + PIECE_GAP_US
+        if missing <= 0:
+            self.wake_us = min(self.wake_us, until_us)
+        else:
+            self.wake_us = max(self.wake_us, min(until_us + self._time_us(missing), self._deadline_us_max))
+
+    # -- ends of a request
+
+    def _finish(self, job, pdu, now_us):
+        unit = job.unit
+        unit.noise_bytes += self._receiver.received - len(pdu) - 3
+        unit.silent = unit.retry_us = 0
+        self._release(now_us + self.gap_us + self.turnaround_us)
+        if pdu[0] & 0x80:
+            unit.exception += 1
+            job.request.on_failure(EXCEPTION, pdu[1], now_us)
+        else:
+            unit.ok += 1
+            job.request.on_reply(pdu, now_us)
+
+    def _fail(self, now_us):
+        job = self._job
+        unit, request, received = job.unit, job.request, self._receiver.received
+        unit.noise_bytes += received
+        if self._late_dropped:
+            unit.retry_us = now_us + self.first_byte_timeout_us
+        elif received < request.reply_bytes:  # no whole reply came: it still may
+            self._note_silence(unit, request, now_us)
+        self._release(now_us + self.gap_us if received else now_us)
+        if received:
+            unit.bad_reply += 1
+            request.on_failure(BAD_REPLY, 0, now_us)
+        else:
+            unit.timeout += 1
+            request.on_failure(TIMEOUT, 0, now_us)
+
+    def _release(self, ready_us):
+        self._job = None
+        self._ready_us = ready_us
+        self._plan()
+
+    def _note_silence(self, unit, request, now_us):
+        unit.silent += 1
+        unit.silent_us = now_us
+        if unit.silent >= SILENT_AFTER:
+            doublings = min(unit.silent - SILENT_AFTER, 4)
+            unit.retry_us = now_us + min(BACK_OFF_US << doublings, BACK_OFF_US_MAX)
+        if request.priority == READ:
+            late = self._late.setdefault((request.unit_id, request.function), [0, 0])
+            late[0] = min(late[0] + 1, SILENT_AFTER)
+            late[1] = now_us + LATE_US
+
+    def _may_be_late(self, job, now_us):
+        """True when a good reply may belong to an earlier read that timed out; counts it off."""
+        key = (job.request.unit_id, job.request.function)
+        late = self._late.get(key)
+        if late is None or job.request.priority != READ:
+            return False
+        late[0] -= 1
+        if late[0] <= 0 or now_us >= late[1]:
+            del self._late[key]
+        if now_us >= late[1]:
+            return False
+        job.unit.silent = 0
+        self._late_dropped = True
+        return True
+
+    # -- whose turn
+
+    def _choose(self, now_us):
+        """The most urgent job that is due, or None."""
+        best, best_score = None, NEVER << 3
+        for jobs in (self._once.values(), self._periodic):
+            for job in jobs:
+                if job.due_us > now_us:
+                    continue
+                rank = job.request.priority
+                unit = job.unit
+                if unit.retry_us > now_us and rank == READ:
+                    continue
+                if unit.silent >= SILENT_AFTER and now_us - unit.silent_us < PATIENCE_US:
+                    rank = READ + 1
+                score = (rank << 62) + job.deadline_us
+                if score < best_score:
+                    best, best_score = job, score
+        return best
+
+    def _plan(self):
+        """Set `wake_us` of an idle port: when the first job may be sent."""
+        if self._job is not None:
+            return
+        wake_us = NEVER
+        for jobs in (self._once.values(), self._periodic):
+            for job in jobs:
+                due_us = job.due_us
+                if job.unit.retry_us > due_us and job.request.priority == READ:
+                    due_us = job.unit.retry_us
+                if due_us < wake_us:
+                    wake_us = due_us
+        self.wake_us = max(wake_us, self._ready_us)
+
+    # -- times for the site check
+
+    def _time_us(self, count):
+        """Time of `count` characters on the wire, rounded up."""
+        return (count * self._char_ns + 999) // 1000
+
+    def transaction_us(self, request_bytes, reply_bytes, device_turnaround_us):
+        """Bus time of one exchange: request, the device's turn-around, reply, gap, the port's turn-around."""
+        wire_us = self._time_us(request_bytes) + self._time_us(reply_bytes)
+        return wire_us + device_turnaround_us + self.gap_us + self.turnaround_us
+
+    def utilisation_permille(self, device_turnaround_us):
+        """Share of bus time the periodic requests need; add writes a driver submits as periodic ones to count them."""
+        return sum(-(-1000 * self._job_us(job, device_turnaround_us) // job.period_us) for job in self._periodic)
+
+    def worst_case_us(self, key, device_turnaround_us):
+        """Longest time from a change in the device to its reply, for the periodic request `key`; NEVER if overloaded.
+
+        One period, the wait behind every other request of its priority or above, its own exchange. With the
+        first-byte time-out as the turn-around, all units but this may be silent. KeyError when there is no such key.
+        """
+        own = next((job for job in self._periodic if job.request.key == key), None)
+        if own is None:
+            raise KeyError(f"bus {self.name}: no periodic request {key}")
+        others = [(job.period_us, self._job_us(job, device_turnaround_us)) for job in self._periodic if job is not own]
+        wait_us, before_us = 0, -1
+        while wait_us != before_us:
+            before_us = wait_us
+            wait_us = sum((before_us // period_us + 1) * cost_us for period_us, cost_us in others)
+            if wait_us > WAIT_US_MAX:
+                return NEVER
+        return own.period_us + wait_us + self._job_us(own, device_turnaround_us)
+
+    def worst_case_stop_us(self, request_bytes, device_turnaround_us):
+        """Longest time from submit() of the only STOP request to its last byte sent: one exchange may be in flight."""
+        in_flight_us = max((self._job_us(job, device_turnaround_us) for job in self._periodic), default=self.gap_us)
+        return in_flight_us + self._time_us(request_bytes)
+
+    def _job_us(self, job, device_turnaround_us):
+        return self.transaction_us(len(job.request.frame), job.request.reply_bytes, device_turnaround_us)

@@ -1,0 +1,81 @@
+"""Meter family: phase voltages, currents, powers and power factors in one read of 32-bit floats.
+
+A reading is taken whole or refused whole. Real error rows carry -1 or -2 in every channel, a cut or shifted read gives
+absurd phases: so every phase must be within 0.5 to 1.5 times the nominal voltage, its power factor within -1 to 1 and
+its power no larger than voltage times current allows. NaN fails each of these.
+"""
+
+import zlib
+
+from drivers.buses import rtu
+from safety import signals
+
+VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5  # of nominal: a grid outside this has tripped long ago, or it is no voltage
+HASH_MASK = signals.INT_MAX
+
+
+class Meter:
+    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers into the sink.
+
+    The hash is how a frozen meter shows: a real one never repeats all its words for seconds.
+    """
+
+    def __init__(self, profile, unit_id, sink, power_index, hash_index, group, inverted=False):
+        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: current transformers reversed."""
+        self.profile = profile
+        self.unit_id = unit_id
+        self.replies = self.refused = self.failures = 0
+        self._inp, self._fresh = sink.inp, sink.fresh
+        self._power_index, self._hash_index, self._group = power_index, hash_index, group
+        self._sign = -1 if inverted else 1
+        self._pdu = None
+        settings = profile.settings
+        self._phases = settings["phases"]
+        self._slack = 1 + settings["power_tolerance_permille"] / 1000
+        self._slack_W = settings["power_tolerance_W"]
+        names = [f"{quantity}_{phase + 1}" for quantity in ("voltage", "current", "power", "power_factor")
+                 for phase in range(self._phases)]
+        self._address, self._count, layout = profile.block(names)
+        self._unpack = layout.unpack_from
+        nominal_V = settings["nominal_voltage_V"]
+        limits = [(register.low, register.high) for register in map(profile.registers.get, names)]
+        self._limits = tuple(
+            (max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH)) if index < self._phases
+            else (low, high) for index, (low, high) in enumerate(limits))
+
+    def periodic(self):
+        """[(Request, period in us)]: the one read."""
+        function = self.profile.registers["power_1"].function
+        request = rtu.read_request((self.unit_id, "meter"), self.unit_id, function, self._address, self._count,
+                                   self._on_reply, self._on_failure)
+        return [(request, self.profile.period_ms * 1000)]
+
+    def _on_reply(self, pdu, now_us):
+        self.replies += 1
+        if pdu != self._pdu:
+            values = self._unpack(pdu, 2)
+            power_W = self._power_W(values)
+            if power_W is None:
+                self.refused += 1
+                return
+            self._pdu = pdu
+            self._inp[self._power_index] = power_W
+            self._inp[self._hash_index] = zlib.crc32(pdu) & HASH_MASK
+        self._fresh[self._group] = 1
+
+    def _on_failure(self, kind, code, now_us):
+        self.failures += 1
+
+    def _power_W(self, values):
+        """Sum of the phases in W, or None when a phase is absurd."""
+        for value, (low, high) in zip(values, self._limits):
+            if not low <= value <= high:
+                return None
+        phases, slack, slack_W = self._phases, self._slack, self._slack_W
+        total_W = 0.0
+        for phase in range(phases):
+            power_W = values[2 * phases + phase]
+            if abs(power_W) > values[phase] * values[phases + phase] * slack + slack_W:
+                return None
+            total_W += power_W
+        return round(total_W) * self._sign

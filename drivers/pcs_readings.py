@@ -1,0 +1,261 @@
+"""What a SunSpec converter tells: its periodic reads, their scale factors, and the two groups they make fresh.
+
+The measurements of two models become fresh together, and only while the converter's own heartbeat moves: a dead program
+repeats its last numbers. Scale factors have reads of their own and may change at any time: values are dropped until the
+new factors have been read twice the same.
+"""
+
+from functools import partial
+
+from drivers import sunspec
+from drivers.buses import rtu
+from drivers.profile import ProfileError
+from drivers.steps import LOST_US, NEVER_US, NOW_US
+from safety import signals
+
+LONG_AGO_US = -(1 << 62)
+REMOTE = 0  # 715 LocRemCtl
+DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
+
+
+class _Read:
+    """One periodic read."""
+
+    __slots__ = ("request", "period_us", "due_us", "sent_us")
+
+    def __init__(self, period_us):
+        self.request = None
+        self.period_us = period_us
+        self.due_us, self.sent_us = NOW_US, LONG_AGO_US
+
+
+class Readings:
+    """Reads of one converter. `alive_us`: when any reply came last. `measured`, `controlled`: the groups were complete
+    once since discovery. `local`: the converter is switched to local control and obeys nobody here."""
+
+    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group, on_control):
+        """on_control(values of the 704 block, now_us) is called for each good set-point read-back."""
+        self.replies = self.refused = self.failures = 0
+        self.alive_us = LONG_AGO_US
+        self.local = False
+        self._profile, self._unit_id = profile, unit_id
+        self._inp, self._fresh = sink.inp, sink.fresh
+        self._base, self._measure_group, self._control_group = base_index, measure_group, control_group
+        self._on_control = on_control
+        self._measure_us = profile.period_ms * 1000
+        self._control_us = profile.settings["control_period_ms"] * 1000
+        self._heartbeat_us_max = profile.settings["heartbeat_ms_max"] * 1000
+        self._build_blocks(profile)
+        self.forget()
+
+    def _build_blocks(self, profile):
+        """The reads as the profile has them, with the DC side of both models that may hold it."""
+        self._ac = sunspec.Block(profile, 701, ("InvSt", "Alrm", "W"))
+        self.control = sunspec.Block(profile, 704, ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt",
+                                                    "WSetRvrtTms", "WSetRvrtRem"), optional=("WSetRvrtRem",))
+        self._remote = sunspec.Block(profile, 715, ("LocRemCtl", "DERHb", "ControllerHb"), optional=("ControllerHb",))
+        self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
+        self._control_scales = sunspec.Scales(sunspec.Block(profile, 704, ("WSet_SF",)))
+        self._dc_choices = []
+        for model, names, factors in DC_MODELS:
+            if f"{model}.{names[0]}" in profile.registers:
+                shift = profile.settings["dc_port"] * sunspec.DC_PORT_REGISTERS if model == 714 else 0
+                self._dc_choices.append((sunspec.Block(profile, model, names, shift),
+                                         sunspec.Scales(sunspec.Block(profile, model, factors))))
+        if not self._dc_choices:
+            raise ProfileError(f"{profile.path.name}: registers.802: missing; allowed model 802 or 714")
+        self._dc, self._dc_scales = self._dc_choices[0]
+        power, setpoint = profile.registers["701.W"], profile.registers["704.WSet"]
+        self._power_limits, self._setpoint_limits = (power.low, power.high), (setpoint.low, setpoint.high)
+
+    def forget(self):
+        """No address, scale factor or value of before is used again: the device may be another one."""
+        self._reads = ()
+        for scales in (self._ac_scales, self._control_scales, *(choice[1] for choice in self._dc_choices)):
+            scales.forget()
+        self._ac_pdu = self._dc_pdu = self._ac_values = self._dc_values = None
+        self._ac_us = self._dc_us = self._setpoint_us = self._remote_us = LONG_AGO_US
+        self._setpoint_W = 0
+        self._heartbeat, self._heartbeat_us = None, LONG_AGO_US
+        self.controller_heartbeat = 0
+        self.measured = self.controlled = False
+
+    def discovered(self, models):
+        """Begin to read a device with these models. StepError when one that is needed is missing or too short."""
+        fitting = [choice for choice in self._dc_choices if choice[0].model in models]
+        self._dc, self._dc_scales = fitting[0] if fitting else self._dc_choices[0]
+        self._reads = self.steady_reads(models)
+
+    def steady_reads(self, models):
+        """All periodic reads for a device with these models."""
+        scale_us = self._profile.settings["scale_period_ms"] * 1000
+        rows = [("ac", self._ac, self._on_ac, self._measure_us), ("dc", self._dc, self._on_dc, self._measure_us),
+                ("setpoint", self.control, self._on_readback, self._control_us),
+                ("remote", self._remote, self._on_remote, self._control_us)]
+        for scales in (self._ac_scales, self._dc_scales, self._control_scales):
+            rows.append((f"scales {scales.block.model}", scales.block, partial(self._on_scales, scales), scale_us))
+        return [self._read(name, block, take, period_us, models) for name, block, take, period_us in rows]
+
+    def _read(self, name, block, take, period_us, models):
+        """take(pdu, now_us, read) uses a reply; False = refused."""
+        read = _Read(period_us)
+        read.request = rtu.read_request((self._unit_id, name), self._unit_id, sunspec.READ_HOLDING,
+                                        block.address(models), block.count, partial(self._on_reply, read, take),
+                                        partial(self._on_failure, read))
+        return read
+
+    def models_needed(self):
+        """Ids of the models that are read."""
+        return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
+
+    def due(self, now_us, requests):
+        """Append the requests that are due; returns when the next one will be."""
+        wake_us = NEVER_US
+        for read in self._reads:
+            if read.due_us <= now_us:
+                requests.append(read.request)
+                read.sent_us, read.due_us = now_us, now_us + LOST_US
+            if read.due_us < wake_us:
+                wake_us = read.due_us
+        return wake_us
+
+    @property
+    def next_us(self):
+        """When the earliest read is due."""
+        return min([read.due_us for read in self._reads], default=NEVER_US)
+
+    @property
+    def scales_known(self):
+        """True when all scale factors are confirmed."""
+        return None not in (self._ac_scales.exponents, self._dc_scales.exponents, self._control_scales.exponents)
+
+    @property
+    def setpoint_exponent(self):
+        """WSet = raw x 10^this; None while not confirmed."""
+        exponents = self._control_scales.exponents
+        return exponents[0] if exponents else None
+
+    # -- replies
+
+    def _on_reply(self, read, take, pdu, now_us):
+        self.replies += 1
+        self.alive_us = now_us
+        read.due_us = max(now_us, read.sent_us + read.period_us)
+        if not take(pdu, now_us, read):
+            self.refused += 1
+
+    def _on_failure(self, read, kind, code, now_us):
+        self.failures += 1
+        if kind == rtu.EXCEPTION:
+            self.alive_us = now_us
+        read.due_us = max(now_us, read.sent_us + read.period_us)
+
+    def _on_scales(self, scales, pdu, now_us, read):
+        """A change takes the values out of use until a second reading, asked for at once, confirms it."""
+        if scales.take(pdu):
+            self._ac_pdu = self._dc_pdu = None
+            self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
+        if scales.candidate is None:
+            return False
+        if scales.exponents is None:
+            read.due_us = now_us
+        return True
+
+    def _on_ac(self, pdu, now_us, read):
+        exponents = self._ac_scales.exponents
+        if exponents is None:
+            return True
+        if pdu != self._ac_pdu:
+            values = self._ac.unpack(pdu)
+            if values is None:
+                return False
+            state, alarms, raw = values
+            power_W = sunspec.scaled(raw, exponents[0])
+            low, high = self._power_limits
+            if not low <= power_W <= high or state > signals.PCS_STANDBY:
+                return False
+            self._ac_pdu, self._ac_values = pdu, (state, _thirty_bits(alarms), power_W)
+        self._ac_us = now_us
+        self._publish_measure(now_us)
+        return True
+
+    def _on_dc(self, pdu, now_us, read):
+        exponents = self._dc_scales.exponents
+        if exponents is None:
+            return True
+        if pdu != self._dc_pdu:
+            values = self._dc.unpack(pdu)
+            if values is None:
+                return False
+            milli = []
+            for raw, exponent, point in zip(values, exponents, self._dc.points):
+                value = sunspec.scaled(raw, exponent, 1000)
+                if not point.low * 1000 <= value <= point.high * 1000:
+                    return False
+                milli.append(value)
+            self._dc_pdu = pdu
+            self._dc_values = milli if self._dc.model == 802 else milli[::-1]  # voltage, current
+        self._dc_us = now_us
+        self._publish_measure(now_us)
+        return True
+
+    def _publish_measure(self, now_us):
+        """Both halves new since the last time and of the same moment, from a converter whose program runs."""
+        if min(self._ac_us, self._dc_us) < now_us - 2 * self._measure_us or not self._heartbeat_ok(now_us):
+            return
+        inp, base = self._inp, self._base
+        state, alarms, power_W = self._ac_values
+        inp[base + signals.PCS_POWER_W] = power_W
+        inp[base + signals.PCS_DC_VOLTAGE_MV], inp[base + signals.PCS_DC_CURRENT_MA] = self._dc_values
+        inp[base + signals.PCS_STATE] = state
+        inp[base + signals.PCS_ALARM_BITS] = alarms
+        self._fresh[self._measure_group] = 1
+        self._ac_us = self._dc_us = LONG_AGO_US
+        self.measured = True
+
+    def _on_remote(self, pdu, now_us, read):
+        """Heartbeats both ways and who is in control."""
+        values = self._remote.unpack(pdu)
+        if values is None:
+            return False
+        local, heartbeat, self.controller_heartbeat = values
+        self.local = local != REMOTE
+        if self._heartbeat is not None and heartbeat != self._heartbeat:
+            self._heartbeat_us = now_us
+        self._heartbeat = heartbeat
+        self._remote_us = now_us
+        self._publish_control(now_us)
+        return True
+
+    def _heartbeat_ok(self, now_us):
+        return now_us - self._heartbeat_us <= self._heartbeat_us_max
+
+    def _on_readback(self, pdu, now_us, read):
+        values, exponent = self.control.unpack(pdu), self.setpoint_exponent
+        if exponent is None:
+            return True
+        if values is None:
+            return False
+        setpoint_W = sunspec.scaled(values[2], exponent)
+        low, high = self._setpoint_limits
+        if not low <= setpoint_W <= high:
+            return False
+        self._setpoint_W, self._setpoint_us = setpoint_W, now_us
+        self._on_control(values, now_us)
+        self._publish_control(now_us)
+        return True
+
+    def _publish_control(self, now_us):
+        oldest_us = now_us - 2 * self._control_us
+        if min(self._setpoint_us, self._remote_us) < oldest_us or self.local or not self._heartbeat_ok(now_us):
+            return
+        self._inp[self._base + signals.PCS_SETPOINT_W] = self._setpoint_W
+        self._inp[self._base + signals.PCS_HEARTBEAT] = self._heartbeat & signals.INT_MAX
+        self._fresh[self._control_group] = 1
+        self._setpoint_us = self._remote_us = LONG_AGO_US
+        self.controlled = True
+
+
+def _thirty_bits(alarms):
+    """Alarm bits as a signal can hold them: bits 30 and 31 (reserved by the model) show as bit 29."""
+    return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)

@@ -1,0 +1,281 @@
+"""Device profiles: what a device is and where its values lie, as data. This file is the schema and the loader.
+
+A profile is a TOML file: who made the device, its family (the code that speaks to it), its documents, timing, the
+family's settings, and registers (Modbus) or frames (CAN). Every key is known and bounded here; anything else is refused
+in one line that says file, key, what is allowed, and the nearest right key.
+"""
+
+import difflib
+import pathlib
+import struct
+import tomllib
+
+FOLDER = pathlib.Path(__file__).parent / "profiles"
+
+# type: (struct code, registers, raw value that means "not implemented"); a float says so with NaN.
+TYPES = {
+    "u16": ("H", 1, 0xFFFF), "s16": ("h", 1, -0x8000), "enum16": ("H", 1, 0xFFFF), "sunssf": ("h", 1, -0x8000),
+    "u32": ("I", 2, 0xFFFFFFFF), "s32": ("i", 2, -0x80000000), "bitfield32": ("I", 2, 0xFFFFFFFF),
+    "float32": ("f", 2, None), "bit": ("", 0, None),
+}
+DIRECTIONS = ("read", "write")  # "write" may be read back as well
+
+REQUIRED = object()
+STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE = "text", "a whole number", "a number", "whole numbers", "texts", \
+    "[low, high]"
+
+# key: (kind, low or choices, high, default)
+TOP = {
+    "maker": (STRING, None, None, REQUIRED), "model": (STRING, None, None, REQUIRED),
+    "family": (STRING, None, None, REQUIRED), "documents": (STRINGS, None, None, REQUIRED),
+}
+TIMING = {
+    "period_ms": (INTEGER, 5, 60_000, REQUIRED), "turnaround_ms": (INTEGER, 0, 1000, REQUIRED),
+    "timeout_ms": (INTEGER, 5, 10_000, REQUIRED), "gap_ms": (INTEGER, 0, 1000, 0),
+}
+REGISTER = {
+    "address": (INTEGER, 0, 65535, REQUIRED), "type": (STRING, tuple(TYPES), None, REQUIRED),
+    "function": (INTEGER, 1, 16, REQUIRED), "count": (INTEGER, 1, 2000, 1), "scale": (NUMBER, 1e-9, 1e9, 1),
+    "unit": (STRING, None, None, ""), "range": (RANGE, None, None, None),
+    "direction": (STRING, DIRECTIONS, None, REQUIRED),
+}
+POINT = {
+    "offset": (INTEGER, 2, 1000, REQUIRED), "type": (STRING, tuple(TYPES), None, REQUIRED),
+    "scale_factor": (STRING, None, None, ""), "unit": (STRING, None, None, ""), "range": (RANGE, None, None, None),
+    "direction": (STRING, DIRECTIONS, None, REQUIRED),
+}
+FRAME_SIGNAL = {
+    "signal": (STRING, None, None, REQUIRED), "scale": (NUMBER, 1e-9, 1e9, 1), "range": (RANGE, None, None, REQUIRED),
+}
+PHASES = (1, 2, 3)
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used: one line with file, key and what is allowed."""
+
+
+class Register:
+    """One value of a device. `low`, `high` in `unit`; `address` counts from the model's ID register for SunSpec."""
+
+    __slots__ = ("name", "address", "type", "code", "words", "sentinel", "function", "count", "scale", "scale_factor",
+                 "unit", "low", "high", "direction")
+
+    def __init__(self, name, fields):
+        self.name = name
+        self.address = fields["address"] if "address" in fields else fields["offset"]
+        self.type = fields["type"]
+        self.code, self.words, self.sentinel = TYPES[self.type]
+        self.function = fields.get("function", 3)
+        self.count = fields.get("count", 1)
+        self.scale = fields.get("scale", 1)
+        self.scale_factor = fields.get("scale_factor", "")
+        self.unit = fields["unit"]
+        self.low, self.high = fields["range"] or (None, None)
+        self.direction = fields["direction"]
+
+
+class Profile:
+    """A checked profile. `settings` and `registers` are dicts by name; SunSpec registers are named "704.WSet"."""
+
+    __slots__ = ("path", "maker", "model", "family", "documents", "period_ms", "turnaround_ms", "timeout_ms", "gap_ms",
+                 "settings", "registers", "frames")
+
+    def __init__(self, path, top, timing, settings, registers, frames):
+        self.path = path
+        self.maker, self.model, self.family = top["maker"], top["model"], top["family"]
+        self.documents = top["documents"]
+        self.period_ms, self.turnaround_ms = timing["period_ms"], timing["turnaround_ms"]
+        self.timeout_ms, self.gap_ms = timing["timeout_ms"], timing["gap_ms"]
+        self.settings = settings
+        self.registers = registers
+        self.frames = frames
+
+    def block(self, names):
+        """(first address, registers, Struct) of one read that holds the named registers, given in rising order.
+
+        The Struct unpacks exactly their values. ProfileError when they overlap or do not rise.
+        """
+        first = end = self.registers[names[0]].address
+        layout = ">"
+        for name in names:
+            register = self.registers[name]
+            if register.address < end:
+                raise ProfileError(f"{self.path.name}: registers.{name}: address {register.address} must be "
+                                   f"{end} or more to be read with registers.{names[0]}")
+            layout += f"{(register.address - end) * 2}x{register.code}"
+            end = register.address + register.words
+        return first, end - first, struct.Struct(layout)
+
+
+def load(name):
+    """The profile `name` (a file in drivers/profiles without .toml, or a path). ProfileError in one line."""
+    path = _path_of(name)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{path.name}: not TOML: {error}") from error
+    return _checked(path, data)
+
+
+def _path_of(name):
+    path = pathlib.Path(name)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ProfileError(f"{name}: no such profile file")
+        return path
+    path = FOLDER / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(entry.stem for entry in FOLDER.glob("*.toml"))
+        raise ProfileError(f"{name}: no such profile{_nearest(str(name), known)}; there are {', '.join(known)}")
+    return path
+
+
+def _checked(path, data):
+    family = data.get("family")
+    if family not in FAMILIES:
+        raise ProfileError(f"{path.name}: family: {family!r}; allowed {', '.join(FAMILIES)}"
+                           + _nearest(str(family), FAMILIES))
+    settings_schema, required = FAMILIES[family]
+    tables = ("timing", "settings", "registers", "frames")
+    top = _table(path, "", {key: value for key, value in data.items() if key not in tables}, TOP, tables)
+    timing = _table(path, "timing.", data.get("timing", {}), TIMING)
+    settings = _table(path, "settings.", data.get("settings", {}), settings_schema)
+    registers = _registers(path, family, data.get("registers", {}))
+    frames = {frame: _named(path, f"frames.{frame}.", table, FRAME_SIGNAL)
+              for frame, table in _tables(path, "frames.", data.get("frames", {})).items()}
+    present = set(registers) | set(frames)
+    for name in required(settings):
+        if name not in present:
+            raise ProfileError(f"{path.name}: {name}: missing; family {family} needs it")
+    return Profile(path, top, timing, settings, registers, frames)
+
+
+def _registers(path, family, data):
+    """{name: Register}; the tables of a SunSpec profile are one level deeper, by model."""
+    if family != "sunspec_pcs":
+        rows = _named(path, "registers.", data, REGISTER)
+    else:
+        rows = {}
+        for model, table in _tables(path, "registers.", data).items():
+            points = _named(path, f"registers.{model}.", table, POINT)
+            for name, fields in points.items():
+                _check_scale_factor(path, f"registers.{model}.{name}", fields["scale_factor"], points)
+                rows[f"{model}.{name}"] = fields
+    return {name: Register(name, fields) for name, fields in rows.items()}
+
+
+def _check_scale_factor(path, place, name, points):
+    if name and (name not in points or points[name]["type"] != "sunssf"):
+        raise ProfileError(f"{path.name}: {place}.scale_factor: {name!r}; allowed a sunssf point of the same model")
+
+
+def _tables(path, prefix, data):
+    for name, table in data.items():
+        if not isinstance(table, dict):
+            raise ProfileError(f"{path.name}: {prefix}{name}: {table!r}; allowed a table")
+    return data
+
+
+def _named(path, prefix, data, schema):
+    return {name: _table(path, f"{prefix}{name}.", table, schema)
+            for name, table in _tables(path, prefix, data).items()}
+
+
+def _table(path, prefix, data, schema, more=()):
+    """data checked against schema, defaults filled in."""
+    for key in data:
+        if key not in schema:
+            raise ProfileError(f"{path.name}: {prefix}{key}: unknown key{_nearest(key, tuple(schema) + more)}")
+    return {key: _value(path, prefix + key, data.get(key, rule[3]), rule) for key, rule in schema.items()}
+
+
+def _value(path, place, value, rule):
+    kind, low, high, _ = rule
+    if value is REQUIRED:
+        raise ProfileError(f"{path.name}: {place}: missing; allowed {_allowed(kind, low, high)}")
+    if value is None or _IS[kind](value) and _within(value, low, high):  # None: only a default can be
+        return value
+    raise ProfileError(f"{path.name}: {place}: {value!r}; allowed {_allowed(kind, low, high)}")
+
+
+def _within(value, low, high):
+    if low is None:
+        return True
+    if isinstance(low, tuple):
+        return value in low
+    return all(low <= item <= high for item in (value if isinstance(value, list) else [value]))
+
+
+def _allowed(kind, low, high):
+    if low is None:
+        return kind
+    if isinstance(low, tuple):
+        return ", ".join(map(str, low))
+    return f"{kind} from {low} to {high}"
+
+
+def _is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, float) and value == value or _is_integer(value)
+
+
+def _is_range(value):
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
+
+
+_IS = {
+    STRING: lambda value: isinstance(value, str),
+    INTEGER: _is_integer,
+    NUMBER: _is_number,
+    INTEGERS: lambda value: isinstance(value, list) and all(map(_is_integer, value)),
+    STRINGS: lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    RANGE: _is_range,
+}
+
+
+def _nearest(key, keys):
+    found = difflib.get_close_matches(key, list(keys), 1)
+    return f", did you mean {found[0]}?" if found else ""
+
+
+def _meter_registers(settings):
+    return [f"{quantity}_{phase + 1}" for quantity in ("voltage", "current", "power", "power_factor")
+            for phase in range(settings["phases"])]
+
+
+# family: (settings, function of the settings -> names of the registers or frames it cannot do without)
+FAMILIES = {
+    "meter": ({
+        "phases": (INTEGER, PHASES, None, REQUIRED), "nominal_voltage_V": (NUMBER, 50, 1000, REQUIRED),
+        "power_tolerance_permille": (INTEGER, 10, 500, REQUIRED), "power_tolerance_W": (NUMBER, 0, 10_000, REQUIRED),
+    }, _meter_registers),
+    "io": ({
+        "expiry_ms": (INTEGER, 40, 500, REQUIRED), "check_period_ms": (INTEGER, 100, 60_000, REQUIRED),
+    }, lambda settings: ("inputs", "coils", "output_expiry")),
+    "gas": ({
+        "fault_mask": (INTEGER, 1, 65535, REQUIRED),
+    }, lambda settings: ("concentration", "status", "calibration_due", "today")),
+    "sunspec_pcs": ({
+        "base_addresses": (INTEGERS, 0, 65000, REQUIRED), "control_period_ms": (INTEGER, 20, 5000, REQUIRED),
+        "scale_period_ms": (INTEGER, 100, 60_000, REQUIRED), "heartbeat_ms_max": (INTEGER, 1100, 10_000, REQUIRED),
+        "reversion_s": (INTEGER, 1, 60, REQUIRED), "restart_silence_ms": (INTEGER, 500, 60_000, REQUIRED),
+        "retry_ms": (INTEGER, 100, 60_000, REQUIRED), "dc_port": (INTEGER, 0, 15, 0),
+    }, lambda settings: (
+        "701.InvSt", "701.Alrm", "701.W", "701.W_SF", "704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetRvrt",
+        "704.WSetEnaRvrt", "704.WSetRvrtTms", "704.WSetRvrtRem", "704.WSet_SF", "715.LocRemCtl", "715.DERHb",
+        "715.ControllerHb", "715.OpCtl")),
+    "native_bms": ({
+        "dbc": (STRING, None, None, REQUIRED), "node_stride": (INTEGER, 1, 1024, REQUIRED),
+        "temperatures_ms_max": (INTEGER, 50, 60_000, REQUIRED),
+    }, lambda settings: ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0")),
+    "pylontech_bms": ({
+        "voltage_scale_mV": (INTEGER, (10, 100), None, REQUIRED),
+        "current_positive": (STRING, ("charge", "discharge"), None, REQUIRED),
+        "voltage_permille_min": (INTEGER, 100, 1000, REQUIRED), "voltage_permille_max": (INTEGER, 1000, 2000, REQUIRED),
+        "rack_current_mA_max": (INTEGER, 1000, 3_000_000, REQUIRED), "flags_ms_max": (INTEGER, 100, 60_000, REQUIRED),
+        "foreign_ids": (INTEGERS, 0, 0x7FF, REQUIRED),
+    }, lambda settings: ()),
+}

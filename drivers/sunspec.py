@@ -1,0 +1,122 @@
+"""SunSpec over Modbus: finding the models, scale factors, and points as raw registers. No I/O and no clock.
+
+Source: SunSpec device information model specification. "SunS" at one of three base addresses, then a chain of
+[model id, length] headers that ends with id 0xFFFF. A length may exceed the model's (vendor points, a pad register).
+"""
+
+import struct
+
+from drivers.profile import ProfileError
+from drivers.steps import StepError
+
+MARK = b"SunS"
+END = 0xFFFF
+READ_HOLDING = 3
+MODELS_MAX = 64  # the longest chain seen in public device images has 24
+ADDRESS_MAX = 65534  # of a two-register header
+HEADER = 2  # registers of id and length: offsets count from the id, lengths from behind the header
+SCALE_LOW, SCALE_HIGH = -10, 10
+REGISTERS_PER_READ_MAX = 20  # a longer read would hold up the stop frame on the bus of a converter
+DC_PORT_REGISTERS = 25  # of one port of model 714
+
+
+def walk(base_addresses):
+    """Generator of steps. Returns {model id: (address of its id register, length)}, of equal ids the first. StepError.
+    """
+    for base in base_addresses:
+        mark = yield "read", READ_HOLDING, base, 2
+        if mark == MARK:
+            break
+    else:
+        raise StepError(f"no SunS at register {', '.join(map(str, base_addresses))}")
+    models, address = {}, base + 2
+    for _ in range(MODELS_MAX):
+        header = yield "read", READ_HOLDING, address, 2
+        if header is None:
+            raise StepError(f"model header at register {address} refused")
+        model, length = struct.unpack(">HH", header)
+        if model == END:
+            return models
+        models.setdefault(model, (address, length))
+        address += HEADER + length
+        if address > ADDRESS_MAX:
+            raise StepError(f"model {model} at register {models[model][0]}: length {length} leaves the map")
+    raise StepError(f"more than {MODELS_MAX} models, no end of the chain")
+
+
+class Block:
+    """One read of some points of one model: `offset` and `count` registers, `unpack(pdu)` gives their raw values."""
+
+    __slots__ = ("model", "offset", "count", "points", "_required", "_unpack")
+
+    def __init__(self, profile, model, names, shift=0, optional=()):
+        """names: points of the model in rising order. shift: registers to add (a later port of model 714).
+
+        optional: points that may say "not implemented"; the others then make the whole reading worthless.
+        """
+        full_names = [f"{model}.{name}" for name in names]
+        self.model = model
+        self.offset, self.count, layout = profile.block(full_names)
+        if self.count > REGISTERS_PER_READ_MAX:
+            raise ProfileError(f"{profile.path.name}: registers.{model}: {names[0]} to {names[-1]} take {self.count} "
+                               f"registers; allowed {REGISTERS_PER_READ_MAX} in one read")
+        self.offset += shift
+        self.points = [profile.registers[name] for name in full_names]
+        self._required = [(index, point.sentinel) for index, (name, point) in enumerate(zip(names, self.points))
+                          if name not in optional]
+        self._unpack = layout.unpack_from
+
+    def unpack(self, pdu):
+        """Raw values, or None when a required one says "not implemented"."""
+        values = self._unpack(pdu, 2)
+        for index, sentinel in self._required:
+            if values[index] == sentinel:
+                return None
+        return values
+
+    def address(self, models):
+        """First register on a device with these models. StepError when the model is missing or too short."""
+        if self.model not in models:
+            raise StepError(f"SunSpec model {self.model} missing")
+        address, length = models[self.model]
+        if self.offset + self.count > HEADER + length:
+            raise StepError(f"SunSpec model {self.model} has length {length}, "
+                               f"needed {self.offset + self.count - HEADER}")
+        return address + self.offset
+
+
+class Scales:
+    """The scale factors of one model. They may change at any time, so they count only when read twice the same."""
+
+    __slots__ = ("block", "exponents", "candidate")
+
+    def __init__(self, block):
+        self.block = block
+        self.exponents = None  # one per point, None while not confirmed
+        self.candidate = None  # the last reading, None when it was no scale factor
+
+    def take(self, pdu):
+        """Use one reply; True when the exponents are other than before it."""
+        before, values = self.exponents, self.block.unpack(pdu)
+        if values is not None and (min(values) < SCALE_LOW or max(values) > SCALE_HIGH):
+            values = None
+        self.exponents = values if values == self.candidate else None
+        self.candidate = values
+        return self.exponents != before
+
+    def forget(self):
+        """Not confirmed any more."""
+        self.exponents = self.candidate = None
+
+
+def scaled(raw, exponent, per_unit=1):
+    """raw x 10^exponent x per_unit as an integer, toward zero."""
+    if exponent >= 0:
+        return raw * per_unit * 10 ** exponent
+    value = abs(raw) * per_unit // 10 ** -exponent
+    return value if raw >= 0 else -value
+
+
+def unscaled(value, exponent):
+    """The raw integer for `value`, toward zero: a set-point is never encoded larger than asked."""
+    return scaled(value, -exponent)

@@ -1,0 +1,233 @@
+"""What every device driver must survive, inherited: a device's test class says how to build it and what is absurd.
+
+Modbus: a real RtuPort and real frames in virtual time against a scripted slave. CAN: frames straight into the driver.
+"""
+
+import struct
+from array import array
+
+from drivers.buses import rtu
+from drivers.buses.port import RtuPort
+from safety import signals
+
+STEP_US = 1000
+
+
+class Sink:
+    """Inputs and freshness bytes as the process image has them; `taken` forgets the fresh bytes like a tick does."""
+
+    def __init__(self, units=1, racks=1, modules=15):
+        self.layout = signals.Layout(units, racks, modules)
+        self.inp = array("i", [0] * self.layout.inputs)
+        self.fresh = bytearray(self.layout.groups)
+
+    def taken(self):
+        """The fresh groups since the last call."""
+        groups = {group for group in range(self.layout.groups) if self.fresh[group]}
+        self.fresh[:] = bytes(self.layout.groups)
+        return groups
+
+
+class Slave:
+    """A Modbus device as a table: holding and input registers, inputs, coils. Faults are attributes."""
+
+    def __init__(self, unit_id=1, holding=None, inputs=None, bits=0):
+        self.unit_id, self.holding, self.inputs, self.bits = unit_id, dict(holding or {}), dict(inputs or {}), bits
+        self.coils, self.writes, self.requests = 0, [], []
+        self.silent = self.ignore_writes = False
+        self.exception = 0
+        self.reply_id = unit_id
+        self.before = b""
+
+    def answer(self, frame):
+        """Reply bytes to one request frame, b"" when there is none."""
+        if frame[0] != self.unit_id or self.silent:
+            return b""
+        function, address, count = frame[1], *struct.unpack(">HH", frame[2:6])
+        self.requests.append((function, address, count))
+        code = self.exception or self._refusal(function, address, count)
+        if code:
+            body = bytes((self.reply_id, function | 0x80, code))
+        elif function in (1, 2):
+            body = bytes((self.reply_id, function, 1, self.bits if function == 2 else self.coils))
+        elif function in (3, 4):
+            table = self.holding if function == 3 else self.inputs
+            words = [table[register] for register in range(address, address + count)]
+            body = bytes((self.reply_id, function, 2 * count)) + struct.pack(f">{count}H", *words)
+        else:
+            self._write(function, address, count, frame)
+            body = bytes((self.reply_id,)) + frame[1:6]
+        return self.before + body + rtu.crc16(body).to_bytes(2, "little")
+
+    def _refusal(self, function, address, count):
+        if function not in (3, 4, 16):
+            return 0
+        table = self.inputs if function == 4 else self.holding
+        return 0 if all(register in table for register in range(address, address + count)) else 2
+
+    def _write(self, function, address, count, frame):
+        self.writes.append((function, address, frame[7:-2]))
+        if self.ignore_writes:
+            return
+        if function == 15:
+            self.coils = frame[7]
+        else:
+            values = struct.unpack(f">{count}H", frame[7:7 + 2 * count])
+            self.holding.update(zip(range(address, address + count), values))
+
+
+class Bus:
+    """One RtuPort, one slave and one device driver in virtual time; `piece` splits replies into so many bytes."""
+
+    def __init__(self, device, slave, baud_Bd=115200):
+        self.port = RtuPort("test", baud_Bd, first_byte_timeout_us=20_000)
+        self.device, self.slave, self.now_us, self.piece = device, slave, 0, 256
+        self.each_ms = lambda now_us: None
+        for request, period_us in device.periodic():
+            self.port.add(request, period_us)
+        self._due = []
+
+    def run(self, duration_ms):
+        """Let so much virtual time pass."""
+        for _ in range(duration_ms):
+            self.now_us += STEP_US
+            self.each_ms(self.now_us)
+            for request in getattr(self.device, "service", lambda now_us: ())(self.now_us):
+                self.port.submit(request)
+            self._bytes()
+
+    def _bytes(self):
+        while self._due and self._due[0][0] <= self.now_us:
+            self.port.receive(self._due.pop(0)[1], self.now_us)
+        frame = self.port.poll(self.now_us)
+        if frame:
+            reply = self.slave.answer(frame)
+            pieces = [reply[at:at + self.piece] for at in range(0, len(reply), self.piece)]
+            self._due += [(self.now_us + (3 + index) * STEP_US, piece) for index, piece in enumerate(pieces)]
+
+
+class ModbusSuite:
+    """Inherit and give build() -> (device, slave, sink, group), absurd: {register: word}, settle_ms."""
+
+    absurd = {}
+    settle_ms = 1200
+    input_registers = True
+
+    def started(self):
+        """(bus, sink, group) after the device has come up."""
+        device, slave, sink, group = self.build()
+        bus = Bus(device, slave)
+        bus.run(self.settle_ms)
+        assert group in sink.taken()
+        return bus, sink, group
+
+    def test_cold_start_shows_nothing_before_the_first_reply(self):
+        device, slave, sink, _ = self.build()
+        slave.silent = True
+        bus = Bus(device, slave)
+        bus.run(500)
+        assert not sink.taken() and not any(sink.inp) and device.replies == 0
+
+    def test_reply_in_single_bytes(self):
+        bus, sink, group = self.started()
+        bus.piece = 1
+        bus.run(self.settle_ms)
+        assert group in sink.taken()
+
+    def test_garbage_before_the_reply(self):
+        bus, sink, group = self.started()
+        bus.slave.before = b"\x00\xff\x55"
+        bus.run(self.settle_ms)
+        assert group in sink.taken()
+
+    def test_reply_with_another_unit_id_is_nothing(self):
+        bus, sink, _ = self.started()
+        bus.slave.reply_id = 77
+        bus.run(100)
+        sink.taken()
+        bus.run(self.settle_ms)
+        assert not sink.taken()
+
+    def test_exception_is_counted_and_is_no_value(self):
+        bus, sink, _ = self.started()
+        bus.slave.exception = 4
+        bus.run(100)
+        sink.taken()
+        before = sink.inp[:]
+        bus.run(self.settle_ms)
+        assert not sink.taken() and sink.inp == before
+
+    def test_silence_ends_freshness_and_heals(self):
+        bus, sink, group = self.started()
+        bus.slave.silent = True
+        bus.run(100)
+        sink.taken()
+        before = sink.inp[:]
+        bus.run(2000)
+        assert not sink.taken() and sink.inp == before
+        bus.slave.silent = False
+        bus.run(2500 + 2 * self.settle_ms)
+        assert group in sink.taken()
+
+    def test_absurd_values_are_refused_whole(self):
+        for register, word in self.absurd.items():
+            bus, sink, group = self.started()
+            table = bus.slave.inputs if self.input_registers else bus.slave.holding
+            good = table[register]
+            bus.run(200)
+            sink.taken()
+            before, refused = sink.inp[:], bus.device.refused
+            table[register] = word
+            bus.run(self.settle_ms)
+            assert bus.device.refused > refused, f"register {register} = {word:#x} was not refused"
+            assert sink.inp == before, f"register {register} = {word:#x}"
+            assert group not in sink.taken(), f"register {register} = {word:#x}"
+            table[register] = good
+            bus.run(2 * self.settle_ms)
+            assert group in sink.taken()
+
+    def test_the_same_bytes_again_are_fresh_again(self):
+        bus, sink, group = self.started()
+        before = bus.device.replies
+        bus.run(self.settle_ms)
+        assert group in sink.taken() and bus.device.replies > before
+
+
+class CanSuite:
+    """Inherit and give build() -> (device, sink), frames(counter) -> [(id, data)], groups: set of group numbers."""
+
+    def fed(self, cycles=3):
+        """(device, sink) after some good cycles, the groups not yet taken."""
+        device, sink = self.build()
+        for counter in range(cycles):
+            for can_id, data in self.frames(counter):
+                assert device.on_frame(can_id, data, counter * 100_000)
+        return device, sink
+
+    def test_all_groups_become_fresh(self):
+        _, sink = self.fed()
+        assert sink.taken() == self.groups
+
+    def test_nothing_is_fresh_without_frames(self):
+        _, sink = self.build()
+        assert not sink.taken()
+
+    def test_other_ids_are_not_ours(self):
+        device, _ = self.build()
+        assert not device.on_frame(0x7FF, bytes(8), 0)
+
+    def test_short_frames_are_counted_and_ignored(self):
+        device, sink = self.fed()
+        sink.taken()
+        bad = device.bad_frames
+        before = sink.inp[:]
+        for can_id, data in self.frames(3):
+            assert device.on_frame(can_id, data[:self.short_bytes(can_id)], 300_000)
+        assert device.bad_frames == bad + len(self.frames(3)) and not sink.taken() and sink.inp == before
+
+    def test_longest_bytearrays_as_python_can_gives_them(self):
+        device, sink = self.fed()
+        sink.taken()
+        for can_id, data in self.frames(3):
+            device.on_frame(can_id, bytearray(data), 300_000)
+        assert sink.taken() == self.groups

@@ -1,0 +1,382 @@
+"""Framer of Modbus RTU: requests against known bytes, replies against every way they arrive in the field."""
+
+import csv
+import re
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from pymodbus.framer.rtu import FramerRTU
+from pymodbus.pdu import DecodePDU
+
+from drivers.buses import rtu
+
+VECTORS = Path(__file__).resolve().parents[2].parent / "shared/protocols/vectors/rtu_frames.csv"
+REGISTERS = bytes(range(40))
+REPLY = rtu.seal(bytes((1, 3, 40)) + REGISTERS)
+WRITE_REPLY = rtu.seal(bytes((1, 16, 0, 1, 0, 2)))
+
+
+def read20(unit_id=1, function=3):
+    return rtu.read_request("block", unit_id, function, 0x0100, 20)
+
+
+def feed(request, *pieces, echo=False):
+    """What each piece led to."""
+    receiver = rtu.Receiver(echo)
+    receiver.expect(request)
+    return [receiver.feed(piece) for piece in pieces]
+
+
+def found(request, data, echo=False):
+    return feed(request, data, echo=echo)[0]
+
+
+# -- CRC
+
+@pytest.mark.parametrize("data, crc", [
+    (b"123456789", 0x4B37),  # the check value of CRC-16/MODBUS in every catalogue
+    (b"\x02\x07", 0x1241),  # Modbus over serial line V1.02, 6.2.2 (sent as 41 12)
+    (b"", 0xFFFF),
+    (b"\x00", 0x40BF),
+])
+def test_crc_of_published_values(data, crc):
+    assert rtu.crc16(data) == crc
+
+
+@given(st.binary(max_size=513))
+@settings(derandomize=True, max_examples=200)
+def test_crc_equals_pymodbus(data):
+    assert rtu.crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 253, 254, 510, 511])
+def test_crc_over_a_sealed_frame_is_zero_at_odd_and_even_length(size):
+    assert rtu.crc16(rtu.seal(bytes(size))) == 0
+
+
+# -- requests
+
+@pytest.mark.parametrize("request_, body_hex, reply_bytes", [
+    (rtu.read_request("a", 17, 3, 124, 2), "1103007C0002", 9),
+    (rtu.read_request("a", 1, 4, 0, 80), "010400000050", 165),
+    (rtu.read_request("a", 1, 2, 0, 8), "010200000008", 6),
+    (rtu.read_request("a", 1, 1, 19, 9), "010100130009", 7),
+    (rtu.write_register_request("a", 1, 1, 3), "010600010003", 8),
+    (rtu.write_registers_request("a", 1, 1, [10, 258]), "01100001000204000A0102", 8),
+    (rtu.write_coils_request("a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0]), "010F0013000A02CD01", 8),
+    (rtu.write_coils_request("a", 1, 0, (True,)), "010F000000010101", 8),
+])
+def test_request_frames_as_in_the_specification(request_, body_hex, reply_bytes):
+    """Bodies as in the examples of the Modbus Application Protocol V1.1b3, 6.1 to 6.12."""
+    body = bytes.fromhex(body_hex)
+    assert request_.frame == body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
+    assert request_.reply_bytes == reply_bytes
+    assert request_.frame[0] == request_.unit_id and request_.frame[1] == request_.function
+
+
+@pytest.mark.parametrize("function, count_max", [(1, 2000), (2, 2000), (3, 125), (4, 125)])
+def test_count_of_a_read_at_its_bounds(function, count_max):
+    for count in (1, count_max):
+        assert rtu.read_request("a", 1, function, 0, count).reply_bytes <= rtu.FRAME_BYTES_MAX
+    for count in (0, count_max + 1):
+        with pytest.raises(ValueError, match=f"count {count}; allowed 1 to {count_max}"):
+            rtu.read_request("a", 1, function, 0, count)
+
+
+@pytest.mark.parametrize("build, good, bad", [
+    (lambda count: rtu.write_registers_request("a", 1, 0, [0] * count), (1, 123), (0, 124)),
+    (lambda count: rtu.write_coils_request("a", 1, 0, [0] * count), (1, 1968), (0, 1969)),
+    (lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1), (1, 255), (0, 256)),
+    (lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,)), (1, 255), (0, 256)),
+    (lambda address: rtu.read_request("a", 1, 3, address, 2), (0, 65534), (-1, 65535)),
+    (lambda address: rtu.write_register_request("a", 1, address, 0), (0, 65535), (-1, 65536)),
+    (lambda value: rtu.write_register_request("a", 1, 0, value), (0, 65535), (-1, 65536)),
+    (lambda value: rtu.write_registers_request("a", 1, 0, (0, value)), (0, 65535), (-1, 65536)),
+    (lambda function: rtu.read_request("a", 1, function, 0, 1), (1, 4), (0, 5)),
+])
+def test_values_at_their_bounds(build, good, bad):
+    for value in good:
+        assert len(build(value).frame) <= rtu.FRAME_BYTES_MAX
+    for value in bad:
+        with pytest.raises(ValueError, match="allowed") as failure:
+            build(value)
+        assert "\n" not in str(failure.value)
+
+
+def test_pymodbus_as_a_server_reads_every_request():
+    """Contract with the pinned pymodbus: bit order and field names changed in 3.10 and 3.11 (API_changes.rst)."""
+    decode = DecodePDU(True).decode
+    pdu = decode(rtu.read_request("a", 9, 4, 300, 12).frame[1:-2])
+    assert (pdu.function_code, pdu.address, pdu.count) == (4, 300, 12)
+    pdu = decode(rtu.write_registers_request("a", 9, 300, [1, 65535]).frame[1:-2])
+    assert (pdu.function_code, pdu.address, pdu.registers) == (16, 300, [1, 65535])
+    levels = [True, False, False, True, False, False, False, False, True]
+    pdu = decode(rtu.write_coils_request("a", 9, 5, levels).frame[1:-2])
+    assert (pdu.function_code, pdu.address, list(pdu.bits[:9])) == (15, 5, levels)
+
+
+def test_identical_writes_are_encoded_once():
+    first, second = (rtu.write_coils_request("coils", 1, 0, (1, 0, 1)) for _ in range(2))
+    assert first.frame is second.frame
+    assert rtu.write_coils_request("coils", 1, 0, (1, 0, 0)).frame != first.frame
+
+
+def test_a_request_without_callbacks_may_end_either_way():
+    request = read20()
+    assert request.on_reply(b"", 0) is None and request.on_failure(rtu.TIMEOUT, 0, 0) is None
+
+
+# -- replies: the good ways
+
+def test_whole_reply_in_one_piece():
+    assert found(read20(), REPLY) == REPLY[1:-2]
+
+
+def test_identical_reply_bytes_give_the_identical_pdu():
+    request = read20()
+    assert found(request, REPLY) is found(request, bytes(bytearray(REPLY)))
+
+
+def test_a_changed_reply_is_not_taken_for_the_remembered_one():
+    request = read20()
+    other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
+    assert [found(request, frame) for frame in (REPLY, other, REPLY)] == [REPLY[1:-2], other[1:-2], REPLY[1:-2]]
+
+
+@pytest.mark.parametrize("cut", range(1, len(REPLY)))
+def test_reply_split_in_two_reads(cut):
+    """pymodbus #1695, yambms/bms-to-inverter #165: answers split by the OS (4 + 12 bytes, 32-byte pieces)."""
+    assert feed(read20(), REPLY[:cut], REPLY[cut:]) == [None, REPLY[1:-2]]
+
+
+def test_reply_byte_by_byte():
+    """esphome #3912 and PR #8032: length decides, not a pause between characters."""
+    results = feed(read20(), *(REPLY[i:i + 1] for i in range(len(REPLY))))
+    assert results == [None] * (len(REPLY) - 1) + [REPLY[1:-2]]
+
+
+@pytest.mark.parametrize("function, count, data", [(1, 9, b"\x05\x01"), (2, 8, b"\xA5"), (3, 1, b"\x12\x34"),
+                                                   (4, 125, bytes(250))])
+def test_reply_of_each_read_function(function, count, data):
+    reply = rtu.seal(bytes((1, function, len(data))) + data)
+    assert found(rtu.read_request("a", 1, function, 0, count), reply) == reply[1:-2]
+
+
+@pytest.mark.parametrize("request_", [rtu.write_registers_request("a", 1, 1, (5, 6)),
+                                      rtu.write_coils_request("a", 1, 1, (1, 0)),
+                                      rtu.write_register_request("a", 1, 1, 2)])
+def test_reply_of_each_write_function(request_):
+    reply = rtu.seal(request_.frame[:6])
+    assert found(request_, reply) == request_.frame[1:6]
+
+
+@pytest.mark.parametrize("request_", [read20(), rtu.write_registers_request("a", 1, 1, (5, 6))])
+def test_exception_reply(request_):
+    """bydhvs #287: exception 4 is an answer (busy), not silence."""
+    exception = rtu.seal(bytes((1, request_.function | 0x80, 4)))
+    assert found(request_, exception) == bytes((request_.function | 0x80, 4))
+    assert found(request_, b"\x00" + exception + b"\x00") == bytes((request_.function | 0x80, 4))
+
+
+# -- replies: the field's ways
+
+@pytest.mark.parametrize("noise", [b"\x00", b"\xFF", b"\x00\xFF\x00", b"\x01", b"\x01\x03", b"\x01\x01\x01\x03",
+                                   b"\x01\x83", b"\x01\x83\x02\xC0", b"\x01\x03\x28", b"\x55" * 600])
+def test_good_frame_behind_noise(noise):
+    """micropython-modbus #34/#68, esphome-dps PR #81: leading 0x00 or 0xFF; pymodbus #385/#486: garbage in front."""
+    assert found(read20(), noise + REPLY) == REPLY[1:-2]
+    assert feed(read20(), noise, REPLY) == [None, REPLY[1:-2]]
+
+
+def test_bad_crc_then_good():
+    """pymodbus drops the whole buffer on a wrong CRC; the good frame behind it must be found."""
+    bad = REPLY[:-1] + bytes((REPLY[-1] ^ 1,))
+    assert feed(read20(), bad, REPLY) == [None, REPLY[1:-2]]
+    assert found(read20(), bad + REPLY) == REPLY[1:-2]
+
+
+@pytest.mark.parametrize("bit", range(0, 8 * len(REPLY), 7))
+def test_a_flipped_bit_is_never_accepted(bit):
+    """solaredge_modbus #24: frames with flipped bits."""
+    flipped = bytearray(REPLY)
+    flipped[bit // 8] ^= 1 << bit % 8
+    assert found(read20(), bytes(flipped)) is None
+    assert feed(read20(), *(bytes((byte,)) for byte in flipped)) == [None] * len(flipped)
+
+
+@pytest.mark.parametrize("missing", [1, 2, 10, 42])
+def test_a_truncated_reply_is_never_accepted(missing):
+    """esphome #3912: 155 of 165 bytes."""
+    assert found(read20(), REPLY[:-missing]) is None
+    assert found(read20(), REPLY[missing:]) is None
+
+
+@pytest.mark.parametrize("reply", [
+    rtu.seal(bytes((2, 3, 40)) + REGISTERS),  # another unit
+    rtu.seal(bytes((1, 4, 40)) + REGISTERS),  # another function
+    rtu.seal(bytes((1, 3, 38)) + REGISTERS[:38]),  # a late reply to a shorter read
+    rtu.seal(bytes((1, 3, 0))),
+    rtu.seal(bytes((2, 0x83, 2))),  # another unit's exception
+    rtu.seal(bytes((1, 0x84, 2))),  # another function's exception
+    rtu.seal(bytes((1, 0x41, 40)) + REGISTERS),  # a function nobody knows
+])
+def test_a_valid_frame_that_is_not_ours_is_ignored(reply):
+    """node-modbus-serial #455, pymodbus #1278: match unit, function and length; then the right one is taken."""
+    assert feed(read20(), reply, REPLY) == [None, REPLY[1:-2]]
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_write_reply_must_echo_unit_function_address_and_count(at):
+    """sunspec/pysunspec #27: an acknowledgement of something else acknowledges nothing."""
+    wrong = bytearray(WRITE_REPLY[:6])
+    wrong[at] ^= 1
+    request = rtu.write_registers_request("a", 1, 1, (5, 6))
+    assert found(request, WRITE_REPLY) == WRITE_REPLY[1:-2]
+    assert found(request, rtu.seal(bytes(wrong))) is None
+
+
+def test_length_decides_where_the_crc_would_pass_over_a_trailing_zero():
+    frame = rtu.seal(bytes((1, 4, 2, 0, 1)))
+    assert rtu.crc16(frame + b"\x00") == 0
+    assert found(rtu.read_request("a", 1, 4, 3, 1), frame + b"\x00") == frame[1:-2]
+
+
+def test_a_frame_inside_the_payload_of_the_reply_is_not_taken():
+    inner = rtu.seal(bytes((1, 0x83, 2)))
+    reply = rtu.seal(bytes((1, 3, 40)) + inner + bytes(35))
+    assert feed(read20(), reply[:20], reply[20:]) == [None, reply[1:-2]]
+
+
+def test_stale_bytes_are_forgotten_with_the_next_request():
+    """pymodbus #1278: the framer kept stale bytes after a time-out and decoded the next answer from old data."""
+    receiver = rtu.Receiver()
+    request = read20()
+    receiver.expect(request)
+    assert receiver.feed(REPLY[:30]) is None
+    receiver.expect(request)
+    assert receiver.feed(REPLY[30:]) is None
+    assert receiver.feed(REPLY) == REPLY[1:-2]
+
+
+def test_endless_noise_keeps_the_buffer_small():
+    receiver = rtu.Receiver()
+    receiver.expect(read20())
+    for _ in range(100):
+        receiver.feed(b"\x01\x02" * 50)
+        assert len(receiver._buffer) <= rtu.FRAME_BYTES_MAX
+
+
+# -- echo
+
+@pytest.mark.parametrize("pieces", [
+    lambda echo, reply: [echo + reply],
+    lambda echo, reply: [echo, reply],
+    lambda echo, reply: [echo[:3], echo[3:] + reply[:2], reply[2:]],
+    lambda echo, reply: [b"\x00" + echo + reply],
+    lambda echo, reply: [bytes((byte,)) for byte in echo + reply],
+])
+@pytest.mark.parametrize("request_, reply", [
+    (read20(), REPLY),
+    (rtu.write_registers_request("a", 1, 1, (5, 6)), WRITE_REPLY),
+    (rtu.write_register_request("a", 1, 1, 2), rtu.write_register_request("a", 1, 1, 2).frame),
+])
+def test_local_echo_is_taken_out(request_, reply, pieces):
+    """minimalmodbus (handle_local_echo): adapters that repeat what is sent."""
+    results = feed(request_, *pieces(request_.frame, reply), echo=True)
+    assert results == [None] * (len(results) - 1) + [reply[1:-2]]
+
+
+def test_echo_of_a_single_write_alone_is_no_success():
+    """Function 6 replies with its request: the echo alone must not look like a reply."""
+    request = rtu.write_register_request("a", 1, 1, 2)
+    assert found(request, request.frame, echo=True) is None
+
+
+@pytest.mark.parametrize("echoed", range(8))
+def test_partial_echo_of_a_read(echoed):
+    """CH341 adapters give a part of the echo only."""
+    request = read20()
+    assert found(request, request.frame[:echoed] + REPLY, echo=True) == REPLY[1:-2]
+
+
+def test_echo_of_an_adapter_not_configured_for_it_is_skipped_for_reads():
+    request = rtu.read_request("a", 1, 3, 0x2800, 20)  # its address looks like the byte count of the reply
+    assert found(request, request.frame + REPLY) == REPLY[1:-2]
+
+
+def test_received_counts_what_was_not_echo():
+    receiver = rtu.Receiver(echo=True)
+    request = read20()
+    receiver.expect(request)
+    receiver.feed(request.frame)
+    assert receiver.received == 0
+    receiver.feed(b"\x00\x00")
+    assert receiver.received == 2
+
+
+# -- everything at once
+
+@given(noise=st.binary(max_size=80), tail=st.binary(max_size=20), cuts=st.lists(st.integers(1, 140), max_size=6))
+@settings(derandomize=True, max_examples=400)
+def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
+    data = noise + REPLY + tail
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    results = feed(read20(), *(data[a:b] for a, b in zip(edges, edges[1:])))
+    assert [pdu for pdu in results if pdu is not None] == [REPLY[1:-2]]
+
+
+# -- captures
+
+def rows(direction):
+    if not VECTORS.exists():
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {VECTORS}: captured frames are not part of it"))]
+    with open(VECTORS, encoding="utf-8", newline="") as file:
+        return [pytest.param(row, id=f"{row['source']}-{row['exchange']}-{row['frame_hex'][:12]}")
+                for row in csv.DictReader(file) if row["direction"] == direction]
+
+
+def waiting_for(unit_id, function, reply_bytes):
+    """A read whose reply has this shape (unit 0 as in some captures, which the builders refuse)."""
+    head = bytes((unit_id, function, (reply_bytes - 5) & 255))
+    return rtu.Request("captured", unit_id, function, b"", reply_bytes, head, rtu.READ, None, None)
+
+
+@pytest.mark.parametrize("row", rows("req"))
+def test_captured_requests_are_built_the_same(row):
+    frame = bytes.fromhex(row["frame_hex"])
+    unit_id, function, address, count = struct.unpack_from(">BBHH", frame)
+    asked = re.search(r"FC(\d) addr (\w+) count (\d+)", row["expected"])
+    if asked:
+        assert (function, address, count) == (int(asked[1]), int(asked[2], 0), int(asked[3]))
+    if unit_id == 0:
+        with pytest.raises(ValueError, match="broadcast"):
+            rtu.read_request("captured", unit_id, function, address, count)
+    else:
+        built = rtu.read_request("captured", unit_id, function, address, count)
+        assert frame.startswith(built.frame) and frame[8:] in (b"", b"\x00")
+
+
+@pytest.mark.parametrize("row", rows("resp"))
+def test_captured_replies_are_found_however_they_arrive(row):
+    frame = bytes.fromhex(row["frame_hex"])
+    size = len(frame) if frame[1] < 0x80 else 9
+    request = waiting_for(frame[0], frame[1] & 0x7F, size)
+    assert found(request, frame) == frame[1:-2]
+    assert found(request, b"\xFF\x00" + frame + b"\x00") == frame[1:-2]
+    assert feed(request, *(bytes((byte,)) for byte in frame))[-1] == frame[1:-2]
+
+
+@pytest.mark.parametrize("row", rows("resp_truncated"))
+def test_a_captured_truncated_reply_is_not_accepted(row):
+    frame = bytes.fromhex(row["frame_hex"])
+    assert found(waiting_for(frame[0], frame[1], 165), frame) is None
+
+
+@pytest.mark.parametrize("row", rows("noise"))
+def test_captured_noise_gives_nothing_unless_a_good_frame_follows(row):
+    data = bytes.fromhex(row["frame_hex"])
+    good = bytes.fromhex("0083029131")
+    result = found(waiting_for(0, 3, 9), data)
+    assert result == (good[1:-2] if good in data else None)

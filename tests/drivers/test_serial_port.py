@@ -1,0 +1,278 @@
+"""A serial port over real ptys: never blocks, says what is wrong in one line, comes back."""
+
+import errno
+import os
+import pty
+import select
+import subprocess
+import sys
+import tty
+from pathlib import Path
+
+import pytest
+import serial
+
+from drivers.buses import serial_port
+from drivers.buses.serial_port import RETRY_US, RETRY_US_MAX, SerialPort, SerialPortError
+
+HANG_GUARD_s = 10
+wire = pytest.mark.wire
+
+
+class Adapter:
+    """A pluggable serial adapter: a pty behind a link, as udev makes them under /dev/serial/by-id."""
+
+    def __init__(self, folder):
+        self.path = folder / "adapter"
+        self.master = -1
+        self.plug()
+
+    def plug(self):
+        self.master, slave = pty.openpty()
+        tty.setraw(slave)
+        os.set_blocking(self.master, False)
+        self.path.unlink(missing_ok=True)
+        self.path.symlink_to(os.ttyname(slave))
+        os.close(slave)
+
+    def unplug(self):
+        os.close(self.master)
+        self.path.unlink()
+        self.master = -1
+
+    def take(self, count):
+        data = b""
+        while len(data) < count:
+            assert select.select([self.master], [], [], HANG_GUARD_s)[0], f"only {len(data)} of {count} bytes came"
+            data += os.read(self.master, count - len(data))
+        return data
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    adapter = Adapter(tmp_path)
+    yield adapter
+    if adapter.master >= 0:
+        os.close(adapter.master)
+
+
+@pytest.fixture
+def port(adapter):
+    port = SerialPort(str(adapter.path), 115200)
+    yield port
+    port.close()
+
+
+def wait_for_bytes(port):
+    assert select.select([port.fileno()], [], [], HANG_GUARD_s)[0]
+
+
+@wire
+def test_bytes_both_ways(adapter, port):
+    port.open()
+    assert port.write(b"\x01\x03\x00\xFF") and adapter.take(4) == b"\x01\x03\x00\xFF"
+    assert port.read() == b""
+    os.write(adapter.master, b"\x11\x13\x0D\x00")  # XON, XOFF and CR are data here
+    wait_for_bytes(port)
+    assert port.read() == b"\x11\x13\x0D\x00"
+    assert (port.error, port.pending, port.losses, port.generation) == ("", 0, 0, 1)
+
+
+@wire
+def test_an_empty_port_is_not_read_at_all(port, monkeypatch):
+    """A read of an empty tty waited up to 49 ms on a kernel worker: FIONREAD is asked first."""
+    port.open()
+    monkeypatch.setattr(serial_port.os, "read", lambda *_: pytest.fail("os.read on an empty port"))
+    assert port.read() == b""
+
+
+@wire
+def test_settings_reach_the_tty(adapter):
+    port = SerialPort(str(adapter.path), 9600, parity="E", stop_bits=2)
+    port.open()
+    settings = port._serial.get_settings()
+    assert (settings["baudrate"], settings["parity"], settings["stopbits"]) == (9600, "E", 2)
+    assert port.low_latency_ok is False  # a pty has no such flag; said, not fatal
+    assert os.get_blocking(port.fileno()) is False
+    port.close()
+
+
+@wire
+def test_low_latency_is_asked_for(port, monkeypatch):
+    """modbus-serial-monitor #4: the latency timer of USB adapters holds bytes 16 ms."""
+    asked = []
+    monkeypatch.setattr(serial.Serial, "set_low_latency_mode", lambda _, on: asked.append(on))
+    port.open()
+    assert asked == [True] and port.low_latency_ok
+
+
+@wire
+def test_one_program_per_port_and_the_owner_is_named(port, tmp_path):
+    """dbus-serialbattery #850: a lock with its owner. Checked against another process that holds it."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from drivers.buses.serial_port import SerialPort\n"
+         f"p = SerialPort({str(port.path)!r}, 9600); p.open(); print('open', flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2])
+    try:
+        assert holder.stdout.readline() == b"open\n"
+        with pytest.raises(SerialPortError) as failure:
+            port.open()
+        assert str(failure.value).startswith(f"serial port {port.path}: in use by process {holder.pid} (")
+        assert port.fileno() == -1 and port.error == str(failure.value)
+    finally:
+        holder.stdin.close()
+        holder.wait(HANG_GUARD_s)
+        holder.stdout.close()
+    port.open()
+
+
+@wire
+def test_unplugged_and_plugged_in_again(adapter, port):
+    """dbus-serialbattery #151, solax #905: a lost device comes back without a restart."""
+    port.open()
+    os.write(adapter.master, b"abc")
+    adapter.unplug()
+    wait_for_bytes(port)
+    port.read()
+    assert port.read() == b"" and port.fileno() == -1 and port.losses == 1
+    assert port.error == f"serial port {adapter.path}: the adapter is gone"
+    assert port.service(0) is False and port.service(RETRY_US - 1) is False
+    assert "no such device" in port.error
+    adapter.plug()
+    assert port.service(RETRY_US - 1) is False
+    assert port.service(RETRY_US) is True
+    assert (port.error, port.generation) == ("", 2)
+    assert port.write(b"x") and adapter.take(1) == b"x"
+
+
+@wire
+def test_a_write_notices_the_loss(adapter, port):
+    port.open()
+    adapter.unplug()
+    assert port.write(b"abc") is False
+    assert (port.fileno(), port.losses, port.pending) == (-1, 1, 0)
+    assert port.write(b"abc") is False and port.losses == 1
+
+
+@wire
+def test_an_empty_file_after_hang_up_is_a_loss(port, monkeypatch):
+    """Facts of ptys and ttys: after a hang-up read gives b"", which is no error of its own."""
+    port.open()
+    monkeypatch.setattr(serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1))
+    monkeypatch.setattr(serial_port.os, "read", lambda *_: b"")
+    assert port.read() == b"" and port.fileno() == -1 and port.losses == 1
+
+
+@wire
+def test_partial_writes_are_finished_in_order(adapter, port):
+    """farm-ng/tractor #91 and pyserial's write: a full port must neither block nor spin."""
+    port.open()
+    data = bytes(range(256)) * 400
+    assert port.write(data)
+    assert 0 < port.pending < len(data)
+    taken = b""
+    while len(taken) < len(data):
+        taken += adapter.take(min(4096, len(data) - port.pending - len(taken)))
+        assert port.write(b"")
+    assert taken == data and port.pending == 0 and port.dropped_bytes == 0
+
+
+@wire
+def test_the_rest_of_an_old_frame_never_precedes_a_new_one(adapter, port):
+    port.open()
+    assert port.write(b"A" * 100_000)
+    rest = port.pending
+    adapter.take(100_000 - rest)
+    assert port.write(b"new") and adapter.take(3) == b"new"
+    assert (port.dropped_bytes, port.pending) == (rest, 0)
+
+
+@wire
+def test_a_full_port_keeps_the_whole_frame(adapter, port, monkeypatch):
+    def full(*_):
+        raise BlockingIOError(errno.EAGAIN, "full")
+    port.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(serial_port.os, "write", full)
+        assert port.write(b"frame") and port.pending == 5
+        assert port.write(b"") and port.pending == 5
+    assert port.write(b"") and port.pending == 0 and adapter.take(5) == b"frame"
+
+
+@wire
+def test_a_byte_that_somebody_else_took_is_no_loss(port, monkeypatch):
+    def empty(*_):
+        raise BlockingIOError(errno.EAGAIN, "empty")
+    port.open()
+    monkeypatch.setattr(serial_port.fcntl, "ioctl", lambda _fd, _request, waiting: waiting.__setitem__(0, 1))
+    monkeypatch.setattr(serial_port.os, "read", empty)
+    assert port.read() == b"" and port.fileno() >= 0 and port.losses == 0
+
+
+@wire
+def test_service_leaves_a_working_port_alone(port):
+    assert port.service(0) and port.service(0) and port.generation == 1
+
+
+@wire
+def test_a_lock_that_is_gone_again_has_no_owner(port):
+    port.open()
+    assert serial_port._lock_owner(port.path) == f"process {os.getpid()} ({Path('/proc/self/comm').read_text().strip()})"
+    port.close()
+    assert serial_port._lock_owner(port.path) == "another process"
+
+
+def test_retries_come_later_and_later():
+    port = SerialPort("/nowhere/at/all", 9600)
+    now_us, waits_us = 0, []
+    for _ in range(8):
+        assert port.service(now_us) is False
+        waits_us.append(port._retry_us - now_us)
+        now_us = port._retry_us
+    assert waits_us == [RETRY_US * n for n in (1, 2, 4, 8, 16)] + [RETRY_US_MAX] * 3
+
+
+def test_closed_port_is_harmless():
+    port = SerialPort("/nowhere/at/all", 9600)
+    assert (port.read(), port.write(b"x"), port.write(b""), port.fileno(), port.pending) == (b"", False, False, -1, 0)
+    port.close()
+
+
+@pytest.mark.parametrize("path, reason", [
+    ("/nowhere/at/all", "no such device: plug the adapter in or correct the path"),
+    (__file__, "not a serial port, or the setting is not supported by its driver"),
+    (os.path.dirname(__file__), "Is a directory"),
+])
+def test_reasons_in_one_line(path, reason):
+    with pytest.raises(SerialPortError) as failure:
+        SerialPort(path, 9600).open()
+    assert str(failure.value) == f"serial port {path}: {reason}"
+
+
+@pytest.mark.parametrize("number, reason", [
+    (errno.EACCES, "not permitted: add this user to the group of the device (dialout)"),
+    (errno.EIO, "the adapter is gone"),
+    (errno.EBUSY, "in use by another process: one program per port"),
+    (errno.ENOMEM, "Cannot allocate memory"),
+])
+def test_reasons_of_the_system(number, reason, monkeypatch):
+    def refuse(*_, **__):
+        raise serial.SerialException(number, "as pyserial says it")
+    monkeypatch.setattr(serial_port.serial, "Serial", refuse)
+    with pytest.raises(SerialPortError, match="serial port /nowhere/tty: ") as failure:
+        SerialPort("/nowhere/tty", 9600).open()
+    assert str(failure.value).endswith(reason)
+
+
+@wire
+def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
+    """libmodbus #652, uModbus #52, modbus-tk #13: direction by the kernel, not by software. A pty has no such mode."""
+    port = SerialPort(str(adapter.path), 9600, rs485=True)
+    with pytest.raises(SerialPortError, match="not supported by its driver"):
+        port.open()
+    assert port.fileno() == -1
+    asked = []
+    monkeypatch.setattr(serial.Serial, "_set_rs485_mode", lambda _, mode: asked.append(mode))
+    port.open()
+    assert asked
+    port.close()
