@@ -1,0 +1,78 @@
+"""The simulated cabinet a controller is run against: plant, simulated devices and slaves, built from the site's topology.
+
+Wires are not made here: virtual ones come from simulate.py, real ones from rig.py; both hang them on `slaves` (one per
+RTU bus) and `bms` (per CAN bus).
+"""
+
+from hil.devices.gas_detector import GasDetector
+from hil.devices.io_module import IoModule
+from hil.devices.native_bms import NativeBms
+from hil.devices.pylontech_bms import PylontechBms
+from hil.devices.rtu_slave import RtuSlave
+from hil.devices.sdm630 import Sdm630
+from hil.devices.sunspec_pcs import SunSpecPcs
+from hil.plant.cabinet import Cabinet
+
+TURNAROUND_US = {"io_1": 2000, "io_2": 2000}  # remote I/O; everything else 5 ms
+CONTACT_OF = {"permit_1_closed": "permit_1", "permit_2_closed": "permit_2", "key_run_ok": "key_run"}
+
+
+def contact_name(signal):
+    """Plant contact of an input signal ("" stays spare)."""
+    return CONTACT_OF.get(signal, signal.removesuffix("_ok"))
+
+
+def coil_name(output):
+    """Plant coil of a mapped output: "!fan_on" is the coil fan_off."""
+    plain = output.removeprefix("!").removesuffix("_ok").removesuffix("_on")
+    return plain + "_off" if output.startswith("!") else plain
+
+
+class SimulatedCabinet:
+    """`plant`, `devices` by scenario name, `slaves` by RTU bus name, `bms` by CAN bus name."""
+
+    def __init__(self, config, load, seed, plant_config=None):
+        """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the plant's config."""
+        topology = config.topology
+        sizes = {"units": topology.units, "racks": topology.racks, "unit_of_rack": topology.rack_units,
+                 "modules": config.modules}
+        self.plant = Cabinet({**sizes, **(plant_config or {})}, load, seed)
+        self.devices, self.slaves, self.bms = {}, {}, {}
+        for bus in topology.buses:
+            if bus.kind == "rtu":
+                self._add_slave(bus, topology.on_bus(bus.name), seed)
+            else:
+                self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
+
+    def _add_slave(self, bus, devices, seed):
+        units = {}
+        turnaround_us = 5000
+        for device in devices:
+            turnaround_us = TURNAROUND_US.get(device.role, 5000)
+            units[device.address] = self._device(device, seed)
+            self.devices[f"pcs_{device.index + 1}" if device.role == "pcs" else device.role] = units[device.address]
+        self.slaves[bus.name] = RtuSlave(units, bus.baud_Bd, turnaround_us, bus.character_bits)
+
+    def _device(self, device, seed):
+        plant, role = self.plant, device.role
+        if role in ("io_1", "io_2"):
+            return IoModule(plant, [contact_name(name) for name in device.inputs],
+                            [coil_name(name) for name in device.outputs])
+        if role in ("gas_1", "gas_2"):
+            return GasDetector(plant, int(role[-1]) - 1)
+        if role in ("meter_grid", "meter_load"):
+            return Sdm630(plant, role.removeprefix("meter_"), seed=f"{seed}/{role}")
+        racks = [rack for rack, unit in enumerate(plant.config.unit_of_rack) if unit == device.index]
+        return SunSpecPcs(plant, device.index, racks)
+
+    def _add_bms(self, device):
+        rack = self.plant.racks[device.index]
+        native = device.profile.family == "native_bms"
+        bms = NativeBms(rack, device.address) if native else PylontechBms(rack)
+        self.devices[f"bms_{device.index + 1}"] = bms
+        return bms
+
+    def tick(self, now_us):
+        """Let every device's own timers run."""
+        for device in self.devices.values():
+            device.tick(now_us)

@@ -1,0 +1,185 @@
+"""A CAN bus for several processes on machines without AF_CAN: the socketcand protocol on a loopback TCP port.
+
+The client is python-can's `socketcand` interface: < hi >, < open can0 >, < ok >, < rawmode >, < ok >, then < send ID DLC
+B0 B1 .. > one way and < frame ID SECONDS DATA > the other. See github.com/linux-can/socketcand, doc/protocol.md.
+"""
+
+import select
+import socket
+
+import can
+
+GREETING = b"< hi >"
+OK = b"< ok >"
+LINE_BYTES_MAX = 200  # the longest command is 50 bytes
+OUT_BYTES_MAX = 65_536  # about 1500 frames nobody has read; further ones are lost, as in a socket buffer
+READ_BYTES = 65_536
+GRACE_US = 200_000
+FRAMES_PER_SERVICE = 512
+
+
+class _Client:
+    """One connection: bytes not yet understood, bytes not yet sent, and its end of the bus once in raw mode."""
+
+    __slots__ = ("socket", "end", "inbox", "outbox", "opened", "frames_from_us", "waits_to_send")
+
+    def __init__(self, connection):
+        self.socket = connection
+        self.end = None
+        self.inbox = b""
+        self.outbox = bytearray(GREETING)
+        self.opened = False
+        self.frames_from_us = 0
+        self.waits_to_send = False
+
+
+class CanServer:
+    """Serves `bus` (a VirtualCan) on 127.0.0.1:`port` (0 = any free one) under the channel name bus.name.
+
+    fileno() is an epoll descriptor that turns readable when service() has something to do; it can itself be put into
+    select, poll or epoll. After frames were sent on the bus by devices, call service(now_us) once more to pass them on.
+
+    grace_us: a client gets frames only so long after its rawmode was granted, because python-can 4.6.1 fails when it
+    reads a frame together with that last < ok >.
+    """
+
+    def __init__(self, bus, port=0, grace_us=GRACE_US):
+        self.bus = bus
+        self.grace_us = grace_us
+        self.lost = 0  # frames for clients that do not read
+        self.refused = 0  # frames of clients that were malformed or met a bus that is down
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._epoll = select.epoll()
+        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._clients = {}
+
+    def fileno(self):
+        """The epoll descriptor over the listening socket and all clients."""
+        return self._epoll.fileno()
+
+    @property
+    def clients(self):
+        """How many clients are in raw mode."""
+        return sum(client.end is not None for client in self._clients.values())
+
+    def service(self, now_us):
+        """Accept, read, put the clients' frames on the bus, and send them what the bus has for them."""
+        self.bus.now_us = now_us
+        for descriptor, _ in self._epoll.poll(0):
+            if descriptor == self._listener.fileno():
+                self._accept()
+            elif descriptor in self._clients:
+                self._read(self._clients[descriptor], now_us)
+        for client in list(self._clients.values()):
+            self._drain(client, now_us)
+            self._flush(client)
+
+    def close(self):
+        """Close every connection and the port."""
+        for client in list(self._clients.values()):
+            self._drop(client)
+        self._epoll.close()
+        self._listener.close()
+
+    def _accept(self):
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return  # it went away again
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._clients[connection.fileno()] = _Client(connection)
+        self._epoll.register(connection.fileno(), select.EPOLLIN)
+
+    def _read(self, client, now_us):
+        try:
+            data = client.socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return  # woken to send
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._drop(client)
+            return
+        *commands, client.inbox = (client.inbox + data).split(b">")
+        client.inbox = client.inbox[-LINE_BYTES_MAX:]
+        for command in commands:
+            words = command[command.rfind(b"<") + 1:].split()
+            if words:
+                self._obey(client, words, now_us)
+
+    def _obey(self, client, words, now_us):
+        name = words[0]
+        if name == b"send" and client.end is not None:
+            self._send(client, words)
+        elif name == b"open" and len(words) == 2 and words[1].decode("ascii", "replace") == self.bus.name:
+            client.opened = True
+            client.outbox += OK
+        elif name == b"open":
+            client.outbox += b"< error could not open bus >"
+        elif name == b"rawmode" and client.opened:
+            if client.end is None:
+                client.end = self.bus.attach()
+            client.frames_from_us = now_us + self.grace_us
+            client.outbox += OK
+        elif name == b"echo":
+            client.outbox += b"< echo >"
+        else:
+            client.outbox += b"< error unknown command >"
+
+    def _send(self, client, words):
+        try:
+            can_id, length = int(words[1], 16), int(words[2], 16)
+            data = bytes(int(word, 16) for word in words[3:])
+            if length > 8 or len(data) != length or can_id > 0x1FFFFFFF:
+                raise ValueError("length or id")
+            client.end.send(can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data))
+        except (ValueError, IndexError, can.CanOperationError):
+            self.refused += 1  # not told to the client: python-can 4.6.1 cannot read such an answer in raw mode
+
+    def _drain(self, client, now_us):
+        """Frames of the bus into the client's outbox; dropped during the grace time and when it does not read."""
+        if client.end is None:
+            return
+        queue = client.end.queue
+        if now_us < client.frames_from_us:
+            queue.clear()
+        for _ in range(min(len(queue), FRAMES_PER_SERVICE)):
+            message = queue.popleft()
+            if len(client.outbox) > OUT_BYTES_MAX:
+                self.lost += 1
+                continue
+            client.outbox += _line(message)
+
+    def _flush(self, client):
+        if client.outbox:
+            try:
+                del client.outbox[:client.socket.send(client.outbox)]
+            except BlockingIOError:
+                pass  # its receive buffer is full: epoll tells when it reads again
+            except ConnectionError:
+                self._drop(client)
+                return
+        if client.waits_to_send != bool(client.outbox):
+            client.waits_to_send = bool(client.outbox)
+            events = select.EPOLLIN | (select.EPOLLOUT if client.waits_to_send else 0)
+            self._epoll.modify(client.socket.fileno(), events)
+
+    def _drop(self, client):
+        if self._clients.pop(client.socket.fileno(), None) is not None:
+            self._epoll.unregister(client.socket.fileno())
+            client.socket.close()
+            if client.end is not None:
+                client.end.shutdown()
+
+
+def _line(message):
+    """A received frame in socketcand's words; the timestamp is the message's."""
+    can_id, stamp_s = message.arbitration_id, message.timestamp
+    if message.is_error_frame:
+        return b"< error %08X %.6f >" % (can_id, stamp_s)
+    if message.is_extended_id:
+        return b"< frame %08X %.6f %s >" % (can_id, stamp_s, message.data.hex().encode())
+    return b"< frame %03X %.6f %s >" % (can_id, stamp_s, message.data.hex().encode())

@@ -1,0 +1,123 @@
+"""A remote I/O module: 8 contact inputs, 8 relay coils, and outputs that expire when no coil write comes.
+
+Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding register 64 the
+output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model, firmware) are this device's own.
+"""
+
+from hil.devices import registers
+from hil.devices.registers import ModbusException, RegisterDevice, bits_payload
+
+CHANNELS = 8
+EXPIRY_REGISTER, MODEL_REGISTER, VERSION_REGISTER = 64, 65, 66
+EXPIRY_ms = 500  # at power-on
+EXPIRY_ms_max = 60_000
+MODEL, VERSION = 0x0808, 0x0100
+
+
+class IoModule(RegisterDevice):
+    """cabinet: the plant; its `contacts` are read and its coils set by name.
+
+    contact_names, coil_names: 8 each, "" = spare. Further faults: inputs_stuck {bit: 0 or 1}, coils_stuck {bit: 0 or 1}
+    (the relay, not the register), expiry_broken (the coils stay when nobody writes), frozen (inputs repeat).
+    """
+
+    def __init__(self, cabinet, contact_names, coil_names):
+        super().__init__()
+        self.cabinet = cabinet
+        self.contact_names = _eight("contact", contact_names)
+        self.coil_names = _eight("coil", coil_names)
+        self.inputs_stuck = {}
+        self.coils_stuck = {}
+        self.expiry_broken = self.frozen = False
+        self.coils = 0
+        self.expiries = 0
+        self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
+        self._inputs = 0
+        self._expiry_ms = EXPIRY_ms
+        self._written_us = None
+        self._driven = -1  # nothing known: all are set once
+        self._drive()
+
+    @property
+    def expires_us(self):
+        """When the coils drop if nobody writes; None when nothing is energised or the expiry is off."""
+        if not self.coils or not self._expiry_ms or self._written_us is None:
+            return None
+        return self._written_us + self._expiry_ms * 1000
+
+    def tick(self, now_us):
+        """Drop all coils once their time has run out."""
+        if self.coils and self._expiry_ms and not self.expiry_broken:
+            if now_us - self._written_us >= self._expiry_ms * 1000:
+                self.expiries += 1
+                self.coils = 0
+        self._drive()
+
+    def restart(self):
+        """Power cycle: coils off, the expiry back at its power-on value."""
+        self._expiry_ms = EXPIRY_ms
+        self.coils = 0
+        self._drive()
+
+    def inputs(self):
+        """The eight inputs as an integer, bit 0 = input 0, 1 = contact closed."""
+        if self.frozen:
+            return self._inputs
+        contacts, bits = self.cabinet.contacts, 0
+        for name, weight in self._contacts:
+            if contacts[name]:
+                bits |= weight
+        self._inputs = _stuck(bits, self.inputs_stuck)
+        return self._inputs
+
+    def payload(self, function, address, count):
+        """FC1 coils, FC2 inputs, FC3 expiry, model and firmware."""
+        if function == registers.READ_INPUTS:
+            return bits_payload(self.inputs(), address, count, CHANNELS)
+        if function == registers.READ_COILS:
+            return bits_payload(self.coils, address, count, CHANNELS)
+        if function == registers.READ_HOLDING:
+            image = b"".join(word.to_bytes(2, "big") for word in (self._expiry_ms, MODEL, VERSION))
+            return self.shown(image, EXPIRY_REGISTER, address, count)
+        raise ModbusException(registers.ILLEGAL_FUNCTION)
+
+    def write(self, function, address, values, now_us):
+        """A coil write renews all coils; the expiry register takes 0 to 60000 ms."""
+        if function in (registers.WRITE_COIL, registers.WRITE_COILS):
+            if address + len(values) > CHANNELS:
+                raise ModbusException(registers.ILLEGAL_ADDRESS)
+            bits = self.coils
+            for bit, value in enumerate(values, address):
+                bits = bits | 1 << bit if value else bits & ~(1 << bit)
+            self._written_us = now_us
+            self.coils = bits
+            self._drive()
+            return
+        if address != EXPIRY_REGISTER or len(values) != 1:
+            raise ModbusException(registers.ILLEGAL_ADDRESS)
+        if values[0] > EXPIRY_ms_max:
+            raise ModbusException(registers.ILLEGAL_VALUE)
+        self._expiry_ms = values[0]
+
+    def _drive(self):
+        """Give the plant the relays that have moved."""
+        driven = _stuck(self.coils, self.coils_stuck)
+        moved = driven ^ self._driven
+        if not moved:
+            return
+        self._driven = driven
+        for bit, name in enumerate(self.coil_names):
+            if name and moved >> bit & 1:
+                self.cabinet.set_coil(name, bool(driven >> bit & 1))
+
+
+def _eight(what, names):
+    if len(names) != CHANNELS:
+        raise ValueError(f"io module: {len(names)} {what} names, {CHANNELS} are needed (\"\" = spare)")
+    return tuple(names)
+
+
+def _stuck(bits, stuck):
+    for bit, value in stuck.items():
+        bits = bits | 1 << bit if value else bits & ~(1 << bit)
+    return bits

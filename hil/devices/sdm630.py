@@ -1,0 +1,119 @@
+"""An Eastron SDM630 three-phase energy meter: input registers (FC4), IEEE 754 floats, high word first.
+
+Map: Eastron SDM630 Modbus protocol, input register table. Power > 0 is import. At most 40 floats a read; a read that
+starts or ends inside a float is refused; registers without a meaning read 0.
+"""
+
+import math
+import random
+import struct
+
+from hil.devices import registers
+from hil.devices.registers import ModbusException, RegisterDevice
+
+READ_REGISTERS_MAX = 80
+REGISTERS = 0x15A
+PHASES = 40  # floats at 0x00: phases, totals, frequency, energies
+LINE_TO_LINE = 0xC8
+TOTAL_ENERGY = 0x156
+_FLOATS = struct.Struct(f">{PHASES}f").pack_into
+_FOUR_FLOATS = struct.Struct(">4f").pack_into
+_TWO_FLOATS = struct.Struct(">2f").pack_into
+
+# Last-digit movement of a real meter on a quiet grid (the display shows 0.1 V and 0.01 Hz, the floats more).
+VOLTAGE_JITTER_V = 0.3
+FREQUENCY_JITTER_Hz = 0.008
+POWER_JITTER = 0.0004  # of the reading; the class 1 error is a constant gain, not a movement
+IMBALANCE = 0.02  # of a third, drawn once per meter
+HOUR_US = 3_600_000_000
+
+
+class Sdm630(RegisterDevice):
+    """cabinet: the plant. shows: "grid" or "load", the power it measures.
+
+    The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W, V, A, PF) each.
+    refresh_us: how often the meter computes new values (the document is silent; ten a second is assumed).
+    power_factor: of what is measured. Further fault: frozen (the raw words repeat).
+    """
+
+    def __init__(self, cabinet, shows="grid", seed=1, refresh_us=100_000, power_factor=0.98):
+        super().__init__()
+        if shows not in ("grid", "load"):
+            raise ValueError(f"sdm630 shows {shows!r}: allowed are grid, load")
+        self.cabinet = cabinet
+        self.shows_load = shows == "load"
+        self.refresh_us = refresh_us
+        self.power_factor = power_factor
+        self.frozen = False
+        self.image = bytearray(REGISTERS * 2)
+        self._random = random.Random(seed).random
+        first, second = (1 + IMBALANCE * (self._random() - 0.5) for _ in range(2))
+        self._shares = (first / 3, second / 3, 1 - (first + second) / 3)
+        self._energy_kWh = [0.0, 0.0]  # import, export
+        self._refreshed_us = None
+        self._due_us = 0
+
+    def tick(self, now_us):
+        """Compute new values when they are due; the first call always does (the grid of times starts at 0)."""
+        if now_us < self._due_us or self.frozen:
+            return
+        self._due_us += self.refresh_us * ((now_us - self._due_us) // self.refresh_us + 1)
+        elapsed_us = 0 if self._refreshed_us is None else now_us - self._refreshed_us
+        self._refreshed_us = now_us
+        self._refresh(elapsed_us)
+
+    def payload(self, function, address, count):
+        """Input registers as computed last."""
+        if function != registers.READ_INPUT_REGISTERS:
+            raise ModbusException(registers.ILLEGAL_FUNCTION)
+        if address & 1 or count & 1:
+            raise ModbusException(registers.ILLEGAL_ADDRESS)
+        if count > READ_REGISTERS_MAX:
+            raise ModbusException(registers.ILLEGAL_VALUE)
+        return self.shown(self.image, 0, address, count)
+
+    def _channels(self):
+        """Three phases of (W, V, A, PF), and whether they are raw."""
+        cabinet = self.cabinet
+        if self.shows_load and cabinet.load_channels is not None:
+            return cabinet.load_channels
+        power_W = cabinet.load_power_W if self.shows_load else cabinet.grid_power_W
+        power_W *= 1 + POWER_JITTER * (self._random() - 0.5)
+        factor = -self.power_factor if power_W < 0 else self.power_factor
+        channels = []
+        for share in self._shares:
+            voltage_V = cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
+            phase_W = power_W * share
+            channels.append((phase_W, voltage_V, phase_W / (factor * voltage_V) if voltage_V else 0.0, factor))
+        return channels
+
+    def _refresh(self, elapsed_us):
+        (w1, v1, a1, f1), (w2, v2, a2, f2), (w3, v3, a3, f3) = self._channels()
+        s1, s2, s3 = v1 * a1, v2 * a2, v3 * a3
+        q1, q2, q3 = _reactive(s1, w1), _reactive(s2, w2), _reactive(s3, w3)
+        total_W, total_VA, total_var = w1 + w2 + w3, s1 + s2 + s3, q1 + q2 + q3
+        factor = total_W / total_VA if total_VA else 1.0
+        frequency_Hz = self.cabinet.grid_frequency_Hz + FREQUENCY_JITTER_Hz * (self._random() - 0.5)
+        imported_kWh, exported_kWh = self._count(total_W, elapsed_us)
+        _FLOATS(self.image, 0, v1, v2, v3, a1, a2, a3, w1, w2, w3, s1, s2, s3, q1, q2, q3, f1, f2, f3,
+                _angle(f1), _angle(f2), _angle(f3), (v1 + v2 + v3) / 3, 0, (a1 + a2 + a3) / 3, a1 + a2 + a3, 0,
+                total_W, 0, total_VA, 0, total_var, factor, 0, _angle(factor), 0, frequency_Hz,
+                imported_kWh, exported_kWh, 0, 0)
+        root = 1.7320508
+        _FOUR_FLOATS(self.image, LINE_TO_LINE * 2, v1 * root, v2 * root, v3 * root, (v1 + v2 + v3) / 3 * root)
+        _TWO_FLOATS(self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
+
+    def _count(self, total_W, elapsed_us):
+        if total_W == total_W:  # a raw channel may be no number
+            self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
+        return self._energy_kWh
+
+
+def _reactive(apparent_VA, power_W):
+    square = apparent_VA * apparent_VA - power_W * power_W
+    return math.sqrt(square) if square > 0 else 0.0
+
+
+def _angle(factor):
+    """Phase angle in degrees of a power factor; a raw one outside -1..1 has none."""
+    return math.degrees(math.acos(factor)) if -1 <= factor <= 1 else 0.0

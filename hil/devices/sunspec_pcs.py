@@ -1,0 +1,273 @@
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715 and 802 from holding register 40000.
+
+Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 leaves towards the AC side (discharge).
+Behaviour the models leave open, chosen after real devices: the reversion timer and the heartbeats live on the device's
+own one-second grid, so a time of N s lapses after N-1 to N seconds; a 32-bit point is written whole or refused; a
+set-point beyond WMax is refused; a controller heartbeat that stands still stops the inverter and shows an alarm until
+it moves again, and only a new START runs it then.
+"""
+
+import struct
+
+from hil.devices import registers
+from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.sunspec_image import Image
+
+SECOND_US = 1_000_000
+ENABLED = 1
+MODE_PERCENT, MODE_WATTS = 0, 1
+STOP, START, ENTER_STANDBY, EXIT_STANDBY = range(4)  # 715 OpCtl
+RUNNING, THROTTLED = 3, 4  # 701 InvSt
+MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
+NO_SCALE = -32768  # a scale factor register of a device that is not awake yet
+BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}  # contactors open, pre-charge, closed, fault -> 802 State
+HOLDING, CHARGING, DISCHARGING = 6, 4, 3  # 802 ChaSt
+LITHIUM_ION = 4
+_S32 = struct.Struct(">i").unpack_from
+
+
+def power_scale(rated_W):
+    """Power scale factor (power of ten) with which 1.3 times the rating fits a signed 16-bit register."""
+    scale = 0
+    while 1.3 * rated_W / 10 ** scale > 32767:
+        scale += 1
+    return scale
+
+
+def _models(rated_W, racks, serial):
+    scale = power_scale(rated_W)
+    rating = round(rated_W / 10 ** scale)
+    ratings = {"WMaxRtg": rating, "VAMaxRtg": rating, "WChaRteMaxRtg": rating, "WDisChaRteMaxRtg": rating,
+               "VNomRtg": 400, "WMax": rating, "VAMax": rating, "WChaRteMax": rating, "WDisChaRteMax": rating,
+               "VNom": 400, "W_SF": scale, "VA_SF": scale, "V_SF": 0, "PF_SF": -3, "Var_SF": scale, "A_SF": 0,
+               "S_SF": 0}
+    measured = {"ACType": 2, "A_SF": -1, "V_SF": -1, "Hz_SF": -3, "W_SF": scale, "PF_SF": -3, "VA_SF": scale,
+                "Var_SF": scale, "TotWh_SF": 0, "TotVarh_SF": 0, "Tmp_SF": -1, "TotWhInj": 0, "TotWhAbs": 0,
+                "Var": 0, "PF": 1000}
+    control = {"WSetEna": 0, "WSetMod": MODE_WATTS, "WSet": 0, "WSetRvrt": 0, "WSetPct": 0, "WSetPctRvrt": 0,
+               "WSetEnaRvrt": 0, "WSetRvrtTms": 0, "WSetRvrtRem": 0, "WRmp": 100, "AntiIslEna": 1,
+               "WSet_SF": 0, "WSetPct_SF": -1}
+    battery = {"AHRtg": 280 * racks, "WHRtg": 215 * racks, "WChaRteMax": rating, "WDisChaRteMax": rating, "Typ": LITHIUM_ION,
+               "LocRemCtl": 0, "AlmRst": 0, "Evt1": 0, "Evt2": 0, "EvtVnd1": 0, "EvtVnd2": 0, "AHRtg_SF": 0,
+               "WHRtg_SF": 3, "WChaDisChaMax_SF": scale, "SoC_SF": -2, "SoH_SF": -2, "V_SF": -1, "CellV_SF": -3,
+               "A_SF": -1, "AMax_SF": -1, "W_SF": scale, "State": 1, "ChaSt": HOLDING, "SetOp": 1, "SetInvState": 1}
+    # 280 Ah and 215 kWh for each rack of 240 cells
+    remote = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl": STOP}
+    common = {"Mn": "Firebreak rig", "Md": "PCS 7xx", "Vr": "1", "SN": serial, "DA": 1}
+    return [(1, common), (701, measured), (702, ratings), (704, control), (715, remote), (802, battery)]
+
+
+class SunSpecPcs(RegisterDevice):
+    """cabinet: the plant (`pcs[index]`, `racks`, `grid_voltage_V` per phase to neutral, `grid_frequency_Hz`).
+
+    rack_indexes: the racks on this inverter's DC bus; all when None. controller_silent_s: how long the controller
+    heartbeat may stand still once it has moved (no register of model 715 tells; 0 = not supervised).
+    Further faults: frozen (measurements repeat), heartbeat_stopped (DERHb repeats), reversion_broken (the set-point
+    never expires, as some firmwares do), local (LocRemCtl = 1: writes are acknowledged without effect),
+    readback_offset_W (WSet reads back wrong by this much).
+    """
+
+    def __init__(self, cabinet, index=0, rack_indexes=None, controller_silent_s=5, serial="PCS-1"):
+        super().__init__()
+        self.cabinet = cabinet
+        self.pcs = cabinet.pcs[index]
+        self.racks = cabinet.racks if rack_indexes is None else [cabinet.racks[rack] for rack in rack_indexes]
+        self.controller_silent_s = controller_silent_s
+        self.frozen = self.heartbeat_stopped = self.reversion_broken = False
+        self.readback_offset_W = 0
+        self.image = Image(_models(self.pcs.rated_W, len(self.racks), serial))
+        self.scale = power_scale(self.pcs.rated_W)
+        self._ac = self.image.block(701, "St", "Hz")
+        self._dc = self.image.block(802, "V", "W")
+        self._now_us = self._shown_ac_us = self._shown_dc_us = -1
+        self._second_us = None
+        self._silence_s = self._heartbeat = None
+        self._energy_Wh = {"701.TotWhInj": 0.0, "701.TotWhAbs": 0.0}
+        self._handlers = {"704.WSet": self._setpoint_written, "704.WSetEna": self._setpoint_written,
+                          "704.WSetMod": self._setpoint_written, "704.WSetPct": self._setpoint_written,
+                          "715.ControllerHb": self._heartbeat_written, "715.OpCtl": self._operation_written,
+                          "715.AlarmReset": self._alarm_reset_written}
+        self._plans = {}  # one per kind of write, of which a controller has a handful
+
+    @property
+    def local(self):
+        """Whether the inverter is switched to local control."""
+        return self.image.get("715.LocRemCtl") == 1
+
+    @local.setter
+    def local(self, is_local):
+        self.image.put("715.LocRemCtl", int(is_local))
+
+    def set_scale(self, name, scale):
+        """Change a scale factor at run time ("701.W_SF"); None makes it read "not implemented"."""
+        self.image.put(name, NO_SCALE if scale is None else scale)
+        if name == "701.W_SF" and scale is not None:
+            self.scale = scale
+
+    def tick(self, now_us):
+        """Run the one-second grid up to now_us; it starts at the first call."""
+        self._now_us = now_us
+        if self._second_us is None:
+            self._second_us = now_us + SECOND_US
+        while now_us >= self._second_us:
+            self._second_us += SECOND_US
+            self._second()
+
+    def payload(self, function, address, count):
+        """Holding registers only; measurements are taken at the time of the last tick()."""
+        if function != registers.READ_HOLDING:
+            raise ModbusException(registers.ILLEGAL_FUNCTION)
+        if not self.frozen:
+            self._measure(address, address + count)
+        data = self.shown(self.image.data, self.image.base, address, count)
+        return self._readback(data, address) if self.readback_offset_W else data
+
+    def write(self, function, address, values, now_us):
+        """FC6 and FC16 on whole writable points."""
+        if function not in (registers.WRITE_REGISTER, registers.WRITE_REGISTERS):
+            raise ModbusException(registers.ILLEGAL_FUNCTION)
+        count = len(values)
+        plan = self._plans.get((address, count))
+        if plan is None:
+            plan = self._plans[address, count] = self._plan(address, count)
+        setpoint_at, handlers = plan
+        data = struct.pack(f">{count}H", *values)
+        if setpoint_at is not None and abs(_S32(data, setpoint_at)[0]) > self.pcs.rated_W:
+            raise ModbusException(registers.ILLEGAL_VALUE)
+        if self.local:
+            return
+        first = (address - self.image.base) * 2
+        self.image.data[first:first + len(data)] = data
+        for handler in handlers:
+            handler()
+
+    def _plan(self, address, count):
+        """What a write of these registers means: byte offset of WSet in it (or None), what to do after it."""
+        places = self.image.touched(address, count)
+        if places is None:
+            raise ModbusException(registers.ILLEGAL_ADDRESS)
+        names = [place.name for place in places]
+        offsets = [(place.address - address) * 2 for place in places if place.name == "704.WSet"]
+        handlers = dict.fromkeys(self._handlers[name] for name in names if name in self._handlers)
+        return offsets[0] if offsets else None, tuple(handlers)
+
+    def _readback(self, data, address):
+        place = self.image.places["704.WSet"]
+        first = (place.address - address) * 2
+        if not 0 <= first <= len(data) - 4:
+            return data
+        wrong_W = self.image.get("704.WSet") + self.readback_offset_W
+        return data[:first] + wrong_W.to_bytes(4, "big", signed=True) + data[first + 4:]
+
+    # What a write does.
+
+    def _setpoint_written(self):
+        image = self.image
+        image.put("704.WSetRvrtRem", image.get("704.WSetRvrtTms") if image.get("704.WSetEna") == ENABLED else 0)
+        self._apply_setpoint()
+
+    def _apply_setpoint(self):
+        image = self.image
+        setpoint_W = 0
+        if image.get("704.WSetEna") == ENABLED:
+            setpoint_W = image.get("704.WSet")
+            if image.get("704.WSetMod") == MODE_PERCENT:
+                setpoint_W = self.pcs.rated_W * image.get("704.WSetPct") / 1000
+        self.pcs.command_setpoint(setpoint_W)
+
+    def _heartbeat_written(self):
+        heartbeat = self.image.get("715.ControllerHb")
+        if heartbeat != self._heartbeat:
+            self._heartbeat = heartbeat
+            self._silence_s = 0
+
+    def _operation_written(self):
+        starts = self.image.get("715.OpCtl") in (START, EXIT_STANDBY)
+        if starts and self._silence_s is not None:
+            self._silence_s = 0  # the heartbeat must come within its time from now
+        self.pcs.command_run(starts)
+
+    def _alarm_reset_written(self):
+        self.image.put("715.AlarmReset", 0)  # nothing here latches; the register clears itself
+
+    def _controller_lost(self):
+        return bool(self.controller_silent_s and self._silence_s is not None
+                    and self._silence_s >= self.controller_silent_s)
+
+    # The one-second grid.
+
+    def _second(self):
+        if not self.heartbeat_stopped:
+            self.image.put("715.DERHb", self.image.get("715.DERHb") + 1 & 0x7FFFFFFF)
+        self._count_reversion()
+        self._count_silence()
+        power_W = self.pcs.ac_power_W
+        name = "701.TotWhInj" if power_W > 0 else "701.TotWhAbs"
+        self._energy_Wh[name] += abs(power_W) / 3600
+        self.image.put(name, int(self._energy_Wh[name]))
+        self._show_battery()
+
+    def _count_reversion(self):
+        image = self.image
+        left_s = image.get("704.WSetRvrtRem")
+        if left_s == 0 or self.reversion_broken:
+            return
+        image.put("704.WSetRvrtRem", left_s - 1)
+        if left_s == 1:
+            image.put("704.WSetEna", image.get("704.WSetEnaRvrt"))
+            image.put("704.WSet", image.get("704.WSetRvrt"))
+            image.put("704.WSetPct", image.get("704.WSetPctRvrt"))
+            self._apply_setpoint()
+
+    def _count_silence(self):
+        if self._silence_s is None:
+            return
+        self._silence_s += 1
+        if self._controller_lost():
+            self.pcs.command_run(False)
+
+    # Measurements.
+
+    def _measure(self, first, last):
+        """Bring the measured blocks that a read of registers [first, last) touches up to date."""
+        if self._shown_ac_us != self._now_us and first < self._ac[2] + 16 and last > self._ac[2]:
+            self._shown_ac_us = self._now_us
+            self._show_ac()
+        if self._shown_dc_us != self._now_us and first < self._dc[2] + 14 and last > self._dc[2]:
+            self._shown_dc_us = self._now_us
+            self._show_dc()
+
+    def _show_ac(self):
+        pcs, cabinet = self.pcs, self.cabinet
+        pack, offset, _, _ = self._ac
+        power_W = pcs.ac_power_W
+        power = round(power_W / 10 ** self.scale)
+        phase_dV = round(cabinet.grid_voltage_V * 10)
+        running = pcs.state in (RUNNING, THROTTLED)
+        alarms = pcs.alarm_bits | (MANUFACTURER_ALARM if self._controller_lost() else 0)
+        current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
+        pack(self.image.data, offset, int(running), pcs.state, int(running), alarms, 1,
+             power, abs(power), 0, 1000, current_dA, round(phase_dV * 1.7320508), phase_dV,
+             round(cabinet.grid_frequency_Hz * 1000))
+
+    def _show_dc(self):
+        pcs, racks = self.pcs, self.racks
+        pack, offset, _, _ = self._dc
+        voltage_V, current_A = pcs.dc_voltage_V, pcs.dc_current_A
+        lowest = min(rack.cell_voltage_V_min for rack in racks)
+        highest = max(rack.cell_voltage_V_max for rack in racks)
+        closed = [rack for rack in racks if rack.contactor_state == 2]
+        pack(self.image.data, offset, round(voltage_V * 10), round(max(rack.voltage_V for rack in racks) * 10),
+             round(min(rack.voltage_V for rack in racks) * 10), round(highest * 1000), 0xFFFF, 0xFFFF,
+             round(lowest * 1000), 0xFFFF, 0xFFFF, round((lowest + highest) * 500), round(current_A * 10),
+             round(sum(rack.charge_limit_A for rack in closed) * 10),
+             round(sum(rack.discharge_limit_A for rack in closed) * 10),
+             round(voltage_V * current_A / 10 ** self.scale))
+
+    def _show_battery(self):
+        image, racks = self.image, self.racks
+        current_A = self.pcs.dc_current_A
+        image.put("802.SoC", round(sum(rack.soc for rack in racks) / len(racks) * 10_000))
+        image.put("802.SoH", round(min(rack.soh for rack in racks) * 10_000))
+        image.put("802.State", BATTERY_STATES[max(rack.contactor_state for rack in racks)])
+        image.put("802.ChaSt", DISCHARGING if current_A > 1 else CHARGING if current_A < -1 else HOLDING)

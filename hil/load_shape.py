@@ -1,0 +1,104 @@
+"""The shape of the synthetic load: a synchronous GPU training cluster as published measurements show such clusters.
+
+A job is a plateau with a sawtooth at the training step (10.9 s, about 10 % peak to peak), an evaluation dip every 142 s
+for 13 s, a checkpoint now and then that drops to less than half within seconds; between jobs the cluster idles, so that
+starting and stopping swing by more than 80 % of the peak.
+"""
+
+import random
+
+STEP_S = 10.9
+LOW_S = 2.0  # of each step: the GPUs wait for each other
+EVALUATION_PERIOD_S = 142.0
+EVALUATION_S = 13.0
+SAWTOOTH = (0.085, 0.10)  # share of peak; the plateau's own unrest adds up to 0.015
+IDLE = (0.12, 0.16)
+EDGE_S = (0.05, 0.2)  # GPUs move most of their power within 10 ms; a cluster's sum within a tenth of a second
+
+
+class _Curve:
+    """Breakpoints of a piecewise linear curve, in shares of the peak."""
+
+    def __init__(self, start):
+        self.times = [0.0]
+        self.shares = [start]
+
+    @property
+    def now_s(self):
+        return self.times[-1]
+
+    def line(self, duration_s, share):
+        self.times.append(self.times[-1] + duration_s)
+        self.shares.append(share)
+
+    def hold(self, duration_s):
+        self.line(duration_s, self.shares[-1])
+
+
+def cluster(seed, duration_s, peak_W):
+    """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, deterministic from seed."""
+    deal = random.Random(f"{seed}/load")
+    curve = _Curve(deal.uniform(*IDLE))
+    curve.hold(min(20.0, duration_s / 4.0))  # the first job starts early, so that a short run sees one
+    while curve.now_s < duration_s:
+        _job(curve, deal, min(curve.now_s + deal.uniform(480.0, 2400.0), duration_s))
+        _idle(curve, deal, curve.now_s + deal.uniform(30.0, 240.0))
+    return _cut(curve, duration_s, peak_W)
+
+
+def _idle(curve, deal, until_s):
+    while curve.now_s < until_s:
+        curve.line(deal.uniform(3.0, 10.0), deal.uniform(*IDLE))
+
+
+def _job(curve, deal, until_s):
+    """From idle to training and back to idle."""
+    curve.line(deal.uniform(1.0, 3.0), deal.uniform(0.5, 0.65))
+    curve.hold(deal.uniform(10.0, 40.0))
+    curve.line(deal.uniform(1.0, 4.0), 0.97)
+    started_s = evaluated_s = curve.now_s
+    checkpoint_s = started_s + deal.uniform(300.0, 900.0)
+    while curve.now_s < until_s:
+        _training_step(curve, deal)
+        if curve.now_s >= checkpoint_s:
+            _checkpoint(curve, deal)
+            checkpoint_s += deal.uniform(300.0, 900.0)
+        elif curve.now_s + STEP_S > evaluated_s + EVALUATION_PERIOD_S:
+            _evaluation(curve, deal)
+            evaluated_s += EVALUATION_PERIOD_S
+    curve.line(deal.uniform(0.5, 2.0), deal.uniform(*IDLE))
+
+
+def _training_step(curve, deal):
+    top = deal.uniform(0.99, 1.0)
+    rise_s, edge_s = deal.uniform(1.5, 2.5), deal.uniform(*EDGE_S)
+    curve.line(rise_s, top)
+    curve.line(STEP_S - LOW_S - rise_s, top - deal.uniform(0.0, 0.005))
+    curve.line(edge_s, top - deal.uniform(*SAWTOOTH))
+    curve.hold(LOW_S - edge_s)
+
+
+def _evaluation(curve, deal):
+    curve.line(deal.uniform(*EDGE_S), deal.uniform(0.62, 0.72))
+    curve.hold(2.0)
+    curve.line(0.8, deal.uniform(0.88, 0.90))
+    curve.hold(EVALUATION_S - 3.0)
+    curve.line(deal.uniform(*EDGE_S), 0.97)
+
+
+def _checkpoint(curve, deal):
+    low = deal.uniform(0.42, 0.48)
+    curve.line(2.0, 0.82)
+    curve.line(2.0, 0.50)
+    curve.line(2.0, low)
+    curve.hold(deal.uniform(8.0, 14.0))
+    curve.line(3.0, 0.58)
+    curve.line(3.0, 0.95)
+
+
+def _cut(curve, duration_s, peak_W):
+    """The curve up to duration_s exactly, in W."""
+    last = next(i for i, t in enumerate(curve.times) if t >= duration_s)
+    t0, t1 = curve.times[last - 1], curve.times[last]
+    share = curve.shares[last - 1] + (curve.shares[last] - curve.shares[last - 1]) * (duration_s - t0) / (t1 - t0)
+    return curve.times[:last] + [duration_s], [s * peak_W for s in curve.shares[:last] + [share]]

@@ -1,0 +1,72 @@
+"""The rack's own BMS: what current it allows, and when it protects itself. It acts later than the controller should."""
+
+from hil.plant import tables
+
+FAULT_OVER_VOLTAGE, FAULT_UNDER_VOLTAGE, FAULT_OVER_TEMPERATURE, FAULT_OVER_CURRENT = 1, 2, 4, 8
+FAULT_PRECHARGE, FAULT_WELD, FAULT_INSULATION, FAULT_INJECTED = 16, 32, 64, 128
+
+CELL_V_MAX, CELL_V_MIN = 3.80, 2.00  # independent hardware limits, facts matrix rows 30 and 33
+TEMPERATURE_DEGC_MAX = 75.0
+CURRENT_TIMES_RATED_MAX = 2.0  # row 36
+INSULATION_OHM_PER_V_MIN = 100.0  # row 37
+CONFIRM_S = 0.3  # a bad value must stay this long
+CLEAR_S = 5.0  # and be gone this long
+RECOVERY_PER_S = 0.05  # a limit falls at once and comes back at 5 % of rated per second: no hunting
+
+CHARGE_OF_VOLTAGE = tables.Table(((3.44, 1.0), (3.58, 0.0)), 0.01)
+DISCHARGE_OF_VOLTAGE = tables.Table(((2.80, 0.0), (3.00, 1.0)), 0.01)
+CHARGE_OF_TEMPERATURE = tables.Table(((0.0, 0.0), (15.0, 1.0), (40.0, 1.0), (48.0, 0.0)), 1.0)
+DISCHARGE_OF_TEMPERATURE = tables.Table(((-20.0, 0.0), (5.0, 1.0), (45.0, 1.0), (53.0, 0.0)), 1.0)
+CHARGE_OF_SOC = tables.Table(((0.97, 1.0), (1.0, 0.1)), 0.01)
+DISCHARGE_OF_SOC = tables.Table(((0.0, 0.0), (0.05, 1.0)), 0.01)
+
+
+class Bms:
+    """Limits and protection of one rack."""
+
+    __slots__ = ("rated_A", "charge_limit_A", "discharge_limit_A", "fault_bits", "injected_bits", "_bad_s", "_good_s",
+                 "_latched")
+
+    def __init__(self, rated_A):
+        """rated_A: current limit of the rack in both directions."""
+        self.rated_A = rated_A
+        self.charge_limit_A = self.discharge_limit_A = rated_A
+        self.fault_bits = self.injected_bits = self._latched = 0
+        self._bad_s = self._good_s = 0.0
+
+    def update(self, rack, dt_s):
+        """Refresh limits and faults of `rack` from its cells; dt_s since the last call."""
+        coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
+        charge = (CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
+                  * min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest)))
+        discharge = (DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
+                     * min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest)))
+        step_A = self.rated_A * RECOVERY_PER_S * dt_s
+        self.charge_limit_A = min(self.rated_A * charge, self.charge_limit_A + step_A)
+        self.discharge_limit_A = min(self.rated_A * discharge, self.discharge_limit_A + step_A)
+        self._protect(_conditions(rack, hottest, self.rated_A), dt_s)
+
+    def _protect(self, bits, dt_s):
+        self._bad_s = self._bad_s + dt_s if bits else 0.0
+        self._good_s = 0.0 if bits else self._good_s + dt_s
+        if self._bad_s >= CONFIRM_S:
+            self._latched |= bits
+        elif self._good_s >= CLEAR_S:
+            self._latched = 0
+        self.fault_bits = self._latched | self.injected_bits
+
+
+def _conditions(rack, hottest_degC, rated_A):
+    """The bits of every protection condition that holds now."""
+    bits = 0
+    if rack.cell_voltage_V_max >= CELL_V_MAX:
+        bits |= FAULT_OVER_VOLTAGE
+    if rack.cell_voltage_V_min <= CELL_V_MIN:
+        bits |= FAULT_UNDER_VOLTAGE
+    if hottest_degC >= TEMPERATURE_DEGC_MAX:
+        bits |= FAULT_OVER_TEMPERATURE
+    if abs(rack.current_A) >= CURRENT_TIMES_RATED_MAX * rated_A:
+        bits |= FAULT_OVER_CURRENT
+    if rack.insulation_kohm * 1000.0 < INSULATION_OHM_PER_V_MIN * rack.voltage_V:
+        bits |= FAULT_INSULATION
+    return bits

@@ -1,0 +1,106 @@
+"""Cells of one module in series: voltage, resistance and who is lowest and highest. Units: V, A, ohm, degC, SOC 0..1.
+
+The tables are our own round numbers of the well-known shape of LFP against graphite: a knee below 10 %, two flat
+plateaus around 3.30 and 3.34 V, a wall above 99 %. 0.18 mohm is the usual ohmic resistance of a 280 Ah cell; the
+slower part (polarisation, about 0.25 mohm over 40 s) makes up the DC resistance that a 3 Ah cell of the same kind
+shows when scaled by capacity.
+"""
+
+from hil.plant import tables
+
+OCV_V = tables.Table((
+    (-0.05, 1.20), (-0.02, 2.00), (0.00, 2.40), (0.005, 2.66), (0.01, 2.78), (0.02, 2.90), (0.04, 3.03),
+    (0.06, 3.10), (0.08, 3.155), (0.10, 3.19), (0.15, 3.214), (0.20, 3.236), (0.25, 3.256), (0.30, 3.270),
+    (0.40, 3.290), (0.50, 3.299), (0.60, 3.304), (0.70, 3.311), (0.75, 3.320), (0.80, 3.332), (0.85, 3.339),
+    (0.90, 3.342), (0.95, 3.345), (0.98, 3.351), (0.99, 3.365), (0.995, 3.395), (1.00, 3.50), (1.02, 3.75),
+    (1.05, 4.30)), 0.005)
+R_OF_TEMPERATURE = tables.Table((
+    (-30.0, 5.5), (-20.0, 4.0), (-10.0, 2.7), (0.0, 1.9), (10.0, 1.42), (25.0, 1.0), (40.0, 0.79), (60.0, 0.74)), 5.0)
+R_OF_SOC = tables.Table((
+    (0.0, 1.30), (0.10, 1.15), (0.20, 1.05), (0.50, 1.0), (0.90, 1.02), (1.0, 1.05)), 0.05)
+OHMIC_OHM_280AH = 0.18e-3
+POLARISATION_OHM_280AH = 0.25e-3
+POLARISATION_S = 40.0
+CAPACITY_SIGMA = 0.004  # cells of one grade: a few tenths of a percent
+BALANCE_SIGMA = 0.002  # what a top balancer leaves behind, in SOC
+OFFSET_SIGMA_V = 0.002  # measuring chain and hysteresis; 10 to 30 mV spread at rest over a rack is normal
+RESISTANCE_SIGMA = 0.03
+POSITION_STRIDE = 32  # position = module * 32 + cell, as the BMS reports it
+
+_SURVEY_SOC = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.75, 0.9, 0.98, 1.0)
+
+
+def resistance_factor(soc, temperature_degC):
+    """Resistance relative to 25 degC and half charge."""
+    return R_OF_TEMPERATURE.at(temperature_degC) * R_OF_SOC.at(soc)
+
+
+def scaled_ohm(ohm_280Ah, capacity_Ah):
+    """Resistance of a cell of another size and the same kind."""
+    return ohm_280Ah * 280.0 / capacity_Ah
+
+
+class ModuleCells:
+    """Cells in series that share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so without own state."""
+
+    __slots__ = ("count", "cells", "extremes", "mean_slope", "mean_shift", "mean_offset_V", "mean_resistance",
+                 "fault_offset_V", "emf_V", "resistance_ohm", "low", "high")
+
+    def __init__(self, module, count, random):
+        """module: index in the rack; count: cells in series; random: random.Random that deals the spread."""
+        self.count = count
+        self.cells = [_dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)]
+        self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
+            sum(cell[k] for cell in self.cells) / count for k in range(4))
+        self.extremes = _ever_extreme(self.cells)
+        self.fault_offset_V = 0.0
+        self.emf_V = self.resistance_ohm = 0.0
+        self.low = self.high = (0.0, 0.0, 0.0, 0)
+
+    def offset_first_cell(self, offset_V):
+        """A fault: the first cell deviates by offset_V (an internal short, a lost balance); 0.0 repairs it."""
+        slope, shift, offset, resistance, position = self.cells[0]
+        changed = (slope, shift, offset + offset_V - self.fault_offset_V, resistance, position)
+        self.cells[0] = changed
+        self.extremes = [changed] + [cell for cell in self.extremes if cell[4] != position]
+        self.mean_offset_V += (offset_V - self.fault_offset_V) / self.count
+        self.fault_offset_V = offset_V
+
+    def scan(self, depth, cell_ohm, current_A):
+        """Refresh emf_V, resistance_ohm and low, high = (V now, emf V, ohm, position) of the extreme cells.
+
+        depth: 1 - SOC of the string; cell_ohm: ohmic resistance of a mean cell now; current_A > 0 discharges.
+        """
+        at = OCV_V.at
+        self.emf_V = self.count * (at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V)
+        self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
+        low_V, high_V = 1e9, -1e9
+        for slope, shift, offset, resistance, position in self.extremes:
+            emf = at(1.0 - depth * slope - shift) + offset
+            ohm = cell_ohm * resistance
+            volts = emf - current_A * ohm
+            if volts < low_V:
+                low_V = volts
+                low = (volts, emf, ohm, position)
+            if volts > high_V:
+                high_V = volts
+                high = (volts, emf, ohm, position)
+        self.low, self.high = low, high
+
+
+def _dealt_cell(position, random):
+    """(depth slope, shift in SOC, offset V, resistance factor, position)."""
+    return (1.0 / (1.0 + random.gauss(0.0, CAPACITY_SIGMA)), abs(random.gauss(0.0, BALANCE_SIGMA)),
+            random.gauss(0.0, OFFSET_SIGMA_V), max(0.8, 1.0 + random.gauss(0.0, RESISTANCE_SIGMA)), position)
+
+
+def _ever_extreme(cells):
+    """The cells that are lowest or highest somewhere between empty and full, discharging, resting or charging."""
+    kept = set()
+    for soc in _SURVEY_SOC:
+        emf = [OCV_V.at(1.0 - (1.0 - soc) * slope - shift) + offset for slope, shift, offset, _, _ in cells]
+        for drop_V in (-0.04, 0.0, 0.04):  # 140 A over 0.18 mohm, and cold
+            volts = [e - drop_V * cell[3] for e, cell in zip(emf, cells)]
+            kept.add(volts.index(min(volts)))
+            kept.add(volts.index(max(volts)))
+    return [cells[i] for i in sorted(kept)]

@@ -1,0 +1,76 @@
+"""A rack's contactors: closed by its BMS through a pre-charge resistor, held by the cabinet's contactor supply."""
+
+from hil.plant import bms
+
+OPEN, PRECHARGE, CLOSED, FAULT = range(4)  # as the BMS reports them
+PRECHARGE_OHM = 20.0
+PRECHARGE_S = 0.5  # least time; five time constants of 20 ohm and the 5 mF of the PCS link
+PRECHARGE_S_MAX = 3.0
+CLOSE_V_MAX = 8.0  # 8 V over two racks of 58 mohm: an inrush of 70 A, half of rated
+DROP_OUT_S = 0.03
+_EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
+
+
+class Contactors:
+    """State machine of one rack's main contactors and pre-charge relay."""
+
+    __slots__ = ("state", "command", "conducting", "welded", "precharge_broken", "fault_bits", "_timer_s")
+
+    def __init__(self):
+        self.state = OPEN
+        self.command = False
+        self.conducting = False  # the main contacts carry current
+        self.welded = False  # fault: the main contacts do not open any more
+        self.precharge_broken = False  # fault: the pre-charge resistor is open
+        self.fault_bits = 0
+        self._timer_s = 0.0
+
+    def step(self, dt_s, hold, difference_V):
+        """Advance by dt_s. hold: supply there and BMS without fault; difference_V: rack less bus. True if it changed."""
+        want = self.command and hold
+        state = self.state
+        if state == CLOSED:
+            if want:
+                self._timer_s = DROP_OUT_S
+                return False
+            return self._drop(dt_s)
+        if state == OPEN:
+            return want and self._to(PRECHARGE, 0.0)
+        if state == PRECHARGE:
+            return self._precharge(dt_s, want, difference_V)
+        return self._fault(want)
+
+    def _to(self, state, timer_s):
+        self.state = state
+        self._timer_s = timer_s
+        self.conducting = state == CLOSED
+        return True
+
+    def _precharge(self, dt_s, want, difference_V):
+        if not want:
+            return self._to(OPEN, 0.0)
+        self._timer_s += dt_s
+        if self._timer_s >= PRECHARGE_S - _EPSILON_S and abs(difference_V) <= CLOSE_V_MAX:
+            return self._to(CLOSED, DROP_OUT_S)
+        if self._timer_s >= PRECHARGE_S_MAX - _EPSILON_S:
+            self.fault_bits |= bms.FAULT_PRECHARGE
+            return self._to(FAULT, 0.0)
+        return False
+
+    def _drop(self, dt_s):
+        self._timer_s -= dt_s
+        if self._timer_s > _EPSILON_S:
+            return False
+        if not self.welded:
+            return self._to(OPEN, 0.0)
+        self.fault_bits |= bms.FAULT_WELD
+        self._to(FAULT, 0.0)
+        self.conducting = True
+        return True
+
+    def _fault(self, want):
+        """Leave the fault when it is repaired and nobody asks to close."""
+        if want or (self.conducting and self.welded):
+            return False
+        self.fault_bits = 0
+        return self._to(OPEN, 0.0)

@@ -1,0 +1,56 @@
+"""Hard-wired safety: E-stop chain, 25 % LFL relay, enable and supply relays with the drop order in hardware.
+
+A relay follows its coil only while the chain is closed; nothing here knows the program. The I/O modules hold the
+coils (all 0 once they expire), so names that carry the inverse end in `_off`: an expired module leaves the fan on.
+"""
+
+COILS = ("pcs_enable", "fan_off", "horn", "lamp", "contactor_supply", "red_lamp_off", "supervisory", "pre_alarm")
+LFL_RELAY_PCT, LFL_RELAY_CLEAR_PCT = 25.0, 24.0
+_EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
+
+
+class SafetyRelays:
+    """`pcs_enable` and `contactor_supply` are the relay contacts, which is what the permit read-backs show."""
+
+    def __init__(self, off_delay_s, fire_in_chain):
+        """off_delay_s: how long the contactor supply stays after its cause has gone."""
+        self.coils = dict.fromkeys(COILS, False)
+        self.estop_closed = [True, True]
+        self.fire_closed = True
+        self.suppression_closed = True
+        self.lfl_closed = True
+        self.bridged = False
+        self.pcs_enable = False
+        self.contactor_supply = False
+        self._off_delay_s = off_delay_s
+        self._fire_in_chain = fire_in_chain
+        self._left_s = 0.0
+
+    def set_coil(self, name, level):
+        """Drive one coil. ValueError names an unknown coil."""
+        if name not in self.coils:
+            raise ValueError(f"coil {name}: known are {', '.join(COILS)}")
+        self.coils[name] = bool(level)
+
+    def see_gas(self, lfl_pct):
+        """The detectors' own relay: opens at 25 % LFL, closes again below 24 %."""
+        if lfl_pct >= LFL_RELAY_PCT:
+            self.lfl_closed = False
+        elif lfl_pct < LFL_RELAY_CLEAR_PCT:
+            self.lfl_closed = True
+
+    def chain_closed(self):
+        """The chain as the relays feel it; a bridge hides every contact in it."""
+        fire = (self.fire_closed and self.suppression_closed) or not self._fire_in_chain
+        return self.bridged or (self.estop_closed[0] and self.estop_closed[1] and self.lfl_closed and fire)
+
+    def step(self, dt_s):
+        """Move the relays by dt_s."""
+        chain = self.chain_closed()
+        self.pcs_enable = chain and self.coils["pcs_enable"]
+        if chain and self.coils["contactor_supply"]:
+            self._left_s = self._off_delay_s
+            self.contactor_supply = True
+        elif self.contactor_supply:
+            self.contactor_supply = self._left_s > _EPSILON_S
+            self._left_s -= dt_s

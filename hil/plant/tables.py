@@ -1,0 +1,32 @@
+"""Piecewise linear tables on a uniform grid: one multiply, one index, one multiply-add per look-up."""
+
+
+class Table:
+    """Values over [low, high] in equal steps; outside it the end value holds."""
+
+    __slots__ = ("low", "per_unit", "last", "values", "steps")
+
+    def __init__(self, anchors, step):
+        """anchors: rising (x, y) pairs whose x are multiples of step apart from the first; step: grid spacing."""
+        self.low = anchors[0][0]
+        self.per_unit = 1.0 / step
+        self.last = round((anchors[-1][0] - self.low) * self.per_unit)
+        self.values = [_between(anchors, self.low + i * step) for i in range(self.last + 1)]
+        self.steps = [b - a for a, b in zip(self.values, self.values[1:])]
+
+    def at(self, x):
+        """The value at x, linear between grid points."""
+        place = (x - self.low) * self.per_unit
+        if place <= 0.0:
+            return self.values[0]
+        if place >= self.last:
+            return self.values[-1]
+        i = int(place)
+        return self.values[i] + self.steps[i] * (place - i)
+
+
+def _between(anchors, x):
+    for (x0, y0), (x1, y1) in zip(anchors, anchors[1:]):
+        if x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return anchors[-1][1]

@@ -1,0 +1,329 @@
+"""The simulated SunSpec PCS, read by pysunspec2's own client and written as a controller would."""
+
+import dev_standin
+import pytest
+from hil.devices import sunspec_pcs
+from hil.devices.registers import ModbusException
+from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, START, STOP, SunSpecPcs, power_scale
+from sunspec2.modbus.client import SunSpecModbusClientDevice
+
+S_us = 1_000_000
+FC3, FC6, FC16 = 3, 6, 16
+
+
+class Client(SunSpecModbusClientDevice):
+    """pysunspec2's device, its reads going straight to the simulated one."""
+
+    def __init__(self, pcs):
+        super().__init__()
+        self.pcs = pcs
+        self.base_addr_list = [40000]
+
+    def read(self, addr, count):
+        """Registers in pieces a slave allows."""
+        data = b""
+        while count:
+            piece = min(count, 125)
+            data += self.pcs.payload(FC3, addr, piece)
+            addr, count = addr + piece, count - piece
+        return data
+
+    def connect(self):
+        """Nothing to connect."""
+
+    disconnect = connect
+
+
+class Bench:
+    """A PCS on the stand-in plant with a clock."""
+
+    def __init__(self, **options):
+        self.cabinet = dev_standin.Cabinet()
+        self.plant = self.cabinet.pcs[0]
+        self.pcs = SunSpecPcs(self.cabinet, **options)
+        self.now_us = 0
+        self.pcs.tick(0)
+
+    def address(self, name):
+        """First register of a point."""
+        return self.pcs.image.places[name].address
+
+    def write(self, name, value, registers=1):
+        """Write one point."""
+        data = (value & (1 << 16 * registers) - 1).to_bytes(2 * registers, "big")
+        words = [int.from_bytes(data[place:place + 2], "big") for place in range(0, len(data), 2)]
+        self.pcs.write(FC16, self.address(name), words, self.now_us)
+
+    def read(self, name, registers=1, signed=False):
+        """Read one point as a controller does."""
+        return int.from_bytes(self.pcs.payload(FC3, self.address(name), registers), "big", signed=signed)
+
+    def run(self, seconds, step_us=20_000):
+        """Let time pass."""
+        for _ in range(round(seconds * S_us / step_us)):
+            self.now_us += step_us
+            self.pcs.tick(self.now_us)
+
+    def arm(self, setpoint_W=50_000, reversion_s=4):
+        """Enable the set-point with a reversion to 0 W."""
+        self.write("704.WSetRvrtTms", reversion_s, 2)
+        self.write("704.WSetEnaRvrt", 1)
+        self.write("704.WSetMod", 1)
+        self.write("704.WSetEna", 1)
+        self.write("704.WSet", setpoint_W, 2)
+
+
+def test_pysunspec2_finds_and_reads_the_models():
+    bench = Bench()
+    bench.run(1)
+    client = Client(bench.pcs)
+    client.scan()
+    assert [model.model_id for model in client.model_list] == [1, 701, 702, 704, 715, 802]
+    assert not [model.error_info for model in client.model_list if model.error_info]
+    measured = client.models[701][0]
+    assert (measured.W.cvalue, measured.Hz.cvalue, measured.LNV.cvalue) == (100_000, 50.0, 230.0)
+    assert measured.LLV.cvalue == pytest.approx(398.4)
+    assert measured.A.cvalue == pytest.approx(100_000 / 690, abs=0.1)
+    assert (measured.InvSt.value, measured.St.value, measured.ConnSt.value, measured.Alrm.value) == (3, 1, 1, 0)
+    assert measured.TotWhInj.cvalue == int(100_000 / 3600)
+    assert client.models[702][0].WMaxRtg.cvalue == 250_000
+    battery = client.models[802][0]
+    assert (battery.V.cvalue, battery.A.cvalue, battery.State.value) == (790.0, 130.0, 3)
+    assert (battery.SoC.cvalue, battery.SoH.cvalue, battery.ChaSt.value) == (51.23, 98.76, 3)
+    assert (battery.AChaMax.cvalue, battery.ADisChaMax.cvalue) == (420.0, 406.5)
+    assert (battery.CellVMin.cvalue, battery.CellVMax.cvalue) == (3.281, 3.312)
+    assert battery.W.cvalue == 102_700
+    assert client.models[1][0].Mn.value == "Firebreak rig"
+
+
+def test_addresses_are_those_of_the_register_table():
+    bench = Bench()
+    start = {1: 40002, 701: 40070, 702: 40225, 704: 40277, 715: 40344, 802: 40353}
+    for name, offset in (("704.WSetEna", 22), ("704.WSetMod", 23), ("704.WSet", 24), ("704.WSetRvrt", 26),
+                         ("704.WSetEnaRvrt", 30), ("704.WSetRvrtTms", 31), ("704.WSetRvrtRem", 33),
+                         ("715.LocRemCtl", 2), ("715.DERHb", 3), ("715.ControllerHb", 5), ("715.AlarmReset", 7),
+                         ("715.OpCtl", 8), ("701.W", 10), ("701.Alrm", 6), ("701.W_SF", 116), ("802.V", 34),
+                         ("802.A", 44), ("802.V_SF", 59)):
+        assert bench.address(name) == start[int(name[:3])] + offset, name
+    assert bench.pcs.payload(FC3, 40000, 4) == b"SunS\0\x01\0\x42"
+    assert bench.pcs.payload(FC3, 40417, 2) == b"\xff\xff\0\0"
+
+
+@pytest.mark.parametrize("rated_W, scale", [(1000, 0), (25_205, 0), (25_206, 1), (250_000, 1), (2_000_000, 2)])
+def test_power_scale_leaves_room_for_overshoot(rated_W, scale):
+    assert power_scale(rated_W) == scale
+
+
+@pytest.mark.parametrize("function, address, count", [(4, 40000, 2), (3, 39999, 2), (3, 40418, 2), (3, 50000, 2)])
+def test_reads_outside_are_refused(function, address, count):
+    with pytest.raises(ModbusException):
+        Bench().pcs.payload(function, address, count)
+
+
+def test_measurements_follow_the_plant_at_each_tick():
+    bench = Bench()
+    assert bench.read("701.W", signed=True) == 10_000
+    bench.plant.ac_power_W, bench.plant.dc_current_A, bench.plant.state = -249_996.0, -330.0, 4
+    assert bench.read("701.W", signed=True) == 10_000  # one instant, one set of values
+    bench.run(0.02)
+    assert bench.read("701.W", signed=True) == -25_000
+    assert (bench.read("701.InvSt"), bench.read("701.St")) == (4, 1)
+    assert bench.read("802.A", signed=True) == -3300
+    bench.pcs.frozen = True
+    bench.plant.ac_power_W = 0.0
+    bench.run(0.02)
+    assert bench.read("701.W", signed=True) == -25_000
+
+
+def test_setpoint_needs_the_enable_and_follows_it():
+    bench = Bench()
+    bench.write("704.WSet", 50_000, 2)
+    assert bench.plant.setpoint_W == 0
+    bench.write("704.WSetEna", 1)
+    assert bench.plant.setpoint_W == 50_000
+    bench.write("704.WSet", -250_000, 2)
+    assert bench.plant.setpoint_W == -250_000 and bench.read("704.WSet", 2, signed=True) == -250_000
+    bench.write("704.WSetPct", 250)
+    bench.write("704.WSetMod", 0)
+    assert bench.plant.setpoint_W == 62_500
+    bench.write("704.WSetEna", 0)
+    assert bench.plant.setpoint_W == 0
+
+
+@pytest.mark.parametrize("value, allowed", [(250_000, True), (250_001, False), (-250_000, True), (-250_001, False),
+                                            (1 << 30, False)])
+def test_setpoint_beyond_the_rating_is_refused(value, allowed):
+    bench = Bench()
+    bench.write("704.WSetEna", 1)
+    if allowed:
+        bench.write("704.WSet", value, 2)
+    else:
+        with pytest.raises(ModbusException) as refusal:
+            bench.write("704.WSet", value, 2)
+        assert refusal.value.code == 3 and bench.read("704.WSet", 2) == 0
+    assert bench.plant.setpoint_W == (value if allowed else 0)
+
+
+@pytest.mark.parametrize("name, skip, count", [
+    ("704.WSet", 0, 1), ("704.WSet", 1, 1), ("704.WSetMod", 0, 2), ("704.WSetRvrtRem", 0, 2), ("715.DERHb", 0, 2),
+    ("701.W", 0, 1), ("704.AntiIslEna", 0, 2), ("715.OpCtl", 0, 2)])
+def test_torn_and_read_only_writes_are_refused(name, skip, count):
+    bench = Bench()
+    with pytest.raises(ModbusException) as refusal:
+        bench.pcs.write(FC16, bench.address(name) + skip, [1] * count, 0)
+    assert refusal.value.code == 2
+
+
+def test_one_write_of_the_whole_control_block():
+    bench = Bench()
+    bench.write("704.WSetRvrtTms", 4, 2)
+    # WSetEna, WSetMod, WSet, WSetRvrt, WSetPct, WSetPctRvrt, WSetEnaRvrt
+    bench.pcs.write(FC16, bench.address("704.WSetEna"), [1, 1, 0xFFFF, 0xFC18, 0, 0, 0, 0, 1], 0)
+    assert bench.plant.setpoint_W == -1000
+    assert bench.read("704.WSetRvrtRem", 2) == 4
+    bench.pcs.write(FC6, bench.address("704.WSetEna"), [0], 0)
+    assert bench.plant.setpoint_W == 0
+    with pytest.raises(ModbusException):
+        bench.pcs.write(15, bench.address("704.WSetEna"), [0], 0)
+
+
+def test_reversion_counts_whole_seconds_and_falls_to_zero():
+    bench = Bench()
+    bench.run(0.5)
+    bench.arm(reversion_s=4)
+    bench.run(3.48)
+    assert bench.read("704.WSetRvrtRem", 2) == 1 and bench.plant.setpoint_W == 50_000
+    bench.run(0.02)  # 3.5 s after the write, on the fourth edge of the device's own second
+    assert bench.read("704.WSetRvrtRem", 2) == 0 and bench.plant.setpoint_W == 0
+    assert bench.read("704.WSet", 2) == 0 and bench.read("704.WSetEna") == 1
+    bench.write("704.WSet", 7_000, 2)
+    assert bench.plant.setpoint_W == 7_000 and bench.read("704.WSetRvrtRem", 2) == 4
+
+
+def test_reversion_to_disabled_and_renewal():
+    bench = Bench()
+    bench.arm(reversion_s=2)
+    bench.write("704.WSetEnaRvrt", 0)
+    for _ in range(10):
+        bench.run(0.9)
+        bench.write("704.WSet", 50_000, 2)
+    assert bench.plant.setpoint_W == 50_000
+    bench.run(2)
+    assert bench.plant.setpoint_W == 0 and bench.read("704.WSetEna") == 0
+
+
+def test_reversion_off_and_broken_keep_the_setpoint():
+    for bench, reversion_s in ((Bench(), 0), (Bench(), 2)):
+        bench.pcs.reversion_broken = reversion_s > 0
+        bench.arm(reversion_s=reversion_s)
+        bench.run(30)
+        assert bench.plant.setpoint_W == 50_000
+
+
+def test_der_heartbeat_moves_once_a_second_and_can_stop():
+    bench = Bench()
+    bench.run(0.98)
+    assert bench.read("715.DERHb", 2) == 0
+    bench.run(0.02)
+    assert bench.read("715.DERHb", 2) == 1
+    bench.run(9)
+    assert bench.read("715.DERHb", 2) == 10
+    bench.pcs.heartbeat_stopped = True
+    bench.run(5)
+    assert bench.read("715.DERHb", 2) == 10
+
+
+def test_start_stop_and_standby():
+    bench = Bench()
+    for operation, runs in ((START, True), (STOP, False), (sunspec_pcs.EXIT_STANDBY, True),
+                            (sunspec_pcs.ENTER_STANDBY, False)):
+        bench.write("715.OpCtl", operation)
+        assert bench.plant.runs[-1] is runs and bench.read("715.OpCtl") == operation
+
+
+def test_controller_heartbeat_is_supervised_once_it_has_moved():
+    bench = Bench(controller_silent_s=3)
+    bench.write("715.OpCtl", START)
+    bench.run(10)
+    assert bench.plant.runs == [True]
+    for beat in range(1, 6):
+        bench.write("715.ControllerHb", beat, 2)
+        bench.run(1)
+    assert bench.plant.runs == [True]
+    bench.run(1)
+    bench.write("715.ControllerHb", 5, 2)  # the same value is no heartbeat
+    assert bench.plant.runs == [True] and bench.read("701.Alrm", 2) == 0
+    bench.run(1)
+    assert bench.plant.runs[-1] is False and bench.read("701.Alrm", 2) == MANUFACTURER_ALARM
+    bench.write("715.ControllerHb", 6, 2)
+    bench.run(0.02)
+    assert bench.read("701.Alrm", 2) == 0 and bench.plant.runs[-1] is False
+    bench.write("715.OpCtl", START)
+    assert bench.plant.runs[-1] is True
+    bench.run(3)
+    assert bench.plant.runs[-1] is False
+
+
+def test_supervision_can_be_off():
+    bench = Bench(controller_silent_s=0)
+    bench.write("715.ControllerHb", 1, 2)
+    bench.run(30)
+    assert bench.plant.runs == [] and bench.read("701.Alrm", 2) == 0
+
+
+def test_scale_factor_changes_at_run_time():
+    bench = Bench()
+    bench.pcs.set_scale("701.W_SF", 2)
+    bench.run(0.02)
+    assert bench.read("701.W", signed=True) == 1000 and bench.read("701.W_SF", signed=True) == 2
+    bench.pcs.set_scale("701.W_SF", None)
+    assert bench.read("701.W_SF") == 0x8000
+
+
+def test_local_wrong_readback_alarm_and_reset():
+    bench = Bench()
+    bench.arm(setpoint_W=40_000)
+    bench.pcs.local = True
+    assert bench.read("715.LocRemCtl") == 1
+    bench.write("704.WSet", 10_000, 2)
+    assert bench.plant.setpoint_W == 40_000
+    bench.pcs.local = False
+    bench.pcs.readback_offset_W = -500
+    assert bench.read("704.WSet", 2, signed=True) == 39_500
+    assert bench.pcs.payload(FC3, bench.address("704.WSetMod"), 4)[2:6] == (39_500).to_bytes(4, "big")
+    assert bench.pcs.payload(FC3, bench.address("704.WSet"), 1) == b"\0\0"
+    bench.plant.alarm_bits = 1 << 7
+    bench.run(0.02)
+    assert bench.read("701.Alrm", 2) == 1 << 7
+    bench.write("715.AlarmReset", 1)
+    assert bench.read("715.AlarmReset") == 0
+    bench.pcs.overrides = {bench.address("802.V"): 0xFFFF}
+    assert bench.read("802.V") == 0xFFFF
+
+
+def test_energy_charges_and_discharges_apart():
+    bench = Bench()
+    bench.run(36)
+    bench.plant.ac_power_W = -50_000.0
+    bench.run(36)
+    assert (bench.read("701.TotWhInj", 4), bench.read("701.TotWhAbs", 4)) == (1000, 500)
+    assert bench.read("802.ChaSt") == 3
+    bench.plant.dc_current_A = -1.5
+    bench.run(1)
+    assert bench.read("802.ChaSt") == 4
+    bench.plant.dc_current_A = 0.5
+    bench.run(1)
+    assert bench.read("802.ChaSt") == 6
+
+
+def test_only_its_own_racks():
+    cabinet = dev_standin.Cabinet()
+    cabinet.racks[2].cell_voltage_V_min = 2.5
+    cabinet.racks[0].contactor_state = cabinet.racks[1].contactor_state = 0
+    pcs = SunSpecPcs(cabinet, rack_indexes=[0, 1])
+    pcs.tick(0)
+    pcs.tick(S_us)
+    place = pcs.image.places
+    assert pcs.payload(FC3, place["802.CellVMin"].address, 1) == (3281).to_bytes(2, "big")
+    assert pcs.payload(FC3, place["802.AChaMax"].address, 1) == b"\0\0"
+    assert pcs.payload(FC3, place["802.State"].address, 1) == b"\0\1"

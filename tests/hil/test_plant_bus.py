@@ -1,0 +1,143 @@
+"""Racks in parallel on a PCS link."""
+
+import types
+
+import pytest
+
+from hil.plant import bus, config, pcs, rack
+
+DT_S = 0.02
+
+
+class _Link:
+    """Two racks and a PCS; the enable and the supply are switches."""
+
+    def __init__(self, soc=(0.5, 0.5), **changes):
+        self.config = config.checked({"racks": 2, **changes})
+        self.racks = [rack.Rack(config.checked({"racks": 2, **changes, "soc": s}), f"bus/{i}")
+                      for i, s in enumerate(soc)]
+        self.bus = bus.Bus(pcs.Pcs(self.config, 240), self.racks)
+        self.now_us = 0
+
+    def steps(self, count, enabled=True, supply=True):
+        for _ in range(count):
+            self.now_us += 20_000
+            self.bus.step(DT_S, self.now_us, enabled, supply)
+        return self
+
+    def closed(self, *indices):
+        for i in indices or (0, 1):
+            self.racks[i].command_close(True)
+        return self.steps(40)
+
+    def running(self, power_W):
+        self.bus.pcs.command_run(True)
+        self.bus.pcs.command_setpoint(power_W)
+        self.steps(100)
+        assert self.bus.pcs.ac_power_W == power_W
+        return self
+
+
+def test_link_is_precharged_before_the_contactors_close():
+    link = _Link()
+    link.racks[0].command_close(True)
+    volts = []
+    while not link.racks[0].contactors.conducting:
+        link.steps(1)
+        volts.append(link.bus.voltage_V)
+    source_V = link.racks[0].source_V
+    assert len(volts) == 26
+    assert all(a < b for a, b in zip(volts, volts[1:]))
+    assert volts[4] == pytest.approx(source_V * (1 - 2.71828 ** -1.0), rel=0.01)
+    assert source_V - volts[-2] < 8.0
+
+
+def test_link_without_racks_bleeds():
+    link = _Link().closed()
+    full_V = link.bus.voltage_V
+    for one in link.racks:
+        one.command_close(False)
+    link.steps(2 + 1000)
+    assert link.bus.voltage_V == pytest.approx(full_V * 2.71828 ** -1.0, rel=0.01)
+
+
+@pytest.mark.parametrize("power_W", [250_000.0, 25_000.0, 0.0, -25_000.0, -250_000.0])
+def test_node_balance(power_W):
+    link = _Link(soc=(0.3, 0.35)).closed().running(power_W)
+    volts = link.bus.voltage_V
+    assert sum(one.current_A for one in link.racks) * volts == pytest.approx(link.bus.pcs.dc_power_W, rel=1e-9)
+    assert link.bus.pcs.dc_current_A * volts == pytest.approx(link.bus.pcs.dc_power_W)
+    for one in link.racks:
+        assert one.voltage_V == pytest.approx(volts, abs=0.02)
+
+
+def test_the_fuller_rack_gives_more_and_the_emptier_takes_more():
+    link = _Link(soc=(0.2, 0.25)).closed().running(200_000.0)
+    assert link.racks[1].current_A > link.racks[0].current_A + 5.0
+    link.bus.pcs.command_setpoint(-200_000.0)
+    link.steps(20)
+    assert link.racks[0].current_A < link.racks[1].current_A - 5.0
+
+
+def test_an_open_rack_floats():
+    link = _Link().closed(0).running(50_000.0)
+    assert link.racks[1].current_A == 0.0
+    assert link.racks[1].voltage_V == link.racks[1].source_V
+
+
+def test_a_rack_too_far_from_the_bus_does_not_join():
+    link = _Link(soc=(0.5, 0.03)).closed(0)
+    link.racks[1].command_close(True)
+    link.steps(160)
+    assert [one.contactor_state for one in link.racks] == [2, 3]
+
+
+@pytest.mark.parametrize("power_W", [200_000.0, -200_000.0])
+def test_racks_that_open_under_load_trip_the_pcs(power_W):
+    link = _Link().closed().running(power_W)
+    link.steps(2, supply=False)
+    assert (link.bus.pcs.state, link.bus.pcs.ac_power_W) == (pcs.FAULT, 0.0)
+    assert link.bus.pcs.alarm_bits == pcs.ALARM_DC_DISCONNECT
+    assert [one.current_A for one in link.racks] == [0.0, 0.0]
+
+
+def test_one_rack_of_two_carries_on():
+    link = _Link().closed().running(100_000.0)
+    link.racks[0].command_close(False)
+    link.steps(3)
+    assert link.bus.pcs.state == pcs.RUNNING and link.racks[0].current_A == 0.0
+    assert link.racks[1].current_A * link.bus.voltage_V == pytest.approx(link.bus.pcs.dc_power_W)
+
+
+def test_a_load_beyond_what_the_racks_can_give_trips():
+    weak = types.SimpleNamespace(dc_power_W=1e7, lost=False)
+    weak.lose_dc = lambda: setattr(weak, "lost", True)
+    assert bus.Bus(weak, [])._solve(700.0, 1.0) == 700.0
+    assert weak.lost and weak.dc_power_W == 0.0
+
+
+def test_standby_draws_next_to_nothing():
+    link = _Link().closed()
+    assert sum(one.current_A for one in link.racks) * link.bus.voltage_V == pytest.approx(pcs.STANDBY_W)
+
+
+def test_a_weld_keeps_the_link_live():
+    link = _Link().closed()
+    link.racks[0].contactors.welded = True
+    for one in link.racks:
+        one.command_close(False)
+    link.steps(200)
+    assert link.racks[0].contactor_state == 3
+    assert link.bus.voltage_V == pytest.approx(link.racks[0].source_V, abs=0.1)
+
+
+def test_energy_is_conserved_over_an_hour():
+    link = _Link(soc=(0.6, 0.6)).closed().running(100_000.0)
+    start = sum(one.soc * one.soh for one in link.racks) * 280.0
+    given_As = 0.0
+    for _ in range(3600):
+        link.now_us += 1_000_000
+        link.bus.step(1.0, link.now_us, True, True)
+        given_As += link.bus.pcs.dc_current_A
+    used_Ah = start - sum(one.soc * one.soh for one in link.racks) * 280.0
+    assert used_Ah == pytest.approx(given_As / 3600.0, rel=1e-6)

@@ -1,0 +1,103 @@
+"""Cells: shape against measured references, extremes against brute force, faults."""
+
+import csv
+import pathlib
+import random
+
+import pytest
+
+from hil.plant import cells, tables
+
+BATTERY = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "battery"
+
+
+def _reference(name):
+    path = BATTERY / name
+    if not path.exists():
+        pytest.skip(f"reference {name} is not beside the repository")
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("x, y", [(-1.0, 2.0), (0.0, 2.0), (0.5, 2.5), (1.0, 3.0), (1.5, 5.0), (2.0, 7.0), (9.0, 7.0)])
+def test_table_is_linear_between_anchors_and_flat_outside(x, y):
+    assert tables.Table(((0.0, 2.0), (1.0, 3.0), (2.0, 7.0)), 0.25).at(x) == pytest.approx(y)
+
+
+def test_open_circuit_voltage_rises_everywhere():
+    values = [cells.OCV_V.at(-0.05 + i / 1000) for i in range(1101)]
+    assert all(a < b for a, b in zip(values, values[1:]))
+
+
+@pytest.mark.parametrize("low, high, tolerance_V", [(0.02, 0.10, 0.03), (0.10, 0.95, 0.012), (0.95, 0.995, 0.02)])
+def test_open_circuit_voltage_has_the_shape_of_a_measured_cell(low, high, tolerance_V):
+    for row in _reference("v2_CLFP_Sony_US26650_OCV.csv"):
+        if low <= float(row["SOC"]) <= high:
+            assert cells.OCV_V.at(float(row["SOC"])) == pytest.approx(float(row["OCV"]), abs=tolerance_V)
+
+
+def test_resistance_follows_temperature_as_a_measured_cell_does():
+    rows = _reference("v2_CLFP_Sony_US26650_Rint.csv")
+    middle = rows[4:7]
+    for key, degC in (("R_DCh(T=10)", 10.0), ("R_DCh(T=40)", 40.0)):
+        measured = sum(float(row[key]) / float(row["R_DCh(T=25)"]) for row in middle) / 3
+        assert cells.R_OF_TEMPERATURE.at(degC) == pytest.approx(measured, rel=0.06)
+
+
+def test_dc_resistance_matches_a_measured_cell_scaled_by_capacity():
+    middle = [float(row["R_Ch(T=25)"]) for row in _reference("v2_CLFP_Sony_US26650_Rint.csv")[4:7]]
+    ours = cells.OHMIC_OHM_280AH + cells.POLARISATION_OHM_280AH
+    assert ours == pytest.approx(sum(middle) / 3 * 3 / 280, rel=0.15)
+
+
+def test_resistance_of_another_size():
+    assert cells.scaled_ohm(0.18e-3, 140.0) == pytest.approx(0.36e-3)
+    assert cells.resistance_factor(0.5, 25.0) == pytest.approx(1.0)
+
+
+def _volts(module, depth, cell_ohm, current_A):
+    """(voltage, position) of every cell."""
+    return [(cells.OCV_V.at(1.0 - depth * slope - shift) + offset - current_A * cell_ohm * factor, position)
+            for slope, shift, offset, factor, position in module.cells]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("soc, current_A", [(0.5, 0.0), (0.5, 140.0), (0.5, -140.0), (0.02, 140.0), (0.98, -140.0)])
+def test_extremes_are_those_of_all_cells(seed, soc, current_A):
+    module = cells.ModuleCells(3, 16, random.Random(seed))
+    module.scan(1.0 - soc, 0.2e-3, current_A)
+    everyone = _volts(module, 1.0 - soc, 0.2e-3, current_A)
+    assert (module.low[0], module.low[3]) == pytest.approx(min(everyone))
+    assert (module.high[0], module.high[3]) == pytest.approx(max(everyone))
+    volts, emf, ohm, position = module.low
+    assert volts == pytest.approx(emf - current_A * ohm)
+    assert 96 <= position < 112
+    whole_V = sum(v for v, _ in _volts(module, 1.0 - soc, 0.0, 0.0))
+    assert module.emf_V == pytest.approx(whole_V, rel=0.005 if soc < 0.1 else 0.0005)  # the mean cell, bent at the knee
+    assert module.resistance_ohm == pytest.approx(0.2e-3 * sum(cell[3] for cell in module.cells))
+
+
+def test_spread_at_rest_is_that_of_a_healthy_pack():
+    deal = random.Random(0)
+    modules = [cells.ModuleCells(m, 16, deal) for m in range(15)]
+    for module in modules:
+        module.scan(0.5, 0.18e-3, 0.0)
+    assert 0.005 < max(m.high[0] for m in modules) - min(m.low[0] for m in modules) < 0.03
+
+
+def test_an_offset_cell_is_the_extreme_one_and_is_repaired():
+    module = cells.ModuleCells(2, 16, random.Random(1))
+    module.scan(0.5, 0.18e-3, 0.0)
+    before = module.low, module.high, module.emf_V
+    module.offset_first_cell(-0.3)
+    module.scan(0.5, 0.18e-3, 0.0)
+    assert module.low[3] == 64
+    assert module.low[0] == pytest.approx(3.0, abs=0.02)
+    assert module.emf_V == pytest.approx(before[2] - 0.3)
+    module.offset_first_cell(0.4)
+    module.scan(0.5, 0.18e-3, 0.0)
+    assert module.high[3] == 64 and module.low[3] != 64
+    module.offset_first_cell(0.0)
+    module.scan(0.5, 0.18e-3, 0.0)
+    assert module.low == pytest.approx(before[0]) and module.high == pytest.approx(before[1])
+    assert module.emf_V == pytest.approx(before[2])

@@ -1,0 +1,85 @@
+"""The contactor state machine: times at 20 ms, weld, pre-charge failure."""
+
+import pytest
+
+from hil.plant import bms, contactors
+from hil.plant.contactors import CLOSED, FAULT, OPEN, PRECHARGE
+
+DT_S = 0.02
+
+
+def _states(one, steps, hold=True, difference_V=0.0):
+    return [(one.step(DT_S, hold, difference_V), one.state)[1] for _ in range(steps)]
+
+
+def _closed():
+    one = contactors.Contactors()
+    one.command = True
+    _states(one, 30)
+    assert one.state == CLOSED and one.conducting
+    return one
+
+
+def test_closes_after_half_a_second_of_precharge():
+    one = contactors.Contactors()
+    one.command = True
+    assert _states(one, 27) == [PRECHARGE] * 25 + [CLOSED] * 2
+
+
+def test_never_closes_without_command_or_supply():
+    one = contactors.Contactors()
+    assert _states(one, 50) == [OPEN] * 50
+    one.command = True
+    assert _states(one, 50, hold=False) == [OPEN] * 50
+
+
+@pytest.mark.parametrize("difference_V, state", [(7.9, CLOSED), (8.0, CLOSED), (8.1, PRECHARGE), (-8.0, CLOSED),
+                                                 (-8.1, PRECHARGE)])
+def test_closes_only_onto_a_matching_bus(difference_V, state):
+    one = contactors.Contactors()
+    one.command = True
+    assert _states(one, 40, difference_V=difference_V)[-1] == state
+
+
+def test_precharge_that_never_ends_is_a_fault_until_the_command_goes():
+    one = contactors.Contactors()
+    one.command = True
+    states = _states(one, 152, difference_V=100.0)
+    assert states == [PRECHARGE] * 150 + [FAULT] * 2
+    assert one.fault_bits == bms.FAULT_PRECHARGE and not one.conducting
+    one.command = False
+    assert _states(one, 1) == [OPEN]
+    assert one.fault_bits == 0
+
+
+@pytest.mark.parametrize("gone", ["command", "supply"])
+def test_opens_30_ms_after_its_hold_is_gone(gone):
+    one = _closed()
+    one.command = gone != "command"
+    assert _states(one, 3, hold=gone != "supply") == [CLOSED, OPEN, OPEN]
+    assert not one.conducting
+
+
+def test_a_dip_shorter_than_the_drop_out_is_ridden_through():
+    one = _closed()
+    for _ in range(5):
+        assert _states(one, 1, hold=False) == [CLOSED]
+        assert _states(one, 1) == [CLOSED]
+
+
+def test_precharge_is_dropped_at_once():
+    one = contactors.Contactors()
+    one.command = True
+    _states(one, 5)
+    assert _states(one, 1, hold=False) == [OPEN]
+
+
+def test_a_weld_conducts_on_and_says_so_until_repaired():
+    one = _closed()
+    one.welded = True
+    one.command = False
+    assert _states(one, 3) == [CLOSED, FAULT, FAULT]
+    assert one.conducting and one.fault_bits == bms.FAULT_WELD
+    one.welded = False
+    assert _states(one, 1) == [OPEN]
+    assert not one.conducting and one.fault_bits == 0

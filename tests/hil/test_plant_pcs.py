@@ -1,0 +1,199 @@
+"""The PCS: dead time, ramp, losses, enable input, DC loss."""
+
+import csv
+import pathlib
+
+import pytest
+
+from hil.plant import config, pcs
+
+EFFICIENCY = (pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "battery"
+              / "v2_sinamics_S120_efficiency.csv")
+DC_V = 790.0
+DT_S = 0.02
+
+
+class _Bench:
+    """A PCS with its inputs on switches."""
+
+    def __init__(self, **changes):
+        self.pcs = pcs.Pcs(config.checked(changes), 240)
+        self.now_us = 0
+        self.enabled = True
+        self.dc_V = DC_V
+
+    def steps(self, count, dt_s=DT_S):
+        """AC power after each step."""
+        return [self._one(dt_s) for _ in range(count)]
+
+    def _one(self, dt_s):
+        self.now_us += round(dt_s * 1e6)
+        self.pcs.step(dt_s, self.now_us, self.enabled, self.dc_V)
+        return self.pcs.ac_power_W
+
+    def running(self, power_W=0.0):
+        self.pcs.command_run(True)
+        self.pcs.command_setpoint(power_W)
+        self.steps(100)
+        assert self.pcs.state == pcs.RUNNING and self.pcs.ac_power_W == power_W
+        return self
+
+
+def test_starts_after_dead_time_and_start_time():
+    bench = _Bench()
+    bench.steps(5)
+    assert bench.pcs.state == pcs.STANDBY
+    bench.pcs.command_run(True)
+    states = [(bench.steps(1), bench.pcs.state)[1] for _ in range(54)]
+    assert states == [pcs.STANDBY] * 2 + [pcs.STARTING] * 50 + [pcs.RUNNING] * 2
+
+
+@pytest.mark.parametrize("enabled, dc_V, state", [
+    (False, DC_V, pcs.OFF), (True, 0.0, pcs.SLEEPING), (True, 587.9, pcs.SLEEPING), (True, 588.0, pcs.STANDBY),
+    (True, 900.0, pcs.STANDBY), (True, 900.1, pcs.SLEEPING)])
+def test_rests_in_the_state_its_inputs_say(enabled, dc_V, state):
+    bench = _Bench()
+    bench.enabled, bench.dc_V = enabled, dc_V
+    bench.steps(2)
+    assert bench.pcs.state == state
+
+
+@pytest.mark.parametrize("dead_time_s, first_moving", [(0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)])
+def test_power_moves_after_the_dead_time(dead_time_s, first_moving):
+    bench = _Bench(pcs_dead_time_s=dead_time_s).running()
+    bench.pcs.command_setpoint(10_000.0)
+    assert bench.pcs.setpoint_W == 10_000.0
+    powers = bench.steps(8)
+    assert powers == [0.0] * first_moving + [10_000.0] * (8 - first_moving)
+
+
+def test_every_set_point_keeps_its_own_dead_time():
+    bench = _Bench().running()
+    powers = []
+    for i in range(8):
+        bench.pcs.command_setpoint(1000.0 * min(i, 3))
+        powers += bench.steps(1)
+    assert powers == [0.0, 0.0, 0.0, 1000.0, 2000.0, 3000.0, 3000.0, 3000.0]
+
+
+@pytest.mark.parametrize("aim_W", [250_000.0, -250_000.0])
+def test_ramps_at_its_rate_both_ways(aim_W):
+    bench = _Bench().running()
+    bench.pcs.command_setpoint(aim_W)
+    powers = bench.steps(8)[2:]
+    assert powers == pytest.approx([aim_W * share for share in (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)])
+
+
+def test_more_than_rated_is_cut_and_shown():
+    bench = _Bench().running()
+    bench.pcs.command_setpoint(300_000.0)
+    bench.steps(20)
+    assert (bench.pcs.ac_power_W, bench.pcs.state) == (250_000.0, pcs.THROTTLED)
+    bench.pcs.command_setpoint(-1e9)
+    bench.steps(20)
+    assert (bench.pcs.ac_power_W, bench.pcs.state) == (-250_000.0, pcs.THROTTLED)
+    bench.pcs.command_setpoint(250_000.0)
+    bench.steps(20)
+    assert bench.pcs.state == pcs.RUNNING
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "much"])
+def test_a_set_point_that_is_no_number_is_refused(bad):
+    bench = _Bench().running()
+    with pytest.raises(ValueError):
+        bench.pcs.command_setpoint(bad)
+    assert bench.pcs.setpoint_W == 0.0
+
+
+def test_stop_ramps_to_standby():
+    bench = _Bench().running(200_000.0)
+    bench.pcs.command_run(False)
+    powers = bench.steps(8)
+    assert powers[:2] == [200_000.0] * 2
+    assert powers[2:] == pytest.approx([150_000.0, 100_000.0, 50_000.0, 0.0, 0.0, 0.0])
+    assert bench.pcs.state == pcs.STANDBY
+    assert bench.pcs.dc_power_W == pcs.STANDBY_W
+
+
+def test_run_again_while_shutting_down_returns_to_the_set_point():
+    bench = _Bench(pcs_ramp_W_per_s=1e6).running(200_000.0)
+    bench.pcs.command_run(False)
+    bench.steps(4)
+    assert bench.pcs.state == pcs.SHUTTING_DOWN
+    bench.pcs.command_run(True)
+    powers = bench.steps(8)
+    assert powers == pytest.approx([140_000.0, 120_000.0, 120_000.0, 140_000.0, 160_000.0, 180_000.0, 200_000.0,
+                                    200_000.0])
+    assert bench.pcs.state == pcs.RUNNING
+
+
+def test_disable_takes_all_power_within_10_ms():
+    bench = _Bench().running(-250_000.0)
+    bench.enabled = False
+    powers = bench.steps(12, dt_s=0.001)
+    assert powers[0] == pytest.approx(-225_000.0)
+    assert powers[4] == pytest.approx(-125_000.0)
+    assert powers[9] == powers[11] == pytest.approx(0.0, abs=1e-6)
+    assert bench.pcs.state == pcs.OFF
+
+
+def test_disable_is_zero_at_the_next_20_ms_step_without_dead_time():
+    bench = _Bench().running(250_000.0)
+    bench.enabled = False
+    assert bench.steps(1) == [0.0]
+
+
+def test_enabled_again_it_restarts_to_the_set_point_it_still_holds():
+    bench = _Bench().running(100_000.0)
+    bench.enabled = False
+    bench.steps(5)
+    bench.enabled = True
+    assert bench.steps(1) == [0.0] and bench.pcs.state == pcs.STARTING
+    assert bench.steps(60)[-1] == 100_000.0
+
+
+@pytest.mark.parametrize("dc_V, alarm", [(587.0, pcs.ALARM_DC_DISCONNECT), (901.0, pcs.ALARM_DC_OVER_VOLT)])
+def test_dc_out_of_its_window_trips_until_stop_and_start(dc_V, alarm):
+    bench = _Bench().running(100_000.0)
+    bench.dc_V = dc_V
+    assert bench.steps(1) == [0.0]
+    assert (bench.pcs.state, bench.pcs.alarm_bits) == (pcs.FAULT, alarm)
+    assert bench.pcs.dc_power_W <= pcs.STANDBY_W
+    bench.dc_V = DC_V
+    bench.steps(100)
+    assert bench.pcs.state == pcs.FAULT
+    bench.pcs.command_run(False)
+    bench.steps(5)
+    assert (bench.pcs.state, bench.pcs.alarm_bits) == (pcs.STANDBY, 0)
+
+
+def test_losing_dc_at_rest_is_no_fault():
+    bench = _Bench()
+    bench.steps(2)
+    bench.pcs.lose_dc()
+    assert bench.pcs.state == pcs.STANDBY
+
+
+@pytest.mark.parametrize("share, value", [(1.0, 0.973), (0.1, 0.93), (0.01, 0.59)])
+def test_efficiency_at_the_published_points(share, value):
+    assert pcs.efficiency(share) == pytest.approx(value, abs=0.002)
+
+
+@pytest.mark.parametrize("permille, tolerance", [(10, 0.03), (50, 0.015), (100, 0.006), (300, 0.006), (500, 0.006),
+                                                 (1000, 0.006)])
+def test_efficiency_has_the_shape_of_a_measured_converter(permille, tolerance):
+    if not EFFICIENCY.exists():
+        pytest.skip("measured converter efficiency is not beside the repository")
+    with EFFICIENCY.open(encoding="utf-8") as file:
+        row = list(csv.DictReader(file))[permille]
+    assert pcs.efficiency(permille / 1000) == pytest.approx(float(row["Discharging"]), abs=tolerance)
+
+
+@pytest.mark.parametrize("power_W", [250_000.0, 25_000.0])
+def test_losses_are_on_the_battery_side_both_ways(power_W):
+    bench = _Bench().running(power_W)
+    assert power_W / bench.pcs.dc_power_W == pytest.approx(pcs.efficiency(power_W / 250_000.0))
+    loss_W = bench.pcs.dc_power_W - power_W
+    bench.pcs.command_setpoint(-power_W)
+    bench.steps(20)
+    assert bench.pcs.dc_power_W == pytest.approx(-power_W + loss_W)

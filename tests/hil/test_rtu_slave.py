@@ -1,0 +1,370 @@
+"""The rig's RTU slave: framing, exceptions, faults; and against pymodbus, libmodbus and captured frames."""
+
+import csv
+import ctypes
+import ctypes.util
+import os
+import pathlib
+import select
+import struct
+import threading
+
+import pytest
+from hil import pty_wire
+from hil.devices import registers
+from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.rtu_slave import READ_COUNT_MAX, RtuSlave, crc16, with_crc
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu import DecodePDU
+from pymodbus.pdu import bit_message, register_message
+
+VECTORS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "protocols" / "vectors" / "rtu_frames.csv"
+TURNAROUND_US = 3000
+
+
+class Bank(RegisterDevice):
+    """100 holding registers and 2000 coils that can be written and read back."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = bytearray(struct.pack(">130H", *range(1000, 1130)))
+        self.bits = 0
+        self.writes = []
+
+    def payload(self, function, address, count):
+        """Registers by FC3 and FC4, coils by FC1 and FC2."""
+        if function >= 3:
+            return self.shown(self.words, 0, address, count)
+        return registers.bits_payload(self.bits, address, count, 2000)
+
+    def write(self, function, address, values, now_us):
+        """Store and note."""
+        self.writes.append((function, address, values, now_us))
+        if address >= 2000:
+            raise ModbusException(registers.ILLEGAL_ADDRESS)
+        for place, value in enumerate(values, address):
+            if function in (5, 15):
+                self.bits = self.bits & ~(1 << place) | value << place
+            else:
+                struct.pack_into(">H", self.words, place * 2, value)
+
+
+def slave():
+    """A slave with one Bank at unit 1, 115200 Bd."""
+    bank = Bank()
+    return RtuSlave({1: bank}, 115_200, TURNAROUND_US), bank
+
+
+def read(function, address, count, unit_id=1):
+    """A read request frame."""
+    return with_crc(struct.pack(">BBHH", unit_id, function, address, count))
+
+
+def write_many(function, address, values, unit_id=1):
+    """An FC15 or FC16 request frame."""
+    if function == 16:
+        data = struct.pack(f">{len(values)}H", *values)
+    else:
+        data = sum(value << bit for bit, value in enumerate(values)).to_bytes((len(values) + 7) // 8, "little")
+    return with_crc(struct.pack(">BBHHB", unit_id, function, address, len(values), len(data)) + data)
+
+
+def decoded(frame, unit_id=1):
+    """What pymodbus understands of a reply frame."""
+    used, pdu = FramerRTU(DecodePDU(False)).handleFrame(frame, unit_id, 0)
+    assert used == len(frame)
+    return pdu
+
+
+# CRC
+
+@pytest.mark.parametrize("length", range(0, 12))
+def test_crc_equals_bit_by_bit(length):
+    data = bytes((length * 37 + 11 * place) & 255 for place in range(length))
+    value = 0xFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ 0xA001 if value & 1 else value >> 1
+    assert crc16(data) == value
+
+
+def test_crc_equals_pymodbus_on_the_longest_frame():
+    data = bytes(range(256))
+    assert crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
+
+
+def test_captured_frames_have_the_crc_we_compute():
+    if not VECTORS.exists():
+        pytest.skip("../shared/protocols/vectors is not there")
+    good = bad = 0
+    with VECTORS.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["direction"] not in ("req", "resp") and row["crc_ok"] != "0":
+                continue
+            frame = bytes.fromhex(row["frame_hex"])
+            if len(frame) != int(row["length"]) or "trailing" in row["note"]:
+                continue
+            assert (crc16(frame) == 0) == (row["crc_ok"] == "1"), row
+            good, bad = good + (row["crc_ok"] == "1"), bad + (row["crc_ok"] == "0")
+    assert good > 20 and bad > 3
+
+
+# Replies, by an independent decoder
+
+@pytest.mark.parametrize("function, address, count", [(3, 0, 1), (3, 5, 20), (4, 129, 1), (4, 5, 125)])
+def test_registers_as_pymodbus_reads_them(function, address, count):
+    rtu, _ = slave()
+    (due_us, frame), = rtu.receive(read(function, address, count), 1_000_000)
+    assert due_us == 1_000_000 + TURNAROUND_US
+    pdu = decoded(frame)
+    assert pdu.function_code == function
+    assert pdu.registers == list(range(1000 + address, 1000 + address + count))
+
+
+@pytest.mark.parametrize("function, address, count", [(1, 0, 1), (2, 3, 8), (1, 7, 9), (2, 0, 2000)])
+def test_bits_as_pymodbus_reads_them(function, address, count):
+    rtu, bank = slave()
+    bank.bits = 0b1011_0110_1110_0101
+    (_, frame), = rtu.receive(read(function, address, count), 0)
+    assert decoded(frame).bits[:count] == [bool(bank.bits >> bit & 1) for bit in range(address, address + count)]
+
+
+def test_requests_that_pymodbus_encodes_are_understood():
+    rtu, bank = slave()
+    framer = FramerRTU(DecodePDU(True))
+    for pdu in (register_message.WriteMultipleRegistersRequest(address=3, registers=[1, 0xFFFF, 7], dev_id=1),
+                register_message.WriteSingleRegisterRequest(address=9, registers=[555], dev_id=1),
+                bit_message.WriteMultipleCoilsRequest(address=2, bits=[True, False, True] * 3, dev_id=1),
+                bit_message.WriteSingleCoilRequest(address=30, bits=[True], dev_id=1)):
+        (_, frame), = rtu.receive(framer.buildFrame(pdu), 77)
+        assert decoded(frame).function_code == pdu.function_code
+    assert bank.writes[:2] == [(16, 3, [1, 0xFFFF, 7], 77), (6, 9, [555], 77)]
+    assert bank.writes[2] == (15, 2, [1, 0, 1] * 3, 77)
+    assert bank.writes[3] == (5, 30, [1], 77)
+
+
+@pytest.mark.parametrize("frame, code", [
+    (read(3, 0, 0), 3), (read(3, 0, 126), 3), (read(1, 0, 0), 3), (read(1, 0, 2001), 3),
+    (read(3, 129, 2), 2), (read(3, 130, 1), 2), (read(1, 1999, 2), 2),
+    (write_many(16, 2000, [1]), 2), (write_many(16, 0, []), 3), (write_many(16, 0, [0] * 124), 3),
+    (write_many(15, 0, [0] * 1969), 3),
+    (with_crc(b"\1\x10\0\0\0\2\2\0\7"), 3), (with_crc(b"\1\x05\0\0\x12\x34"), 3),
+    (with_crc(b"\1\x17\0\0\0\1\0\0\0\1\2\0\7"), 1), (with_crc(b"\1\x2B\x0E\1\0"), 1),
+])
+def test_exceptions(frame, code):
+    rtu, _ = slave()
+    if len(frame) > 256:
+        assert rtu.receive(frame, 0) == []  # longer than any frame may be
+        return
+    (_, reply), = rtu.receive(frame, 0)
+    assert reply == with_crc(bytes((1, frame[1] | 0x80, code)))
+    assert decoded(reply).exception_code == code
+
+
+@pytest.mark.parametrize("function", [1, 2, 3, 4])
+def test_the_largest_read_is_allowed(function):
+    rtu, bank = slave()
+    (_, reply), = rtu.receive(read(function, 0, READ_COUNT_MAX[function]), 0)
+    assert reply[1] == function and crc16(reply) == 0
+
+
+# Framing
+
+def test_silent_on_wrong_crc_foreign_unit_and_someone_elses_reply():
+    rtu, _ = slave()
+    good = read(3, 0, 1)
+    assert rtu.receive(good[:-1] + bytes((good[-1] ^ 1,)), 0) == []
+    assert rtu.receive(read(3, 0, 1, unit_id=2), 1_000_000) == []
+    assert rtu.receive(with_crc(b"\2\x83\2"), 2_000_000) == []
+    assert len(rtu.receive(good, 3_000_000)) == 1
+
+
+@pytest.mark.parametrize("size", range(1, 13))
+def test_split_frames_come_together(size):
+    rtu, bank = slave()
+    frame = write_many(16, 4, [7, 8, 9])
+    now_us, replies = 0, []
+    for first in range(0, len(frame), size):
+        piece = frame[first:first + size]
+        now_us += len(piece) * 87
+        replies += rtu.receive(piece, now_us)
+    assert [reply for _, reply in replies] == [with_crc(frame[:6])]
+    assert bank.writes == [(16, 4, [7, 8, 9], now_us)]
+
+
+def test_a_gap_ends_an_unfinished_frame():
+    for gap_us, answers in ((rtu_gap_us() + 1, 0), (rtu_gap_us() - 1, 1)):
+        rtu, _ = slave()
+        frame = read(3, 0, 1)
+        rtu.receive(frame[:5], 5 * 87)
+        assert len(rtu.receive(frame[5:], 5 * 87 + gap_us + 3 * 87)) == answers
+
+
+def rtu_gap_us():
+    """3.5 characters as the slave sees them at 115200 Bd."""
+    assert RtuSlave({}, 19_200, 0).gap_us == 1822  # 3.5 x 10 bits / 19200
+    return slave()[0].gap_us
+
+
+@pytest.mark.parametrize("garbage", [b"\0", b"\xff\xff", b"\1\x10\0\0\0\2\xff", b"\1\3\0\0", bytes(range(40))])
+def test_a_good_frame_behind_garbage_is_found(garbage):
+    rtu, _ = slave()
+    assert len(rtu.receive(garbage + read(3, 0, 1), 0)) == 1
+    assert rtu.dropped_bytes == len(garbage)
+    assert len(rtu.receive(read(3, 0, 1), 1_000_000)) == 1
+
+
+def test_trailing_zero_does_not_shift_the_next_frame():
+    rtu, _ = slave()
+    assert len(rtu.receive(read(4, 3, 1) + b"\0", 0)) == 1
+    assert len(rtu.receive(read(4, 3, 2), 1_000_000)) == 1
+
+
+def test_endless_garbage_is_forgotten():
+    rtu, _ = slave()
+    for turn in range(40):
+        rtu.receive(bytes((17 + turn,)) * 100, turn * 10_000)
+    assert rtu.dropped_bytes >= 3700
+    assert len(rtu.receive(read(3, 0, 1), 1_000_000)) == 1
+
+
+def test_broadcast_writes_everywhere_and_nobody_answers():
+    first, second, third = Bank(), Bank(), Bank()
+    third.silent = True
+    rtu = RtuSlave({1: first, 2: second, 3: third}, 9600, 0)
+    assert rtu.receive(write_many(16, 1, [42], unit_id=0), 5) == []
+    assert rtu.receive(read(3, 0, 1, unit_id=0), 1_000_000) == []
+    assert (first.writes, second.writes, third.writes) == ([(16, 1, [42], 5)], [(16, 1, [42], 5)], [])
+
+
+def test_turnaround_is_never_shorter_than_the_gap():
+    rtu = RtuSlave({1: Bank()}, 9600, 0)
+    (due_us, _), = rtu.receive(read(3, 0, 1), 100)
+    assert due_us == 100 + 3645  # 3.5 characters of 10 bits at 9600 Bd
+
+
+def test_replies_follow_the_registers():
+    rtu, bank = slave()
+    before = rtu.receive(read(3, 0, 2), 0)[0][1]
+    assert rtu.receive(read(3, 0, 2), 100_000)[0][1] == before
+    struct.pack_into(">H", bank.words, 0, 4)
+    assert decoded(rtu.receive(read(3, 0, 2), 200_000)[0][1]).registers == [4, 1001]
+
+
+def test_more_different_requests_than_are_kept():
+    rtu, bank = slave()
+    for turn in range(1100):
+        rtu.receive(write_many(16, 0, [turn]), turn * 10_000)
+    assert bank.writes[-1][2] == [1099] and len(rtu._requests) <= 512
+
+
+# Faults
+
+def test_device_faults():
+    rtu, bank = slave()
+    frame = read(3, 0, 1)
+    good = rtu.receive(frame, 0)[0][1]
+    bank.silent = True
+    assert rtu.receive(frame, 10_000) == []
+    bank.silent, bank.reply_id = False, 9
+    assert rtu.receive(frame, 20_000)[0][1] == with_crc(b"\x09" + good[1:-2])
+    bank.reply_id, bank.bad_crc = None, True
+    assert crc16(rtu.receive(frame, 30_000)[0][1]) != 0
+    bank.bad_crc, bank.cut_reply_bytes = False, 4
+    assert rtu.receive(frame, 40_000)[0][1] == good[:4]
+    bank.cut_reply_bytes, bank.exception_code = None, 6
+    assert rtu.receive(frame, 50_000)[0][1] == with_crc(b"\1\x83\6")
+    bank.exception_code, bank.late_us = None, 400_000
+    assert rtu.receive(frame, 60_000) == [(60_000 + TURNAROUND_US + 400_000, good)]
+    bank.late_us, bank.overrides = 0, {0: 0x8000, 50: 1}
+    assert decoded(rtu.receive(frame, 70_000)[0][1]).registers == [0x8000]
+    bank.overrides = {}
+    assert rtu.receive(frame, 80_000)[0][1] == good
+
+
+def test_ignored_writes_are_acknowledged():
+    rtu, bank = slave()
+    bank.ignore_writes = True
+    frame = write_many(16, 0, [1, 2])
+    assert rtu.receive(frame, 0)[0][1] == with_crc(frame[:6])
+    assert bank.writes == [] and bank.read(3, 0, 2) == [1000, 1001]
+
+
+def test_read_gives_bits_and_registers():
+    bank = Bank()
+    bank.bits = 0b101
+    assert bank.read(1, 0, 4) == [1, 0, 1, 0]
+    assert bank.read(3, 2, 2) == [1002, 1003]
+
+
+# libmodbus over a real pty
+
+def libmodbus():
+    """The shared library, or skip."""
+    name = ctypes.util.find_library("modbus")
+    if name is None:
+        pytest.skip("libmodbus is not installed (Debian: libmodbus5)")
+    library = ctypes.CDLL(name, use_errno=True)
+    library.modbus_new_rtu.restype = ctypes.c_void_p
+    library.modbus_new_rtu.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_char, ctypes.c_int, ctypes.c_int]
+    return library
+
+
+class Pump:
+    """Serves a slave on a pty in a thread until closed, in wire time that only bytes advance: never a clock."""
+
+    def __init__(self, rtu):
+        self.wire = pty_wire.PtyWire(115_200, on_down=rtu.receive)
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        now_us = 0
+        while True:
+            ready, _, _ = select.select([self.wire, self._stop_read], [], [], 30)
+            if self._stop_read in ready or not ready:
+                return
+            self.wire.service(now_us)
+            while self.wire.next_us < 1 << 62:
+                now_us = self.wire.next_us
+                self.wire.service(now_us)
+
+    def close(self):
+        """End the thread and close the pty."""
+        os.write(self._stop_write, b"x")
+        self._thread.join(30)
+        self.wire.close()
+        os.close(self._stop_read)
+        os.close(self._stop_write)
+
+
+@pytest.mark.wire
+def test_libmodbus_reads_and_writes():
+    library = libmodbus()
+    rtu, bank = slave()
+    pump = Pump(rtu)
+    context = ctypes.c_void_p(library.modbus_new_rtu(pump.wire.slave_name.encode(), 115_200, b"N", 8, 1))
+    try:
+        library.modbus_set_slave(context, 1)
+        library.modbus_set_response_timeout(context, ctypes.c_uint32(10), ctypes.c_uint32(0))
+        assert library.modbus_connect(context) == 0
+        words, bits = (ctypes.c_uint16 * 125)(), (ctypes.c_uint8 * 2000)()
+        assert library.modbus_read_registers(context, 5, 20, words) == 20
+        assert list(words[:20]) == list(range(1005, 1025))
+        assert library.modbus_read_input_registers(context, 0, 125, words) == 125
+        assert library.modbus_write_registers(context, 7, 3, (ctypes.c_uint16 * 3)(9, 8, 0xFFFE)) == 3
+        assert library.modbus_write_register(context, 11, 77) == 1
+        assert bank.read(3, 7, 5) == [9, 8, 0xFFFE, 1010, 77]
+        assert library.modbus_write_bits(context, 0, 10, (ctypes.c_uint8 * 10)(1, 1, 0, 1, 0, 0, 0, 0, 0, 1)) == 10
+        assert library.modbus_write_bit(context, 4, 1) == 1
+        assert library.modbus_read_input_bits(context, 0, 12, bits) == 12
+        assert list(bits[:12]) == [1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0]
+        assert library.modbus_read_bits(context, 0, 2000, bits) == 2000
+        assert library.modbus_read_registers(context, 129, 2, words) == -1
+        assert ctypes.get_errno() == 112345678 + 2  # EMBXILADD
+    finally:
+        library.modbus_close(context)
+        library.modbus_free(context)
+        pump.close()

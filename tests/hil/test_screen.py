@@ -1,0 +1,135 @@
+"""hil/screen.py: the frame is a pure function of a view; what must be on it, where, and that it always fits."""
+
+import io
+
+import pytest
+
+from hil import screen
+
+RACK = (55.0, 3290, 3301, 24.1, 26.5, 21.3, "closed")
+TRIP = ("1a", "emergency stop, two contacts", "cabinet", 45.04, "key")
+VIEW = {
+    "title": "estop: emergency stop", "state": "running", "mode": "virtual time", "speed": 123.4,
+    "load_name": "synthetic", "elapsed_s": 15.0, "duration_s": 60, "load_W": 396_400, "grid_W": 314_900,
+    "battery_W": 81_500, "setpoint_W": 81_000, "request_W": 200_000, "request_by": "load tracking",
+    "limit": ("R217", "BMS discharge limit, rack 3"), "charge_W_max": 3_600, "discharge_W_max": 81_500, "armed": 44,
+    "not_fitted": 4, "tripped": [], "racks": [RACK] * 3, "load_history": [390e3, 400e3], "grid_history": [310e3, 311e3],
+    "links": {"BMS": "ok", "PCS": "ok"}, "tick_ms": 20, "ticks": 750, "missed": 0, "late_us": (31, 120, 900),
+    "next_action": "estop_press at 45 s",
+}
+
+
+def shown(**changes):
+    return "\n".join(screen.frame(VIEW | changes))
+
+
+@pytest.mark.parametrize("width, height", ((10, 3), (80, 24), (81, 25), (120, 40), (200, 24)))
+@pytest.mark.parametrize("view", ({}, VIEW, VIEW | {"racks": [RACK] * 16, "tripped": [TRIP] * 9}), ids=("", "v", "full"))
+def test_every_frame_fits_and_is_plain_ascii(width, height, view):
+    lines = screen.frame(view, width, height)
+    assert len(lines) == max(24, height)
+    assert max(map(len, lines)) <= max(80, width)
+    assert all(line.isascii() and line.isprintable() for line in lines)
+
+
+def test_the_frame_shows_what_it_is_given():
+    text = shown()
+    for words in ("RUNNING", "virtual time, 123 x", "314.9 kW", "396.4 kW", "81.5 kW", "load tracking",
+                  "R217 BMS discharge limit, rack 3", "REQUEST  discharge 200.0 kW", "SET-POINT  discharge 81.0 kW",
+                  "charge 3.6 kW, discharge 81.5 kW", "44 armed  0 tripped  4 not fitted", "LINKS  2 ok",
+                  "15.0 / 60 s   next: estop_press at 45 s", "late us p50 31  p99 120  max 900", "390 .. 400 kW"):
+        assert words in text, words
+
+
+def test_words_that_must_not_be_on_a_screen():
+    text = shown(tripped=[TRIP]).lower()
+    for word in ("wish", "bound", "lease", "envelope", "l2"):
+        assert word not in text.replace("lamp", ""), word
+
+
+@pytest.mark.parametrize("power_W, arrow, word", (
+    (81_500, "<=", "discharging"), (-81_500, "=>", "charging"), (499, "--", ""), (500, "<=", "discharging"),
+    (-500, "=>", "charging"), (0, "--", ""), (None, "--", "")))
+def test_the_battery_arrow_points_where_power_flows(power_W, arrow, word):
+    lines = shown(battery_W=power_W).split("\n")
+    right = lines[4][40:]
+    assert arrow in right and ("=" in right) == (arrow != "--")
+    assert word in lines[5] and ("charging" in lines[5]) == bool(word)
+
+
+@pytest.mark.parametrize("power_W, arrow, word", ((1000, "=>", "importing"), (-1000, "<=", "exporting")))
+def test_the_grid_arrow_points_where_power_flows(power_W, arrow, word):
+    lines = shown(grid_W=power_W).split("\n")
+    assert arrow in lines[4][:40] and word in lines[5]
+
+
+def test_a_trip_is_shown_with_row_sentence_scope_and_reset():
+    text = shown(tripped=[TRIP], state="tripped")
+    assert " ! row 1a  emergency stop, two contacts, cabinet; since 45.0 s, key reset" in text
+    assert "1 tripped" in text and "TRIPPED" in text
+
+
+@pytest.mark.parametrize("count, shown_trips, words", ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")))
+def test_more_trips_than_lines_are_counted(count, shown_trips, words):
+    text = shown(tripped=[TRIP] * count)
+    assert text.count(" ! row") == shown_trips
+    assert words is None or words in text
+
+
+def test_more_racks_than_lines_show_the_hottest_first():
+    racks = [RACK[:4] + (20.0 + rack,) + RACK[5:] for rack in range(8)]
+    lines = screen.frame(VIEW | {"racks": racks})
+    at = next(number for number, line in enumerate(lines) if line.startswith("RACK"))
+    assert [int(line.split()[0]) for line in lines[at + 1:at + 4]] == [8, 7, 6]
+
+
+def test_links_that_are_not_ok_are_named():
+    assert "LINKS  PCS silent 2 s" in shown(links={"BMS": "ok", "PCS": "silent 2 s"})
+
+
+@pytest.mark.parametrize("values, expected", (
+    ([0, 7], " .:-=+*#"[1] + "#"), ([5, 5, 5], "..."), ([], ""), ([0, 1, 2, 3, 4, 5, 6], ".:-=+*#")))
+def test_sparkline_scales_to_its_range(values, expected):
+    assert screen.sparkline(values, 10) == expected
+
+
+def test_sparkline_shows_the_newest_and_clips():
+    assert screen.sparkline([9, 9, 0, 1], 2, low=0, high=1) == ".#"
+    assert screen.sparkline([-5, 50], 2, low=0, high=10) == ".#"
+    assert screen.sparkline([0, 7], 2, blocks=True) == "\u2581\u2588"
+
+
+def test_a_smooth_grid_is_drawn_flatter_than_its_load():
+    lines = screen.frame(VIEW | {"load_history": [300e3, 400e3] * 9, "grid_history": [350e3, 352e3] * 9})
+    load, grid = (next(line for line in lines if line.startswith(name)).split("  ")[1] for name in ("LOAD", "GRID"))
+    assert len(set(load.strip())) == 2 and len(set(grid.strip())) == 1
+
+
+@pytest.mark.parametrize("elapsed_s, full", ((0, 0), (30, 18), (60, 36), (66, 36)))
+def test_progress_bar(elapsed_s, full):
+    line = screen.frame(VIEW | {"elapsed_s": elapsed_s, "next_action": None})[-1]
+    assert line.split("]")[0].count("#") == full
+
+
+def test_a_pipe_gets_a_status_line_every_five_seconds(capsys):
+    rich = pytest.importorskip("rich.console")
+    with screen.Screen(rich.Console(file=io.StringIO())) as pipe:
+        for tenth in range(101):
+            pipe.show(VIEW | {"elapsed_s": tenth / 10})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["0.0", "5.0", "10.0"]
+    assert "running" in lines[0] and "grid  314.9 kW" in lines[0]
+
+
+def test_status_line_names_the_first_trip():
+    assert screen.status_line(VIEW | {"tripped": [TRIP, TRIP]}).endswith(", row 1a tripped and 1 more")
+
+
+def test_a_terminal_gets_the_same_words_in_colour():
+    rich = pytest.importorskip("rich.console")
+    out = io.StringIO()
+    console = rich.Console(file=out, force_terminal=True, width=80, height=24, color_system="standard", _environ={})
+    with screen.Screen(console) as terminal:
+        terminal.show(VIEW | {"state": "tripped", "tripped": [TRIP]})
+    text = out.getvalue()
+    assert "\x1b[1;31m ! row 1a" in text and "\x1b[1;31mTRIPPED" in text and "\x1b[?1049l" in text

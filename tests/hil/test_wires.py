@@ -1,0 +1,269 @@
+"""Wires in virtual time: arrival to the microsecond, half duplex, faults from a seed; the pty; the CAN bus."""
+
+import os
+import select
+
+import can
+import pytest
+from hil import pty_wire, wires
+from hil.devices.rtu_slave import RtuSlave
+from hil.wires import DOWN, NEVER, UP, Noise, VirtualCan, VirtualSerial
+
+
+class Line:
+    """A VirtualSerial at 9600 8N1 (1041.67 us a byte) with lists of what arrived where."""
+
+    def __init__(self, replies=()):
+        self.down, self.up, self.taps = [], [], []
+        self.wire = VirtualSerial(9600, tap=lambda *seen: self.taps.append(seen))
+        self.wire.on_down = self.heard
+        self.wire.on_up = lambda data, time_us: self.up.append((time_us, data))
+        self.replies = list(replies)
+
+    def heard(self, data, time_us):
+        """Note a chunk; answer with the next of `replies`, (delay_us, data)."""
+        self.down.append((time_us, data))
+        return [(time_us + delay_us, reply) for delay_us, reply in [self.replies.pop(0)]] if self.replies else []
+
+
+@pytest.mark.parametrize("baud_Bd, char_bits, count, us", [
+    (9600, 10, 1, 1042), (9600, 10, 8, 8334), (19_200, 11, 9, 5157), (115_200, 10, 100, 8681), (1_000_000, 10, 3, 30)])
+def test_bytes_take_their_time(baud_Bd, char_bits, count, us):
+    assert VirtualSerial(baud_Bd, char_bits).bytes_us(count) == us
+
+
+def test_a_chunk_arrives_with_its_last_byte():
+    line = Line()
+    assert line.wire.next_us == NEVER
+    line.wire.send_down(b"12345678", 1000)
+    assert line.wire.next_us == 9334
+    line.wire.deliver(9333)
+    assert line.down == []
+    line.wire.deliver(9334)
+    assert line.down == [(9334, b"12345678")] and line.taps == [(9334, DOWN, b"12345678")]
+    assert line.wire.next_us == NEVER
+
+
+def test_a_reply_starts_when_due_and_both_ends_are_served_in_order():
+    line = Line([(4000, b"abcd"), (5000, b"ef")])
+    line.wire.send_down(b"12345678", 0)
+    line.wire.send_down(b"XY", 0)  # queues behind the first
+    line.wire.deliver(50_000)
+    assert line.down == [(8334, b"12345678"), (10_418, b"XY")]
+    assert line.up == [(16_501, b"abcd"), (18_585, b"ef")]  # the second waits for the first: one sender, one wire
+    assert [tap[0] for tap in line.taps] == [8334, 10_418, 16_501, 18_585]
+
+
+def test_chunks_carry_the_time_of_their_own_last_byte():
+    line = Line()
+    line.wire.chunk_bytes = 3
+    line.wire.send_up(b"12345678", 0)
+    line.wire.deliver(3125)
+    line.wire.deliver(100_000)
+    assert line.up == [(3125, b"123"), (6250, b"456"), (8334, b"78")]
+
+
+@pytest.mark.parametrize("second_us, collides", [(8333, True), (8334, False)])
+def test_overlapping_bytes_destroy_each_other(second_us, collides):
+    line = Line()
+    line.wire.send_down(b"12345678", 0)
+    line.wire.send_up(b"ab", second_us)
+    line.wire.deliver(100_000)
+    assert line.wire.collisions == int(collides)
+    assert (line.down[0][1] != b"12345678") == collides and (line.up[0][1] != b"ab") == collides
+
+
+def test_a_late_reply_collides_with_the_next_request():
+    line = Line([(30_000, b"late reply")])
+    line.wire.send_down(b"first", 0)
+    line.wire.deliver(20_000)
+    line.wire.send_down(b"second", 30_000)
+    line.wire.deliver(100_000)
+    assert line.wire.collisions == 1 and line.up[0][1] != b"late reply" and line.down[1][1] != b"second"
+    line.wire.send_down(b"third", 200_000)
+    line.wire.deliver(300_000)
+    assert line.down[2][1] == b"third" and line.wire.collisions == 1
+
+
+@pytest.mark.parametrize("pause_us, lost", [(0, True), (3644, True), (3645, False)])
+def test_a_request_too_soon_after_a_reply_is_lost(pause_us, lost):
+    line = Line([(4000, b"ab")])
+    line.wire.gap_us = 3645
+    line.wire.send_down(b"1", 0)
+    line.wire.deliver(20_000)
+    line.wire.send_down(b"2", line.up[0][0] + pause_us)
+    line.wire.deliver(40_000)
+    assert (len(line.down) == 1) == lost and line.wire.gap_violations == int(lost)
+    assert line.taps[-1][1:] == (DOWN, b"2")  # it was on the wire
+
+
+def test_cut_and_echo():
+    line = Line()
+    line.wire.cut = True
+    line.wire.send_down(b"1", 0)
+    line.wire.deliver(10_000)
+    assert (line.down, line.taps) == ([], [])
+    line.wire.cut, line.wire.echo = False, True
+    line.wire.send_down(b"23", 10_000)
+    line.wire.deliver(20_000)
+    assert line.up == [(12_084, b"23")] and line.down == [(12_084, b"23")]
+
+
+def spoiled(seed, **permille):
+    """2000 frames through a Noise."""
+    noise = Noise(seed, **permille)
+    return [noise.applied(b"\1\3\0\0\0\2") for _ in range(2000)], noise
+
+
+@pytest.mark.parametrize("kind, check", [
+    ("flip_permille", lambda data: len(data) == 6), ("drop_permille", lambda data: len(data) == 5),
+    ("garbage_permille", lambda data: 7 <= len(data) <= 11 and data.endswith(b"\1\3\0\0\0\2"))])
+def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
+    print("seed 5")
+    frames, noise = spoiled(5, **{kind: 100})
+    bad = [data for data in frames if data != b"\1\3\0\0\0\2"]
+    assert 150 < len(bad) < 250 and noise.hits == len(bad) and all(map(check, bad))
+    assert spoiled(5, **{kind: 100})[0] == frames != spoiled(6, **{kind: 100})[0]
+    assert spoiled(5, **{kind: 0})[1].hits == 0
+
+
+def test_noise_on_the_line_is_what_tap_and_receiver_see():
+    line = Line()
+    line.wire.noise = Noise(1, garbage_permille=1000)
+    line.wire.send_down(b"abc", 0)
+    line.wire.deliver(100_000)
+    assert line.down[0][1] == line.taps[0][2] != b"abc" and line.down[0][1].endswith(b"abc")
+
+
+def test_slave_behind_the_line():
+    seen = []
+    rtu = RtuSlave({}, 9600, 0)
+    wire = VirtualSerial(9600, on_down=rtu.receive, on_up=lambda data, time_us: seen.append(data))
+    wire.send_down(b"\1\3\0\0\0\1\x84\x0a", 0)
+    wire.deliver(NEVER - 1)
+    assert seen == [] and wire.next_us == NEVER  # nobody has unit id 1
+
+
+# pty
+
+@pytest.mark.wire
+def test_pty_both_ways_with_wire_time():
+    heard, taps = [], []
+
+    def on_down(data, time_us):
+        heard.append((time_us, data))
+        return [(time_us + 2000, b"\x11\x13\0\xffreply\n\r")]
+
+    wire = pty_wire.PtyWire(9600, on_down=on_down, tap=lambda *seen: taps.append(seen))
+    tty = os.open(wire.slave_name, os.O_RDWR | os.O_NOCTTY)
+    try:
+        os.write(tty, b"ask\r\n\x03\xff\0")
+        assert select.select([wire], [], [], 30)[0]
+        wire.service(1_000_000)
+        assert heard == [] and wire.next_us == 1_008_334
+        wire.service(1_008_334)
+        assert heard == [(1_008_334, b"ask\r\n\x03\xff\0")]
+        wire.service(wire.next_us - 1)
+        assert not select.select([tty], [], [], 0)[0]
+        wire.service(wire.next_us)
+        assert select.select([tty], [], [], 30)[0]
+        assert os.read(tty, 100) == b"\x11\x13\0\xffreply\n\r"
+        assert [tap[1] for tap in taps] == [DOWN, UP]
+    finally:
+        os.close(tty)
+        wire.close()
+
+
+@pytest.mark.wire
+def test_pty_survives_a_controller_that_goes_and_comes():
+    heard = []
+    wire = pty_wire.PtyWire(1_000_000, on_down=lambda data, time_us: heard.append(data) or ())
+    for turn in (b"1", b"2"):
+        tty = os.open(wire.slave_name, os.O_RDWR | os.O_NOCTTY)
+        os.write(tty, turn)
+        assert select.select([wire], [], [], 30)[0]
+        os.close(tty)
+        wire.service(0)
+        wire.service(1_000_000)
+    wire.close()
+    assert heard == [b"1", b"2"]
+
+
+@pytest.mark.wire
+def test_pty_that_nobody_reads_loses_bytes_and_says_so():
+    wire = pty_wire.PtyWire(1_000_000)
+    for turn in range(100):
+        wire.line.send_up(bytes(1000), turn * 10_000)
+    wire.service(2_000_000)
+    wire.close()
+    assert 0 < wire.overflow_bytes < 100_000
+
+
+# CAN
+
+def frame(can_id, data=b"\1\2", extended=False):
+    """A python-can message."""
+    return can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
+
+
+def received(end):
+    """Everything an end has, as (id, data)."""
+    out = []
+    while True:
+        message = end.recv(0)
+        if message is None:
+            return out
+        out.append((message.arbitration_id, bytes(message.data)))
+
+
+def test_can_frames_go_to_everybody_else():
+    taps, commands = [], []
+    bus = VirtualCan(tap=lambda *seen: taps.append(seen))
+    first, second = bus.attach(), bus.attach()
+    bus.listen([0x13F], lambda *seen: commands.append(seen))
+    bus.send(0x120, b"\5", 10)
+    bus.now_us = 20
+    first.send(frame(0x13F))
+    first.send(frame(0x140))
+    assert received(first) == [(0x120, b"\5")]
+    assert received(second) == [(0x120, b"\5"), (0x13F, b"\1\2"), (0x140, b"\1\2")]
+    assert commands == [(0x13F, b"\1\2", 20)]
+    assert taps == [(10, 0x120, b"\5"), (20, 0x13F, b"\1\2"), (20, 0x140, b"\1\2")]
+    assert bus.frames == 3
+
+
+def test_can_messages_are_python_cans():
+    bus = VirtualCan("can7")
+    end = bus.attach()
+    bus.send(0x18FF28F4, b"12345678", 1_500_000)
+    message = end.recv()
+    assert isinstance(message, can.Message) and message.is_extended_id and message.dlc == 8
+    assert message.timestamp == pytest.approx(1.5) and not message.is_error_frame
+    bus.send_error_frame(0)
+    assert end.recv(0).is_error_frame and end.recv(0) is None
+    assert "can7" in end.channel_info and end.state == can.BusState.ACTIVE
+    end.shutdown()
+    bus.send(1, b"", 0)
+    assert end.recv(0) is None
+
+
+def test_can_faults():
+    bus = VirtualCan()
+    end, other = bus.attach(depth=2), bus.attach()
+    for number in range(3):
+        bus.send(number, b"", 0)
+    assert end.lost == 1 and len(received(end)) == 2
+    bus.silent_ids = {5, 6}
+    bus.send(5, b"", 0)
+    other.send(frame(6))
+    bus.transmit_full = True
+    with pytest.raises(can.CanOperationError, match="transmit buffer full"):
+        end.send(frame(1))
+    bus.down = True
+    for use in (lambda: end.send(frame(1)), lambda: end.recv(0)):
+        with pytest.raises(can.CanOperationError, match="can0: network is down"):
+            use()
+    bus.send(7, b"", 0)
+    bus.down = bus.transmit_full = False
+    assert received(end) == []
+    assert wires.DOWN == 0 and wires.UP == 1  # recorded journals and observers rely on these
