@@ -1,0 +1,169 @@
+"""`firebreak check FILE`: refuses a configuration in one line, or says what it means.
+
+The report: topology, the rows of the cause-and-effect matrix that are armed, done by the BMS or not fitted, what travels on
+each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDTH columns.
+"""
+
+import sys
+import textwrap
+
+from controller import bus_times, images, schema
+from controller.config import ConfigError, load
+from safety import matrix, parameters, signals
+
+WIDTH = 100
+ROWS_OF_TABLE = 48  # of the cause-and-effect table the matrix is taken from; higher numbers are our own
+STATES = ("armed", "done by BMS", "not fitted")
+
+
+def main(argv):
+    """Check argv[0]: 0 and the report, or 2 and one line on stderr."""
+    if len(argv) != 1 or argv[0].startswith("-"):
+        print("usage: check FILE (a cabinet.toml; it names the layers above it)", file=sys.stderr)
+        return 2
+    try:
+        text = report(load(argv[0]))
+    except ConfigError as error:
+        print(_ascii(str(error)), file=sys.stderr)
+        return 2
+    print(text)
+    return 0
+
+
+def report(config):
+    """What the configuration means, as text for a terminal."""
+    schedule = bus_times.schedule(config)
+    lines = [*_head(config), *_topology(config), *_silence(config), *_rows(config), *_buses(config, schedule),
+             *_latencies(config, schedule)]
+    return _ascii("\n".join(lines))
+
+
+def _ascii(text):
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def _wrapped(first, text):
+    """Lines of `text` behind `first`, folded to WIDTH."""
+    return textwrap.wrap(first + text, WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False) or [first]
+
+
+def _head(config):
+    lines = _wrapped("Accepted: ", config.path)
+    for layer, name in config.names:
+        lines += _wrapped(f"  {layer:8} ", name)
+    crc = parameters.image_crc(config.safety_image)
+    return [*lines, f"  limits   {len(config.safety_image)} words, CRC {crc:08X} (both channels must hold the same)"]
+
+
+def _topology(config):
+    lines = ["", "TOPOLOGY"]
+    for unit, table in enumerate(config.unit_tables):
+        lines.append(f"  PCS {unit + 1}: {table['rated_W'] / 1000:g} kW on DC bus {config.topology.dc_buses[unit]}, "
+                     f"charge {min(table['rated_W'], table['installer_charge_W_max']) / 1000:g} kW, "
+                     f"discharge {min(table['rated_W'], table['installer_discharge_W_max']) / 1000:g} kW")
+        for rack, of_unit in enumerate(config.topology.rack_units):
+            if of_unit == unit:
+                lines.append(_rack(rack, config.rack_tables[rack]))
+    lines.append("  device          role        profile           bus       address   period")
+    for device in config.devices:
+        role = device.role if device.index < 0 else f"{device.role} {device.index + 1}"
+        lines.append(f"  {device.name[:15]:15} {role:11} {device.profile.path.stem[:17]:17} {device.bus[:9]:9} "
+                     f"{device.address or '-':>7} {device.profile.period_ms:5} ms")
+    return lines
+
+
+def _rack(rack, table):
+    parts = [f"    rack {rack + 1}: {table['cells']} cells", f"{table['modules']} modules" if table["modules"] else "",
+             f"{table['rated_current_mA'] / 1000:g} A", "" if table["cells_reported"] else "no cell voltages",
+             "" if table["temperatures_reported"] else "no module temperatures"]
+    return ", ".join([part for part in parts if part])
+
+
+def _silence(config):
+    """The ladder: what happens when something is silent, in ms."""
+    cabinet = config.cabinet
+    lines = ["", "SILENCE (ms without a value, then)",
+             f"  I/O module   {cabinet['io_silent_ms']:6} stop; its permits lapse by themselves after "
+             f"{max([device.profile.settings['expiry_ms'] for device in config.devices if device.outputs])}",
+             f"  meter        {cabinet['meter_silent_ms']:6} no charging, obligations dropped "
+             f"(frozen: {cabinet['meter_frozen_ms']})"]
+    if cabinet["gas_detectors"]:
+        lines.append(f"  gas detector {cabinet['gas_silent_ms']:6} counts as silent (rows 13 and 14)")
+    for unit, table in enumerate(config.unit_tables):
+        lines.append(f"  PCS {unit + 1:<8} {table['pcs_ramp_ms']:6} ramp to zero, {table['pcs_stop_ms']} stop, "
+                     f"{table['pcs_open_ms']} open")
+    for rack, table in enumerate(config.rack_tables):
+        lines.append(f"  BMS {rack + 1:<8} {table['bms_warn_ms']:6} limit falls, {table['bms_ramp_ms']} ramp to zero, "
+                     f"{table['bms_stop_ms']} stop and open")
+    return lines
+
+
+def _rows(config):
+    lines = ["", "ROWS OF THE CAUSE-AND-EFFECT MATRIX", "  row  stages              state"]
+    states = row_states(config)
+    for row in sorted(states):
+        text = matrix.CLAUSES[row][0]
+        for stages, state, equipment in states[row]:
+            lines += _wrapped(f"  {row:3}  {' '.join(stages):18}  ", f"{state}: {text}" if text else state)
+            text = ""
+            if equipment:
+                lines += _wrapped(f"{'':25}accepted by: ", config.topology.not_fitted[equipment])
+    door = config.topology.not_fitted.get("door")
+    if door:
+        lines += _wrapped(f"{'':5}door contact not fitted, accepted by: ", door)
+    absent = [str(row) for row in range(1, ROWS_OF_TABLE + 1) if row not in matrix.CLAUSES]
+    return [*lines, *_wrapped("  rows of the table that this program does not evaluate: ", " ".join(absent))]
+
+
+def row_states(config):
+    """{row: [([stage ids], state in words, equipment not fitted or "")]}, stages of the same state together."""
+    found = {}
+    for stage, index in images.instances(config.topology):
+        state, equipment = images.stage_state(stage, config.topology, index)
+        by_stage = found.setdefault(stage[matrix.S_ROW], {}).setdefault(stage[matrix.S_ID], [])
+        by_stage.append((state, index if stage[matrix.S_SCOPE] == signals.RACK else -1, equipment))
+    return {row: _grouped(stages) for row, stages in found.items()}
+
+
+def _grouped(stages):
+    groups = {}
+    for name, instances in stages.items():
+        groups.setdefault((_in_words(instances), instances[0][2]), []).append(name)
+    return [(names, words, equipment) for (words, equipment), names in groups.items()]
+
+
+def _in_words(instances):
+    """"armed", or "armed (rack 1), done by BMS (rack 2)" where the racks differ."""
+    kinds = list(dict.fromkeys([state for state, _, _ in instances]))
+    if len(kinds) == 1:
+        return STATES[kinds[0]]
+    return ", ".join([f"{STATES[kind]} (rack {' '.join([str(rack + 1) for state, rack, _ in instances if state == kind])})"
+                      for kind in kinds])
+
+
+def _buses(config, schedule):
+    lines = ["", "BUSES (what is sent again and again; times include turn-around and gaps; a stop goes before all)"]
+    for bus in config.buses:
+        exchanges = schedule[bus.name]
+        busy_permille = bus_times.utilisation_permille(exchanges)
+        speed = f"{bus.bitrate_bps} bit/s" if bus.kind == "can" else f"{bus.baud_Bd} Bd {bus.characters}"
+        lines += _wrapped(f"  {bus.name}: ", f"{speed}, {busy_permille / 10:.1f} % busy (allowed "
+                          f"{bus_times.UTILISATION_PERMILLE_MAX // 10} %), {bus.port or bus.interface + ' ' + bus.channel}")
+        for exchange in exchanges:
+            lines.append(f"    {exchange.device[:15]:15} {exchange.what:18} {exchange.frames:3} x "
+                         f"{exchange.time_us / 1000:7.2f} ms every {exchange.period_us / 1000:7g} ms")
+    return lines
+
+
+def _latencies(config, schedule):
+    parts = bus_times.stop_latency(config, schedule)
+    lines = ["", "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT (all devices answering)"]
+    for part in parts:
+        lines += _wrapped(f"  {part.what:12} {part.time_us / 1000:7.2f} ms  ", part.basis)
+    lines.append(f"  {'sum':12} {sum([part.time_us for part in parts]) / 1000:7.2f} ms")
+    for unit in range(config.units):
+        total_us = sum([part.time_us for part in bus_times.pcs_stop_latency(config, schedule, unit)])
+        lines.append(f"  to the last byte of the stop frame of PCS {unit + 1}: {total_us / 1000:.2f} ms")
+    lines += _wrapped("  ", "The hard-wired chain (E-stop, 25 % gas relay) does not wait for any of this. Not counted: a tick "
+                      "that is late, a device that does not answer, the contactor itself.")
+    return lines

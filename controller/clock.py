@@ -1,0 +1,56 @@
+"""The clocks: the only place where the controller reads one.
+
+Ages and deadlines use a clock that counts suspend and that nobody can set; what the day is only labels events.
+"""
+
+import time
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux has it; elsewhere suspend is not counted
+
+
+def now_us():
+    """Microseconds since boot, suspend included; never set back."""
+    return time.clock_gettime_ns(_CLOCK) // 1000
+
+
+def utc_us():
+    """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump: for labels only."""
+    return time.time_ns() // 1000
+
+
+class Deadlines:
+    """Absolute deadlines start + k * tick, and what to do when one is missed: run once, skip, count, never catch up.
+
+    `due_us` is when the next tick is to begin. `missed` counts ticks that were skipped, `late` ticks that began in time
+    but whose write ended after the next deadline, `late_in_a_row` how many of these came without a good one between.
+    """
+
+    __slots__ = ("tick_us", "due_us", "lateness_us", "missed", "late", "late_in_a_row")
+
+    def __init__(self, tick_us, start_us):
+        """tick_us: period; start_us: when the first tick is to begin."""
+        self.tick_us = tick_us
+        self.due_us = start_us
+        self.lateness_us = 0
+        self.missed = self.late = self.late_in_a_row = 0
+
+    def remaining_us(self, now_us):
+        """Slack until the next tick is due, 0 when it already is."""
+        return max(0, self.due_us - now_us)
+
+    def begin(self, now_us):
+        """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for each one skipped."""
+        self.lateness_us = now_us - self.due_us
+        skipped = max(0, self.lateness_us) // self.tick_us
+        self.missed += skipped
+        self.due_us += (1 + skipped) * self.tick_us
+        return 1 + skipped
+
+    def end(self, now_us):
+        """The tick's outputs are written. True when that was before the next tick was due."""
+        if now_us < self.due_us:
+            self.late_in_a_row = 0
+            return True
+        self.late += 1
+        self.late_in_a_row += 1
+        return False

@@ -1,0 +1,102 @@
+"""One configuration: type > site > cabinet, each layer only tighter, checked as a whole, as the images the core runs on.
+
+`load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one line with file, key,
+value, what is allowed. Reading in order: layers.py (files), schema.py (keys), topology.py and devices.py (structure),
+sense.py (what fits together), bus_times.py (loads of the buses), images.py (integers).
+"""
+
+from array import array
+from dataclasses import dataclass
+
+from controller import bus_times, devices, images, layers, schema, sense, topology
+from controller.values import Values
+from safety import matrix, parameters, signals
+
+ConfigError = layers.ConfigError
+COIL_WRITES_PER_EXPIRY = 5  # three writes in a row may be lost before a permit lapses by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A checked configuration. Indexes count from 0, names in files and on doors from 1.
+
+    names: (layer, its own name), the type's first. cabinet, control: {parameter: integer}; unit_tables, rack_tables:
+    one such dict per unit, rack. devices: devices.Device; buses: topology.Bus. coil_period_ms: coils are written at
+    least this often, so that permits stay. stage_words: {stage id: (set, clear, set ticks, clear ticks)}.
+    """
+
+    path: str
+    names: tuple
+    topology: topology.Topology
+    tick_ms: int
+    modules: int
+    cabinet: dict
+    unit_tables: tuple
+    rack_tables: tuple
+    control: dict
+    stage_words: dict
+    safety_image: array
+    control_image: array
+    coil_period_ms: int
+
+    @property
+    def units(self):
+        """Number of units (PCS with its DC bus)."""
+        return self.topology.units
+
+    @property
+    def racks(self):
+        """Number of racks."""
+        return self.topology.racks
+
+    @property
+    def buses(self):
+        """All buses, a tuple of topology.Bus."""
+        return self.topology.buses
+
+    @property
+    def devices(self):
+        """All devices that are fitted, a tuple of devices.Device."""
+        return self.topology.devices
+
+    def layout(self):
+        """A safety.signals.Layout of this topology."""
+        return signals.Layout(self.units, self.racks, self.modules)
+
+    def image_map(self):
+        """A safety.parameters.ImageMap of safety_image."""
+        return parameters.ImageMap(self.units, self.racks, matrix.STAGES_PER_SCOPE)
+
+
+def load(path):
+    """Config of the file at `path` and the layers above it. Raises ConfigError."""
+    chain = layers.read_chain(str(path))
+    chain[0].content.setdefault("optional_equipment", [])  # what the type does not offer, no later layer can
+    values = Values(layers.merge(chain, schema.spec_of, schema.names_at), chain[-1].file)
+    plan = topology.build(values)
+    config = _config(chain, values, plan)
+    bus_times.check(values, config)
+    return config
+
+
+def _config(chain, values, plan):
+    budgets = sense.silence_budgets(values, plan)
+    cabinet = images.cabinet_parameters(values, plan, budgets)
+    units = tuple([images.unit_parameters(values, unit, budgets) for unit in range(plan.units)])
+    racks = tuple([images.rack_parameters(values, plan, rack, budgets) for rack in range(plan.racks)])
+    control = images.control_parameters(values, plan)
+    sense.check(values, plan, cabinet, units, racks, control)
+    tick_ms = values.get("cabinet", "tick_ms")
+    modules = max([table["modules"] for table in racks])
+    stage_words = {stage[matrix.S_ID]: images.stage_words(values, stage, cabinet, tick_ms) for stage in matrix.STAGES}
+    return Config(
+        path=chain[-1].file, names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]), topology=plan, tick_ms=tick_ms,
+        modules=modules, cabinet=cabinet, unit_tables=units, rack_tables=racks, control=control,
+        stage_words=stage_words,
+        safety_image=images.safety_image(plan, tick_ms, modules, cabinet, units, racks, stage_words),
+        control_image=images.control_image(control), coil_period_ms=_coil_period_ms(plan))
+
+
+def _coil_period_ms(plan):
+    expiries_ms = [device.profile.settings["expiry_ms"] for device in plan.devices if device.outputs]
+    return min(expiries_ms) // COIL_WRITES_PER_EXPIRY

@@ -1,0 +1,11 @@
+"""Exact integer helpers shared by the control functions."""
+
+
+def within(value, low, high):
+    """value held within [low, high]; low <= high."""
+    return low if value < low else high if value > high else value
+
+
+def low_pass(tick_ms, time_ms):
+    """24-bit factor of a first-order low-pass of time constant time_ms, stepped every tick_ms (both ms)."""
+    return (tick_ms << 24) // (time_ms + tick_ms)

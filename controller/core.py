@@ -1,0 +1,142 @@
+"""The deterministic core: kernel, control and set-point chain over one frozen process image. Integers in, integers out.
+
+It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the same inputs, which is
+what replay relies on. `out` holds the kernel's outputs, then the chain's trace, then one set-point per unit.
+"""
+
+from array import array
+
+from controller import parameters, reasons, setpoint
+from controller.control import reserve, site_load, track
+from controller.split import Split
+from safety import matrix, signals as s
+from safety import parameters as p
+from safety.kernel import Kernel
+
+FROZEN_MS = 5000  # silence ladder: raw words identical for 5 s
+
+
+class Core:
+    """`inp`, `fresh` are filled by the caller before `tick`; `out` is valid after it."""
+
+    def __init__(self, safety_image, control_image):
+        """Both array('i'). ValueError when an image is not of this version."""
+        if len(control_image) != len(parameters.CONTROL_PARAMETERS):
+            raise ValueError("control image length does not fit this version")
+        self.safety_image, self.control_image = safety_image, control_image
+        self.kernel = Kernel(safety_image)
+        self.layout = layout = self.kernel.layout
+        self.inp, self.fresh = self.kernel.inp, self.kernel.fresh
+        tick_ms = safety_image[p.H_TICK_MS]
+        self.chain = setpoint.Chain(control_image, tick_ms)
+        self.track = track.Track(control_image, tick_ms)
+        self.load = site_load.SiteLoad(control_image, tick_ms)
+        first = p.ImageMap(layout.units, layout.racks, matrix.STAGES_PER_SCOPE).unit
+        self.rated_W = [safety_image[first + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W]
+                        for unit in range(layout.units)]
+        self.reserve = reserve.Reserve(control_image, tick_ms, sum(self.rated_W))
+        self.split = Split(layout.units)
+        self.chain_at = layout.outputs
+        self.setpoint_at = self.chain_at + len(setpoint.CHAIN_OUTPUTS)
+        self.out = array("i", [0] * (self.setpoint_at + layout.units))
+        self._charge_W = array("i", [0] * layout.units)
+        self._discharge_W = array("i", [0] * layout.units)
+        self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in range(layout.racks)]
+        self._soc_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in range(layout.racks)]
+
+    def tick(self, elapsed_ticks):
+        """One tick over the frozen inputs."""
+        kernel = self.kernel
+        kernel.step(elapsed_ticks)
+        self._measure()
+        self._bounds(elapsed_ticks)
+        total_W = self._decide(elapsed_ticks)
+        self.split.step(total_W, self._charge_W, self._discharge_W, self.rated_weights())
+        out = self.out
+        out[:self.chain_at] = kernel.out
+        out[self.chain_at:self.setpoint_at] = self.chain.out
+        out[self.setpoint_at:] = self.split.out
+
+    def rated_weights(self):
+        """Weights of the split, below 2^20: kW rated of each unit."""
+        return [min(rated_W // 1000, (1 << 20) - 1) for rated_W in self.rated_W]
+
+    def _measure(self):
+        """Load and connection from what is fresh; a frozen meter counts as silent."""
+        inp, ages = self.inp, self.kernel.features.ages
+        frozen = self.kernel.features.value[matrix.F_METER_FROZEN_MS] >= FROZEN_MS
+        battery_W, battery_ok = 0, 1
+        layout = self.layout
+        for unit in range(layout.units):
+            battery_W += inp[layout.unit_input(unit, s.PCS_POWER_W)]
+            battery_ok &= ages.known(layout.unit_group(unit, s.G_PCS_MEASURE))
+        self.load.step(ages.known(s.G_METER_LOAD) and not frozen, inp[s.LOAD_POWER_W],
+                       self.kernel.out[s.OBLIGATIONS_OK], inp[s.GRID_POWER_W], battery_ok, battery_W)
+
+    def _soc(self):
+        """(known, lowest, mean) of the racks' states of charge, permille; unknown if any rack's is."""
+        ages, inp = self.kernel.features.ages, self.inp
+        lowest, total = 1000, 0
+        for at, group in zip(self._soc_at, self._soc_group):
+            if not ages.known(group):
+                return 0, 0, 0
+            lowest = min(lowest, inp[at])
+            total += inp[at]
+        return 1, lowest, total // len(self._soc_at)
+
+    def _bounds(self, elapsed_ticks):
+        chain, out, layout = self.chain, self.kernel.out, self.layout
+        known, lowest, self.soc_permille = self._soc()
+        self.soc_ok = known
+        self.reserve.step(known, lowest, elapsed_ticks)
+        kept = self.reserve.state
+        chain.begin()
+        chain.caps.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_SOFT_DISCHARGE_W_MAX],
+                          reasons.RESERVE_SOFT if known else reasons.RESERVE_SOFT_SOC_UNKNOWN)
+        chain.limits.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_HARD_DISCHARGE_W_MAX],
+                            reasons.RESERVE_HARD if known else reasons.RESERVE_HARD_SOC_UNKNOWN)
+        for unit in range(layout.units):
+            self._charge_W[unit] = out[layout.unit_output(unit, s.CHARGE_W_MAX)]
+            self._discharge_W[unit] = out[layout.unit_output(unit, s.DISCHARGE_W_MAX)]
+        charge = reasons.KERNEL_CHARGE[out[layout.unit_output(0, s.CHARGE_REASON)]]
+        discharge = reasons.KERNEL_DISCHARGE[out[layout.unit_output(0, s.DISCHARGE_REASON)]]
+        chain.limits.narrow(sum(self._charge_W), charge, sum(self._discharge_W), discharge)
+        state = self.load.state
+        setpoint.connection(chain.obligations, state[site_load.S_CONNECTION_OK], state[site_load.S_CONNECTION_W],
+                            self.control_image)
+
+    def _decide(self, elapsed_ticks):
+        low_W, high_W = self.chain.available()
+        state = self.load.state
+        fast_W = self.track.step(state[site_load.S_SOURCE], state[site_load.S_LOAD_W], self.soc_ok, self.soc_permille,
+                                 low_W, high_W, self.chain.state[0], elapsed_ticks)
+        return self.chain.finish(0, reasons.NONE, fast_W, reasons.LOAD_TRACKING, elapsed_ticks)
+
+    def setpoints(self):
+        """Set-point of each unit, W, of the last tick."""
+        return self.out[self.setpoint_at:]
+
+    def _blocks(self):
+        return (*self.kernel.state_blocks(), self.chain.state, self.track.state, self.load.state, self.reserve.state,
+                self.chain.obligations.active, self.chain.obligations.low_W, self.chain.obligations.high_W,
+                self.chain.obligations.reason)
+
+    def state_words(self):
+        """Everything that carries over to the next tick, as array('i') (each block padded to whole words)."""
+        words = array("i")
+        for block in self._blocks():
+            data = bytes(block)
+            words.frombytes(data + bytes(-len(data) % words.itemsize))
+        return words
+
+    def load_state(self, words):
+        """Take over what state_words gave. ValueError when the length does not fit."""
+        data, at = words.tobytes(), 0
+        for block in self._blocks():
+            view = memoryview(block).cast("B")
+            if at + len(view) > len(data):
+                raise ValueError("state words do not fit this topology")
+            view[:] = data[at:at + len(view)]
+            at += len(view) + -len(view) % words.itemsize
+        if at != len(data):
+            raise ValueError("state words do not fit this topology")

@@ -1,0 +1,89 @@
+"""Makes the driver of every device of a configuration, and lists what each one keeps sending."""
+
+from controller.devices import input_indexes
+from controller.layers import ConfigError
+from drivers.bms import NativeBms
+from drivers.buses import rtu
+from drivers.gas import GasDetector
+from drivers.io import IoModule
+from drivers.meter import Meter
+from drivers.pcs import SunSpecPcs
+from drivers.profile import ProfileError
+from drivers.pylontech import PylontechBms
+from safety import signals as s
+
+SECOND_US = 1_000_000
+SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
+PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
+
+
+def build(config, sink):
+    """{device name: driver}. sink: has `inp` and `fresh` (controller.image.ProcessImage). Raises ConfigError."""
+    layout = config.layout()
+    drivers = {}
+    for device in config.devices:
+        try:
+            drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
+        except (ProfileError, ValueError) as error:
+            raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
+    return drivers
+
+
+def _pcs(config, device, sink, layout):
+    unit = device.index
+    return SunSpecPcs(device.profile, device.address, sink, layout.unit_input(unit, 0),
+                      layout.unit_group(unit, s.G_PCS_MEASURE), layout.unit_group(unit, s.G_PCS_CONTROL))
+
+
+def _bms(config, device, sink, layout):
+    if device.profile.family == "pylontech_bms":
+        return PylontechBms(device.profile, device.index, sink, layout)
+    return NativeBms(device.profile, device.index, device.address, sink, layout,
+                     config.rack_tables[device.index]["modules"])
+
+
+def _meter(config, device, sink, layout):
+    grid = device.role == "meter_grid"
+    return Meter(device.profile, device.address, sink, s.GRID_POWER_W if grid else s.LOAD_POWER_W,
+                 s.GRID_RAW_HASH if grid else s.LOAD_RAW_HASH, s.G_METER_GRID if grid else s.G_METER_LOAD)
+
+
+def _io(config, device, sink, layout):
+    group = s.G_IO_1 if device.role == "io_1" else s.G_IO_2
+    return IoModule(device.profile, device.address, sink, input_indexes(device), group, device.outputs)
+
+
+def _gas(config, device, sink, layout):
+    first = s.GAS_1_LFL_PERMILLE if device.role == "gas_1" else s.GAS_2_LFL_PERMILLE
+    group = s.G_GAS_1 if device.role == "gas_1" else s.G_GAS_2
+    return GasDetector(device.profile, device.address, sink, first, first + 1, first + 2, group)
+
+
+MAKERS = {"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter, "io_1": _io, "io_2": _io,
+          "gas_1": _gas, "gas_2": _gas}
+
+
+def requests_of(config, device, driver):
+    """[(what, Request, period in us)] that an RTU device's driver keeps sending once it has started."""
+    if device.role == "pcs":
+        return _pcs_requests(device, driver)
+    sent = [(f"read {request.key[1]}", request, period_us) for request, period_us in driver.periodic()]
+    if device.outputs:
+        sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
+    return sent
+
+
+def _pcs_requests(device, driver):
+    sent = [(f"read {request.key[1]}", request, period_us) for request, period_us in driver.schedule()]
+    write = rtu.write_registers_request("write", device.address, 0, [0] * SETPOINT_REGISTERS)
+    return [("write setpoint", write, device.setpoint_ms * 1000), ("write heartbeat", write, SECOND_US), *sent]
+
+
+def frames_of(device, driver):
+    """[(what, frames, period in us)] of a CAN device, both directions."""
+    if device.profile.family == "pylontech_bms":
+        received = PYLONTECH_FRAMES
+    else:
+        received = len(driver.can_ids())
+    return [("frames from BMS", received, device.profile.period_ms * 1000),
+            ("frame to BMS", 1, driver.command_period_us)]

@@ -1,0 +1,162 @@
+"""The field side of one cabinet: ports, device families, and what each tick writes, built from a checked configuration.
+
+It knows no transport: whoever owns the wires (loop.py real ones, the rig's simulation virtual ones) moves the bytes of
+each port and the frames of each CAN bus.
+"""
+
+from controller import bus_times, families, reasons
+from controller.gate import Gate
+from drivers.buses import rtu
+from safety import signals as s
+
+RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is said again
+CAN_FRAMES_PER_TICK_MAX = 512  # 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
+
+
+class IoChannel:
+    """One I/O module and when its coils were last written."""
+
+    def __init__(self, module, port, period_ms):
+        self.module, self.port, self.period_us = module, port, period_ms * 1000
+        self.sent = None
+        self.due_us = 0
+
+    def write(self, out, now_us):
+        """Submit the coils when they changed or a refresh is due; a dropped permit goes in the same tick."""
+        for request in self.module.service(now_us):
+            self.port.submit(request)
+        request = self.module.write(out)
+        if request is not self.sent or now_us >= self.due_us:
+            self.sent, self.due_us = request, now_us + self.period_us
+            self.port.submit(request)
+
+
+class PcsChannel:
+    """One converter: what was last asked of it, and the gate before every set-point."""
+
+    def __init__(self, pcs, port, layout, unit, period_ms):
+        self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
+        self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
+        self.charge_at = layout.unit_output(unit, s.CHARGE_W_MAX)
+        self.discharge_at = layout.unit_output(unit, s.DISCHARGE_W_MAX)
+        self.state_at = layout.unit_input(unit, s.PCS_STATE)
+        self.sent_W = None
+        self.due_us = self.run_due_us = 0
+        self.was_running = None
+        self.gate_refusals = 0
+        self.gate_verdict = reasons.NONE
+        self._gate = self._gate_key = None
+
+    def write(self, inp, out, setpoint_W, now_us):
+        """Submit what the converter needs: its own service, start or stop, the set-point through the gate."""
+        for request in self.pcs.service(now_us):
+            self.port.submit(request)
+        running = out[self.run_at]
+        if not running:
+            setpoint_W = 0
+        self._run(running, inp[self.state_at], now_us)
+        zeroed = setpoint_W == 0 and self.sent_W != 0
+        if setpoint_W != self.sent_W and (now_us >= self.due_us or zeroed) or self.pcs.write_due(now_us):
+            self._send(setpoint_W, out, now_us, zeroed)
+
+    def _run(self, running, state, now_us):
+        """Say start or stop when it changes, and again as long as the converter has not followed."""
+        followed = (state in (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)) == bool(running)
+        if running == self.was_running and (followed or now_us < self.run_due_us):
+            return
+        request = self.pcs.start() if running else self.pcs.stop()
+        if request is not None:
+            self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
+            self.port.submit(request)
+
+    def _send(self, setpoint_W, out, now_us, zeroed):
+        request = self.pcs.setpoint(setpoint_W, rtu.STOP if zeroed else rtu.WRITE)
+        if request is None:
+            return
+        self.gate_verdict = self._gate_for_scale().check(request.frame, out[self.charge_at], out[self.discharge_at])
+        if self.gate_verdict == reasons.NONE:
+            self.sent_W, self.due_us = setpoint_W, now_us + self.period_us
+        else:
+            self.gate_refusals += 1
+            self.sent_W = None
+            request = self.pcs.stop()
+        self.port.submit(request)
+
+    def _gate_for_scale(self):
+        """The gate for the register scale the converter has now (it may change at run time)."""
+        key = (self.pcs.setpoint_address, self.pcs.setpoint_exponent)
+        if key != self._gate_key:
+            self._gate_key, self._gate = key, Gate(self.pcs.unit_id, *key)
+        return self._gate
+
+
+class CanBus:
+    """One CAN bus and the rack BMS on it. `port` (CanPort) is set by whoever owns the wire."""
+
+    def __init__(self, name):
+        self.name = name
+        self.port = None
+        self.racks = []  # (rack's command output index, BMS, next command time)
+        self.by_id = {}
+
+    def add(self, bms, command_at):
+        """Add one rack's BMS."""
+        self.racks.append([command_at, bms, 0])
+        for can_id in bms.can_ids():
+            self.by_id[can_id] = bms
+
+    def read(self, now_us):
+        """Drain what has arrived into the BMS families; frames of unknown ids are dropped."""
+        by_id = self.by_id
+        for can_id, data in self.port.drain(CAN_FRAMES_PER_TICK_MAX):
+            bms = by_id.get(can_id)
+            if bms is not None:
+                bms.on_frame(can_id, data, now_us)
+
+    def write(self, out, now_us):
+        """Send each rack's command when it is due."""
+        for rack in self.racks:
+            if now_us >= rack[2]:
+                command_at, bms, due_us = rack
+                rack[2] = max(due_us + bms.command_period_us, now_us)
+                for can_id, data in bms.command(out[command_at]):
+                    self.port.send(can_id, data)
+
+
+class Field:
+    """`ports` (RtuPort by bus name), `can` (CanBus by bus name), and the devices of one cabinet."""
+
+    def __init__(self, config, image):
+        """config: a checked configuration; image: the ProcessImage the drivers write into. Raises ConfigError."""
+        self.drivers = families.build(config, image)
+        self.ports = {bus.name: bus_times.rtu_port(config, bus) for bus in config.buses if bus.kind == "rtu"}
+        self.can = {bus.name: CanBus(bus.name) for bus in config.buses if bus.kind == "can"}
+        self.io, self.pcs = [], []
+        for device in config.devices:
+            self._add(device, self.drivers[device.name], config, image.layout)
+
+    def _add(self, device, driver, config, layout):
+        if device.role == "bms":
+            self.can[device.bus].add(driver, layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK))
+            return
+        port = self.ports[device.bus]
+        if device.outputs:
+            self.io.append(IoChannel(driver, port, config.coil_period_ms))
+        elif device.role == "pcs":
+            self.pcs.append(PcsChannel(driver, port, layout, device.index, device.setpoint_ms))
+        for request, period_us in driver.periodic():
+            port.add(request, period_us)
+
+    def read(self, now_us):
+        """Before the freeze: take in what waits on the CAN buses (RTU replies were taken as they came)."""
+        for bus in self.can.values():
+            bus.read(now_us)
+
+    def write(self, inp, out, setpoints_W, now_us):
+        """After the step: permits first, then set-points, then rack commands."""
+        for channel in self.io:
+            channel.write(out, now_us)
+        for unit, channel in enumerate(self.pcs):
+            channel.write(inp, out, setpoints_W[unit], now_us)
+        for bus in self.can.values():
+            bus.write(out, now_us)

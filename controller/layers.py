@@ -1,0 +1,230 @@
+"""Reads the layers of a configuration (type > site > cabinet) and merges them, each only tighter than the one above.
+
+A layer is one TOML file; it names the layer above with `extends`. The result of a merge is a flat dictionary
+`{("rack", "1", "rated_current_mA"): Entry(value, file)}`; what the keys mean is in schema.py. Everything a user can get
+wrong here becomes a ConfigError of one line: file, key, value, what is allowed, the nearest right key.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from typing import NamedTuple
+
+SCHEMA = 1
+LAYERS = ("type", "site", "cabinet")
+META_KEYS = ("schema", "layer", "extends", "name")
+SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
+
+
+class ConfigError(Exception):
+    """A configuration that is refused; its text is the one line to show."""
+
+
+class Entry(NamedTuple):
+    """A value and the file that said it."""
+
+    value: object
+    file: str
+
+
+class Layer(NamedTuple):
+    """One file: its name as shown, its rank in LAYERS, its own name, its content without META_KEYS."""
+
+    file: str
+    rank: int
+    name: str
+    content: dict
+
+
+class Spec(NamedTuple):
+    """What one key may hold. kind: int, bool, choice, text or list; tighter: up, down, fixed, free or subset.
+
+    allowed: int (low, high); choice its options; text (regular expression, description); list (length or 0, options).
+    """
+
+    kind: str
+    allowed: tuple
+    default: object
+    tighter: str
+
+
+def shown(value):
+    """The value as TOML would write it, short, on one line and in ASCII."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX - 3] + "..."
+
+
+def dotted(path):
+    """("rack", "1", "unit") -> "rack.1.unit"."""
+    return ".".join(path)
+
+
+def refuse(file, path, problem, allowed="", candidates=(), word=""):
+    """Raise the one line. candidates: right names near which `word` may have been meant."""
+    line = f"{file}:{dotted(path)}: {problem}"
+    if allowed:
+        line += f"; allowed {allowed}"
+    nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
+    if nearest:
+        line += f'; nearest key "{nearest[0]}"'
+    raise ConfigError(line)
+
+
+def not_allowed(file, path, value, allowed, candidates=()):
+    """Raise the line for a wrong value; candidates: names it may have meant."""
+    word = value if isinstance(value, str) else ""
+    refuse(file, path, f"{shown(value)} is not allowed", allowed, candidates, word)
+
+
+def read_chain(path):
+    """Layers from `path` up along `extends`, the type first. Raises ConfigError."""
+    chain = []
+    seen = set()
+    while path:
+        real = os.path.realpath(path)
+        if real in seen:
+            raise ConfigError(f"{path}:extends: leads back to itself")
+        seen.add(real)
+        layer, above = _read(path)
+        if chain and layer.rank >= chain[-1].rank:
+            not_allowed(path, ("layer",), LAYERS[layer.rank], " or ".join(LAYERS[:chain[-1].rank]) or "nothing above it")
+        chain.append(layer)
+        path = os.path.normpath(os.path.join(os.path.dirname(path), above)) if above else ""
+    if chain[-1].rank != 0:
+        refuse(chain[-1].file, ("extends",), "is missing", "the file of the layer above it")
+    return chain[::-1]
+
+
+def _read(path):
+    """(Layer, extends) of one file."""
+    try:
+        with open(path, "rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
+    schema = content.pop("schema", None)
+    if type(schema) is not int or schema != SCHEMA:
+        refuse(path, ("schema",), f"{shown(schema)} is not allowed" if schema is not None else "is missing",
+               f'{SCHEMA}; to migrate the file see "Other schemas" in controller/README.md')
+    layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
+    if layer not in LAYERS:
+        not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
+    if not name:
+        refuse(path, ("name",), "is missing", "a text that tells this layer from others")
+    return Layer(path, LAYERS.index(layer), name, content), above
+
+
+def _meta(path, content, key):
+    value = content.pop(key, "")
+    if not isinstance(value, str):
+        not_allowed(path, (key,), value, "a text")
+    return value
+
+
+def leaves(content, path=()):
+    """(path, value) of every value that is not a table, and (path, {}) of every empty table."""
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def merge(chain, spec_of, siblings_of):
+    """Flat {path: Entry} of all layers.
+
+    spec_of(path) -> Spec or None (unknown); siblings_of(path) -> names that would be right in that place.
+    """
+    values = {}
+    for layer in chain:
+        for path, value in leaves(layer.content):
+            spec = spec_of(path)
+            if spec is None:
+                check_names(layer.file, path, siblings_of)
+                if value != {}:
+                    refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
+                values.setdefault(path, Entry({}, layer.file))
+                continue
+            check_value(layer.file, path, value, spec)
+            if path in values:
+                check_tighter(layer.file, path, value, values[path], spec)
+            values[path] = Entry(value, layer.file)
+    return values
+
+
+def check_names(file, path, siblings_of):
+    """Refuse the first part of the path that is not a name of its place, and say what is near it."""
+    for depth in range(1, len(path) + 1):
+        names = siblings_of(path[:depth])
+        if path[depth - 1] not in names:
+            near = difflib.get_close_matches(path[depth - 1], names, 1, 0.5)
+            nearest = [dotted((*path[:depth - 1], near[0]))] if near else []
+            refuse(file, path[:depth], "is not a known key", "" if nearest else _few(names), nearest,
+                   nearest[0] if nearest else "")
+
+
+def _few(names):
+    names = [name for name in names if name]
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def allowed_text(spec):
+    """The allowed range of a Spec in words."""
+    if spec.kind == "int":
+        return f"{spec.allowed[0]}..{spec.allowed[1]}"
+    if spec.kind == "bool":
+        return "true, false"
+    if spec.kind == "choice":
+        return ", ".join(map(str, spec.allowed))
+    if spec.kind == "text":
+        return spec.allowed[1]
+    length, options = spec.allowed
+    return f"a list{f' of {length}' if length else ''} from {_few(options)}"
+
+
+def check_value(file, path, value, spec):
+    """Refuse a value whose type or range is wrong."""
+    if spec.kind == "list":
+        _check_list(file, path, value, spec)
+    elif not _fits(value, spec):
+        options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()
+        not_allowed(file, path, value, allowed_text(spec), [str(option) for option in options])
+
+
+def _fits(value, spec):
+    if spec.kind == "int":
+        return type(value) is int and spec.allowed[0] <= value <= spec.allowed[1]
+    if spec.kind == "bool":
+        return type(value) is bool
+    if spec.kind == "choice":
+        return type(value) in (int, str) and value in spec.allowed
+    return isinstance(value, str) and spec.allowed[0].fullmatch(value) is not None
+
+
+def _check_list(file, path, value, spec):
+    length, options = spec.allowed
+    if not isinstance(value, list) or length and len(value) != length:
+        not_allowed(file, path, value, allowed_text(spec))
+    for item in value:
+        if not isinstance(item, str) or item not in options:
+            not_allowed(file, path, item, allowed_text(spec), options)
+
+
+def check_tighter(file, path, value, above, spec):
+    """Refuse a value that is looser than what a layer above said (or differs, where nothing is tighter)."""
+    if value == above.value or spec.tighter == "free":
+        return
+    if spec.tighter == "subset" and set(value) <= set(above.value):
+        return
+    if spec.tighter == "up" and value > above.value or spec.tighter == "down" and value < above.value:
+        return
+    word = "differs from" if spec.tighter == "fixed" else "is looser than"
+    allowed = shown(above.value)
+    if spec.kind == "int" and spec.tighter == "down":
+        allowed = f"{spec.allowed[0]}..{above.value}"
+    elif spec.kind == "int" and spec.tighter == "up":
+        allowed = f"{above.value}..{spec.allowed[1]}"
+    refuse(file, path, f"{shown(value)} is not allowed, it {word} {shown(above.value)} in {above.file}", allowed)

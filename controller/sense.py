@@ -1,0 +1,190 @@
+"""What no single key can say: silence budgets that follow from the devices, and facts that make no sense together.
+
+Each refusal is one line that names the key to change. Sources: the silence ladder (a device slower than its budget gets
+3, 5 or 8 of its own periods instead, and the hard-wired BMS fault contact becomes mandatory), the output expiry of 0.5 s.
+"""
+
+from controller import schema
+from controller.layers import not_allowed, refuse
+from safety import matrix
+
+# section, key, longest time in ms, in periods of the device, its roles
+BUDGETS = (
+    ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2")),
+    ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
+    ("cabinet", "gas_silent_ms", 3000, 3, ("gas_1", "gas_2")),
+    ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
+    ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),
+    ("unit", "pcs_open_ms", 5000, 8, ("pcs",)),
+    ("rack", "bms_warn_ms", 500, 3, ("bms",)),
+    ("rack", "bms_ramp_ms", 1000, 5, ("bms",)),
+    ("rack", "bms_stop_ms", 3000, 8, ("bms",)),
+)
+# Of each pair the first must lie below the second.
+RISING = (("bms_warn_ms", "bms_ramp_ms"), ("bms_ramp_ms", "bms_stop_ms"), ("pcs_ramp_ms", "pcs_stop_ms"),
+          ("pcs_stop_ms", "pcs_open_ms"), ("charge_taper_mV", "charge_end_mV"), ("discharge_end_mV", "charge_taper_mV"),
+          ("discharge_end_mV", "discharge_taper_mV"))
+REVERSION_PARTS = 2  # a set-point is written at least twice in the time after which the PCS falls back by itself
+
+
+def period_ms(device):
+    """Longest time between two values of the device when it works."""
+    return max(device.profile.period_ms, device.profile.settings.get("control_period_ms", 0))
+
+
+def silence_budgets(values, topology):
+    """{(section, number..., key): ms} of every row of BUDGETS. Raises ConfigError."""
+    found = {}
+    for section, key, base_ms, periods, roles in BUDGETS:
+        for device in topology.devices:
+            if device.role in roles:
+                path = (section, key) if section == "cabinet" else (section, str(device.index + 1), key)
+                budget_ms = _budget_ms(values, device, path, base_ms, periods)
+                found[path] = max(found.get(path, 0), budget_ms)
+    return found
+
+
+def _budget_ms(values, device, path, base_ms, periods):
+    low_ms = period_ms(device) * periods
+    high_ms = min(max(base_ms, low_ms), schema.spec_of(path).allowed[1])
+    if low_ms > high_ms:
+        place = ("device", device.name, "profile")
+        refuse(values.file(*place), place, f"its period of {period_ms(device)} ms is slower than its silence budget "
+               f"{path[-1]}", f"1..{high_ms // periods} ms")
+    said, entry = _said(values, path)
+    if entry is None:
+        return high_ms
+    if not low_ms <= entry.value <= high_ms:
+        not_allowed(entry.file, said, entry.value,
+                    f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)")
+    return entry.value
+
+
+def _said(values, path):
+    """(path, Entry) of a parameter where a file says it, else (path, None)."""
+    if len(path) == 2:
+        return path, values.entries.get(path)
+    section, number, key = path
+    own, common = path in values.entries, (section, "all", key) in values.entries
+    if not own and not common:
+        return path, None
+    entry = values.numbered(section, number, key)
+    return (path if own and values.entries[path] == entry else (section, "all", key)), entry
+
+
+def check(values, topology, cabinet, units, racks, control):
+    """Refuse what makes no sense. cabinet, control: {name: integer}; units, racks: lists of the same."""
+    for number, table in enumerate(units, 1):
+        _check_rising(values, "unit", number, table)
+        _check_rating(values, topology, number, table)
+    for number, table in enumerate(racks, 1):
+        _check_rising(values, "rack", number, table)
+        _check_ends(values, number, table)
+    _check_cells(values, topology, racks)
+    _check_stages(values, cabinet)
+    _check_fault_contact(values, topology)
+    _check_expiry(values, topology, cabinet)
+    for device in topology.devices:
+        if device.role == "pcs":
+            _check_reversion(values, device)
+    _check_reserve(values, control)
+
+
+def _blame(values, section, number, key):
+    """(file, path) of a parameter of unit or rack `number`."""
+    path, entry = _said(values, (section, str(number), key))
+    return (entry.file if entry else values.last_file), path
+
+
+def _check_rising(values, section, number, table):
+    for low, high in RISING:
+        if low in table and table[low] >= table[high]:
+            file, path = _blame(values, section, number, low)
+            not_allowed(file, path, table[low], f"below {high}, which is {table[high]}")
+
+
+def _check_rating(values, topology, number, table):
+    profile = topology.device("pcs", number - 1).profile
+    register = profile.registers.get("704.WSet")
+    if register is not None and register.high is not None and table["rated_W"] > register.high:
+        file, path = _blame(values, "unit", number, "rated_W")
+        not_allowed(file, path, table["rated_W"], f"1000..{round(register.high)}, the set-points of {profile.path.name}")
+
+
+def _check_ends(values, number, table):
+    """Charging must end below the over-voltage trip (row 29), discharging above the under-voltage trip (row 32)."""
+    if not table["cells_reported"]:
+        return
+    high_mV, low_mV = values.get("stage", "29", "set"), values.get("stage", "32", "set")
+    if table["charge_end_mV"] >= high_mV:
+        file, path = _blame(values, "rack", number, "charge_end_mV")
+        not_allowed(file, path, table["charge_end_mV"], f"below the trip of stage 29, which is {high_mV}")
+    if table["discharge_end_mV"] <= low_mV:
+        file, path = _blame(values, "rack", number, "discharge_end_mV")
+        not_allowed(file, path, table["discharge_end_mV"], f"above the trip of stage 32, which is {low_mV}")
+
+
+def _check_cells(values, topology, racks):
+    """Racks on one DC bus are in parallel: a different number of cells in series would be a short circuit."""
+    first = {}
+    for rack, unit in enumerate(topology.rack_units):
+        other = first.setdefault(unit, rack)
+        if racks[rack]["cells"] != racks[other]["cells"]:
+            file, path = _blame(values, "rack", rack + 1, "cells")
+            not_allowed(file, path, racks[rack]["cells"], f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus")
+
+
+def _check_stages(values, cabinet):
+    for stage in matrix.STAGES:
+        name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
+        source = schema.STAGE_SET_FROM.get(name)
+        level = cabinet[source] if source else values.get("stage", name, "set")
+        clear = values.get("stage", name, "clear")
+        if clear * sense >= level * sense:
+            path = ("stage", name, "clear")
+            file = values.file(*path) if path in values.entries else values.file("stage", name, "set")
+            not_allowed(file, path, clear, f"{'below' if sense > 0 else 'above'} its set, which is {level}")
+
+
+def _check_fault_contact(values, topology):
+    """A BMS that is slow, or that tells no cell voltages, must be able to stop the cabinet by wire."""
+    if "bms_fault" not in topology.not_fitted:
+        return
+    for device in topology.devices:
+        if device.role != "bms":
+            continue
+        why = ""
+        if device.profile.family == "pylontech_bms":
+            why = "tells no cell voltages"
+        elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
+            why = f"is slower than its silence budget ({period_ms(device)} ms)"
+        if why:
+            path = ("not_fitted", "bms_fault")
+            refuse(values.file(*path), path, f"is not allowed: device.{device.name} {why}",
+                   "a hard-wired BMS fault contact on bms_fault_ok")
+
+
+def _check_expiry(values, topology, cabinet):
+    for device in topology.devices:
+        expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
+        if expiry_ms > cabinet["permit_expiry_ms"]:
+            path = ("device", device.name, "profile")
+            not_allowed(values.file(*path), path, values.get(*path),
+                        f"an output expiry up to permit_expiry_ms, which is {cabinet['permit_expiry_ms']}; "
+                        f"this profile sets {expiry_ms} ms")
+
+
+def _check_reversion(values, device):
+    reversion_ms = device.profile.settings["reversion_s"] * 1000
+    if device.setpoint_ms * REVERSION_PARTS > reversion_ms:
+        path = ("device", device.name, "setpoint_ms")
+        not_allowed(values.file(*path), path, device.setpoint_ms,
+                    f"{schema.DEVICE['setpoint_ms'].allowed[0]}..{reversion_ms // REVERSION_PARTS} (half of the "
+                    f"{reversion_ms} ms after which this PCS falls back)")
+
+
+def _check_reserve(values, control):
+    soft, hard = control["soc_reserve_soft_permille"], control["soc_reserve_hard_permille"]
+    if soft < hard:
+        path = ("control", "soc_reserve_soft_permille")
+        not_allowed(values.file(*path), path, soft, f"soc_reserve_hard_permille and more, which is {hard}")

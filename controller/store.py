@@ -1,0 +1,245 @@
+"""What survives a loss of power: latches, reset tokens, ARMED and CLEAN, a few counters.
+
+Two copies of one record, each with its own CRC, each written as new file, fsync, rename, fsync of the directory; the
+second only when the first is durable. So at any instant one whole copy is on disk, the old one or the new one.
+
+Order, for whoever calls: a latch takes effect first and is saved then; a reset is saved first (its token as spent) and
+takes effect when the save has been acknowledged; ARMED is saved before the first contactor closes, CLEAN after a
+healthy stop. A cut at any point then leaves more latched than before, never less.
+
+Saving takes as long as the disk takes, so the loop does not save: `Keeper` hands records to a process of its own.
+"""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from zlib import crc32
+
+import msgpack
+
+MAGIC = b"FBSTORE\x01"
+HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
+CRC_AT = 12  # where what the CRC covers begins
+COPIES = ("store.a", "store.b")
+NEW_SUFFIX = ".new"
+RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
+
+CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
+
+RECORD_FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
+
+
+class StoreError(Exception):
+    """A record could not be saved; the text is one line for the operator."""
+
+
+def empty_record():
+    """The record of a new cabinet: not armed, stopped cleanly, nothing latched.
+
+    latches: name of a stage instance -> 1; token_ages_ms: age of each spent reset token; values: name -> int.
+    """
+    return {"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": [], "values": {}}
+
+
+class Loaded:
+    """What was found: `state` CLEAN, ARMED, UNREADABLE or MISSING; `record` (None without one); `lines` to report."""
+
+    __slots__ = ("state", "record", "generation", "lines")
+
+    def __init__(self, state, record, generation, lines):
+        self.state = state
+        self.record = record
+        self.generation = generation
+        self.lines = lines
+
+
+class Store:
+    """The two copies in one directory. `files` is the os module, or a stand-in that loses power in a test."""
+
+    def __init__(self, directory, files=os):
+        """directory: must exist by the time of the first save."""
+        self.directory = directory
+        self.paths = [os.path.join(directory, name) for name in COPIES]
+        self._files = files
+        self._generation = 0
+
+    def load(self):
+        """Read both copies. Never raises for what is on the disk, and never calls a damaged store clean."""
+        found = [_read_copy(path, self._files) for path in self.paths]
+        whole = [copy for copy, _ in found if copy]
+        lines = [line for _, line in found if line]
+        if not whole:
+            self._generation = 0
+            if not lines:
+                return Loaded(MISSING, None, 0, [f"{self.directory}: no store here yet"])
+            return Loaded(UNREADABLE, None, 0, lines)
+        generation, record = max(whole, key=lambda copy: copy[0])
+        self._generation = generation
+        if len(whole) == 1 and not lines:
+            lines = [f"{self.directory}: one copy of the store is missing"]
+        # The copy that is gone may have been the newer one, with a latch that this one lacks.
+        clean = record["clean"] and not record["armed"] and not lines
+        return Loaded(CLEAN if clean else ARMED, record, generation, lines)
+
+    def save(self, record):
+        """Make a record durable in both copies. Raises StoreError; the store then holds the old record or this one."""
+        self._generation += 1  # also after a failure, so that no two records ever share a number
+        content = encode(self._generation, record)
+        try:
+            for path in self.paths:
+                _replace(path, content, self._files)
+        except OSError as error:
+            raise StoreError(f"{self.directory}: the store could not be saved: {error.strerror}") from None
+
+
+def check_record(record):
+    """Raises StoreError unless the record has exactly the fields of empty_record, of their kinds."""
+    if set(record) != set(RECORD_FIELDS):
+        raise StoreError(f"a record has the fields {', '.join(RECORD_FIELDS)}, not {', '.join(sorted(record))}")
+    for name, kind in RECORD_FIELDS.items():
+        if not isinstance(record[name], kind):
+            raise StoreError(f"record field {name} is a {type(record[name]).__name__}, not a {kind.__name__}")
+
+
+def encode(generation, record):
+    """Bytes of one copy; raises StoreError for a wrong record or one that does not fit a datagram."""
+    check_record(record)
+    body = msgpack.packb({name: record[name] for name in RECORD_FIELDS})
+    if HEAD.size + len(body) > RECORD_BYTES_MAX:
+        raise StoreError(f"record of {len(body)} bytes, at most {RECORD_BYTES_MAX - HEAD.size} fit")
+    rest = struct.pack("<QI", generation, len(body)) + body
+    return struct.pack("<8sI", MAGIC, crc32(rest)) + rest
+
+
+def decode(content):
+    """(generation, record) of one copy, or None when it is damaged."""
+    if len(content) < HEAD.size:
+        return None
+    magic, crc, generation, body_bytes = HEAD.unpack_from(content)
+    if magic != MAGIC or len(content) != HEAD.size + body_bytes or crc32(content[CRC_AT:]) != crc:
+        return None
+    record = msgpack.unpackb(content[HEAD.size:])
+    try:
+        check_record(record)
+    except StoreError:
+        return None
+    return generation, record
+
+
+def _read_copy(path, files):
+    """((generation, record) or None, line or None); both None when there is no such file."""
+    try:
+        descriptor = files.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = files.read(descriptor, 2 * RECORD_BYTES_MAX)
+        finally:
+            files.close(descriptor)
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        return None, f"{path}: unreadable: {error.strerror}"
+    copy = decode(content)
+    return copy, None if copy else f"{path}: damaged (length, CRC or fields are wrong)"
+
+
+def _replace(path, content, files):
+    """Replace a file so that after a power cut it is the old one or the new one, whole."""
+    new = path + NEW_SUFFIX
+    descriptor = files.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        written = 0
+        while written < len(content):
+            written += files.write(descriptor, content[written:])
+        files.fsync(descriptor)
+    finally:
+        files.close(descriptor)
+    files.replace(new, path)
+    directory = files.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        files.fsync(directory)
+    finally:
+        files.close(directory)
+
+
+class Keeper:
+    """The loop's end: records go to a process that saves them, acknowledgements come back; nothing here waits.
+
+    `saved` counts the records known durable, in the order of `submit`, whose number it reaches when that record is;
+    `ok` turns False for good when the process has died or could not save, with the reason in `line`.
+    """
+
+    def __init__(self, directory):
+        """Starts the process, or raises OSError. To be called before any real-time priority is set."""
+        self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with child:
+            self._process = subprocess.Popen([sys.executable, "-m", "controller.store", directory, str(child.fileno())],
+                                             pass_fds=(child.fileno(),))
+        self._socket.setblocking(False)
+        self.submitted = self.saved = 0
+        self.ok = True
+        self.line = ""
+
+    def fileno(self):
+        """Becomes readable when an acknowledgement is waiting."""
+        return self._socket.fileno()
+
+    def submit(self, record):
+        """Hand over a record. Returns its number, to be compared with `saved`. Raises StoreError for a wrong one."""
+        try:
+            self._socket.send(encode(0, record))
+        except OSError as error:
+            self._fail(f"the store's process takes no record: {error.strerror}")
+        self.submitted += 1
+        return self.submitted
+
+    def poll(self):
+        """Take in what has been acknowledged. Returns `saved`."""
+        while self.ok:
+            try:
+                answer = self._socket.recv(1024)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                answer = f"the store's process is gone: {error.strerror}".encode()
+            if answer == b"saved":
+                self.saved += 1
+            else:
+                self._fail(answer.decode() or "the store's process has ended")
+        return self.saved
+
+    def _fail(self, line):
+        self.ok = False
+        self.line = self.line or line
+
+    def close(self):
+        """Let the process finish what it has and end; waits for it."""
+        self._socket.close()
+        self._process.wait()
+
+
+def serve(directory, connection):
+    """The process's end: save each record that arrives and answer; ends when the other side has closed."""
+    store = Store(directory)
+    store.load()
+    while True:
+        content = connection.recv(RECORD_BYTES_MAX)
+        if not content:
+            return
+        try:
+            store.save(decode(content)[1])
+            answer = b"saved"
+        except StoreError as error:
+            answer = str(error).encode()
+        try:
+            connection.send(answer)
+        except BrokenPipeError:
+            return
+
+
+if __name__ == "__main__":
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # meant for the controller; this end leaves when that one has
+        signal.signal(ignored, signal.SIG_IGN)
+    serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))

@@ -1,0 +1,66 @@
+"""Access to the merged values of a configuration: defaults, what must be said, and the file to blame."""
+
+from controller import schema
+from controller.layers import Entry, allowed_text, refuse, shown
+
+
+class Values:
+    """The merged flat values, with defaults, and the file to blame for each."""
+
+    def __init__(self, entries, last_file):
+        self.entries = entries
+        self.last_file = last_file
+
+    def entry(self, *path):
+        """Entry of the key, its default blamed on the last layer, or None where there is neither."""
+        if path in self.entries:
+            return self.entries[path]
+        default = schema.spec_of(path).default
+        return None if default is None else Entry(default, self.last_file)
+
+    def get(self, *path):
+        """Value of the key or its default, or None."""
+        entry = self.entry(*path)
+        return entry.value if entry else None
+
+    def need(self, *path):
+        """Value of a key that must be said."""
+        entry = self.entry(*path)
+        if entry is None:
+            spec = schema.spec_of(path)
+            refuse(self.last_file, path, "is missing", allowed_text(spec))
+        return entry.value
+
+    def file(self, *path):
+        """The file that said the key, or the last layer."""
+        return self.entries[path].file if path in self.entries else self.last_file
+
+    def numbered(self, section, number, key):
+        """Entry of a key of unit or rack `number`: the tighter of its own and that of `all`."""
+        own, common = (section, number, key), (section, "all", key)
+        if own not in self.entries:
+            return self.entry(*common)
+        entry = self.entries[own]
+        if common not in self.entries or entry.value == self.entries[common].value:
+            return entry
+        above = self.entries[common]
+        tighter = schema.spec_of(own).tighter
+        if tighter == "fixed":
+            refuse(entry.file, own, f"{shown(entry.value)} is not allowed, it differs from {section}.all in {above.file}",
+                   shown(above.value))
+        pick = min if tighter == "down" else max
+        return pick(entry, above, key=lambda candidate: candidate.value)
+
+    def tables(self, section):
+        """Names of the tables of a section, in the order they were first said."""
+        return list(dict.fromkeys(path[1] for path in self.entries if path[0] == section and len(path) > 1))
+
+    def numbers(self, section):
+        """How many units or racks there are; refuses a gap in their numbers."""
+        found = sorted(int(name) for name in self.tables(section) if name != "all")
+        if not found:
+            refuse(self.last_file, (section, "1"), "is missing", f"a table for each {section}, numbered from 1")
+        if found != list(range(1, len(found) + 1)):
+            missing = next(number for number in range(1, len(found) + 1) if number not in found)
+            refuse(self.last_file, (section, str(missing)), "is missing", f"{section}s numbered from 1 without a gap")
+        return len(found)

@@ -1,0 +1,353 @@
+"""The store: a power cut at every step leaves the record before or the new one, and damage is never called clean."""
+
+import errno
+import os
+import select
+import signal
+
+import pytest
+
+from controller import store as st
+
+GUARD_S = 20  # longer than any process start; only a hang reaches it
+
+
+class PowerCut(BaseException):
+    """Ends the program in the middle, as a cut does: nothing may catch it as an error."""
+
+
+class Disk:
+    """Stands in for `os`: files and names become durable only by fsync. Stops before operation `cut_at`.
+
+    After a cut `restart(data, names)` gives the disk as found: what was not yet synced is `lost`, `torn` (half of it)
+    or `kept`; names not yet synced are `lost` or `kept`.
+    """
+
+    def __init__(self, cut_at=None, error_at=None):
+        self.operations = 0
+        self.cut_at = cut_at
+        self.error_at = error_at
+        self.inodes = []  # [volatile, durable] contents
+        self.names = {}
+        self.durable_names = {}
+        self.descriptors = {}
+
+    def _count(self):
+        self.operations += 1
+        if self.operations - 1 == self.cut_at:
+            raise PowerCut
+        if self.operations - 1 == self.error_at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def open(self, path, flags, mode=None):
+        if flags & os.O_CREAT:
+            self._count()
+            self.names[path] = len(self.inodes)
+            self.inodes.append([b"", b""])
+        if not flags & os.O_DIRECTORY and path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        descriptor = 100 + self.operations * 10 + len(self.descriptors)
+        self.descriptors[descriptor] = self.names.get(path)
+        return descriptor
+
+    def write(self, descriptor, content):
+        self._count()
+        self.inodes[self.descriptors[descriptor]][0] += content[:61]
+        return len(content[:61])
+
+    def read(self, descriptor, size):
+        return self.inodes[self.descriptors[descriptor]][0][:size]
+
+    def fsync(self, descriptor):
+        self._count()
+        inode = self.descriptors[descriptor]
+        if inode is None:
+            self.durable_names = dict(self.names)
+        else:
+            self.inodes[inode][1] = self.inodes[inode][0]
+
+    def replace(self, source, target):
+        self._count()
+        self.names[target] = self.names.pop(source)
+
+    def close(self, descriptor):
+        del self.descriptors[descriptor]
+
+    def restart(self, data, names):
+        found = Disk()
+        for volatile, durable in self.inodes:
+            torn = volatile[:(len(durable) + len(volatile)) // 2]
+            content = {"lost": durable, "torn": torn, "kept": volatile}[data]
+            found.inodes.append([content, content])
+        found.names = dict(self.names if names == "kept" else self.durable_names)
+        found.durable_names = dict(found.names)
+        return found
+
+
+def record(armed=0, clean=1, **latches):
+    return dict(st.empty_record(), armed=armed, clean=clean, latches=latches)
+
+
+OLD = record(1, 0, row_1=1)
+NEW = record(1, 0, row_1=1, row_29=1)
+
+
+def disk_with(*records):
+    disk = Disk()
+    store = st.Store("d", disk)
+    for each in records:
+        store.save(each)
+    return disk.restart("lost", "lost")
+
+
+def cuts(first_disk, action):
+    """Every (disk as found after the cut, whether the action had finished), for a cut before each operation."""
+    cut_at, finished = 0, False
+    while not finished:
+        disk = first_disk()
+        disk.cut_at = cut_at
+        try:
+            action(disk)
+            finished = True
+        except PowerCut:
+            pass
+        for data in ("lost", "torn", "kept"):
+            for names in ("lost", "kept"):
+                yield disk.restart(data, names), finished
+        cut_at += 1
+    assert cut_at > 10
+
+
+def save_after_load(disk, new):
+    store = st.Store("d", disk)
+    store.load()
+    store.save(new)
+
+
+def test_a_cut_at_any_step_leaves_the_old_record_or_the_new_one():
+    seen = set()
+    for disk, finished in cuts(lambda: disk_with(OLD), lambda disk: save_after_load(disk, NEW)):
+        loaded = st.Store("d", disk).load()
+        assert loaded.record in ((NEW,) if finished else (OLD, NEW))
+        assert (loaded.state, loaded.lines) == (st.ARMED, [])
+        seen.add(str(loaded.record))
+        later = record(0, 1)
+        save_after_load(disk, later)
+        assert st.Store("d", disk.restart("lost", "lost")).load().record == later
+    assert seen == {str(OLD), str(NEW)}
+
+
+def test_a_cut_during_the_first_save_is_never_clean_unless_it_was_saved():
+    states = set()
+    for disk, finished in cuts(Disk, lambda disk: save_after_load(disk, record())):
+        loaded = st.Store("d", disk).load()
+        states.add(loaded.state)
+        assert loaded.state == st.CLEAN if finished else loaded.state != st.UNREADABLE
+        assert loaded.record == (None if loaded.state == st.MISSING else record())
+    assert states == {st.MISSING, st.ARMED, st.CLEAN}
+
+
+def test_contactors_that_may_be_closed_are_never_found_clean():
+    """ARMED is saved, contactors close, contactors open, CLEAN is saved; nothing but MISSING or ARMED in between."""
+    may_be_closed = []
+
+    def run(disk):
+        store = st.Store("d", disk)
+        store.load()
+        may_be_closed[:] = [False]
+        store.save(record(1, 0))
+        may_be_closed[:] = [True]
+        disk._count()  # the run itself
+        may_be_closed[:] = [False]
+        store.save(record(0, 1))
+
+    found = {True: set(), False: set()}
+    for disk, _ in cuts(lambda: disk_with(record()), run):
+        found[may_be_closed[0]].add(st.Store("d", disk).load().state)
+    assert found == {True: {st.ARMED}, False: {st.ARMED, st.CLEAN}}
+
+
+def test_a_reset_is_never_given_back_and_a_latch_never_lost():
+    """Latch: effect, then save. Reset: save with the token spent, then effect. `live` is what the kernel had."""
+    live = []
+    latched = dict(record(1, 0, row_12=1))
+    spent = dict(record(1, 0), token_ages_ms=[0])
+
+    def run(disk):
+        store = st.Store("d", disk)
+        store.load()
+        live[:] = ["latched"]
+        store.save(latched)
+        live[:] = ["latched and saved"]
+        store.save(spent)
+        live[:] = ["reset"]
+
+    for disk, _ in cuts(lambda: disk_with(record(1, 0)), run):
+        found = st.Store("d", disk).load()
+        assert found.state == st.ARMED
+        if live[0] == "reset":
+            assert found.record == spent
+        if live[0] == "latched and saved":
+            assert found.record in (latched, spent)
+
+
+@pytest.mark.parametrize("error_at", range(20))
+def test_a_full_disk_is_an_error_and_costs_no_record(error_at):
+    disk = disk_with(OLD)
+    disk.error_at = error_at
+    store = st.Store("d", disk)
+    store.load()
+    try:
+        store.save(NEW)
+        assert error_at >= disk.operations
+    except st.StoreError as error:
+        assert str(error) == "d: the store could not be saved: No space left on device"
+    assert disk.descriptors == {}
+    found = st.Store("d", disk.restart("lost", "lost")).load()
+    assert found.record in (OLD, NEW) and found.state == st.ARMED
+    disk.error_at = None
+    store.save(record())
+    assert st.Store("d", disk.restart("lost", "lost")).load().state == st.CLEAN
+
+
+def real_store(tmp_path, *records):
+    store = st.Store(str(tmp_path))
+    for each in records:
+        store.save(each)
+    return store
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "gone":
+        path.unlink()
+    elif how == "a directory":
+        path.unlink()
+        path.mkdir()
+    else:
+        content = {"empty": b"", "short": content[:-1], "long": content + b"\0", "zeros": bytes(len(content))}[how]
+        path.write_bytes(content)
+
+
+DAMAGES = ("empty", "short", "long", "zeros", "a directory")
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_two_damaged_copies_are_unreadable_and_never_clean(tmp_path, how):
+    real_store(tmp_path, record())
+    for name in st.COPIES:
+        damage(tmp_path / name, how)
+    loaded = st.Store(str(tmp_path)).load()
+    assert (loaded.state, loaded.record) == (st.UNREADABLE, None)
+    assert [line.split(":")[0] for line in loaded.lines] == [str(tmp_path / name) for name in st.COPIES]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_one_damaged_and_one_missing_copy_are_unreadable(tmp_path, how):
+    real_store(tmp_path, record())
+    damage(tmp_path / st.COPIES[0], how)
+    damage(tmp_path / st.COPIES[1], "gone")
+    assert st.Store(str(tmp_path)).load().state == st.UNREADABLE
+
+
+@pytest.mark.parametrize("how", DAMAGES + ("gone",))
+@pytest.mark.parametrize("copy", [0, 1])
+def test_with_one_bad_copy_the_other_is_used_and_said_and_not_clean(tmp_path, how, copy):
+    real_store(tmp_path, OLD, record())
+    damage(tmp_path / st.COPIES[copy], how)
+    loaded = st.Store(str(tmp_path)).load()
+    assert (loaded.state, loaded.record) == (st.ARMED, record())
+    assert len(loaded.lines) == 1 and str(tmp_path) in loaded.lines[0]
+
+
+def test_every_flipped_bit_is_noticed():
+    content = st.encode(7, NEW)
+    assert st.decode(content) == (7, NEW)
+    for at in range(len(content)):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[at] ^= 1 << bit
+            assert st.decode(bytes(damaged)) is None
+
+
+def test_the_newer_copy_counts(tmp_path):
+    (tmp_path / st.COPIES[0]).write_bytes(st.encode(8, OLD))
+    (tmp_path / st.COPIES[1]).write_bytes(st.encode(9, NEW))
+    store = st.Store(str(tmp_path))
+    assert store.load().record == NEW
+    store.save(OLD)
+    assert [st.decode((tmp_path / name).read_bytes()) for name in st.COPIES] == [(10, OLD), (10, OLD)]
+
+
+def test_no_store_is_missing_and_not_clean(tmp_path):
+    loaded = st.Store(str(tmp_path)).load()
+    assert (loaded.state, loaded.record, loaded.lines) == (st.MISSING, None, [f"{tmp_path}: no store here yet"])
+
+
+@pytest.mark.parametrize("armed, clean, state", [
+    (0, 1, st.CLEAN), (1, 0, st.ARMED), (0, 0, st.ARMED), (1, 1, st.ARMED)])
+def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
+    real_store(tmp_path, record(armed, clean))
+    assert st.Store(str(tmp_path)).load().state == state
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ({"armed": 1}, "a record has the fields armed, clean, latches, token_ages_ms, values, not armed"),
+    (dict(record(), latches=[1]), "record field latches is a list, not a dict"),
+    (dict(record(), values={"x": "y" * st.RECORD_BYTES_MAX}), "at most 65512 fit")])
+def test_a_wrong_record_is_refused_before_anything_is_written(tmp_path, wrong, words):
+    store = real_store(tmp_path, OLD)
+    with pytest.raises(st.StoreError, match=words):
+        store.save(wrong)
+    assert st.Store(str(tmp_path)).load().record == OLD
+
+
+def answered(keeper, number):
+    while keeper.poll() < number and keeper.ok:
+        assert select.select([keeper], [], [], GUARD_S)[0], "the keeper does not answer"
+    return keeper.saved
+
+
+@pytest.mark.wire
+def test_the_keeper_saves_in_order_and_says_so(tmp_path):
+    keeper = st.Keeper(str(tmp_path))
+    assert (keeper.saved, keeper.ok) == (0, True)
+    assert [keeper.submit(each) for each in (OLD, NEW)] == [1, 2]
+    assert answered(keeper, 2) == 2
+    assert st.Store(str(tmp_path)).load().record == NEW
+    keeper.submit(record())
+    keeper.close()
+    assert st.Store(str(tmp_path)).load().state == st.CLEAN
+
+
+@pytest.mark.wire
+def test_a_keeper_that_cannot_save_says_why(tmp_path):
+    keeper = st.Keeper(str(tmp_path / "absent"))
+    keeper.submit(OLD)
+    assert answered(keeper, 1) == 0
+    assert keeper.line == f"{tmp_path / 'absent'}: the store could not be saved: No such file or directory"
+    keeper.close()
+
+
+@pytest.mark.wire
+def test_a_killed_keeper_is_noticed_and_blocks_nothing(tmp_path):
+    keeper = st.Keeper(str(tmp_path))
+    keeper.submit(OLD)
+    answered(keeper, 1)
+    os.kill(keeper._process.pid, signal.SIGKILL)
+    assert answered(keeper, 2) == 1
+    assert (keeper.ok, keeper.line) == (False, "the store's process has ended")
+    assert keeper.submit(NEW) == 2 and keeper.poll() == 1
+    keeper.close()
+
+
+@pytest.mark.wire
+def test_an_interrupt_meant_for_the_controller_does_not_end_the_keeper(tmp_path):
+    keeper = st.Keeper(str(tmp_path))
+    keeper.submit(OLD)
+    answered(keeper, 1)
+    os.kill(keeper._process.pid, signal.SIGINT)
+    os.kill(keeper._process.pid, signal.SIGTERM)
+    keeper.submit(record())
+    assert answered(keeper, 2) == 2
+    keeper.close()
