@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Sets up .venv beside this file from requirements.lock (only when something changed), then runs one command of the
+# project in it. Exit codes pass through; 2 is a wrong command line, 3 a machine that could not be set up.
+set -euo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
+venv="$here/.venv"
+log="$venv.log"
+
+# Modules come from the environment only, never from the directory the user stands in.
+export PYTHONSAFEPATH=1
+unset PYTHONPATH PYTHONHOME
+
+usage() {
+    cat <<'END'
+usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
+       flash.sh test [OPTIONS]    run the tests; OPTIONS go to pytest
+       flash.sh check FILE        check a site file
+END
+}
+
+fail() {
+    echo "flash.sh: $1" >&2
+    exit "${2:-3}"
+}
+
+python_fits() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+python_complete() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null
+}
+
+# Prints the first Python that is new enough and can make a virtual environment.
+find_python() {
+    local name
+    for name in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if python_fits "$name" && python_complete "$name"; then
+            command -v "$name"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian splits the venv module off; as root on such a machine it is fetched, otherwise the command is named.
+provide_python() {
+    local packages="python3 python3-venv"
+    if ! command -v apt-get >/dev/null; then
+        fail "needs Python 3.11 or newer with its venv module; none was found"
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        fail "needs Python 3.11 or newer with its venv module: run 'sudo apt-get install $packages', then this again"
+    fi
+    echo "flash.sh: installing $packages" >&2
+    # shellcheck disable=SC2086  # two words on purpose
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages; } \
+        >"$log" 2>&1 || fail "apt-get could not install $packages; its words are in $log"
+}
+
+digest() {
+    cat "$@" | sha256sum | cut -d ' ' -f 1
+}
+
+stamped() {
+    [ "$(cat "$venv/$1.stamp" 2>/dev/null)" = "$2" ]
+}
+
+# pip without the things that differ from machine to machine; its words go to the log, one line comes out on failure.
+install() {
+    "$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet "$@" >>"$log" 2>&1 ||
+        fail "pip could not install ($(grep -m 1 ERROR "$log" || tail -n 1 "$log")); more in $log"
+}
+
+set_up_packages() {
+    local stamp python
+    stamp="$here $(digest "$here/requirements.lock")"
+    if stamped packages "$stamp" && "$venv/bin/python" -c '' 2>/dev/null; then
+        return
+    fi
+    python="$(find_python)" || { provide_python && python="$(find_python)"; } ||
+        fail "needs Python 3.11 or newer; $(python3 --version 2>&1 || true) is not"
+    echo "flash.sh: setting up $venv (once; about a minute)" >&2
+    "$python" -m venv --clear "$venv" >"$log" 2>&1 || fail "could not make $venv: $(tail -n 1 "$log")"
+    install --require-hashes --no-deps -r "$here/requirements.lock"
+    echo "$stamp" >"$venv/packages.stamp"
+}
+
+# The project itself is installed in place: an edited file takes effect without another set-up.
+set_up_project() {
+    local stamp
+    stamp="$(digest "$here/setup.cfg" "$here/pyproject.toml" "$venv/packages.stamp")"
+    if stamped project "$stamp"; then
+        return
+    fi
+    install --no-deps --no-build-isolation --editable "$here"
+    echo "$stamp" >"$venv/project.stamp"
+}
+
+# Two started at once must not write one environment: the second waits on this directory's lock.
+set_up() {
+    if command -v flock >/dev/null; then
+        exec 9<"$here"
+        flock 9
+    fi
+    set_up_packages
+    set_up_project
+    exec 9<&-
+}
+
+main() {
+    local command="${1:-}"
+    [ $# -eq 0 ] || shift
+    case "$command" in
+        rig)
+            set_up
+            exec "$venv/bin/python" -m hil rig "$@"
+            ;;
+        test)
+            set_up
+            cd "$here"
+            exec "$venv/bin/python" -m pytest "$@"
+            ;;
+        check)
+            set_up
+            exec "$venv/bin/python" -m controller check "$@"
+            ;;
+        -h | --help | help)
+            usage
+            ;;
+        "")
+            usage >&2
+            exit 2
+            ;;
+        *)
+            fail "there is no '$command' here; there are: rig, test, check" 2
+            ;;
+    esac
+}
+
+main "$@"

@@ -1,0 +1,28 @@
+"""What all tests share: repeatable hypothesis runs, the data beside the repository, a short guard for wire tests."""
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+WIRE_GUARD_S = 60  # a hang guard only: no test may need it
+
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)
+hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests on real wires get the hang guard; every other test keeps the one of setup.cfg."""
+    for item in items:
+        if item.get_closest_marker("wire") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(WIRE_GUARD_S))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Path of the data folder beside the repository; the test is skipped where there is none."""
+    path = ROOT.parent / "shared"
+    if not path.is_dir():
+        pytest.skip(f"needs the data folder {path.name} beside the repository")
+    return path

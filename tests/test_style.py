@@ -1,0 +1,297 @@
+"""The house style, as far as it can be counted. Each check takes a path and its text and returns findings as lines."""
+
+import ast
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
+FUNCTION_LINES_MAX = 40
+SAFETY_FILE_LINES_MAX = 250
+LINE_CHARACTERS_MAX = 120
+TABLES = ("safety/matrix.py", "safety/parameters.py", "safety/signals.py")
+CLOCK_READERS = ("controller/clock.py", "controller/realtime.py", "hil/rig.py")
+CLOCK_MODULES = ("time", "gc", "sched")
+OURS = ("safety", "controller", "drivers", "hil", "tests")
+# What a file may import of ours, by the first prefix that fits; a name stands for itself and everything below it.
+MAY_IMPORT = (
+    ("safety/", ("safety",)),
+    ("drivers/", ("drivers", "safety.signals")),
+    ("controller/", ("controller", "drivers", "safety")),
+    ("hil/devices/", ("hil", "safety")),
+    ("hil/plant/", ("hil", "safety")),
+    ("hil/wires.py", ("hil", "safety")),
+    ("hil/", OURS[:4]),
+    ("tests/", OURS),
+)
+# A parameter that ends in one of these says no unit. recv and send have the names that python-can gives them.
+QUANTITIES = ("voltage", "current", "power", "energy", "frequency", "resistance", "temperature", "timeout", "delay",
+              "duration", "period", "interval", "age", "lateness", "silence")
+NAMED_BY_OTHERS = ("recv", "send")
+UNITLESS = ("bool", "code", "hash", "bits", "count", "position", "stage", "index", "limit")
+TEXT_SUFFIXES = (".py", ".toml", ".dbc", ".cfg", ".sh", ".lock", ".service", ".md")
+TEXTS_WITHOUT_SUFFIX = (".gitignore", ".ci/run", "LICENSE")
+SKIPPED_FOLDERS = (".git", ".venv", "__pycache__", ".pytest_cache", ".hypothesis", "build")
+MACHINE_PATHS = tuple("/" + name + "/" for name in ("work", "tmp", "home", "root")) + ("pypi" + ".org",)
+MARKS = tuple(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X")))
+
+
+def sources():
+    """(path relative to the repository, text) of every Python file under FOLDERS."""
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def texts():
+    """(path, text) of every text file that belongs to the repository."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS and not name.endswith(".egg-info"))
+        for name in sorted(names):
+            path = Path(folder, name)
+            relative = path.relative_to(ROOT).as_posix()
+            if path.suffix in TEXT_SUFFIXES or relative in TEXTS_WITHOUT_SUFFIX:
+                yield relative, path.read_text(encoding="utf-8")
+
+
+def nodes(text, kinds):
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
+
+
+def functions(text):
+    return nodes(text, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def function_length(path, text):
+    return [f"{path}:{node.lineno}: {node.name} has {node.end_lineno - node.lineno + 1} lines, <= {FUNCTION_LINES_MAX}"
+            for node in functions(text) if node.end_lineno - node.lineno + 1 > FUNCTION_LINES_MAX]
+
+
+def file_length(path, text):
+    lines = len(text.splitlines())
+    if path.startswith("safety/") and path not in TABLES and lines > SAFETY_FILE_LINES_MAX:
+        return [f"{path}: {lines} lines, <= {SAFETY_FILE_LINES_MAX} in safety/"]
+    return []
+
+
+def line_length(path, text):
+    return [f"{path}:{number}: {len(line)} characters, <= {LINE_CHARACTERS_MAX}"
+            for number, line in enumerate(text.splitlines(), 1) if len(line) > LINE_CHARACTERS_MAX]
+
+
+def imported(text):
+    """(line, dotted name) of everything imported; `from a import b` counts as a.b; relative ones begin with a dot."""
+    for node in nodes(text, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        else:
+            module = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+
+
+def imports(path, text):
+    allowed = next(names for prefix, names in MAY_IMPORT if path.startswith(prefix))
+    found = []
+    for line, name in imported(text):
+        first = name.split(".")[0]
+        if first == "":
+            found.append(f"{path}:{line}: relative import {name}")
+        elif path.startswith("safety/") and first not in ("safety", "array"):
+            found.append(f"{path}:{line}: safety may import itself and array, not {name}")
+        elif first in OURS and not any((name + ".").startswith(each + ".") for each in allowed):
+            found.append(f"{path}:{line}: may import {', '.join(allowed)} of ours, not {name}")
+    return found
+
+
+def clocks(path, text):
+    if path in CLOCK_READERS or path.startswith("tests/") and "mark.wire" in text:
+        return []
+    modules = CLOCK_MODULES[:1] if path.startswith("tests/") else CLOCK_MODULES
+    found = [f"{path}:{line}: only {', '.join(CLOCK_READERS)} and wire tests may import {name}"
+             for line, name in imported(text) if name.split(".")[0] in modules]
+    for node in nodes(text, ast.Attribute):
+        if node.attr in ("now", "today", "utcnow") and ast.unparse(node.value).split(".")[-1] in ("datetime", "date"):
+            found.append(f"{path}:{node.lineno}: {ast.unparse(node)} reads a clock")
+    return found
+
+
+def integers_only(path, text):
+    if not path.startswith("safety/"):
+        return []
+    found = []
+    for node in nodes(text, (ast.Constant, ast.BinOp, ast.AugAssign, ast.Call, ast.Assert)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, (float, complex)):
+            found.append(f"{path}:{node.lineno}: float {node.value}")
+        elif isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
+            found.append(f"{path}:{node.lineno}: true division")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("float", "round"):
+            found.append(f"{path}:{node.lineno}: {node.func.id}()")
+        elif isinstance(node, ast.Assert):
+            found.append(f"{path}:{node.lineno}: assert vanishes with -O")
+    return found
+
+
+def quantities(path, text):
+    return [f"{path}:{argument.lineno}: parameter {argument.arg} of {node.name} has no unit in its name"
+            for node in functions(text) if node.name not in NAMED_BY_OTHERS
+            for argument in node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            if argument.arg.split("_")[-1] in QUANTITIES]
+
+
+def docstrings(path, text):
+    if path.startswith("tests/"):
+        return [] if ast.get_docstring(ast.parse(text)) else [f"{path}: no docstring says what is tested"]
+    found = []
+
+    def visit(node, where):
+        if not ast.get_docstring(node):
+            found.append(f"{path}:{getattr(node, 'lineno', 1)}: {where} has no docstring")
+        for child in node.body if isinstance(node, (ast.Module, ast.ClassDef)) else ():
+            if isinstance(child, (ast.FunctionDef, ast.ClassDef)) and not child.name.startswith("_"):
+                if not any(ast.unparse(each).endswith(".setter") for each in child.decorator_list):
+                    visit(child, child.name)
+    visit(ast.parse(text), "the module")
+    return found
+
+
+def handlers(path, text):
+    found = []
+    for node in nodes(text, ast.ExceptHandler):
+        caught = [] if node.type is None else [ast.unparse(each) for each in getattr(node.type, "elts", [node.type])]
+        if node.type is None or {"Exception", "BaseException"} & set(caught):
+            found.append(f"{path}:{node.lineno}: catches everything")
+    return found
+
+
+def marks(path, text):
+    return [f"{path}:{number}: unfinished: {line.strip()}" for number, line in enumerate(text.splitlines(), 1)
+            if any(re.search(rf"\b{mark}\b", line) for mark in MARKS)]
+
+
+def ascii_only(path, text):
+    return [f"{path}:{number}: not ASCII: {re.findall('[^ -~]', line)}"
+            for number, line in enumerate(text.splitlines(), 1) if not line.isascii()]
+
+
+def machine_paths(path, text):
+    return [f"{path}:{number}: names a place on one machine: {line.strip()[:60]}"
+            for number, line in enumerate(text.splitlines(), 1) if any(each in line for each in MACHINE_PATHS)]
+
+
+def unit_in_name(where, name, unit):
+    """The unit ends the name (or stands before _min, _max); what is not a quantity has none."""
+    if unit in UNITLESS:
+        return []
+    ending = "_" + unit.replace("/", "_per_")
+    plain = re.sub("_(min|max)$", "", name)
+    return [] if plain.endswith(ending) else [f"{where}: {name} has the unit {unit}, so its name ends in {ending}"]
+
+
+SOURCE_CHECKS = (function_length, file_length, line_length, imports, clocks, integers_only, quantities, docstrings,
+                 handlers, marks, ascii_only)
+
+
+@pytest.mark.parametrize("check", SOURCE_CHECKS, ids=lambda check: check.__name__)
+def test_every_source(check):
+    found = [finding for path, text in sources() for finding in check(path, text)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("check", [machine_paths, marks], ids=lambda check: check.__name__)
+def test_every_text(check):
+    found = [finding for path, text in texts() for finding in check(path, text)]
+    assert not found, "\n".join(found)
+
+
+def test_every_text_but_prose_is_ascii_and_narrow():
+    found = []
+    for path, text in texts():
+        if not path.endswith(".md") and not path.endswith(".lock") and path != "LICENSE":
+            found += ascii_only(path, text) + ([] if path.endswith(".dbc") else line_length(path, text))
+    assert not found, "\n".join(found)
+
+
+def test_every_table_names_its_units():
+    from controller import parameters as control_parameters
+    from safety import matrix, parameters, signals
+    tables = (signals.CABINET_INPUTS, signals.UNIT_INPUTS, signals.RACK_INPUTS, signals.CABINET_OUTPUTS,
+              signals.UNIT_OUTPUTS, signals.RACK_OUTPUTS, parameters.CABINET_PARAMETERS, parameters.UNIT_PARAMETERS,
+              parameters.RACK_PARAMETERS, control_parameters.CONTROL_PARAMETERS)
+    found = [finding for table in tables for row in table for finding in unit_in_name("table", row[0], row[1])]
+    assert not found, "\n".join(found)
+    for names in (*matrix.FEATURES, *(tuple(row[0] for row in table) for table in tables)):
+        assert len(set(names)) == len(names)
+
+
+def test_every_package_has_its_line():
+    for folder in FOLDERS[:4]:
+        for path in (ROOT / folder).rglob("*.py"):
+            assert (path.parent / "__init__.py").is_file(), path.parent
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    assert sorted(set(names)) == sorted(names), "test files need names of their own"
+
+
+def test_the_lock_has_hashes_and_no_addresses():
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = re.findall(r"^([a-z0-9.-]+)==\S+ \\$", lock, re.MULTILINE)
+    assert len(pinned) > 30
+    assert len(re.findall(r"^[^ #\n].* \\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE)) == len(pinned)
+    assert "://" not in lock and "\n--" not in lock
+    wanted = re.findall(r"^    ([A-Za-z0-9-]+)==(\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert len(wanted) > 10
+    for name, version in wanted:
+        assert re.search(rf"^{name.lower()}=={re.escape(version)} ", lock, re.MULTILINE), name
+
+
+LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
+
+
+@pytest.mark.parametrize("check, path, bad, good", [
+    (function_length, "hil/a.py", LONG, LONG[:-9]),
+    (file_length, "safety/a.py", "\n" * 251, "\n" * 250),
+    (line_length, "hil/a.py", "x" * 121, "x" * 120),
+    (imports, "safety/a.py", "import struct", "from array import array"),
+    (imports, "safety/a.py", "from . import crc", "from safety import crc"),
+    (imports, "drivers/a.py", "from safety import matrix", "from safety import signals as s"),
+    (imports, "drivers/a.py", "import controller.clock", "from safety.signals import UNIT"),
+    (imports, "controller/a.py", "from hil import load", "from safety import matrix"),
+    (imports, "hil/devices/a.py", "from drivers.buses import rtu", "import struct"),
+    (imports, "hil/plant/a.py", "from controller import clock", "from hil import load"),
+    (imports, "hil/wires.py", "import drivers", "import drivers_of_others"),
+    (clocks, "controller/loop.py", "from time import sleep", "import timeit"),
+    (clocks, "drivers/a.py", "import datetime\ndatetime.date.today()", "import datetime\ndatetime.date(2026, 1, 1)"),
+    (clocks, "tests/a.py", "import time", "import time\n@pytest.mark.wire\ndef test(): pass"),
+    (integers_only, "safety/a.py", "a = 1.0", "a = 1"),
+    (integers_only, "safety/a.py", "a = b / 2", "a = b // 2"),
+    (integers_only, "safety/a.py", "a /= 2", "a //= 2"),
+    (integers_only, "safety/a.py", "a = float(b)", "a = int(b)"),
+    (integers_only, "safety/a.py", "assert a", "a = b"),
+    (quantities, "hil/a.py", "def a(b, first_byte_timeout): pass", "def a(b, first_byte_timeout_us): pass"),
+    (quantities, "hil/a.py", "def a(power): pass", "def recv(timeout): pass"),
+    (docstrings, "hil/a.py", '"""A."""\ndef a(): pass', '"""A."""\ndef _a(): pass'),
+    (docstrings, "hil/a.py", '"""A."""\nclass A:\n    """A."""\n    def a(self): pass',
+     '"""A."""\nclass A:\n    """A."""\n    def __init__(self): pass'),
+    (docstrings, "tests/a.py", "def test(): pass", '"""A."""'),
+    (handlers, "hil/a.py", "try: pass\nexcept: pass", "try: pass\nexcept OSError: pass"),
+    (handlers, "hil/a.py", "try: a\nexcept (OSError, Exception): b", "try: a\nexcept (OSError, EOFError): b"),
+    (marks, "hil/a.py", "# " + MARKS[0] + " later", "# mastodon"),
+    (ascii_only, "hil/a.py", "# \u00b5s", "# us"),
+    (machine_paths, "README.md", "see " + MACHINE_PATHS[0] + "x", "see work/x")])
+def test_the_checks_find_what_they_are_for(check, path, bad, good):
+    assert len(check(path, bad)) == 1
+    assert check(path, good) == []
+
+
+@pytest.mark.parametrize("name, unit, fits", [
+    ("cell_voltage_mV_max", "mV", True), ("cell_voltage_mv", "mV", False), ("ramp_W_per_s", "W/s", True),
+    ("ramp_W", "W/s", False), ("estop_ok", "bool", True), ("stop_ms_late", "ms", False)])
+def test_units_end_names(name, unit, fits):
+    assert (unit_in_name("here", name, unit) == []) == fits
+
+
+def test_python_is_one_that_the_pins_are_for():
+    assert sys.version_info >= (3, 11)
