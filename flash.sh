@@ -3,7 +3,7 @@
 # project in it. Exit codes pass through; 2 is a wrong command line, 3 a machine that could not be set up.
 set -euo pipefail
 
-here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
+here="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 venv="$here/.venv"
 log="$venv.log"
 
@@ -29,7 +29,7 @@ python_fits() {
 }
 
 python_complete() {
-    "$1" -c 'import ensurepip, venv' 2>/dev/null
+    "$1" -c 'from ensurepip import bootstrap; from venv import EnvBuilder' 2>/dev/null
 }
 
 # Prints the first Python that is new enough and can make a virtual environment.
@@ -70,7 +70,7 @@ stamped() {
 # pip without the things that differ from machine to machine; its words go to the log, one line comes out on failure.
 install() {
     "$venv/bin/python" -m pip --disable-pip-version-check --no-input install --quiet "$@" >>"$log" 2>&1 ||
-        fail "pip could not install ($(grep -m 1 ERROR "$log" || tail -n 1 "$log")); more in $log"
+        fail "pip could not install ($(grep -m 1 ^ERROR "$log" || tail -n 1 "$log")); more in $log"
 }
 
 set_up_packages() {
@@ -79,11 +79,12 @@ set_up_packages() {
     if stamped packages "$stamp" && "$venv/bin/python" -c '' 2>/dev/null; then
         return
     fi
+    [ -w "$here" ] || fail "may not write $here, where the environment .venv belongs"
     python="$(find_python)" || { provide_python && python="$(find_python)"; } ||
         fail "needs Python 3.11 or newer; $(python3 --version 2>&1 || true) is not"
     echo "flash.sh: setting up $venv (once; about a minute)" >&2
     "$python" -m venv --clear "$venv" >"$log" 2>&1 || fail "could not make $venv: $(tail -n 1 "$log")"
-    install --require-hashes --no-deps -r "$here/requirements.lock"
+    install --require-hashes --no-deps --only-binary :all: -r "$here/requirements.lock"
     echo "$stamp" >"$venv/packages.stamp"
 }
 

@@ -1,7 +1,7 @@
 """What travels on each bus, how long it takes, and how long a stop takes in the worst case. Times in us.
 
-RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's turn-around from its profile;
-the requests are the drivers' own. CAN: the longest form of each frame (all stuff bits), as often as it is sent.
+RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's turn-around from its
+profile; the requests are the drivers' own. CAN: the longest form of each frame (all stuff bits).
 """
 
 from typing import NamedTuple
@@ -143,15 +143,20 @@ def response_us(exchange, exchanges):
 def _decision(config):
     debounce_ticks = max(1, *[config.stage_words[stage][2] for stage in ("1a", "1b")])
     tick_us = config.tick_ms * 1000
-    return [Latency("debounce", debounce_ticks * tick_us, f"row 1, {debounce_ticks} tick(s), the wait for a tick included"),
+    return [Latency("debounce", debounce_ticks * tick_us,
+                    f"row 1, {debounce_ticks} tick(s), the wait for a tick included"),
             Latency("tick", tick_us, "until its bytes are handed over; a later one is counted as missed")]
 
 
 def _output_latency(config, every, output):
     device = next(device for device in config.devices if output in device.outputs)
     exchanges = every[device.bus]
-    frame = next(exchange for exchange in exchanges if exchange.device == device.name and exchange.what == "write coils")
-    return _write_latency(exchanges, frame.frame_us, device.bus)
+    writes = [exchange for exchange in exchanges if exchange.what == "write coils"]
+    own = next(exchange for exchange in writes if exchange.device == device.name)
+    waiting = Latency("waiting", sum([exchange.time_us for exchange in writes if exchange is not own]),
+                      "coil writes of other modules that were already waiting")
+    in_flight, leaving = _write_latency(exchanges, own.frame_us, device.bus)
+    return [in_flight, waiting, leaving]
 
 
 def _write_latency(exchanges, frame_us, bus):

@@ -10,7 +10,7 @@ from controller import replay
 from controller.core import Core
 from controller.field import Field
 from controller.image import ProcessImage
-from controller.setpoint import CHAIN_OUTPUTS
+from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from safety import matrix, signals as s
 from safety import parameters as p
 
@@ -37,8 +37,7 @@ class Cabinet:
 
     def _boot(self, loaded):
         record = loaded.record or {}
-        evaluator = self.core.kernel.evaluator
-        names = instance_names(evaluator, self.core.layout)
+        names = stage_instances(self.core.layout)
         latched = [names.index(name) for name in record.get("latches", {}) if name in names]
         for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(self.core.kernel.latches.token_age)]):
             self.core.kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
@@ -85,6 +84,12 @@ class Cabinet:
             self._armed_number = number
         self._armed = armed
 
+    def summary(self):
+        """(reason code of the binding limit, run state, set-point of all units in W) of the last tick."""
+        core = self.core
+        out = core.out
+        return (out[core.chain_at + O_BINDING_REASON], out[s.STATE], out[core.chain_at + O_SETPOINT_W])
+
     def request_reset(self, kind, first_out, mask):
         """An operator's reset for the next tick, naming the first-out and the mask the operator saw."""
         self.image.inp[s.RESET_KIND] = kind
@@ -96,16 +101,13 @@ class Cabinet:
         self.image.inp[s.RUN_REQUEST] = 1 if run else 0
 
 
-def instance_names(evaluator, layout):
-    """Name of every stage instance, as the store keeps it: "29" in the cabinet, "41a.unit1", "40c.rack3"."""
+def stage_instances(layout):
+    """Name of every stage instance in the kernel's order: "29.rack2", "41a.unit1", "1a" in the cabinet."""
     names = []
-    for index in range(evaluator.count):
-        stage, block = matrix.STAGES[evaluator.stage[index]][matrix.S_ID], evaluator.block[index]
-        if block > layout.units:
-            stage += f".rack{block - layout.units}"
-        elif block > 0:
-            stage += f".unit{block}"
-        names.append(stage)
+    for scope, name, count in ((s.CABINET, "", 1), (s.UNIT, ".unit", layout.units), (s.RACK, ".rack", layout.racks)):
+        for number in range(1, count + 1):
+            names += [stage[matrix.S_ID] + (name and f"{name}{number}") for stage in matrix.STAGES
+                      if stage[matrix.S_SCOPE] == scope]
     return names
 
 
@@ -116,7 +118,8 @@ def journal_header(config):
     units = [f"unit_{unit}.setpoint_W" for unit in range(layout.units)]
     return {"schema": 1, "safety_image": array("i", config.safety_image),
             "control_image": array("i", config.control_image), "input_names": inputs,
-            "output_names": outputs + list(CHAIN_OUTPUTS) + units}
+            "output_names": outputs + list(CHAIN_OUTPUTS) + units,
+            "stage_instances": stage_instances(layout)}
 
 
 def core_of(header):

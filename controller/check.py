@@ -1,6 +1,6 @@
 """`firebreak check FILE`: refuses a configuration in one line, or says what it means.
 
-The report: topology, the rows of the cause-and-effect matrix that are armed, done by the BMS or not fitted, what travels on
+The report: topology, the rows of the cause-and-effect matrix (armed, done by the BMS, not fitted), what travels on
 each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDTH columns.
 """
 
@@ -137,8 +137,8 @@ def _in_words(instances):
     kinds = list(dict.fromkeys([state for state, _, _ in instances]))
     if len(kinds) == 1:
         return STATES[kinds[0]]
-    return ", ".join([f"{STATES[kind]} (rack {' '.join([str(rack + 1) for state, rack, _ in instances if state == kind])})"
-                      for kind in kinds])
+    racks = {kind: " ".join([str(rack + 1) for state, rack, _ in instances if state == kind]) for kind in kinds}
+    return ", ".join([f"{STATES[kind]} (rack {racks[kind]})" for kind in kinds])
 
 
 def _buses(config, schedule):
@@ -147,8 +147,9 @@ def _buses(config, schedule):
         exchanges = schedule[bus.name]
         busy_permille = bus_times.utilisation_permille(exchanges)
         speed = f"{bus.bitrate_bps} bit/s" if bus.kind == "can" else f"{bus.baud_Bd} Bd {bus.characters}"
-        lines += _wrapped(f"  {bus.name}: ", f"{speed}, {busy_permille / 10:.1f} % busy (allowed "
-                          f"{bus_times.UTILISATION_PERMILLE_MAX // 10} %), {bus.port or bus.interface + ' ' + bus.channel}")
+        allowed_pct = bus_times.UTILISATION_PERMILLE_MAX // 10
+        lines += _wrapped(f"  {bus.name}: ", f"{speed}, {busy_permille / 10:.1f} % busy (allowed {allowed_pct} %), "
+                          + (bus.port or f"{bus.interface} {bus.channel}"))
         for exchange in exchanges:
             lines.append(f"    {exchange.device[:15]:15} {exchange.what:18} {exchange.frames:3} x "
                          f"{exchange.time_us / 1000:7.2f} ms every {exchange.period_us / 1000:7g} ms")
@@ -164,6 +165,5 @@ def _latencies(config, schedule):
     for unit in range(config.units):
         total_us = sum([part.time_us for part in bus_times.pcs_stop_latency(config, schedule, unit)])
         lines.append(f"  to the last byte of the stop frame of PCS {unit + 1}: {total_us / 1000:.2f} ms")
-    lines += _wrapped("  ", "The hard-wired chain (E-stop, 25 % gas relay) does not wait for any of this. Not counted: a tick "
-                      "that is late, a device that does not answer, the contactor itself.")
-    return lines
+    return [*lines, *_wrapped("  ", "The hard-wired chain (E-stop, 25 % gas relay) does not wait for any of this. "
+                              "Not counted: a tick that is late, a device that does not answer, the contactor itself.")]

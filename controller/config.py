@@ -1,14 +1,14 @@
-"""One configuration: type > site > cabinet, each layer only tighter, checked as a whole, as the images the core runs on.
+"""One configuration: type > site > cabinet, each layer only tighter, checked as a whole, as the images the core needs.
 
-`load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one line with file, key,
-value, what is allowed. Reading in order: layers.py (files), schema.py (keys), topology.py and devices.py (structure),
-sense.py (what fits together), bus_times.py (loads of the buses), images.py (integers).
+`load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one line with file,
+key, value, what is allowed. Reading in order: layers.py (files), schema.py (keys), topology.py and devices.py
+(structure), sense.py (what fits together), bus_times.py (loads of the buses), images.py (integers).
 """
 
 from array import array
 from dataclasses import dataclass
 
-from controller import bus_times, devices, images, layers, schema, sense, topology
+from controller import bus_times, images, layers, schema, sense, topology
 from controller.values import Values
 from safety import matrix, parameters, signals
 
@@ -90,9 +90,9 @@ def _config(chain, values, plan):
     modules = max([table["modules"] for table in racks])
     stage_words = {stage[matrix.S_ID]: images.stage_words(values, stage, cabinet, tick_ms) for stage in matrix.STAGES}
     return Config(
-        path=chain[-1].file, names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]), topology=plan, tick_ms=tick_ms,
-        modules=modules, cabinet=cabinet, unit_tables=units, rack_tables=racks, control=control,
-        stage_words=stage_words,
+        path=chain[-1].file, names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
+        topology=plan, tick_ms=tick_ms, modules=modules, cabinet=cabinet, unit_tables=units, rack_tables=racks,
+        control=control, stage_words=stage_words,
         safety_image=images.safety_image(plan, tick_ms, modules, cabinet, units, racks, stage_words),
         control_image=images.control_image(control), coil_period_ms=_coil_period_ms(plan))
 

@@ -1,7 +1,8 @@
 """The deterministic core: kernel, control and set-point chain over one frozen process image. Integers in, integers out.
 
 It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the same inputs, which is
-what replay relies on. `out` holds the kernel's outputs, then the chain's trace, then one set-point per unit.
+what replay relies on. `out` holds the kernel's outputs, the chain's trace, one set-point per unit, and which stage instances stand
+(active or latched), 30 to a word, so that whoever reads the journal can name every alarm.
 """
 
 from array import array
@@ -13,6 +14,7 @@ from safety import matrix, signals as s
 from safety import parameters as p
 from safety.kernel import Kernel
 
+STANDING_BITS = 30
 FROZEN_MS = 5000  # silence ladder: raw words identical for 5 s
 
 
@@ -35,10 +37,13 @@ class Core:
         self.rated_W = [safety_image[first + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W]
                         for unit in range(layout.units)]
         self.reserve = reserve.Reserve(control_image, tick_ms, sum(self.rated_W))
+        self._weights = [min(rated_W // 1000, (1 << 20) - 1) for rated_W in self.rated_W]  # kW; Split wants < 2^20
         self.split = Split(layout.units)
         self.chain_at = layout.outputs
         self.setpoint_at = self.chain_at + len(setpoint.CHAIN_OUTPUTS)
-        self.out = array("i", [0] * (self.setpoint_at + layout.units))
+        self.standing_at = self.setpoint_at + layout.units
+        self.out = array("i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS)))
+        self._mask = 0
         self._charge_W = array("i", [0] * layout.units)
         self._discharge_W = array("i", [0] * layout.units)
         self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in range(layout.racks)]
@@ -51,15 +56,13 @@ class Core:
         self._measure()
         self._bounds(elapsed_ticks)
         total_W = self._decide(elapsed_ticks)
-        self.split.step(total_W, self._charge_W, self._discharge_W, self.rated_weights())
+        self.split.step(total_W, self._charge_W, self._discharge_W, self._weights)
         out = self.out
         out[:self.chain_at] = kernel.out
         out[self.chain_at:self.setpoint_at] = self.chain.out
-        out[self.setpoint_at:] = self.split.out
-
-    def rated_weights(self):
-        """Weights of the split, below 2^20: kW rated of each unit."""
-        return [min(rated_W // 1000, (1 << 20) - 1) for rated_W in self.rated_W]
+        out[self.setpoint_at:self.standing_at] = self.split.out
+        if kernel.out[s.CAUSE_MASK] != self._mask:
+            self._name_standing()
 
     def _measure(self):
         """Load and connection from what is fresh; a frozen meter counts as silent."""
@@ -114,12 +117,20 @@ class Core:
 
     def setpoints(self):
         """Set-point of each unit, W, of the last tick."""
-        return self.out[self.setpoint_at:]
+        return self.out[self.setpoint_at:self.standing_at]
+
+    def _name_standing(self):
+        """Write the standing stage instances into `out`; only when the cause mask has changed."""
+        evaluator, out = self.kernel.evaluator, self.out
+        self._mask = self.kernel.out[s.CAUSE_MASK]
+        for word in range(self.standing_at, len(out)):
+            out[word] = 0
+        for index in range(evaluator.count):
+            if evaluator.standing(index):
+                out[self.standing_at + index // STANDING_BITS] |= 1 << index % STANDING_BITS
 
     def _blocks(self):
-        return (*self.kernel.state_blocks(), self.chain.state, self.track.state, self.load.state, self.reserve.state,
-                self.chain.obligations.active, self.chain.obligations.low_W, self.chain.obligations.high_W,
-                self.chain.obligations.reason)
+        return (*self.kernel.state_blocks(), self.chain.state, self.track.state, self.load.state, self.reserve.state)
 
     def state_words(self):
         """Everything that carries over to the next tick, as array('i') (each block padded to whole words)."""
@@ -140,3 +151,4 @@ class Core:
             at += len(view) + -len(view) % words.itemsize
         if at != len(data):
             raise ValueError("state words do not fit this topology")
+        self._name_standing()

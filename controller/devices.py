@@ -189,7 +189,8 @@ def _check_mapping(values, topology, key, needed):
         if name not in names:
             device = topology.device(_home(name, key))
             path = ("device", device.name, key)
-            refuse(values.file(*path), path, f"{shown(name)} is not mapped", "each of " + ", ".join(needed) + " once")
+            refuse(values.file(*path), path, f"{shown(name)} is not mapped",
+                   f"all {len(needed)} needed {key}, each once")
 
 
 def _home(name, key):

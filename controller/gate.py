@@ -51,7 +51,7 @@ class Gate:
             raise ValueError(f"WSet exponent {exponent}: allowed {EXPONENT_RANGE[0]} .. {EXPONENT_RANGE[1]}")
         self._unit_id, self._address = unit_id, address
         self._up, self._down = 10 ** max(0, exponent), 10 ** max(0, -exponent)
-        self._frame, self._raw = b"", 0
+        self._frame, self._raw = None, 0
 
     def check(self, frame, charge_W_max, discharge_W_max):
         """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code; limits >= 0, W."""

@@ -88,8 +88,12 @@ def stage_words(values, stage, cabinet, tick_ms):
     """(set, clear, set ticks, clear ticks) of a stage; cabinet: {name: integer}."""
     name = stage[matrix.S_ID]
     source = schema.STAGE_SET_FROM.get(name)
-    level = cabinet[source] if source else values.get("stage", name, "set")
-    return (level, values.get("stage", name, "clear"),
+    if source:
+        level = cabinet[source]
+        clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
+    else:
+        level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
+    return (level, clear,
             parameters.ticks(values.get("stage", name, "set_ms"), tick_ms),
             parameters.ticks(values.get("stage", name, "clear_ms"), tick_ms))
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
+FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 
 
@@ -22,10 +23,11 @@ class ConfigError(Exception):
 
 
 class Entry(NamedTuple):
-    """A value and the file that said it."""
+    """A value, the file that said it, and the rank of that layer."""
 
     value: object
     file: str
+    rank: int = 0
 
 
 class Layer(NamedTuple):
@@ -38,9 +40,10 @@ class Layer(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What one key may hold. kind: int, bool, choice, text or list; tighter: up, down, fixed, free or subset.
+    """What one key may hold. kind: int, bool, choice, text, list or derived; tighter: up, down, fixed, free or subset.
 
-    allowed: int (low, high); choice its options; text (regular expression, description); list (length or 0, options).
+    allowed: int (low, high); choice its options; text (regular expression, description); list (length or 0, options);
+    derived (from what it follows,): a parameter that no file may say.
     """
 
     kind: str
@@ -88,7 +91,8 @@ def read_chain(path):
         seen.add(real)
         layer, above = _read(path)
         if chain and layer.rank >= chain[-1].rank:
-            not_allowed(path, ("layer",), LAYERS[layer.rank], " or ".join(LAYERS[:chain[-1].rank]) or "nothing above it")
+            allowed = " or ".join(LAYERS[:chain[-1].rank]) or "nothing"
+            not_allowed(path, ("layer",), LAYERS[layer.rank], f"{allowed} above {chain[-1].file}")
         chain.append(layer)
         path = os.path.normpath(os.path.join(os.path.dirname(path), above)) if above else ""
     if chain[-1].rank != 0:
@@ -146,12 +150,12 @@ def merge(chain, spec_of, siblings_of):
                 check_names(layer.file, path, siblings_of)
                 if value != {}:
                     refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
-                values.setdefault(path, Entry({}, layer.file))
+                values.setdefault(path, Entry({}, layer.file, layer.rank))
                 continue
             check_value(layer.file, path, value, spec)
             if path in values:
                 check_tighter(layer.file, path, value, values[path], spec)
-            values[path] = Entry(value, layer.file)
+            values[path] = Entry(value, layer.file, layer.rank)
     return values
 
 
@@ -160,7 +164,8 @@ def check_names(file, path, siblings_of):
     for depth in range(1, len(path) + 1):
         names = siblings_of(path[:depth])
         if path[depth - 1] not in names:
-            near = difflib.get_close_matches(path[depth - 1], names, 1, 0.5)
+            wrong = path[depth - 1]
+            near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
             nearest = [dotted((*path[:depth - 1], near[0]))] if near else []
             refuse(file, path[:depth], "is not a known key", "" if nearest else _few(names), nearest,
                    nearest[0] if nearest else "")
@@ -168,7 +173,7 @@ def check_names(file, path, siblings_of):
 
 def _few(names):
     names = [name for name in names if name]
-    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
 
 
 def allowed_text(spec):
@@ -186,8 +191,10 @@ def allowed_text(spec):
 
 
 def check_value(file, path, value, spec):
-    """Refuse a value whose type or range is wrong."""
-    if spec.kind == "list":
+    """Refuse a value whose type or range is wrong, or that is not for a file to say."""
+    if spec.kind == "derived":
+        refuse(file, path, f"is not set here: {spec.allowed[0]}")
+    elif spec.kind == "list":
         _check_list(file, path, value, spec)
     elif not _fits(value, spec):
         options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()

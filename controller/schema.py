@@ -1,7 +1,7 @@
 """Which keys a configuration may hold, what each may be, and which way is tighter.
 
-The numbers come from the tables beside the code that uses them (safety.parameters, safety.matrix, controller.parameters);
-only the structure (buses, devices, equipment) is said here.
+The numbers come from the tables beside the code that uses them (safety.parameters, safety.matrix,
+controller.parameters); only the structure (buses, devices, equipment) is said here.
 """
 
 import re
@@ -93,7 +93,7 @@ RACK = _parameters(parameters.RACK_PARAMETERS, {
     "unit": "it follows from dc_bus", "cells_reported": _BY_PROFILE, "temperatures_reported": _BY_PROFILE}) | _DC_BUS
 CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 
-# Stages whose threshold is a parameter of its own: said once, there.
+# Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
 STAGE_SET_FROM = {"49": "io_silent_ms", "50a": "meter_silent_ms", "50b": "meter_frozen_ms"}
 # Features with a unit in which "tighter" means something, and how far a stage on them may be tightened.
 _TIGHTEN_TO = (("_mV", 2000, 4300), ("_ddegC", 0, 1000), ("_lfl_permille", 10, 1000), ("calibration_d", -1, 365))
@@ -116,7 +116,7 @@ def _stage(stage):
              "set_ms": Spec("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
              "clear_ms": Spec("int", (stage[matrix.S_CLEAR_MS], _CLEAR_MS_MAX), stage[matrix.S_CLEAR_MS], "up")}
     if stage[matrix.S_ID] in STAGE_SET_FROM:
-        specs["set"] = _derived(f"it is {STAGE_SET_FROM[stage[matrix.S_ID]]} of [cabinet]")
+        specs["set"] = specs["clear"] = _derived(f"it is {STAGE_SET_FROM[stage[matrix.S_ID]]} of [cabinet]")
     return specs
 
 

@@ -1,7 +1,7 @@
 """What no single key can say: silence budgets that follow from the devices, and facts that make no sense together.
 
-Each refusal is one line that names the key to change. Sources: the silence ladder (a device slower than its budget gets
-3, 5 or 8 of its own periods instead, and the hard-wired BMS fault contact becomes mandatory), the output expiry of 0.5 s.
+Each refusal is one line that names the key to change. Source of the budgets: the silence ladder (a device slower than
+its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS fault contact becomes mandatory).
 """
 
 from controller import schema
@@ -74,6 +74,7 @@ def _said(values, path):
 
 def check(values, topology, cabinet, units, racks, control):
     """Refuse what makes no sense. cabinet, control: {name: integer}; units, racks: lists of the same."""
+    _check_stages(values)
     for number, table in enumerate(units, 1):
         _check_rising(values, "unit", number, table)
         _check_rating(values, topology, number, table)
@@ -81,7 +82,6 @@ def check(values, topology, cabinet, units, racks, control):
         _check_rising(values, "rack", number, table)
         _check_ends(values, number, table)
     _check_cells(values, topology, racks)
-    _check_stages(values, cabinet)
     _check_fault_contact(values, topology)
     _check_expiry(values, topology, cabinet)
     for device in topology.devices:
@@ -98,9 +98,14 @@ def _blame(values, section, number, key):
 
 def _check_rising(values, section, number, table):
     for low, high in RISING:
-        if low in table and table[low] >= table[high]:
-            file, path = _blame(values, section, number, low)
-            not_allowed(file, path, table[low], f"below {high}, which is {table[high]}")
+        if low not in table or table[low] < table[high]:
+            continue
+        (path_low, entry_low), (path_high, entry_high) = [_said(values, (section, str(number), key))
+                                                          for key in (low, high)]
+        if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):  # blame what was said last
+            not_allowed(entry_high.file, path_high, table[high], f"above {low}, which is {table[low]}")
+        file = entry_low.file if entry_low else values.last_file
+        not_allowed(file, path_low, table[low], f"below {high}, which is {table[high]}")
 
 
 def _check_rating(values, topology, number, table):
@@ -108,20 +113,20 @@ def _check_rating(values, topology, number, table):
     register = profile.registers.get("704.WSet")
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         file, path = _blame(values, "unit", number, "rated_W")
-        not_allowed(file, path, table["rated_W"], f"1000..{round(register.high)}, the set-points of {profile.path.name}")
+        not_allowed(file, path, table["rated_W"], f"1000..{round(register.high)} by {profile.path.name}")
 
 
 def _check_ends(values, number, table):
     """Charging must end below the over-voltage trip (row 29), discharging above the under-voltage trip (row 32)."""
-    if not table["cells_reported"]:
-        return
-    high_mV, low_mV = values.get("stage", "29", "set"), values.get("stage", "32", "set")
-    if table["charge_end_mV"] >= high_mV:
-        file, path = _blame(values, "rack", number, "charge_end_mV")
-        not_allowed(file, path, table["charge_end_mV"], f"below the trip of stage 29, which is {high_mV}")
-    if table["discharge_end_mV"] <= low_mV:
-        file, path = _blame(values, "rack", number, "discharge_end_mV")
-        not_allowed(file, path, table["discharge_end_mV"], f"above the trip of stage 32, which is {low_mV}")
+    for stage, key, sign, side in (("29", "charge_end_mV", 1, "below"), ("32", "discharge_end_mV", -1, "above")):
+        trip_mV, path = values.get("stage", stage, "set"), ("stage", stage, "set")
+        if not table["cells_reported"] or table[key] * sign < trip_mV * sign:
+            continue
+        if path in values.entries:
+            other = "above" if sign > 0 else "below"
+            not_allowed(values.file(*path), path, trip_mV, f"{other} {key} of rack {number}, which is {table[key]}")
+        file, path = _blame(values, "rack", number, key)
+        not_allowed(file, path, table[key], f"{side} the trip of stage {stage}, which is {trip_mV}")
 
 
 def _check_cells(values, topology, racks):
@@ -131,15 +136,16 @@ def _check_cells(values, topology, racks):
         other = first.setdefault(unit, rack)
         if racks[rack]["cells"] != racks[other]["cells"]:
             file, path = _blame(values, "rack", rack + 1, "cells")
-            not_allowed(file, path, racks[rack]["cells"], f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus")
+            not_allowed(file, path, racks[rack]["cells"],
+                        f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus")
 
 
-def _check_stages(values, cabinet):
+def _check_stages(values):
     for stage in matrix.STAGES:
         name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
-        source = schema.STAGE_SET_FROM.get(name)
-        level = cabinet[source] if source else values.get("stage", name, "set")
-        clear = values.get("stage", name, "clear")
+        if name in schema.STAGE_SET_FROM:
+            continue
+        level, clear = values.get("stage", name, "set"), values.get("stage", name, "clear")
         if clear * sense >= level * sense:
             path = ("stage", name, "clear")
             file = values.file(*path) if path in values.entries else values.file("stage", name, "set")

@@ -65,16 +65,15 @@ class Split:
         return placed_W
 
     def _share(self, left_W, weights):
-        """No open unit's share reaches its room: place left_W, the last open unit taking what rounding leaves."""
+        """No open unit's share reaches its room: place left_W, every share within 1 W of its exact value."""
         out, room_W, is_open = self.out, self._room_W, self._open
         total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
-        spare_W = left_W
+        weight = placed_W = 0  # of the units so far
         for unit in range(len(out)):
             if is_open[unit]:
-                weight = 1 if weights is None else weights[unit]
-                share_W = left_W * weight // total
-                left_W -= share_W
-                total -= weight
+                weight += 1 if weights is None else weights[unit]
+                share_W = left_W * weight // total - placed_W
+                placed_W += share_W
                 out[unit] += share_W
                 room_W[unit] -= share_W
-        return spare_W
+        return placed_W

@@ -73,8 +73,9 @@ def build(values):
     not_fitted = _not_fitted(values)
     buses = tuple([_bus(values, name) for name in values.tables("bus")])
     _check_wires(values, buses)
-    devices = tuple([device for device in [device_tables.read(values, name, buses, units, racks, not_fitted)
-                                           for name in values.tables("device")] if device])
+    devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in values.tables("device")]
+    # The module that drops the PCS enable comes first: its coils are written before those of any other.
+    devices = tuple(sorted(filter(None, devices), key=lambda device: "pcs_enable_ok" not in device.outputs))
     topology = Topology(units, racks, rack_units, dc_buses, buses, devices, not_fitted)
     device_tables.check(values, topology)
     return topology

@@ -1,7 +1,7 @@
 """Access to the merged values of a configuration: defaults, what must be said, and the file to blame."""
 
 from controller import schema
-from controller.layers import Entry, allowed_text, refuse, shown
+from controller.layers import Entry, allowed_text, check_tighter, refuse
 
 
 class Values:
@@ -36,20 +36,18 @@ class Values:
         return self.entries[path].file if path in self.entries else self.last_file
 
     def numbered(self, section, number, key):
-        """Entry of a key of unit or rack `number`: the tighter of its own and that of `all`."""
+        """Entry of a key of unit or rack `number`: the tighter of its own and that of `all`.
+
+        Refuses an own value that is looser and was said in the same or a later layer; None where nothing is said.
+        """
         own, common = (section, number, key), (section, "all", key)
-        if own not in self.entries:
-            return self.entry(*common)
-        entry = self.entries[own]
-        if common not in self.entries or entry.value == self.entries[common].value:
-            return entry
-        above = self.entries[common]
-        tighter = schema.spec_of(own).tighter
-        if tighter == "fixed":
-            refuse(entry.file, own, f"{shown(entry.value)} is not allowed, it differs from {section}.all in {above.file}",
-                   shown(above.value))
-        pick = min if tighter == "down" else max
-        return pick(entry, above, key=lambda candidate: candidate.value)
+        if own not in self.entries or common not in self.entries:
+            return self.entries.get(own) or self.entry(*common)
+        entry, shared, spec = self.entries[own], self.entries[common], schema.spec_of(own)
+        if spec.tighter == "fixed" or entry.rank >= shared.rank:
+            check_tighter(entry.file, own, entry.value, shared, spec)
+        pick = min if spec.tighter == "down" else max
+        return pick(entry, shared, key=lambda candidate: candidate.value)
 
     def tables(self, section):
         """Names of the tables of a section, in the order they were first said."""

@@ -12,6 +12,7 @@ from safety import signals
 CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
 MODULES_PER_FRAME = 4
 CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
+CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cell_position_max")
 NEVER_US = -(1 << 62)
 RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}  # name: (index, group)
 
@@ -47,15 +48,18 @@ def crc8(seed, data):
 class _Message:
     """One id of a native rack: where its fields lie and what was seen last."""
 
-    __slots__ = ("seed", "counter", "payload", "group", "fields", "indexes", "position", "seen_us", "values")
+    __slots__ = ("seed", "counter", "payload", "used_bytes", "group", "fields", "indexes", "cells", "position",
+                 "seen_us", "values")
 
     def __init__(self, can_id, group, fields, indexes, position=-1):
         self.seed = crc_seed(can_id)
         self.counter = -1  # of the last good frame; -1: none yet
-        self.payload = None  # bytes 0..5 of the last frame whose values were taken
+        self.payload = None  # the used bytes of the last frame whose values were taken
+        self.used_bytes = max((shift + mask.bit_length() + 7) // 8 for shift, mask, *_ in fields)
         self.group = group
         self.fields = fields  # of Dbc.field
         self.indexes = indexes  # into the sink, one per field; none for temperatures
+        self.cells = ()  # where the cell signals stand among the fields, in the order of CELLS
         self.position = position  # number of a temperature frame, else -1
         self.seen_us = NEVER_US
         self.values = ()
@@ -78,7 +82,6 @@ class NativeBms:
         self._first = layout.rack_input(rack, 0)
         self._groups = layout.rack_group(rack, 0)
         self._state_group = self._groups + signals.G_BMS_STATE
-        self._cells_group = self._groups + signals.G_BMS_CELLS
         self._temperature_group = self._groups + signals.G_BMS_TEMPERATURES
         dbc = Dbc(profile)
         self._id_offset = node * profile.settings["node_stride"]
@@ -89,7 +92,7 @@ class NativeBms:
         self._add_temperatures(dbc)
         self._complete, self._arrived = (1 << len(self._temperatures)) - 1, 0
         self._window_us = profile.settings["temperatures_ms_max"] * 1000
-        self._echo_shift = dbc.signal("STATE", "command_echo").start
+        self._echo_byte = dbc.signal("STATE", "command_echo").start // 8
         self._command_id = dbc.message("COMMAND").frame_id + self._id_offset
         self._command_seed = crc_seed(self._command_id)
 
@@ -106,7 +109,9 @@ class NativeBms:
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
         can_id = dbc.message(name).frame_id + self._id_offset
-        self._messages[can_id] = _Message(can_id, group, fields, indexes)
+        message = self._messages[can_id] = _Message(can_id, group, fields, indexes)
+        if set(CELLS) <= set(rows):
+            message.cells = tuple(list(rows).index(target) for target in CELLS)
 
     def _add_temperatures(self, dbc):
         row = self.profile.frames["TEMPERATURES_0"]["module_temperature_ddegC"]
@@ -138,7 +143,7 @@ class NativeBms:
         is_first, message.counter = message.counter < 0, data[6] & 15
         if is_first:
             return True
-        payload = data[:6]
+        payload = data[:message.used_bytes]
         if payload != message.payload and not self._decode(message, payload):
             self.refused += 1
             return True
@@ -147,6 +152,7 @@ class NativeBms:
             self._temperatures_arrived(message, now_us)
             return True
         if message.group == self._state_group:
+            self.command_echo = data[self._echo_byte] & 15
             self._inp[self._first + signals.BMS_BAD_FRAMES] = min(self.bad_frames, signals.INT_MAX)
         self._fresh[message.group] = 1
         return True
@@ -155,33 +161,25 @@ class NativeBms:
         """True when every value is in its range; then they are stored (temperatures: kept until complete)."""
         word = int.from_bytes(payload, "little")
         values = []
-        for shift, mask, sign, multiply, divide, add, low, high in message.fields:
-            value = word >> shift & mask
-            if value & sign:
-                value -= mask + 1
-            value = value * multiply // divide + add
-            if not low <= value <= high:
+        for shift, mask, sign, low, high, multiply, divide, add in message.fields:
+            raw = (word >> shift & mask ^ sign) - sign
+            if raw < low or raw > high:
                 return False
-            values.append(value)
-        inp = self._inp
-        if message.group == self._cells_group and not self._cells_ok(dict(zip(message.indexes, values))):
+            values.append(raw * multiply // divide + add)
+        if message.cells and not self._cells_ok(message.cells, values):
             return False
-        if message.group == self._state_group:
-            self.command_echo = word >> self._echo_shift & 15
+        inp = self._inp
         for index, value in zip(message.indexes, values):
             inp[index] = value
         message.values = values
         message.payload = payload
         return True
 
-    def _cells_ok(self, values):
+    def _cells_ok(self, places, values):
         """False when the lowest cell is above the highest, or one is in a module the rack does not have."""
-        first = self._first
-        positions_end = self.modules * CELLS_PER_MODULE_MAX
-        return (values.get(first + signals.CELL_VOLTAGE_MV_MIN, 0)
-                <= values.get(first + signals.CELL_VOLTAGE_MV_MAX, signals.INT_MAX)
-                and values.get(first + signals.CELL_POSITION_MIN, 0) < positions_end
-                and values.get(first + signals.CELL_POSITION_MAX, 0) < positions_end)
+        lowest, highest, lowest_at, highest_at = places
+        end = self.modules * CELLS_PER_MODULE_MAX
+        return values[lowest] <= values[highest] and values[lowest_at] < end and values[highest_at] < end
 
     def _temperatures_arrived(self, message, now_us):
         """Store all module temperatures once every frame has come since the last time, all within the window."""

@@ -1,6 +1,7 @@
 """Where the fields of CAN messages lie, read once from a DBC; frames are then decoded by plain shifts and masks."""
 
 import functools
+import math
 from fractions import Fraction
 
 import cantools
@@ -43,13 +44,15 @@ class Dbc:
         return signal
 
     def field(self, message, row):
-        """(shift, mask, sign bit, multiply, divide, add, low, high): value = raw * multiply // divide + add.
+        """(shift, mask, sign, low, high, multiply, divide, add) of one field of a frame read as one integer:
 
+        raw = ((frame >> shift & mask) ^ sign) - sign, within low to high; value = raw * multiply // divide + add.
         row: a frame signal of the profile (`signal`, `scale`, `range`).
         """
         signal = self.signal(message, row["signal"])
         scale = Fraction(str(row["scale"]))
         factor, add = Fraction(str(signal.scale)) * scale, Fraction(str(signal.offset)) * scale
         sign = 1 << signal.length - 1 if signal.is_signed else 0
-        low, high = row["range"]
-        return (signal.start, (1 << signal.length) - 1, sign, factor.numerator, factor.denominator, int(add), low, high)
+        low, high = (Fraction(str(limit)) - add for limit in row["range"])
+        return (signal.start, (1 << signal.length) - 1, sign, math.ceil(low / factor), math.floor(high / factor),
+                factor.numerator, factor.denominator, int(add))

@@ -28,6 +28,8 @@ class GasDetector:
                                    self._on_reply, self._on_failure)
         return [(request, self.profile.period_ms * 1000)]
 
+    schedule = periodic
+
     def _on_reply(self, pdu, now_us):
         self.replies += 1
         if pdu != self._pdu and not self._store(self._unpack(pdu, 2)):

@@ -21,6 +21,7 @@ STOP, START = 0, 1  # 715 OpCtl
 ENABLED, WATTS = 1, 1  # 704 WSetEna, WSetMod
 NOT_IMPLEMENTED_U32 = 0xFFFFFFFF
 SECOND_US = 1_000_000
+SETPOINT_AT = 7  # bytes of a write frame before its value: unit, function, address, registers, bytes
 LONG_AGO_US = -(1 << 62)
 NOMINAL_MODEL = (40002, 1000)  # address and length good enough for a bus schedule
 
@@ -50,8 +51,8 @@ class SunSpecPcs:
 
     def _forget(self):
         self.state, self._models, self.setpoint_address = DISCOVER, None, None
-        self._stop_request = self._start_request = None
-        self._acknowledged_raw, self._acknowledged_us, self._rearmed_us = None, LONG_AGO_US, LONG_AGO_US
+        self._stop_request = self._start_request = self._setpoint_zero = None
+        self._acknowledged, self._acknowledged_us, self._rearmed_us = None, LONG_AGO_US, LONG_AGO_US
         self._heartbeat, self._heartbeat_due_us = 0, NOW_US
         self._extra = []
         self.readings.forget()
@@ -90,7 +91,7 @@ class SunSpecPcs:
     def service(self, now_us):
         """Requests to submit now: start-up steps, reads that are due, the heartbeat. () when there are none."""
         readings, steps = self.readings, self._steps
-        if now_us < steps.due_us and now_us < readings.next_us and now_us < self._heartbeat_due_us and not self._extra:
+        if now_us < steps.due_us and now_us < readings.wake_us and now_us < self._heartbeat_due_us and not self._extra:
             return ()
         if self.state == DISCOVER:
             readings.alive_us = now_us  # silence counts from the end of the discovery
@@ -124,9 +125,10 @@ class SunSpecPcs:
             return None
         point = self._setpoint_point
         raw = sunspec.scaled(max(point.low, min(point.high, setpoint_W)), -exponent)
-        return rtu.write_registers_request((self.unit_id, "write setpoint"), self.unit_id, self.setpoint_address,
-                                           _words(raw), partial(self._on_setpoint_written, raw),
-                                           self._on_setpoint_failed, priority)
+        zero = self._setpoint_zero
+        frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
+        return rtu.Request(zero.key, zero.unit_id, zero.function, frame, zero.reply_bytes, zero.head, priority,
+                           partial(self._on_setpoint_written, (raw, exponent)), self._on_setpoint_failed)
 
     def write_due(self, now_us):
         """True when half the reversion time has passed since the last acknowledged set-point write."""
@@ -164,6 +166,7 @@ class SunSpecPcs:
         self._stop_request = self._write("operation", operation, (STOP,), rtu.STOP)
         self._start_request = self._write("operation", operation, (START,))
         self.setpoint_address = self._address("704.WSet")
+        self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
     def _configure(self):
         """Write mode and reversion, read them back. The reversion first: no set-point without its end."""
@@ -223,26 +226,27 @@ class SunSpecPcs:
     def _on_failure(self, kind, code, now_us):
         self.failures += 1
 
-    def _on_setpoint_written(self, raw, pdu, now_us):
+    def _on_setpoint_written(self, written, pdu, now_us):
+        """written: (raw value, exponent)."""
         self._on_written(pdu, now_us)
-        self._acknowledged_raw, self._acknowledged_us = raw, now_us
+        self._acknowledged, self._acknowledged_us = written, now_us
 
     def _on_setpoint_failed(self, kind, code, now_us):
         self._on_failure(kind, code, now_us)
-        self._acknowledged_raw = None  # taken or not: nothing to compare with
+        self._acknowledged = None  # taken or not: nothing to compare with
 
     def _supervise(self, values, now_us):
         """Compare a reading of the 704 block with what was written: set-point, settings, time left."""
         if self.state != READY:
             return
-        if self._acknowledged_raw is not None:
-            differs = values[2] != self._acknowledged_raw
+        if self._acknowledged is not None and self._acknowledged[1] == self.readings.setpoint_exponent:
+            differs = values[2] != self._acknowledged[0]
             self.mismatches += differs
             self.mismatch_streak = self.mismatch_streak + 1 if differs else 0
         wrong = self._settings_wrong(values)
         if wrong:
             self.state, self.fault = SET_MODES, f"converter {self.unit_id}: SunSpec model 704: {wrong}"
-            self._acknowledged_raw, self._acknowledged_us = None, LONG_AGO_US
+            self._acknowledged, self._acknowledged_us = None, LONG_AGO_US
             self._steps.begin(self._configure())
         else:
             self._rearm(values[6], now_us)

@@ -30,7 +30,7 @@ class _Read:
 
 
 class Readings:
-    """Reads of one converter. `alive_us`: when any reply came last. `measured`, `controlled`: the groups were complete
+    """Reads of one converter. `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`, `controlled`: the groups were complete
     once since discovery. `local`: the converter is switched to local control and obeys nobody here."""
 
     def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group, on_control):
@@ -70,7 +70,7 @@ class Readings:
 
     def forget(self):
         """No address, scale factor or value of before is used again: the device may be another one."""
-        self._reads = ()
+        self._reads, self.wake_us = (), NEVER_US
         for scales in (self._ac_scales, self._control_scales, *(choice[1] for choice in self._dc_choices)):
             scales.forget()
         self._ac_pdu = self._dc_pdu = self._ac_values = self._dc_values = None
@@ -84,7 +84,7 @@ class Readings:
         """Begin to read a device with these models. StepError when one that is needed is missing or too short."""
         fitting = [choice for choice in self._dc_choices if choice[0].model in models]
         self._dc, self._dc_scales = fitting[0] if fitting else self._dc_choices[0]
-        self._reads = self.steady_reads(models)
+        self._reads, self.wake_us = self.steady_reads(models), NOW_US
 
     def steady_reads(self, models):
         """All periodic reads for a device with these models."""
@@ -109,7 +109,7 @@ class Readings:
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
     def due(self, now_us, requests):
-        """Append the requests that are due; returns when the next one will be."""
+        """Append the requests that are due, and set `wake_us`."""
         wake_us = NEVER_US
         for read in self._reads:
             if read.due_us <= now_us:
@@ -117,12 +117,12 @@ class Readings:
                 read.sent_us, read.due_us = now_us, now_us + LOST_US
             if read.due_us < wake_us:
                 wake_us = read.due_us
-        return wake_us
+        self.wake_us = wake_us
 
-    @property
-    def next_us(self):
-        """When the earliest read is due."""
-        return min([read.due_us for read in self._reads], default=NEVER_US)
+    def _ended(self, read, now_us):
+        """A read was answered in some way: when it is due again."""
+        read.due_us = max(now_us, read.sent_us + read.period_us)
+        self.wake_us = min(self.wake_us, read.due_us)
 
     @property
     def scales_known(self):
@@ -140,7 +140,7 @@ class Readings:
     def _on_reply(self, read, take, pdu, now_us):
         self.replies += 1
         self.alive_us = now_us
-        read.due_us = max(now_us, read.sent_us + read.period_us)
+        self._ended(read, now_us)
         if not take(pdu, now_us, read):
             self.refused += 1
 
@@ -148,7 +148,7 @@ class Readings:
         self.failures += 1
         if kind == rtu.EXCEPTION:
             self.alive_us = now_us
-        read.due_us = max(now_us, read.sent_us + read.period_us)
+        self._ended(read, now_us)
 
     def _on_scales(self, scales, pdu, now_us, read):
         """A change takes the values out of use until a second reading, asked for at once, confirms it."""
@@ -158,7 +158,7 @@ class Readings:
         if scales.candidate is None:
             return False
         if scales.exponents is None:
-            read.due_us = now_us
+            read.due_us = self.wake_us = now_us
         return True
 
     def _on_ac(self, pdu, now_us, read):

@@ -135,7 +135,7 @@ def _checked(path, data):
     if family not in FAMILIES:
         raise ProfileError(f"{path.name}: family: {family!r}; allowed {', '.join(FAMILIES)}"
                            + _nearest(str(family), FAMILIES))
-    settings_schema, required = FAMILIES[family]
+    settings_schema, required, optional = FAMILIES[family]
     tables = ("timing", "settings", "registers", "frames")
     top = _table(path, "", {key: value for key, value in data.items() if key not in tables}, TOP, tables)
     timing = _table(path, "timing.", data.get("timing", {}), TIMING)
@@ -143,11 +143,18 @@ def _checked(path, data):
     registers = _registers(path, family, data.get("registers", {}))
     frames = {frame: _named(path, f"frames.{frame}.", table, FRAME_SIGNAL)
               for frame, table in _tables(path, "frames.", data.get("frames", {})).items()}
-    present = set(registers) | set(frames)
-    for name in required(settings):
-        if name not in present:
-            raise ProfileError(f"{path.name}: {name}: missing; family {family} needs it")
+    _check_names(path, "registers.", registers, required(settings) if not family.endswith("_bms") else (), optional)
+    _check_names(path, "frames.", frames, required(settings) if family.endswith("_bms") else (), ())
     return Profile(path, top, timing, settings, registers, frames)
+
+
+def _check_names(path, prefix, present, required, optional):
+    for name in present:
+        if name not in required and name not in optional:
+            raise ProfileError(f"{path.name}: {prefix}{name}: unknown name{_nearest(name, (*required, *optional))}")
+    for name in required:
+        if name not in present:
+            raise ProfileError(f"{path.name}: {prefix}{name}: missing; the family needs it")
 
 
 def _registers(path, family, data):
@@ -246,18 +253,18 @@ def _meter_registers(settings):
             for phase in range(settings["phases"])]
 
 
-# family: (settings, function of the settings -> names of the registers or frames it cannot do without)
+# family: (settings, function of the settings -> registers (or frames) it cannot do without, those it may have)
 FAMILIES = {
     "meter": ({
         "phases": (INTEGER, PHASES, None, REQUIRED), "nominal_voltage_V": (NUMBER, 50, 1000, REQUIRED),
         "power_tolerance_permille": (INTEGER, 10, 500, REQUIRED), "power_tolerance_W": (NUMBER, 0, 10_000, REQUIRED),
-    }, _meter_registers),
+    }, _meter_registers, ()),
     "io": ({
         "expiry_ms": (INTEGER, 40, 500, REQUIRED), "check_period_ms": (INTEGER, 100, 60_000, REQUIRED),
-    }, lambda settings: ("inputs", "coils", "output_expiry")),
+    }, lambda settings: ("inputs", "coils", "output_expiry"), ()),
     "gas": ({
         "fault_mask": (INTEGER, 1, 65535, REQUIRED),
-    }, lambda settings: ("concentration", "status", "calibration_due", "today")),
+    }, lambda settings: ("concentration", "status", "calibration_due", "today"), ()),
     "sunspec_pcs": ({
         "base_addresses": (INTEGERS, 0, 65000, REQUIRED), "control_period_ms": (INTEGER, 20, 5000, REQUIRED),
         "scale_period_ms": (INTEGER, 100, 60_000, REQUIRED), "heartbeat_ms_max": (INTEGER, 1100, 10_000, REQUIRED),
@@ -266,16 +273,17 @@ FAMILIES = {
     }, lambda settings: (
         "701.InvSt", "701.Alrm", "701.W", "701.W_SF", "704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetRvrt",
         "704.WSetEnaRvrt", "704.WSetRvrtTms", "704.WSetRvrtRem", "704.WSet_SF", "715.LocRemCtl", "715.DERHb",
-        "715.ControllerHb", "715.OpCtl")),
+        "715.ControllerHb", "715.OpCtl"), (
+        "802.V", "802.A", "802.V_SF", "802.A_SF", "714.DCA", "714.DCV", "714.DCA_SF", "714.DCV_SF")),
     "native_bms": ({
         "dbc": (STRING, None, None, REQUIRED), "node_stride": (INTEGER, 1, 1024, REQUIRED),
         "temperatures_ms_max": (INTEGER, 50, 60_000, REQUIRED),
-    }, lambda settings: ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0")),
+    }, lambda settings: ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"), ()),
     "pylontech_bms": ({
         "voltage_scale_mV": (INTEGER, (10, 100), None, REQUIRED),
         "current_positive": (STRING, ("charge", "discharge"), None, REQUIRED),
         "voltage_permille_min": (INTEGER, 100, 1000, REQUIRED), "voltage_permille_max": (INTEGER, 1000, 2000, REQUIRED),
         "rack_current_mA_max": (INTEGER, 1000, 3_000_000, REQUIRED), "flags_ms_max": (INTEGER, 100, 60_000, REQUIRED),
         "foreign_ids": (INTEGERS, 0, 0x7FF, REQUIRED),
-    }, lambda settings: ()),
+    }, lambda settings: (), ()),
 }

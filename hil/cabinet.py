@@ -11,6 +11,7 @@ from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630
 from hil.devices.sunspec_pcs import SunSpecPcs
+from hil.observer import Wiring
 from hil.plant.cabinet import Cabinet
 
 TURNAROUND_US = {"io_1": 2000, "io_2": 2000}  # remote I/O; everything else 5 ms
@@ -68,7 +69,7 @@ class SimulatedCabinet:
     def _add_bms(self, device):
         rack = self.plant.racks[device.index]
         native = device.profile.family == "native_bms"
-        bms = NativeBms(rack, device.address) if native else PylontechBms(rack)
+        bms = NativeBms(rack, device.address) if native else PylontechBms(rack, voltage_scale_V=0.1)
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 
@@ -76,3 +77,10 @@ class SimulatedCabinet:
         """Let every device's own timers run."""
         for device in self.devices.values():
             device.tick(now_us)
+
+
+def observed_wiring(cabinet):
+    """The observer's Wiring of a simulated cabinet: where its converter keeps set-point and operation."""
+    places = cabinet.devices["pcs_1"].image.places
+    return Wiring(places["704.WSet"].address, places["715.OpCtl"].address, racks=len(cabinet.plant.racks),
+                  rated_W=cabinet.plant.config.pcs_rated_W, rack_rated_A=cabinet.plant.config.rated_current_A)

@@ -102,7 +102,7 @@ def read_trace(path, column=None, scale=1.0, raw=False, gap_s=GAP_S):
 
 
 def synthetic_load(seed, duration_s, peak_W=400_000.0):
-    """Trace of a made-up training cluster of peak_W that lasts duration_s, the same for the same seed. See load_shape."""
+    """Trace of a made-up training cluster of peak_W over duration_s, the same for the same seed; see load_shape."""
     if not (math.isfinite(duration_s) and duration_s >= 1.0):
         raise LoadError(f"synthetic load of {duration_s} s: allowed is at least 1")
     times, powers = load_shape.cluster(seed, duration_s, peak_W)

@@ -24,6 +24,7 @@ STOPPED_US = 500_000
 SETTLED_US = 2_000_000
 LIMITS_EVERY_US = 100_000
 VIOLATIONS_MAX = 50
+NOT_HEARD = -1
 
 
 class Wiring:
@@ -60,7 +61,7 @@ class Observer:
         self._coils = {}
         self._contacts = {}
         self._operation = None
-        self._bms_us = [0] * wiring.racks
+        self._bms_us = [NOT_HEARD] * wiring.racks
         self._commands = [0] * wiring.racks
         self._silent = {}
         self._levels = (None, None)
@@ -104,7 +105,7 @@ class Observer:
             return
         for coil, level in levels.items():
             name = self.wiring.coils.get((unit, coil))
-            if name is not None and self._coils.get(name) != level:
+            if name is not None and self._coils.get(name, 0) != level:
                 self._coils[name] = level
                 self._event(time_us, f"{name}_{'on' if level else 'off'}_sent")
 
@@ -147,11 +148,13 @@ class Observer:
     # The plant and the scenario ------------------------------------------------------------------------------------
 
     def mark(self, time_us, name, detail=""):
-        """An action of the scenario. `controller_start` starts the evidence afresh."""
+        """An action of the scenario. `controller_start` starts the evidence and what was last written afresh."""
         if name == "controller_start":
             self.start_us = time_us
             self._commands = [0] * self.wiring.racks
-            self._contacts = {}
+            self._coils, self._operation, self.setpoint_W = {}, None, 0
+            for bus in self._buses.values():
+                bus.forget_requests()
         self._event(time_us, name, detail)
 
     def truth(self, now_us, pcs_enable, contactor_supply, contactors, currents_A, power_W, limits_A=None):
@@ -234,7 +237,7 @@ class Observer:
             self._violated(time_us, f"rack {rack + 1} told to close without evidence of {', '.join(missing)}")
 
     def _heard_us(self, bus, unit):
-        return self._buses[bus].replied_us.get(unit, -1) if bus in self._buses else -1
+        return self._buses[bus].replied_us.get(unit, NOT_HEARD) if bus in self._buses else NOT_HEARD
 
     def _check_currents(self, now_us, currents_A, limits_A):
         """A rack beyond 1.05 x its BMS's limit plus 2 A for 2 s (what row 35 would only trip on after 10 s)."""
@@ -254,7 +257,7 @@ class Observer:
         if self._silent or now_us - oldest_us > BMS_SILENT_US:
             self._check_bms(now_us)
         bus = self._buses["pcs"]
-        heard_us = bus.replied_us.get(self.wiring.pcs_unit, 0)
+        heard_us = bus.replied_us.get(self.wiring.pcs_unit, NOT_HEARD)
         if (now_us - heard_us > PCS_SILENT_US and bus.asked_us - heard_us > UNANSWERED_US) != ("pcs" in self._silent):
             self._silence(now_us, heard_us, "pcs", "pcs", "")
 
@@ -264,13 +267,15 @@ class Observer:
                 self._silence(now_us, heard_us, rack, "bms", f"rack {rack + 1}")
 
     def _silence(self, now_us, heard_us, key, name, detail):
-        if key in self._silent:
-            del self._silent[key]
-            self._event(now_us, f"{name}_back", detail)
+        """The device has fallen silent or is back; one that was never heard is starting, not silent."""
+        since_us = self._silent.pop(key, None)
+        if since_us is None:
+            since_us = self._silent[key] = heard_us
+            event = (since_us, f"{name}_silent", detail)
         else:
-            self._silent[key] = heard_us
-            if heard_us:  # a device not heard yet is starting, not silent
-                self._event(heard_us, f"{name}_silent", detail)
+            event = (now_us, f"{name}_back", detail)
+        if since_us != NOT_HEARD:
+            self._event(*event)
 
     def _event(self, time_us, name, detail=""):
         self.timeline.append((time_us, name, detail))

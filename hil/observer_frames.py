@@ -100,6 +100,11 @@ class BusTap:
         for frame in stream.feed(time_us, data):
             self._frame(time_us, is_reply, frame)
 
+    def forget_requests(self):
+        """Who asks has changed: the next request is told even if it equals the last."""
+        self._known[0].clear()
+        self._last[0].clear()
+
     def _frame(self, time_us, is_reply, frame):
         handle, known = self._handlers[is_reply], self._known[is_reply]
         if is_reply:

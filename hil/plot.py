@@ -117,7 +117,8 @@ def _annotate(panels, trips, marks, end_s):
             axes.axvline(trip["t_s"], color=RED, linewidth=1.1)
     if marks or trips:
         low, high = panels[0].get_ylim()
-        panels[0].set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))  # room for the names
+        below = 0.05 + 0.05 * min(len(trips), 6)  # room for the names
+        panels[0].set_ylim(low - below * (high - low), high + 0.08 * (high - low))
     # Names of neighbours are stacked, actions from the top of the power panel and trips from its bottom.
     _stack(panels[0], [(t_s, text.replace("_", " ")) for t_s, text in marks], 0.985, -1, INK, end_s)
     _stack(panels[0], [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in trips], 0.02, 1, RED, end_s)
@@ -166,8 +167,8 @@ def _headline(doc):
     swing, soc = doc["swing_2s_pct"], doc["soc_pct"]
     parts = []
     if swing["reduction"] is not None:
-        parts.append(f"2 s swings (p99, % of load peak): load {swing['load']:.1f}, grid {swing['grid']:.1f}: "
-                     f"{swing['reduction']:.0f} % less")
+        change = f"{abs(swing['reduction']):.0f} % {'less' if swing['reduction'] >= 0 else 'more'}"
+        parts.append(f"2 s swings (p99, % of load peak): load {swing['load']:.1f}, grid {swing['grid']:.1f}: {change}")
     if doc["delay_ms"] is not None:
         parts.append(f"battery {doc['delay_ms']:.0f} ms behind")
     parts.append(f"charge {soc['start']:.1f} % to {soc['end']:.1f} %")

@@ -105,17 +105,15 @@ def parse(table, where, stem=None):
 
 
 def _action(entry, where):
-    do = entry.get("do")
-    known = ACTIONS[do][0] if do in ACTIONS else {}
-    values = checked(entry, ACTION | known, where)
+    do = _chosen(entry, "do", ACTION["do"], where)
+    values = checked(entry, ACTION | ACTIONS[do][0], where)
     return Action(round(values.pop("at_s") * 1e6), values.pop("do"), values.pop("label") or do, values)
 
 
 def _expect(entry, where, moments):
-    what = entry.get("what")
-    known = expectations.KINDS[what].fields if what in expectations.KINDS else {}
-    fields = {"what": Field(TEXT, REQUIRED, choices=tuple(expectations.KINDS))} | known
-    values = checked(entry, fields, where)
+    what = Field(TEXT, REQUIRED, choices=tuple(expectations.KINDS))
+    known = expectations.KINDS[_chosen(entry, "what", what, where)].fields
+    values = checked(entry, {"what": what} | known, where)
     for key, field in known.items():
         for value in values[key] if field.kind == MOMENTS and values[key] else [values[key]]:
             if field.kind in (MOMENT, MOMENTS) and isinstance(value, str) and value not in moments:
@@ -125,9 +123,9 @@ def _expect(entry, where, moments):
 
 
 def _load(table, where):
-    kind = table.get("kind")
-    known = LOADS[kind] if kind in LOADS else {}
-    values = checked(table, {"kind": Field(TEXT, REQUIRED, choices=tuple(LOADS))} | known, where)
+    field = Field(TEXT, REQUIRED, choices=tuple(LOADS))
+    kind = _chosen(table, "kind", field, where)
+    values = checked(table, {"kind": field} | LOADS[kind], where)
     if kind == "steps":
         steps = values["steps_kW"]
         good = steps and all(isinstance(step, list) and len(step) == 2 and all(_is(part, NUMBER) for part in step)
@@ -144,6 +142,11 @@ def checked(table, fields, where):
             raise ScenarioError(f"{where}: unknown key {key!r}{_nearest(key, fields)}; allowed: {', '.join(fields)}")
     return {key: _value(table.get(key, field.default), key, field, where, key in table)
             for key, field in fields.items()}
+
+
+def _chosen(table, key, field, where):
+    """The value that decides which other keys there are: looked at first, so that the complaint is about it."""
+    return _value(table.get(key, REQUIRED), key, field, where, key in table)
 
 
 def _value(value, key, field, where, given):

@@ -69,7 +69,8 @@ class Permit:
         self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
         if self.state[0] != before:
             timer[0] = 0
-            timer[2] = 0
+            if before not in ENDING:  # once opening was decided, no change from stopping to tripped takes it back
+                timer[2] = 0
             if before == s.CLOSING and self.state[0] == s.INHIBITED:
                 timer[1] = self.retry_ticks
         self._publish(elapsed, pcs_demand, dc_demand)
@@ -85,8 +86,16 @@ class Permit:
             return self._from_closing(dc_demand)
         if state == s.RUNNING:
             return s.RUNNING if self.inp[s.RUN_REQUEST] else s.STOPPING
-        opened = self.timer[2] and self.contactors.all_reported_open()
-        return s.INHIBITED if opened else state
+        return self._from_ending(state, pcs_demand, dc_demand)
+
+    def _from_ending(self, state, pcs_demand, dc_demand):
+        """A trip stands as long as something demands it; then, and after a controlled stop, all must be open."""
+        demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
+        if state == s.TRIPPED and demanded:
+            return s.TRIPPED
+        if not self.timer[2]:
+            return s.STOPPING
+        return s.INHIBITED if self.contactors.all_reported_open() else state
 
     def _from_ready(self, missing):
         if missing != I_NONE:
@@ -128,6 +137,8 @@ class Permit:
         current = self._current_zero()
         if state == s.STOPPING:
             return current == 1 and waited > 0 or waited >= self.stopping_ticks
+        if dc_demand < m.DC_OPEN_AT_ZERO:
+            return False
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return current == 1 or current < 0 and self._pcs_current_zero()
         if current == 1 and (pcs_demand >= m.PCS_STOP or waited > 0):

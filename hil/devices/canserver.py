@@ -1,7 +1,8 @@
 """A CAN bus for several processes on machines without AF_CAN: the socketcand protocol on a loopback TCP port.
 
-The client is python-can's `socketcand` interface: < hi >, < open can0 >, < ok >, < rawmode >, < ok >, then < send ID DLC
-B0 B1 .. > one way and < frame ID SECONDS DATA > the other. See github.com/linux-can/socketcand, doc/protocol.md.
+The client is python-can's `socketcand` interface: < hi >, < open can0 >, < ok >, < rawmode >, < ok >, then
+< send ID DLC B0 B1 .. > one way and < frame ID SECONDS DATA > the other. See github.com/linux-can/socketcand,
+doc/protocol.md.
 """
 
 import select

@@ -60,8 +60,8 @@ class _Message:
 class NativeBms:
     """rack: one rack of the plant. node: 1 to 15, its number on the bus.
 
-    Faults: silent (sends nothing), deaf (hears nothing), silent_messages (names that are no longer sent), frozen (values
-    repeat, counters run), counter_frozen, bad_crc, ignore_commands (hears and does not act),
+    Faults: silent (sends nothing), deaf (hears nothing), silent_messages (names that are no longer sent), frozen
+    (values repeat, counters run), counter_frozen, bad_crc, ignore_commands (hears and does not act),
     overrides {"CELLS.cell_voltage_max": physical value}.
     """
 
@@ -121,7 +121,8 @@ class NativeBms:
         first = frame * TEMPERATURES_PER_FRAME
 
         def values():
-            found = [value
+            """This frame's four temperatures in degC."""
+            found = [min(value, HOTTEST_degC)
                      for value in self.rack.temperatures_degC[first:first + TEMPERATURES_PER_FRAME]]
             return found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
         return values

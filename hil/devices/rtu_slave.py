@@ -61,6 +61,11 @@ def request_bytes(data, offset):
     return None if offset + 7 > len(data) else 9 + data[offset + 6]
 
 
+def _is_request(data):
+    """True if data is exactly one good request frame."""
+    return 8 <= len(data) <= FRAME_BYTES_MAX and request_bytes(data, 0) == len(data) and crc16(data) == 0
+
+
 class _Request:
     """One understood request frame, kept so that the same bytes need not be understood again."""
 
@@ -139,7 +144,7 @@ class RtuSlave:
             self.dropped_bytes += len(self._buffer)
             self._buffer = b""
         self._last_us = now_us
-        if not self._buffer and 8 <= len(data) <= FRAME_BYTES_MAX and request_bytes(data, 0) == len(data) and crc16(data) == 0:
+        if not self._buffer and _is_request(data):
             return self._serve(self._understood(data), now_us)
         self._buffer += data
         replies = []

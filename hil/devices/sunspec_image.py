@@ -68,11 +68,11 @@ class Image:
         return struct.unpack_from(">" + place.code, self.data, (place.address - self.base) * 2)[0]
 
     def block(self, model_id, first, last):
-        """(pack_into, byte offset, first register, names) for all points of a model from `first` to `last`."""
+        """(pack_into, byte offset, first register, register after the last) for all points from `first` to `last`."""
         start, end = self.places[f"{model_id}.{first}"].address, self.places[f"{model_id}.{last}"].address
         places = sorted((p for a, p in self.by_address.items() if start <= a <= end), key=lambda p: p.address)
         pack = struct.Struct(">" + "".join(place.code for place in places)).pack_into
-        return pack, (start - self.base) * 2, start, [place.name for place in places]
+        return pack, (start - self.base) * 2, start, places[-1].address + places[-1].registers
 
     def touched(self, address, count):
         """The places a write of `count` registers covers; None if it cuts a point, hits a hole or a read-only one."""

@@ -47,11 +47,12 @@ def _models(rated_W, racks, serial):
     control = {"WSetEna": 0, "WSetMod": MODE_WATTS, "WSet": 0, "WSetRvrt": 0, "WSetPct": 0, "WSetPctRvrt": 0,
                "WSetEnaRvrt": 0, "WSetRvrtTms": 0, "WSetRvrtRem": 0, "WRmp": 100, "AntiIslEna": 1,
                "WSet_SF": 0, "WSetPct_SF": -1}
-    battery = {"AHRtg": 280 * racks, "WHRtg": 215 * racks, "WChaRteMax": rating, "WDisChaRteMax": rating, "Typ": LITHIUM_ION,
-               "LocRemCtl": 0, "AlmRst": 0, "Evt1": 0, "Evt2": 0, "EvtVnd1": 0, "EvtVnd2": 0, "AHRtg_SF": 0,
-               "WHRtg_SF": 3, "WChaDisChaMax_SF": scale, "SoC_SF": -2, "SoH_SF": -2, "V_SF": -1, "CellV_SF": -3,
-               "A_SF": -1, "AMax_SF": -1, "W_SF": scale, "State": 1, "ChaSt": HOLDING, "SetOp": 1, "SetInvState": 1}
     # 280 Ah and 215 kWh for each rack of 240 cells
+    battery = {"AHRtg": 280 * racks, "WHRtg": 215 * racks, "WChaRteMax": rating, "WDisChaRteMax": rating,
+               "Typ": LITHIUM_ION, "LocRemCtl": 0, "AlmRst": 0, "Evt1": 0, "Evt2": 0, "EvtVnd1": 0, "EvtVnd2": 0,
+               "AHRtg_SF": 0, "WHRtg_SF": 3, "WChaDisChaMax_SF": scale, "SoC_SF": -2, "SoH_SF": -2, "V_SF": -1,
+               "CellV_SF": -3, "A_SF": -1, "AMax_SF": -1, "W_SF": scale, "State": 1, "ChaSt": HOLDING, "SetOp": 1,
+               "SetInvState": 1}
     remote = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl": STOP}
     common = {"Mn": "Firebreak rig", "Md": "PCS 7xx", "Vr": "1", "SN": serial, "DA": 1}
     return [(1, common), (701, measured), (702, ratings), (704, control), (715, remote), (802, battery)]
@@ -230,10 +231,10 @@ class SunSpecPcs(RegisterDevice):
 
     def _measure(self, first, last):
         """Bring the measured blocks that a read of registers [first, last) touches up to date."""
-        if self._shown_ac_us != self._now_us and first < self._ac[2] + 16 and last > self._ac[2]:
+        if self._shown_ac_us != self._now_us and first < self._ac[3] and last > self._ac[2]:
             self._shown_ac_us = self._now_us
             self._show_ac()
-        if self._shown_dc_us != self._now_us and first < self._dc[2] + 14 and last > self._dc[2]:
+        if self._shown_dc_us != self._now_us and first < self._dc[3] and last > self._dc[2]:
             self._shown_dc_us = self._now_us
             self._show_dc()
 

@@ -8,7 +8,7 @@ import math
 LFL_SHARE = 0.06  # of volume: LFP vent gas, order of magnitude (facts C49)
 FAN_M3_PER_S = 0.19
 LEAK_M3_PER_S = 0.002
-DETECTOR_TAU_S = 2.0
+DETECTOR_TAU_S = 2.0  # of diffusion into the head: 63 % of a step
 COAST_S = 1.0  # the airflow contact stays this long after the fan stopped
 
 
@@ -19,7 +19,7 @@ class Air:
         """config: config.CabinetConfig."""
         self.gas_lfl_pct = [0.0, 0.0]
         self.mixture_lfl_pct = 0.0
-        self.test_gas_pct = [0.0, 0.0]
+        self.test_gas_pct = [0.0, 0.0]  # under a test cap on each detector's head, which no fan dilutes
         self.fan_running = False
         self.airflow = False
         self.airflow_failed = False
@@ -52,11 +52,5 @@ class Air:
         self.mixture_lfl_pct = mixture = mixture if mixture > 0.001 else 0.0
         follow = 1.0 - math.exp(-dt_s / DETECTOR_TAU_S)
         for i, test in enumerate(self.test_gas_pct):
-            reading = self.gas_lfl_pct[i] + (mixture - self.gas_lfl_pct[i]) * follow
-            self.gas_lfl_pct[i] = max(test, min(100.0, reading if reading > 0.001 else 0.0))
-
-    def set_test_gas(self, pct, detectors):
-        """Test gas on the heads of `detectors`: read at once; 0 takes the cap off and the reading is the air's again."""
-        for i in detectors:
-            self.test_gas_pct[i] = pct
-            self.gas_lfl_pct[i] = pct if pct else min(100.0, self.mixture_lfl_pct)
+            reading = self.gas_lfl_pct[i] + (max(test, mixture) - self.gas_lfl_pct[i]) * follow
+            self.gas_lfl_pct[i] = min(100.0, reading) if reading > 0.001 else 0.0

@@ -18,7 +18,7 @@ class Cabinet:
     """See the attributes below; power in W (> 0 discharges, grid > 0 imports), time in s, temperatures in degC."""
 
     def __init__(self, config=None, load=None, seed=0):
-        """config: None, dict or CabinetConfig; load: callable t_s -> W, or -> (W, 3 channels of W, V, A, PF); seed: any.
+        """config: None, dict or CabinetConfig; load: callable t_s -> W, or -> (W, 3 x (W, V, A, PF)); seed: any.
 
         ValueError: one line about a wrong key or value of config.
         """
@@ -154,12 +154,11 @@ class Cabinet:
         self._publish()
 
     def set_gas(self, pct, detector=None):
-        """Test gas of pct LFL (0..100) on both detectors, or on detector 0 or 1; 0 takes it off."""
+        """Test gas of pct LFL (0..100) on both detectors, or on 0 or 1, read with their lag; 0 takes it off."""
         if not 0.0 <= pct <= 100.0:
             raise ValueError(f"gas {pct} % LFL: allowed 0 to 100")
-        self.air.set_test_gas(pct, (0, 1) if detector is None else (detector,))
-        self.relays.see_gas(max(self.air.gas_lfl_pct))
-        self._publish()
+        for i in (0, 1) if detector is None else (detector,):
+            self.air.test_gas_pct[i] = float(pct)
 
     def set_airflow_fail(self, failed):
         """Fault: the fan does not move air (belt, louvre)."""

@@ -41,7 +41,7 @@ def scaled_ohm(ohm_280Ah, capacity_Ah):
 
 
 class ModuleCells:
-    """Cells in series that share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so without own state."""
+    """Cells in series share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so without own state."""
 
     __slots__ = ("count", "cells", "extremes", "mean_slope", "mean_shift", "mean_offset_V", "mean_resistance",
                  "fault_offset_V", "emf_V", "resistance_ohm", "low", "high")

@@ -26,7 +26,7 @@ class Contactors:
         self._timer_s = 0.0
 
     def step(self, dt_s, hold, difference_V):
-        """Advance by dt_s. hold: supply there and BMS without fault; difference_V: rack less bus. True if it changed."""
+        """Advance by dt_s; True if it changed. hold: supply there, no BMS fault; difference_V: rack less bus."""
         want = self.command and hold
         state = self.state
         if state == CLOSED:

@@ -60,7 +60,7 @@ class Pcs:
             self._commands.append((self._now_us + self._dead_us, _RUN, run))
 
     def step(self, dt_s, now_us, enabled, dc_V):
-        """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage. Sets ac_power_W, dc_power_W."""
+        """Advance by dt_s to now_us: ac_power_W, dc_power_W. enabled: the hardware input; dc_V: DC link voltage."""
         self._now_us = now_us
         if self._commands:
             self._take_commands(now_us)

@@ -1,5 +1,7 @@
 """Piecewise linear tables on a uniform grid: one multiply, one index, one multiply-add per look-up."""
 
+import bisect
+
 
 class Table:
     """Values over [low, high] in equal steps; outside it the end value holds."""
@@ -26,7 +28,6 @@ class Table:
 
 
 def _between(anchors, x):
-    for (x0, y0), (x1, y1) in zip(anchors, anchors[1:]):
-        if x <= x1:
-            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-    return anchors[-1][1]
+    right = bisect.bisect_left([place for place, _ in anchors], x, 1, len(anchors) - 1)
+    (x0, y0), (x1, y1) = anchors[right - 1], anchors[right]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

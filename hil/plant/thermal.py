@@ -31,7 +31,7 @@ def released_cells(age_s, cells):
 
 
 class ModuleThermal:
-    """Temperature of one module. `reading_degC` is what its sensor shows, `body_degC` the cells, `gas_m3` what vented."""
+    """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells; `gas_m3` that vented."""
 
     __slots__ = ("body_degC", "reading_degC", "gas_m3", "_cells", "_capacity", "_cooling", "_spot", "_rate",
                  "_excess", "_runaway_age")
@@ -57,7 +57,7 @@ class ModuleThermal:
             self.reading_degC = min(degC, SENSOR_DEGC_MAX)
 
     def step(self, dt_s, heat_W, neighbours_degC, air_degC):
-        """Advance by dt_s; neighbours_degC: sequence of body temperatures of the modules beside; returns the reading."""
+        """Advance by dt_s; neighbours_degC: body temperatures of the modules beside; returns the reading."""
         flow = heat_W - (self.body_degC - air_degC) / self._cooling
         for other in neighbours_degC:
             flow += (other - self.body_degC) / NEIGHBOUR_K_PER_W

@@ -39,6 +39,9 @@ class Slave:
         self.reply_id = unit_id
         self.before = b""
 
+    def each_ms(self, now_us):
+        """What the device does by itself."""
+
     def answer(self, frame):
         """Reply bytes to one request frame, b"" when there is none."""
         if frame[0] != self.unit_id or self.silent:
@@ -82,7 +85,6 @@ class Bus:
     def __init__(self, device, slave, baud_Bd=115200):
         self.port = RtuPort("test", baud_Bd, first_byte_timeout_us=20_000)
         self.device, self.slave, self.now_us, self.piece = device, slave, 0, 256
-        self.each_ms = lambda now_us: None
         for request, period_us in device.periodic():
             self.port.add(request, period_us)
         self._due = []
@@ -91,7 +93,7 @@ class Bus:
         """Let so much virtual time pass."""
         for _ in range(duration_ms):
             self.now_us += STEP_US
-            self.each_ms(self.now_us)
+            self.slave.each_ms(self.now_us)
             for request in getattr(self.device, "service", lambda now_us: ())(self.now_us):
                 self.port.submit(request)
             self._bytes()
@@ -174,10 +176,10 @@ class ModbusSuite:
             bus, sink, group = self.started()
             table = bus.slave.inputs if self.input_registers else bus.slave.holding
             good = table[register]
-            bus.run(200)
-            sink.taken()
             before, refused = sink.inp[:], bus.device.refused
             table[register] = word
+            bus.run(50)  # a reply that is under way
+            sink.taken()
             bus.run(self.settle_ms)
             assert bus.device.refused > refused, f"register {register} = {word:#x} was not refused"
             assert sink.inp == before, f"register {register} = {word:#x}"

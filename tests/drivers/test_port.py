@@ -182,7 +182,7 @@ def test_one_request_outstanding_at_a_time():
 
 @pytest.mark.parametrize("baud_Bd, char_bits, gap_us", [
     (9600, 10, 3646), (9600, 11, 4011), (19200, 10, 1823), (19200, 11, 2006),
-    (19201, 11, GAP_FAST_US), (38400, 10, GAP_FAST_US), (115200, 10, GAP_FAST_US),
+    (19201, 11, 1750), (38400, 10, 1750), (115200, 10, GAP_FAST_US),
 ])
 def test_gap_is_three_and_a_half_characters_in_whole_microseconds(baud_Bd, char_bits, gap_us):
     """pymodbus #191: silent interval computed with rounded floats. Above 19200 Bd it is 1.75 ms."""
@@ -227,12 +227,23 @@ def test_no_request_into_foreign_traffic_but_noise_cannot_hold_for_ever():
     assert port.statistics[BUS].noise_bytes == 101
 
 
-def test_valid_frames_nobody_asked_for_are_reported():
+def test_noise_between_exchanges_delays_each_time_anew():
+    log, port = Log(), new_port()
+    port.add(log.read("a"), 20_000)
+    for start_us in (0, 20_000, 40_000):
+        exchange(port, start_us, answer)
+        port.receive(b"\x00", start_us + 19_999)
+        assert port.wake_us == start_us + 19_999 + GAP_FAST_US
+
+
+@pytest.mark.parametrize("data, stray_frames", [
+    (rtu.seal(bytes((5, 3, 2, 0, 1))), 1), (rtu.seal(b"\x05\x03"), 1), (rtu.seal(bytes(254)), 1),
+    (rtu.seal(b"\x05"), 0), (rtu.seal(bytes(255)), 0), (b"\x05\x03\x02\x00\x01\x00", 0), (bytes(600), 0),
+])
+def test_valid_frames_nobody_asked_for_are_reported(data, stray_frames):
     port = new_port()
-    port.receive(rtu.seal(bytes((5, 3, 2, 0, 1))), 0)
-    port.receive(b"\x05\x03\x02", 10_000)
-    port.receive(bytes(600), 20_000)
-    assert (port.statistics[BUS].stray_frames, port.statistics[BUS].noise_bytes) == (1, 610)
+    port.receive(data, 0)
+    assert (port.statistics[BUS].stray_frames, port.statistics[BUS].noise_bytes) == (stray_frames, len(data))
 
 
 # -- replies in pieces, noise, garbage
@@ -260,7 +271,7 @@ def test_a_reply_that_stops_halfway_is_a_bad_reply():
     end_us = 28_000 + PIECE_GAP_US + round(4 * CHAR_US + 1)
     assert abs(port.wake_us - end_us) <= 1
     port.poll(port.wake_us)
-    assert log.outcomes() == ["bad reply"]
+    assert [event[:3] for event in log.events] == [("a", "bad reply", 0)]
     assert (port.statistics[1].bad_reply, port.statistics[1].timeout, port.statistics[1].noise_bytes) == (1, 0, 5)
 
 
@@ -287,6 +298,8 @@ def test_endless_noise_ends_a_request():
         now_us += 1000
         assert now_us < REQUEST_US + TIMEOUT_US + 2 * REPLY_US + PAUSES_MAX * PIECE_GAP_US + 1000
     assert log.outcomes() == ["bad reply"]
+    port.submit(log.read("b"))
+    assert port.wake_us == log.events[0][3] + GAP_FAST_US
 
 
 def test_one_noise_byte_does_not_shorten_the_wait_for_a_slow_unit():
@@ -309,7 +322,7 @@ def test_bytes_before_the_request_has_left_are_stale():
     frame = port.poll(0)
     port.receive(answer(frame, value=7), REQUEST_US - 1)
     assert log.events == []
-    port.receive(answer(frame, value=8), REQUEST_US + 1000 + REPLY_US)
+    port.receive(answer(frame, value=8), REQUEST_US)
     assert log.events[0][2] == bytes((3, 4, 0, 8, 0, 8))
     assert port.statistics[1].noise_bytes == 9
 
@@ -405,6 +418,25 @@ def test_suspicion_does_not_touch_writes_nor_other_functions_nor_other_units():
     assert log.outcomes()[1:] == ["reply"] * 3
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_burst_of_late_replies_is_dropped_whole(lost):
+    """A stalled adapter hands over all at once what was answered in time, and then the right one."""
+    log, port = Log(), new_port()
+    burst = b""
+    for number in range(lost):
+        port.submit(log.read(number))
+        burst += answer(port.poll(port.wake_us), value=number + 1)
+        port.poll(port.wake_us)
+    port.submit(log.read("right"))
+    now_us = port.wake_us
+    burst += answer(port.poll(now_us), value=9)
+    assert port.statistics[1].silent == lost
+    port.receive(burst[:-9], now_us + 2000)
+    assert log.outcomes("right") == [] and port.statistics[1].silent == 0
+    port.receive(burst[-9:], now_us + 3000)
+    assert [event[2] for event in log.events if event[1] == "reply"] == [bytes((3, 4, 0, 9, 0, 9))]
+
+
 @pytest.mark.parametrize("latency_us", [TIMEOUT_US + 1500, 45_000, 58_000])
 def test_a_unit_always_slower_than_the_timeout_is_never_believed(latency_us):
     """Each reply comes during a later request and fits it: without a rest the bus would stay one reply behind."""
@@ -467,6 +499,13 @@ def test_due_reads_go_by_earliest_deadline():
     port.add(log.read("fast", unit_id=2), 20_000)
     port.add(log.read("middle", unit_id=3), 100_000)
     assert Bench(port, healthy).run(15_000).units() == [2, 3, 1]
+
+
+def test_deadlines_count_in_every_period():
+    log, port = Log(), new_port()
+    port.add(log.read("slow", unit_id=1), 40_000)
+    port.add(log.read("fast", unit_id=2), 20_000)
+    assert Bench(port, healthy).run(119_000).units() == [2, 1, 2, 2, 1, 2, 2, 1, 2]
 
 
 def test_an_overloaded_bus_still_asks_everybody():
@@ -555,6 +594,15 @@ def test_noise_is_no_sign_of_life():
     port.add(log.read("a"), 20_000)
     Bench(port, lambda frame, _: [(100, b"\x00")]).run(5_000_000)
     assert port.statistics[1].bad_reply == port.statistics[1].sent < 10
+
+
+def test_a_single_read_of_a_silent_unit_waits_without_keeping_the_loop_awake():
+    log, port = Log(), new_port()
+    port.add(log.read("a"), 20_000)
+    bench = Bench(port, dead(1)).run(5_000_000)
+    port.submit(log.read("b"))
+    assert port.poll(bench.now_us) == b""
+    assert port.wake_us == port.statistics[1].retry_us > bench.now_us
 
 
 @pytest.mark.parametrize("priority", [rtu.STOP, rtu.WRITE])

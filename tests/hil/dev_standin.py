@@ -1,4 +1,4 @@
-"""A plant for device tests: plain attributes with the names hil/plant gives them, and a record of what was commanded."""
+"""A plant for device tests: plain attributes named as in hil/plant, and a record of what was commanded."""
 
 
 class Rack:

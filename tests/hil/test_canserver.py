@@ -132,12 +132,22 @@ def test_no_frame_before_the_grace_time_is_over():
     ([b"< open vcan9 >"], b"< hi >< error could not open bus >"),
     ([b"< open \xff >"], b"< hi >< error could not open bus >"),
     ([b"< echo >"], b"< hi >< echo >"),
-    ([b"< op", b"en can0 ", b">< raw", b"mode >"], b"< hi >< ok >< ok >"),
+    ([b"< open can0 >< rawmode >"], b"< hi >< ok >< ok >"),
     ([b"noise < open can0 >"], b"< hi >< ok >"),
     ([b"< send 123 0  >"], b"< hi >< error unknown command >"),
 ])
 def test_commands(net, lines, answers):
     net.expect(net.plain(*lines), answers)
+
+
+def test_commands_in_pieces(net):
+    client = net.plain()
+    net.expect(client, b"< hi >")
+    client.setblocking(True)
+    for piece in (b"< op", b"en can0 ", b">< raw", b"mode >"):
+        client.sendall(piece)
+        net.serve()
+    net.expect(client, b"< ok >< ok >")
 
 
 @pytest.mark.parametrize("line", [

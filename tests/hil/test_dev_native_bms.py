@@ -69,7 +69,7 @@ def test_every_field_says_what_the_rack_says():
 
 
 @pytest.mark.parametrize("attribute, value, message, signal, shown", [
-    ("current_A", -140.04, "PACK", "current", -140.0), ("current_A", 9999.0, "PACK", "current", 3276.7),
+    ("current_A", -140.04, "PACK", "current", -140.0), ("current_A", 3276.8, "PACK", "current", 3276.7),
     ("current_A", -9999.0, "PACK", "current", -3276.8), ("voltage_V", -3.0, "PACK", "voltage", 0.0),
     ("charge_limit_A", 0.0, "LIMITS", "charge_current_max", 0.0), ("soc", 1.0, "CHARGE", "soc", 100.0),
     ("cell_voltage_V_max", 9.9, "CELLS", "cell_voltage_max", 8191), ("cell_voltage_V_min", 0.0, "CELLS",
@@ -80,7 +80,8 @@ def test_extremes_saturate(attribute, value, message, signal, shown):
     assert latest(bms)[message][signal] == pytest.approx(shown)
 
 
-@pytest.mark.parametrize("degC, shown", [(-80.0, -60.0), (-60.0, -60.0), (349.4, 349.4), (349.46, 349.4), (900.0, 349.4)])
+@pytest.mark.parametrize("degC, shown", [
+    (-80.0, -60.0), (-60.0, -60.0), (349.4, 349.4), (349.46, 349.4), (900.0, 349.4)])
 def test_a_module_beyond_the_range_is_not_an_absent_one(degC, shown):
     bms, rack = bench()
     rack.temperatures_degC[5] = degC
@@ -96,8 +97,8 @@ def test_the_encoder_equals_cantools():
         encoder = dbc_encoder.MessageEncoder(message, [signal.name for signal in signals], 6)
         for _ in range(50):
             values = {signal.name: draw.uniform(signal.minimum, signal.maximum) for signal in signals}
-            whole = {name: round(value) if DATABASE.get_message_by_name(message.name).get_signal_by_name(name).scale == 1
-                     else value for name, value in values.items()}
+            whole = {signal.name: round(values[signal.name]) if signal.scale == 1 else values[signal.name]
+                     for signal in signals}
             expected = message.encode({**whole, "counter": 0, "crc": 0}, strict=False)
             assert encoder.encode(list(whole.values())) == expected[:6], (name, whole)
 
@@ -112,7 +113,8 @@ def test_the_encoder_refuses_motorola_signals():
 def test_ids_counters_crc_and_period(node):
     bms, _ = bench(node)
     seen = collect(bms, 5_000 * MS)
-    assert {can_id for _, can_id, _ in seen} == {0x100 + 0x20 * node + offset for offset in (0, 1, 2, 3, 4, 8, 9, 10, 11)}
+    base = 0x100 + 0x20 * node
+    assert {can_id for _, can_id, _ in seen} == {base + offset for offset in (0, 1, 2, 3, 4, 8, 9, 10, 11)}
     assert all(len(data) == 8 and crc_ok(can_id, data) for _, can_id, data in seen)
     for wanted in {can_id for _, can_id, _ in seen}:
         mine = [(now_us, data[6]) for now_us, can_id, data in seen if can_id == wanted]

@@ -64,14 +64,17 @@ def test_detectors_lag_and_saturate():
     assert one.gas_lfl_pct == [100.0, 100.0]
 
 
-def test_test_gas_reads_at_once_holds_and_goes_at_once():
+def test_test_gas_is_read_with_the_lag_and_no_fan_dilutes_it():
     one = _air()
-    one.set_test_gas(30.0, (1,))
-    assert one.gas_lfl_pct == [0.0, 30.0]
-    _steps(one, 100, fan=True)
-    assert one.gas_lfl_pct == [0.0, 30.0]
-    one.set_test_gas(0.0, (1,))
-    assert one.gas_lfl_pct == [0.0, 0.0]
+    one.test_gas_pct[1] = 30.0
+    _steps(one, 20, fan=True)
+    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0 * (1.0 - math.exp(-1.0)))]
+    _steps(one, 300, fan=True)
+    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0)]
+    one.test_gas_pct[1] = 0.0
+    _steps(one, 20)
+    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0 * math.exp(-1.0))]
+    assert one.mixture_lfl_pct == 0.0
 
 
 def test_clean_air_costs_nothing_and_stays_clean():

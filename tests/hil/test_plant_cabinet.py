@@ -78,7 +78,8 @@ def test_three_racks_share_nearly_evenly():
     currents = [rack.current_A for rack in one.racks]
     assert sum(currents) == pytest.approx(one.pcs[0].dc_current_A)
     assert max(currents) - min(currents) < 0.05 * max(currents)
-    assert len(set(currents)) == 3
+    assert max(currents) - min(currents) > 0.1
+    assert len({rack.soh for rack in one.racks}) == 3
 
 
 def test_estop_drops_power_now_supply_after_200_ms_contactors_then():
@@ -115,9 +116,8 @@ def test_bridged_chain_shows_the_contact_and_does_nothing():
 
 
 @pytest.mark.parametrize("act, contact", [
-    (lambda one, on: one.set_fire(on), "fire_alarm"), (lambda one, on: one.set_suppression(on), "suppression"),
-    (lambda one, on: one.set_gas(25.0 if on else 0.0), "gas_relay")])
-def test_fire_suppression_and_gas_cut_in_hardware_and_come_back(act, contact):
+    (lambda one, on: one.set_fire(on), "fire_alarm"), (lambda one, on: one.set_suppression(on), "suppression")])
+def test_fire_and_suppression_cut_in_hardware_and_come_back(act, contact):
     one = _running()
     act(one, True)
     assert not one.contacts[contact]
@@ -129,11 +129,19 @@ def test_fire_suppression_and_gas_cut_in_hardware_and_come_back(act, contact):
     assert one.contacts["permit_1"]
 
 
-def test_gas_on_one_detector_opens_the_relay():
+def test_gas_on_one_detector_opens_the_relay_in_hardware_and_goes():
     one = _running()
     one.set_gas(40.0, detector=1)
-    _steps(one, 20)
-    assert one.gas_lfl_pct == [0.0, 40.0] and not one.contacts["gas_relay"]
+    steps = 0
+    while one.contacts["gas_relay"]:
+        one.step(DT_S)
+        steps += 1
+    assert 1.9 < steps * DT_S < 2.2  # 40 % behind a lag of 2 s passes 25 % after 1.96 s
+    _steps(one, 1)
+    assert one.gas_lfl_pct[0] == 0.0 and one.pcs[0].ac_power_W == 0.0 and not one.contacts["permit_1"]
+    one.set_gas(0.0)
+    _steps(one, 300)
+    assert one.contacts["gas_relay"] and one.contacts["permit_1"]
     with pytest.raises(ValueError, match="allowed 0 to 100"):
         one.set_gas(101.0)
 

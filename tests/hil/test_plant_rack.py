@@ -121,6 +121,19 @@ def test_warm_air_reaches_the_modules_and_cold_cells_resist_more():
     assert one._ohm > 1.3 * ohm
 
 
+def test_conductance_follows_the_temperature_of_a_closed_rack():
+    one = _rack()
+    assert one.conductance_S == 0.0
+    one.contactors.state, one.contactors.conducting = 2, True
+    _look(one)
+    warm_S = one.conductance_S
+    assert warm_S == pytest.approx(1.0 / one._ohm)
+    for _ in range(200):
+        one.carry(0.0, 100.0)
+        _look(one, air_degC=0.0)
+    assert one.conductance_S == pytest.approx(1.0 / one._ohm) and one.conductance_S < 0.8 * warm_S
+
+
 def test_module_temperatures_lie_within_what_a_good_cabinet_shows():
     one = _rack()
     assert 0.5 < max(one.temperatures_degC) - min(one.temperatures_degC) < 2.5

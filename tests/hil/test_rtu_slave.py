@@ -194,11 +194,11 @@ def test_split_frames_come_together(size):
 
 
 def test_a_gap_ends_an_unfinished_frame():
-    for gap_us, answers in ((rtu_gap_us() + 1, 0), (rtu_gap_us() - 1, 1)):
+    for later_us, answers in ((261, 0), (260, 1)):  # three characters last 260.4 us
         rtu, _ = slave()
         frame = read(3, 0, 1)
         rtu.receive(frame[:5], 5 * 87)
-        assert len(rtu.receive(frame[5:], 5 * 87 + gap_us + 3 * 87)) == answers
+        assert len(rtu.receive(frame[5:], 5 * 87 + rtu_gap_us() + later_us)) == answers
 
 
 def rtu_gap_us():

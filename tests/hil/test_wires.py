@@ -85,6 +85,16 @@ def test_a_late_reply_collides_with_the_next_request():
     assert line.down[2][1] == b"third" and line.wire.collisions == 1
 
 
+def test_a_reply_that_is_not_due_yet_does_not_hold_up_a_request():
+    line = Line([(400_000, b"late"), (4000, b"reply")])
+    line.wire.send_down(b"first", 0)
+    line.wire.deliver(20_000)
+    line.wire.send_down(b"second", 30_000)
+    assert line.wire.next_us == 36_250
+    line.wire.deliver(40_000)
+    assert line.down[1] == (36_250, b"second") and line.wire.collisions == 0
+
+
 @pytest.mark.parametrize("pause_us, lost", [(0, True), (3644, True), (3645, False)])
 def test_a_request_too_soon_after_a_reply_is_lost(pause_us, lost):
     line = Line([(4000, b"ab")])

@@ -1,0 +1,107 @@
+"""The `firebreak` command: builds everything and hands over. Exit codes: 0 done, 1 not done, 2 wrong input, 3 no start."""
+
+import argparse
+import os
+import sys
+
+from controller import cabinet as cabinets
+from controller import check, command, config, loop, realtime, replay, snapshot, store
+from controller.journal import JournalError, JournalWriter
+from controller.layers import ConfigError
+from drivers.buses.can_port import CanPortError
+from drivers.buses.serial_port import SerialPortError
+from safety import latches
+
+RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
+JOURNAL_BYTES = 64 << 20
+WRONG_INPUT, NO_START = 2, 3
+
+
+def main(argv=None):
+    """Run a subcommand; argv without the program's name. Returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    return arguments.run(arguments)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run the controller of one cabinet")
+    run.add_argument("file", help="cabinet.toml (or the last layer there is)")
+    run.add_argument("--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)")
+    run.add_argument("--state-dir", default=STATE_DIRECTORY, help="what survives a loss of power (%(default)s)")
+    run.add_argument("--no-realtime", action="store_true", help="ordinary priority: for trying out, not for a cabinet")
+    run.set_defaults(run=_run)
+    checking = commands.add_parser("check", help="check a configuration and print what it means")
+    checking.add_argument("file")
+    checking.set_defaults(run=lambda arguments: check.main([arguments.file]))
+    replaying = commands.add_parser("replay", help="run a journal through the core again and compare every byte")
+    replaying.add_argument("file")
+    replaying.set_defaults(run=lambda arguments: replay.run(arguments.file, cabinets.core_of))
+    resetting = commands.add_parser("reset", help="reset what stands (remote, or with --key on site)")
+    resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
+    resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
+    resetting.set_defaults(run=_reset)
+    return parser
+
+
+def _say(line):
+    print(f"firebreak: {line}", file=sys.stderr, flush=True)
+
+
+def _run(arguments):
+    try:
+        settings = config.load(arguments.file)
+    except ConfigError as error:
+        _say(error)
+        return WRONG_INPUT
+    try:
+        os.makedirs(arguments.run_dir, mode=0o750, exist_ok=True)
+        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        locked = loop.lock(arguments.run_dir)
+        if locked is None:
+            _say(f"{arguments.run_dir}: another controller runs here; one per cabinet")
+            return NO_START
+        return _start(settings, arguments)
+    except (OSError, JournalError, SerialPortError, CanPortError) as error:
+        _say(error)
+        return NO_START
+
+
+def _start(settings, arguments):
+    keeper = store.Keeper(arguments.state_dir)
+    loaded = store.Store(arguments.state_dir).load()
+    for line in loaded.lines:
+        _say(line)
+    cabinet = cabinets.Cabinet(settings, loaded, keeper)
+    core = cabinet.core
+    cabinet.journal = JournalWriter(os.path.join(arguments.run_dir, "journal"), cabinets.journal_header(settings),
+                                    len(core.inp), len(core.fresh), len(core.out), len(core.state_words()),
+                                    JOURNAL_BYTES)
+    notifier = realtime.Notifier()
+    running = loop.Loop(cabinet, arguments.run_dir, notifier)
+    notifier.ready(f"{settings.names[-1]}: ticking every {settings.tick_ms} ms")
+    for line in () if arguments.no_realtime else loop.prepare():
+        _say(line)
+    try:
+        return running.run()
+    finally:
+        running.close()
+        keeper.close()
+
+
+def _reset(arguments):
+    try:
+        seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
+        kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
+        result = command.ask(os.path.join(arguments.run_dir, "command.sock"), kind, seen.first_out, seen.cause_mask)
+    except (OSError, JournalError) as error:
+        _say(f"no controller answers in {arguments.run_dir}: {error}")
+        return NO_START
+    words = "no answer" if result is None else latches.RESULTS[result]
+    print(f"reset of {', '.join(seen.standing) or 'nothing'}: {words}")
+    return 0 if result == latches.DONE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer.
+
+A reset names the first-out instance and the cause mask the operator saw; the kernel refuses it when they have changed.
+The socket lies in the run directory, whose permissions say who may send.
+"""
+
+import os
+import socket
+import struct
+
+REQUEST = struct.Struct("<4sBxxxii")  # magic, what, first-out instance, cause mask
+ANSWER = struct.Struct("<4sB")
+MAGIC = b"FBC1"
+REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
+ACCEPTED, REFUSED_FORM = 100, 101  # answers to run and stop; a reset is answered with latches.RESULTS
+ANSWER_S = 2.0
+
+
+class Listener:
+    """The loop's end: at most one datagram a tick, answered after the tick that acted on it."""
+
+    def __init__(self, path):
+        """Replaces a socket left over at `path`; raises OSError."""
+        self._path = path
+        if os.path.exists(path):
+            os.unlink(path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.bind(path)
+        os.chmod(path, 0o600)
+        self._socket.setblocking(False)
+        self._waiting = None
+        self.dropped = 0
+
+    def fileno(self):
+        """Readable when a command waits."""
+        return self._socket.fileno()
+
+    def receive(self, cabinet):
+        """Take one command and pass it to the cabinet for its next tick."""
+        try:
+            data, sender = self._socket.recvfrom(64)
+        except BlockingIOError:
+            return
+        answer = self._obey(data, cabinet)
+        if answer is None:
+            self._waiting = sender
+        else:
+            self._send(answer, sender)
+
+    def _obey(self, data, cabinet):
+        if len(data) != REQUEST.size:
+            return REFUSED_FORM
+        magic, what, first_out, mask = REQUEST.unpack(data)
+        if magic == MAGIC and what in (REMOTE_RESET, KEY_RESET):
+            cabinet.request_reset(what, first_out, mask)
+            return None
+        if magic == MAGIC and what in (RUN, STOP):
+            cabinet.request_run(what == RUN)
+            return ACCEPTED
+        return REFUSED_FORM
+
+    def answer(self, result):
+        """After a tick: tell whoever asked for a reset how it went."""
+        if self._waiting is not None and result:
+            sender, self._waiting = self._waiting, None
+            self._send(result, sender)
+
+    def _send(self, answer, sender):
+        try:
+            if sender:
+                self._socket.sendto(ANSWER.pack(MAGIC, answer), sender)
+        except OSError:
+            self.dropped += 1
+
+    def close(self):
+        """Remove the socket."""
+        self._socket.close()
+        if os.path.exists(self._path):
+            os.unlink(self._path)
+
+
+def ask(path, what, first_out=-1, mask=0):
+    """Send one command to the socket at `path` and return the answer code, None when nobody answered in time.
+
+    Raises OSError when there is no such socket.
+    """
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with client:
+        client.bind("")  # the kernel gives an abstract name to answer to
+        client.settimeout(ANSWER_S)
+        client.sendto(REQUEST.pack(MAGIC, what, first_out, mask), path)
+        try:
+            return ANSWER.unpack(client.recv(16))[1]
+        except TimeoutError:
+            return None

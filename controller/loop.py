@@ -1,0 +1,171 @@
+"""The real loop: one thread, one tick, absolute deadlines; the slack between ticks is spent moving bytes.
+
+Whatever may block, allocate much or crash lives in another process (store.Keeper, readers of the journal and of the
+statistics). Order at the start: build everything, open the ports, tell the service manager, take the priority last.
+"""
+
+import os
+import select
+import signal
+
+from controller import clock, command, realtime
+from controller.statistics import LoopStatistics
+from drivers.buses.can_port import open_can
+from drivers.buses.serial_port import SerialPort
+from safety import signals as s
+
+STOP_US_MAX = 15_000_000  # a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
+LATE_IN_A_ROW_MAX = 2
+
+
+class Wire:
+    """One serial port and the RTU engine on it."""
+
+    __slots__ = ("serial", "port")
+
+    def __init__(self, bus, port):
+        """bus: topology.Bus; port: its RtuPort. Raises SerialPortError."""
+        self.port = port
+        self.serial = SerialPort(bus.port, bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
+        self.serial.open()
+
+    def take(self, now_us):
+        """Hand what has arrived to the engine."""
+        data = self.serial.read()
+        if data:
+            self.port.receive(data, now_us)
+
+    def give(self, now_us):
+        """Send what the engine has to send now."""
+        if now_us >= self.port.wake_us:
+            data = self.port.poll(now_us)
+            if data:
+                self.serial.write(data)
+
+
+class Loop:
+    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code` after `run`."""
+
+    def __init__(self, cabinet, run_directory, notifier):
+        """cabinet: controller.cabinet.Cabinet; run_directory: for statistics and the command socket."""
+        self.cabinet = cabinet
+        self.notifier = notifier
+        self.statistics = LoopStatistics(os.path.join(run_directory, "loop.stats"))
+        self.commands = command.Listener(os.path.join(run_directory, "command.sock"))
+        config, field = cabinet.config, cabinet.field
+        self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind == "rtu"]
+        self.can_ports = []
+        for bus in config.buses:
+            if bus.kind == "can":
+                field.can[bus.name].port = _open_can(bus)
+                self.can_ports.append(field.can[bus.name].port)
+        self.stopping_us = None
+        self._by_fd = {}
+        self._generations = None
+
+    def run(self):
+        """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        deadlines = clock.Deadlines(self.cabinet.config.tick_ms * 1000, clock.now_us())
+        while True:
+            self._slack(deadlines)
+            now_us = clock.now_us()
+            elapsed_ticks = deadlines.begin(now_us)
+            self.cabinet.tick(now_us, elapsed_ticks)
+            self._after(now_us)
+            self.statistics.note(deadlines, deadlines.end(clock.now_us()))
+            if deadlines.late_in_a_row < LATE_IN_A_ROW_MAX:
+                self.notifier.alive()
+            if self.stopping_us is not None and self._stopped(now_us):
+                self.notifier.stopping()
+                return 0 if self._clean() else 1
+
+    def _slack(self, deadlines):
+        """Move bytes until the next deadline; nothing here decides anything."""
+        while True:
+            now_us = clock.now_us()
+            remaining_us = deadlines.due_us - now_us
+            if remaining_us <= 0:
+                return
+            wake_us = min([wire.port.wake_us for wire in self.wires])
+            wait_us = min(remaining_us, max(0, wake_us - now_us))
+            ready = select.select(self._descriptors(), (), (), wait_us / 1_000_000)[0]
+            now_us = clock.now_us()
+            for descriptor in ready:
+                self._by_fd[descriptor](now_us)
+            for wire in self.wires:
+                wire.give(now_us)
+
+    def _descriptors(self):
+        """Descriptors to wait for; made anew only when a port was opened or lost."""
+        generations = [wire.serial.fileno() for wire in self.wires]
+        if generations != self._generations:
+            self._generations = generations
+            self._by_fd = {wire.serial.fileno(): wire.take for wire in self.wires if wire.serial.fileno() >= 0}
+            self._by_fd[self.commands.fileno()] = self._command
+            self._waiting = list(self._by_fd)
+        return self._waiting
+
+    def _command(self, now_us):
+        self.commands.receive(self.cabinet)
+
+    def _after(self, now_us):
+        """What the tick submitted goes out at once; lost ports are tried again; an operator gets an answer."""
+        for wire in self.wires:
+            if wire.serial.fileno() < 0:
+                wire.serial.service(now_us)
+            wire.give(now_us)
+        for port in self.can_ports:
+            port.service(now_us)
+        self.commands.answer(self.cabinet.core.kernel.out[s.RESET_RESULT])
+
+    def _stop(self, number, frame):
+        """Signal handler: ask for a controlled stop."""
+        if self.stopping_us is None:
+            self.stopping_us = clock.now_us()
+            self.cabinet.request_run(0)
+
+    def _stopped(self, now_us):
+        return self._clean() or now_us - self.stopping_us > STOP_US_MAX
+
+    def _clean(self):
+        """No permit is given, and the store holds the record that says so (or cannot hold anything)."""
+        out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
+        saved = keeper.poll() >= keeper.submitted or not keeper.ok
+        return saved and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
+
+    def close(self):
+        """Give ports and sockets back."""
+        for wire in self.wires:
+            wire.serial.close()
+        for port in self.can_ports:
+            port.close()
+        self.commands.close()
+        self.statistics.close()
+
+
+def _open_can(bus):
+    """CanPort of a bus. A socketcand channel is written host:port/name. Raises CanPortError."""
+    if bus.interface != "socketcand":
+        return open_can(bus.interface, bus.channel, bus.bitrate_bps)
+    server, _, name = bus.channel.rpartition("/")
+    host, _, port = server.rpartition(":")
+    return open_can("socketcand", name, bus.bitrate_bps, host=host or "127.0.0.1", port=int(port or 29536))
+
+
+def lock(run_directory):
+    """One controller per site: the lock file's descriptor, or None when another one holds it."""
+    path = os.path.join(run_directory, "lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.lockf(descriptor, os.F_TLOCK, 0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def prepare():
+    """Collector frozen, memory locked, priority taken; returns what could not be set as lines."""
+    return realtime.prepare().lines

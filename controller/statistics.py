@@ -1,0 +1,61 @@
+"""How punctual the loop is: counters and a histogram in a mapped file, written by the loop, read by anybody."""
+
+import mmap
+import os
+import struct
+
+BUCKETS = 20_001  # 1 us each; the last holds everything later
+HEAD = struct.Struct("<8sQQQQQ")  # magic, ticks, missed, late, latest lateness in us, maximum
+MAGIC = b"FBLOOP\x00\x01"
+PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
+
+
+class LoopStatistics:
+    """Writer: one `note` per tick."""
+
+    def __init__(self, path):
+        """Makes the file anew; raises OSError."""
+        size = HEAD.size + 4 * BUCKETS
+        with open(path, "w+b") as file:
+            file.truncate(size)
+            self._map = mmap.mmap(file.fileno(), size)
+        self._counts = memoryview(self._map)[HEAD.size:].cast("I")
+        self._ticks = self._maximum_us = 0
+
+    def note(self, deadlines, in_time):
+        """One tick has ended; deadlines: clock.Deadlines; in_time is counted there already."""
+        lateness_us = max(0, deadlines.lateness_us)
+        self._ticks += 1
+        self._maximum_us = max(self._maximum_us, lateness_us)
+        self._counts[min(lateness_us, BUCKETS - 1)] += 1
+        HEAD.pack_into(self._map, 0, MAGIC, self._ticks, deadlines.missed, deadlines.late, lateness_us,
+                       self._maximum_us)
+
+    def close(self):
+        """Unmap; the file stays."""
+        self._counts.release()
+        self._map.close()
+
+
+def read(path):
+    """{ticks, missed, late, lateness_us {p50, p99, p99_9, max}} of a statistics file; None without one."""
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        content = file.read()
+    magic, ticks, missed, late, _, maximum_us = HEAD.unpack_from(content)
+    if magic != MAGIC:
+        return None
+    counts = memoryview(content)[HEAD.size:].cast("I")
+    lateness_us = {name: _percentile(counts, ticks, permille) for name, permille in PERCENTILES}
+    return {"ticks": ticks, "missed": missed, "late": late, "lateness_us": lateness_us | {"max": maximum_us}}
+
+
+def _percentile(counts, ticks, permille):
+    """Smallest lateness in us that `permille` of the ticks do not exceed."""
+    wanted, seen = -(-ticks * permille // 1000), 0
+    for lateness_us, count in enumerate(counts):
+        seen += count
+        if seen >= wanted:
+            return lateness_us
+    return BUCKETS - 1

@@ -1,0 +1,244 @@
+"""The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a CAN server.
+
+Started by rig.py with one end of a socket pair. It says where its wires are, waits for the controller's process id, then
+runs the scenario's clockwork and the observer, and sends a view ten times a second. It never imports a driver; what the
+controller decided it learns from the controller's journal, read-only, for the screen and the list of trips.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+import msgpack
+
+from controller import config as configs
+from controller import realtime
+from controller.journal import JournalError
+from controller.setpoint import O_BINDING_REASON
+from controller.snapshot import Snapshot
+from hil import loads, scenario, view
+from hil.cabinet import SimulatedCabinet, observed_wiring
+from hil.devices.canserver import CanServer
+from hil.faults import Clockwork, World
+from hil.observer import Observer
+from hil.pty_wire import PtyWire
+from hil.report import Recorder
+from hil.trips import TripWatch
+from hil.wires import VirtualCan
+from safety import signals as s
+
+STEP_US = 10_000  # of the plant: half a tick, so that a reaction is known to 10 ms
+SAMPLE_US = 20_000
+VIEW_US = 100_000
+HISTORY = 400  # values of the sparklines, one per view
+RESULT = "bench.result"
+
+
+class RemoteController:
+    """The controller's process as a scenario sees it: killed here (at once), started and asked by the rig."""
+
+    def __init__(self, send):
+        self._send = send
+        self.pid = None
+
+    def kill(self):
+        """kill -9."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._send({"what": "killed"})
+
+    def start(self):
+        """Have the rig start it again."""
+        self._send({"what": "start"})
+
+    def reset(self, by):
+        """Have the rig ask for a reset, as an operator would."""
+        self._send({"what": "reset", "by": by})
+
+    def run_request(self, on):
+        """Have the rig ask for running or stopping."""
+        self._send({"what": "run_request", "on": on})
+
+
+class Bench:
+    """Wires, devices, clockwork and observer on one clock that begins at `go`."""
+
+    def __init__(self, order, connection):
+        """order: what rig.py sends as its command line (a dict); connection: the socket to it."""
+        self.order, self.connection = order, connection
+        self.config = configs.load(order["site"])
+        self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
+        load = loads.load_of(order, self.scenario)
+        self.cabinet = SimulatedCabinet(self.config, load.power, order["seed"], {"soc": order["soc_pct"] / 100})
+        self.observer = Observer(observed_wiring(self.cabinet))
+        self.trips = TripWatch(self.config.layout())
+        self.recorder = Recorder()
+        self.controller = RemoteController(self.send)
+        self.ptys, self.servers, self.cans = {}, [], {}
+        for bus in self.config.buses:
+            self._wire(bus)
+        world = World(self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller)
+        actions = self.scenario.actions if self.scenario else ()
+        self.clockwork = Clockwork(actions, world, self.observer.mark)
+        self.snapshot = self.seen_ino = None
+        self.since_s, self.load_history, self.grid_history = {}, [], []
+        self.start_ns = 0
+        self.step_due_us = self.sample_due_us = self.view_due_us = 0
+        self.last_us = 0
+
+    def _wire(self, bus):
+        if bus.kind == "can":
+            can = self.cans[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
+            for bms in self.cabinet.bms[bus.name]:
+                can.listen((getattr(bms, "command_id", 0x305),), bms.receive)
+            self.servers.append(CanServer(can))
+        else:
+            self.ptys[bus.name] = PtyWire(bus.baud_Bd, bus.character_bits, self.cabinet.slaves[bus.name].receive,
+                                          self.observer.rtu_tap(bus.name))
+
+    def send(self, message):
+        """One message to the rig; it waits there, never here."""
+        try:
+            self.connection.send(msgpack.packb(message))
+        except BlockingIOError:
+            return
+
+    def announce(self):
+        """Tell the rig where the wires are."""
+        ports = {name: wire.slave_name for name, wire in self.ptys.items()}
+        cans = {server.bus.name: f"127.0.0.1:{server.port}/{server.bus.name}" for server in self.servers}
+        self.send({"what": "wires", "ports": ports, "cans": cans})
+
+    def now_us(self):
+        """Time since `go`."""
+        return (time.monotonic_ns() - self.start_ns) // 1000
+
+    def run(self):
+        """Until the duration is over or the rig says so; the result file holds what was recorded."""
+        self.start_ns = time.monotonic_ns()
+        duration_us = round(self.order["duration_s"] * 1e6)
+        end = select.epoll()
+        end.register(self.connection.fileno(), select.EPOLLIN)
+        waiting = [wire.fileno() for wire in self.ptys.values()] + [server.fileno() for server in self.servers]
+        waiting.append(self.connection.fileno())
+        going = True
+        while going and self.now_us() < duration_us:
+            self._wait(waiting)
+            self._service(self.now_us())
+            going = self._hear()
+        self._finish()
+
+    def _wait(self, waiting):
+        now_us = self.now_us()
+        due_us = min(self.step_due_us, *[wire.next_us for wire in self.ptys.values()])
+        select.select(waiting, (), (), max(0, due_us - now_us) / 1e6)
+
+    def _service(self, now_us):
+        for wire in self.ptys.values():
+            wire.service(now_us)
+        for can in self.cans.values():
+            can.now_us = now_us
+        if now_us >= self.step_due_us:
+            self._step(now_us)
+        for server in self.servers:
+            server.service(now_us)
+
+    def _step(self, now_us):
+        """Plant, devices and everything that looks at them; after a stall of this process, one longer step."""
+        elapsed_us = min(now_us - self.last_us, 1_000_000)
+        self.last_us = now_us
+        self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
+        if elapsed_us > 0:
+            self.cabinet.plant.step(elapsed_us / 1e6)
+        self.cabinet.tick(now_us)
+        for name, can in self.cans.items():
+            for bms in self.cabinet.bms[name]:
+                for can_id, data in bms.frames(now_us):
+                    can.send(can_id, data, now_us)
+        self.clockwork.apply(now_us)
+        self.observer.sample(now_us, self.cabinet.plant)
+        if now_us >= self.sample_due_us:
+            self.sample_due_us += SAMPLE_US * (1 + (now_us - self.sample_due_us) // SAMPLE_US)
+            self._record(now_us)
+        if now_us >= self.view_due_us:
+            self.view_due_us = now_us + VIEW_US
+            self._show(now_us)
+
+    def _record(self, now_us):
+        plant, seen = self.cabinet.plant, self.snapshot
+        reason = seen.chain(O_BINDING_REASON) if seen else 0
+        state = seen.out[s.STATE] if seen else s.INHIBITED
+        power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
+        soc = sum([rack.soc for rack in plant.racks]) / len(plant.racks)
+        hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
+        self.recorder.append(now_us, plant.load_power_W, plant.grid_power_W, power_W, self.observer.setpoint_W,
+                             1000.0 * soc, hottest_degC, reason, state)
+
+    def _follow(self, now_us):
+        """Read on in the controller's journal; a restarted controller writes a new file."""
+        path = os.path.join(self.order["run_dir"], "journal")
+        try:
+            inode = os.stat(path).st_ino
+            if inode != self.seen_ino:
+                self.snapshot = Snapshot(path)
+                self.seen_ino = inode
+        except (OSError, JournalError):
+            return
+        newest = self.snapshot.reader.newest()
+        for sequence in self.snapshot.follow():
+            age_us = (newest - sequence) * self.config.tick_ms * 1000 if newest is not None else 0
+            self.trips.see(max(0, now_us - age_us), self.snapshot.standing_words)
+
+    def _show(self, now_us):
+        self._follow(now_us)
+        shown = view.plant_part(self.cabinet.plant)
+        self.load_history = (self.load_history + [shown["load_W"]])[-HISTORY:]
+        self.grid_history = (self.grid_history + [shown["grid_W"]])[-HISTORY:]
+        if self.snapshot and self.snapshot.sequence is not None:
+            seen = self.snapshot
+            shown |= view.controller_part(seen.out, seen.layout, seen.stage_names, None, self.since_s, now_us / 1e6)
+        shown |= {"elapsed_s": now_us / 1e6, "load_history": self.load_history, "grid_history": self.grid_history,
+                  "next_action": self.clockwork.upcoming()}
+        self.send({"what": "view", "view": shown})
+
+    def _hear(self):
+        """Messages of the rig: the controller's process id, or the end."""
+        while True:
+            try:
+                data = self.connection.recv(65_536)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            message = msgpack.unpackb(data)
+            if message["what"] == "end":
+                return False
+            self.controller.pid = message["pid"]
+
+    def _finish(self):
+        self._follow(self.now_us())
+        content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
+                   "violations": self.observer.violations, "trips": self.trips.trips}
+        with open(os.path.join(self.order["run_dir"], RESULT), "wb") as file:
+            file.write(msgpack.packb(content))
+        self.send({"what": "done"})
+
+
+def main(argv):
+    """argv: descriptor of the socket, the order as JSON."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the rig, which ends this process in order
+    connection = socket.socket(fileno=int(argv[0]))
+    bench = Bench(json.loads(argv[1]), connection)
+    bench.announce()
+    bench.controller.pid = msgpack.unpackb(connection.recv(65_536))["pid"]
+    connection.setblocking(False)
+    realtime.prepare()
+    bench.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

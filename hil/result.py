@@ -1,0 +1,51 @@
+"""The end of a run, real or virtual: the document, the expectations, the plot, and the lines a person reads."""
+
+import platform
+import sys
+
+from hil import expectations, plot, report
+from hil.observer import reaction_ms
+from safety import signals as s
+
+MET, NOT_MET = 0, 1
+
+
+class Outcome:
+    """What a run left: `doc`, `results` [(ok, sentence)], `exit_code`."""
+
+    def __init__(self, recorder, observer, trips, loop, load, extra, scenario=None, from_us=None):
+        """loop, load, extra: as report.document takes them; scenario: whose expectations are judged, or None."""
+        timeline = observer.result()
+        self.recorder, self.scenario = recorder, scenario
+        self.marks = [(time_us / 1e6, name) for time_us, name, _ in timeline
+                      if scenario and name in {action.label for action in scenario.actions}]
+        extra = {"timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in timeline],
+                 "violations": list(observer.violations), **machine(), **extra}
+        self.doc = report.document(recorder, loop, reaction_ms(timeline), trips, load=load, extra=extra,
+                                   from_us=from_us)
+        evidence = expectations.Evidence(timeline, trips, recorder.rows(), self.doc, observer.violations)
+        self.results = [(one.ok, one.text) for one in
+                        expectations.evaluate(scenario.expects if scenario else (), evidence)]
+        self.doc["expectations"] = [{"ok": ok, "text": text} for ok, text in self.results]
+        self.exit_code = MET if all(ok for ok, _ in self.results) else NOT_MET
+
+    def lines(self):
+        """Summary, then what was expected and not met (all of it for a scenario)."""
+        lines = report.summary_lines(self.doc)
+        for ok, text in self.results:
+            if self.scenario or not ok:
+                lines.append(f"{'met       ' if ok else 'NOT MET   '} {text}")
+        return lines
+
+    def write(self, json_path, plot_path, title):
+        """Write the JSON document and the plot, each if its path is given."""
+        if json_path:
+            report.write_json(json_path, self.doc)
+        if plot_path:
+            plot.write(plot_path, self.recorder, self.doc, title, s.STATES, self.marks, self.results)
+
+
+def machine():
+    """The keys that say where a figure was measured."""
+    return {"python": sys.version.split()[0], "system": platform.system(), "machine": platform.machine(),
+            "kernel": platform.release()}

@@ -1,0 +1,234 @@
+"""The rig in real time: the real controller process on real ptys and a CAN server, a simulated cabinet behind them.
+
+Three processes: the controller (as installed), the bench (plant, devices, observer), and this one, which starts both,
+shows the screen, acts as the operator of a scenario, and writes the result. It ends only what it has started.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import msgpack
+import numpy as np
+
+from controller import command, snapshot, statistics
+from controller.journal import JournalError
+from hil import bench, loads, result
+from hil.report import SAMPLE, Recorder
+from hil.screen import Screen
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONTROLLER_STOP_S = 20.0
+BENCH_STOP_S = 10.0
+HANG_GUARD_S = 30.0
+
+CABINET_FILE = """schema = 1
+layer = "cabinet"
+extends = {site}
+name = "Rig"
+"""
+
+
+class RigError(RuntimeError):
+    """The rig could not be set up; one line."""
+
+
+class Rig:
+    """One run in real time: `start`, `run`, `outcome`."""
+
+    def __init__(self, order, scenario, config):
+        """order: dict for the bench; scenario: loaded one or None; config: the checked base configuration."""
+        self.order, self.scenario, self.config = order, scenario, config
+        self.directory = order["run_dir"]
+        self.controller = self.bench = None
+        self.restarts = 0
+        self.connection, self._bench_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
+        self._done = False
+        self.missed = self.ticks = 0
+
+    def start(self):
+        """Start the bench, learn its wires, write the cabinet's file and start the controller on it."""
+        order = json.dumps(self.order)
+        self.bench = subprocess.Popen([sys.executable, "-m", "hil.bench", str(self._bench_end.fileno()), order],
+                                      pass_fds=(self._bench_end.fileno(),), cwd=ROOT)
+        self._bench_end.close()
+        self.connection.settimeout(HANG_GUARD_S)
+        wires = self._receive()
+        if wires is None:
+            raise RigError("the simulated cabinet did not start")
+        self.connection.setblocking(False)
+        self._write_cabinet_file(wires)
+        self._start_controller()
+
+    def _write_cabinet_file(self, wires):
+        site = json.dumps(os.path.abspath(self.order["extends"]))
+        lines = [CABINET_FILE.format(site=site)]
+        lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
+        lines += [f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
+                  for name, channel in wires["cans"].items()]
+        pathlib.Path(self.directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
+
+    def _start_controller(self):
+        directory = self.directory
+        self.controller = subprocess.Popen(
+            [sys.executable, "-m", "controller", "run", os.path.join(directory, "cabinet.toml"), "--run-dir", directory,
+             "--state-dir", os.path.join(directory, "state")], cwd=ROOT, stderr=self._messages,
+            stdin=subprocess.DEVNULL)
+        self.send({"what": "go", "pid": self.controller.pid})
+
+    def send(self, message):
+        """One message to the bench."""
+        self.connection.send(msgpack.packb(message))
+
+    def _receive(self):
+        """One message of the bench; None when it has ended."""
+        data = self.connection.recv(1 << 20)
+        return msgpack.unpackb(data) if data else None
+
+    def run(self, show):
+        """Serve the bench until its time is over; show(view) ten times a second. Ctrl-C ends the run in order."""
+        try:
+            while not self._done:
+                self._serve(show)
+        except KeyboardInterrupt:
+            self.send({"what": "end"})
+            deadline_s = time.monotonic() + BENCH_STOP_S
+            while not self._done and time.monotonic() < deadline_s:
+                self._serve(show)
+        self._note_statistics()
+
+    def _serve(self, show):
+        self.connection.settimeout(HANG_GUARD_S)
+        try:
+            message = self._receive()
+        except TimeoutError:
+            raise RigError(f"the simulated cabinet has said nothing for {HANG_GUARD_S:.0f} s") from None
+        if message is None or message["what"] == "done":
+            self._done = True
+        elif message["what"] == "view":
+            self._check_controller()
+            show(self._whole(message["view"]))
+        else:
+            getattr(self, f"_do_{message['what']}")(message)
+
+    def _whole(self, shown):
+        loop = statistics.read(os.path.join(self.directory, "loop.stats"))
+        if loop:
+            late = loop["lateness_us"]
+            shown |= {"ticks": loop["ticks"], "missed": loop["missed"], "late_us": (late["p50"], late["p99"], late["max"])}
+        return shown
+
+    def _check_controller(self):
+        if self.controller.poll() is not None and self.controller.returncode != -signal.SIGKILL:
+            raise RigError(f"the controller ended with exit code {self.controller.returncode}: {self._last_words()}")
+
+    def _last_words(self):
+        self._messages.flush()
+        lines = pathlib.Path(self._messages.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def _note_statistics(self):
+        """Add the figures of the controller's process so far: a restarted one begins a new file."""
+        loop = statistics.read(os.path.join(self.directory, "loop.stats"))
+        if loop:
+            self.ticks += loop["ticks"]
+            self.missed += loop["missed"]
+            self.lateness_us = loop["lateness_us"]
+
+    def _do_killed(self, message):
+        self.controller.wait()
+        self._note_statistics()
+
+    def _do_start(self, message):
+        self.restarts += 1
+        self._start_controller()
+
+    def _do_reset(self, message):
+        kind = command.KEY_RESET if message["by"] == "key" else command.REMOTE_RESET
+        self._ask(kind)
+
+    def _do_run_request(self, message):
+        self._ask(command.RUN if message["on"] else command.STOP)
+
+    def _ask(self, what):
+        try:
+            seen = snapshot.read(os.path.join(self.directory, "journal"))
+            command.ask(os.path.join(self.directory, "command.sock"), what, seen.first_out, seen.cause_mask)
+        except (OSError, JournalError) as error:
+            print(f"rig: the controller did not take the command: {error}", file=sys.stderr)
+
+    def stop(self):
+        """End what was started: the controller by SIGTERM (a controlled stop), then the bench."""
+        for process, seconds in ((self.controller, CONTROLLER_STOP_S), (self.bench, BENCH_STOP_S)):
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.connection.close()
+        self._messages.close()
+
+    def outcome(self, load, extra):
+        """result.Outcome from what the bench has recorded."""
+        with open(os.path.join(self.directory, bench.RESULT), "rb") as file:
+            content = msgpack.unpackb(file.read())
+        rows = np.frombuffer(content["rows"], SAMPLE)
+        observer = RecordedObserver(content)
+        loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": getattr(self, "lateness_us", None)}
+        return result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
+                              load.from_us)
+
+
+class RecordedRows(Recorder):
+    """Rows of another process, as a Recorder gives them."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows):
+        super().__init__(1)
+        self._rows = rows
+        self.count = len(rows)
+
+    def rows(self):
+        """The structured array."""
+        return self._rows
+
+
+class RecordedObserver:
+    """Timeline and violations of another process's observer."""
+
+    def __init__(self, content):
+        self._timeline = [tuple(event) for event in content["timeline"]]
+        self.violations = content["violations"]
+
+    def result(self):
+        """The timeline in order of time."""
+        return self._timeline
+
+
+def run(order, scenario, config, headless):
+    """A whole run in real time. Returns result.Outcome; raises RigError, LoadError."""
+    load = loads.load_of(order, scenario)
+    title = scenario.title if scenario else "Load tracking"
+    with tempfile.TemporaryDirectory(prefix="firebreak-rig-") as directory:
+        rig = Rig({**order, "run_dir": directory}, scenario, config)
+        try:
+            rig.start()
+            common = {"title": title, "load_name": load.about["column"], "mode": "real time",
+                      "duration_s": order["duration_s"], "tick_ms": config.tick_ms, "armed": order["armed"],
+                      "not_fitted": order["not_fitted"]}
+            with Screen() as screen:
+                rig.run((lambda shown: None) if headless else (lambda shown: screen.show({**shown, **common})))
+        finally:
+            rig.stop()
+        return rig.outcome(load, {"mode": "real time", "seed": order["seed"], "restarts": rig.restarts})

@@ -1,0 +1,196 @@
+"""The controller and the simulated cabinet in one process and virtual time: a week in minutes, from a printed seed.
+
+Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move once a tick. The
+controller is the same object the real loop runs (controller.cabinet.Cabinet), with the same drivers.
+"""
+
+from controller.cabinet import Cabinet
+from controller.store import ARMED, CLEAN, Loaded
+from drivers.buses.can_port import CanPort
+from hil.cabinet import SimulatedCabinet, observed_wiring
+from hil.faults import Clockwork, World
+from hil.observer import Observer
+from hil.report import Recorder
+from hil.trips import TripWatch
+from hil.wires import VirtualCan, VirtualSerial
+from safety import matrix, signals as s
+
+
+class MemoryStore:
+    """Stands in for the disk: keeps the last record, acknowledges at once, survives a killed controller."""
+
+    def __init__(self):
+        self.ok = True
+        self.record = None
+        self.count = 0
+
+    def submit(self, record):
+        """Keep a record; returns its number."""
+        self.record = record
+        self.count += 1
+        return self.count
+
+    def poll(self):
+        """Number of the last record kept."""
+        return self.count
+
+    def loaded(self):
+        """What a start finds."""
+        if self.record is None:
+            return Loaded(CLEAN, None, 0, [])
+        return Loaded(ARMED if self.record["armed"] else CLEAN, self.record, self.count, [])
+
+
+class VirtualController:
+    """The controller as a scenario sees it: it can be killed, started, reset and asked to run."""
+
+    def __init__(self, config, journal=None):
+        self.config, self.journal = config, journal
+        self.store = MemoryStore()
+        self.cabinet = None
+        self.can = {}
+        self.wires = {}
+        self.reset_due = None
+
+    def start(self):
+        """Start afresh from what the store holds."""
+        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store, self.journal)
+        for name, bus in self.can.items():
+            self.cabinet.field.can[name].port = CanPort(bus.attach())
+        for name, wire in self.wires.items():
+            wire.on_up = self.cabinet.field.ports[name].receive
+
+    def kill(self):
+        """The process is gone between two instructions: nothing is said to anybody."""
+        self.cabinet = None
+        for wire in self.wires.values():
+            wire.on_up = _nobody
+        for bus in self.can.values():
+            bus.ends.clear()
+
+    def reset(self, by):
+        """An operator looks at what stands and asks for a reset of exactly that."""
+        out = self.cabinet.core.kernel.out
+        kind = matrix.KEY if by == "key" else matrix.REMOTE
+        self.cabinet.request_reset(kind, out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK])
+
+    def run_request(self, on):
+        """Ask for running or for a controlled stop."""
+        self.cabinet.request_run(on)
+
+
+class VirtualRig:
+    """One run. Call `run` or `step`; then `recorder`, `observer` and `trips` hold what happened."""
+
+    def __init__(self, config, load, seed=1, actions=(), plant_config=None, journal=None):
+        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of time."""
+        self.config = config
+        self.tick_us = config.tick_ms * 1000
+        self.now_us = 0
+        self.cabinet = SimulatedCabinet(config, load, seed, plant_config)
+        self.plant = self.cabinet.plant
+        self.controller = VirtualController(config, journal)
+        self.recorder = Recorder()
+        self.observer = Observer(observed_wiring(self.cabinet))
+        self.trips = TripWatch(config.layout())
+        self._connect()
+        world = World(self.plant, self.cabinet.devices, {**self.controller.wires, **self.controller.can},
+                      self.controller)
+        self.clockwork = Clockwork(actions, world, self.observer.mark)
+        self.controller.start()
+
+    def _connect(self):
+        for bus in self.config.buses:
+            if bus.kind == "can":
+                wire = self.controller.can[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
+                for bms in self.cabinet.bms[bus.name]:
+                    wire.listen((getattr(bms, "command_id", 0x305),), bms.receive)
+            else:
+                self.controller.wires[bus.name] = VirtualSerial(
+                    bus.baud_Bd, bus.character_bits, on_down=self.cabinet.slaves[bus.name].receive,
+                    tap=self.observer.rtu_tap(bus.name))
+
+    def run(self, duration_s, show=None, every_s=1.0):
+        """Step until duration_s of virtual time have passed; show() every so often."""
+        end_us = round(duration_s * 1e6)
+        show_us = 0
+        while self.now_us < end_us:
+            self.step()
+            if show is not None and self.now_us >= show_us:
+                show_us += round(every_s * 1e6)
+                show()
+        return self
+
+    @property
+    def ticks(self):
+        """Ticks of the controller since the start."""
+        return self.now_us // self.tick_us
+
+    def step(self):
+        """One tick: bytes until its deadline, then the plant and devices, then the controller's tick."""
+        end_us = self.now_us + self.tick_us
+        controller, cabinet = self.controller, self.cabinet
+        ports = controller.cabinet.field.ports if controller.cabinet else {}
+        for name, wire in controller.wires.items():
+            _advance(wire, ports.get(name), self.now_us, end_us)
+        self.now_us = end_us
+        self.plant.step(self.tick_us / 1e6)
+        cabinet.tick(end_us)
+        for name, bus in controller.can.items():
+            bus.now_us = end_us
+            for bms in cabinet.bms[name]:
+                for can_id, data in bms.frames(end_us):
+                    bus.send(can_id, data, end_us)
+        if end_us >= self.clockwork.next_us:
+            self.clockwork.apply(end_us)
+        if controller.cabinet is not None:
+            self._tick_controller(end_us)
+        self._record(end_us)
+
+    def _tick_controller(self, now_us):
+        cabinet = self.controller.cabinet
+        cabinet.tick(now_us, 1)
+        for name, port in cabinet.field.ports.items():
+            data = port.poll(now_us)
+            if data:
+                self.controller.wires[name].send_down(data, now_us)
+        core = cabinet.core
+        self.trips.see(now_us, core.out[core.standing_at:])
+
+    def _record(self, now_us):
+        plant = self.plant
+        cabinet = self.controller.cabinet
+        reason, state, setpoint_W = 0, s.INHIBITED, 0
+        if cabinet is not None:
+            reason, state, setpoint_W = cabinet.summary()
+        power_W, soc, hottest_degC = 0.0, 0.0, -273.0
+        for pcs in plant.pcs:
+            power_W += pcs.ac_power_W
+        for rack in plant.racks:
+            soc += rack.soc
+            hottest_degC = max(hottest_degC, *rack.temperatures_degC)
+        self.recorder.append(now_us, plant.load_power_W, plant.grid_power_W, power_W, setpoint_W,
+                             1000.0 * soc / len(plant.racks), hottest_degC, reason, state)
+        self.observer.sample(now_us, plant)
+
+
+def _advance(wire, port, start_us, end_us):
+    """Move the bytes of one bus from start_us to end_us, event by event."""
+    if port is None:
+        wire.deliver(end_us)
+        return
+    while True:
+        due_us = min(port.wake_us, wire.next_us)
+        if due_us > end_us:
+            return
+        due_us = max(due_us, start_us)
+        if wire.next_us <= due_us:
+            wire.deliver(due_us)
+        data = port.poll(due_us)
+        if data:
+            wire.send_down(data, due_us)
+
+
+def _nobody(data, time_us):
+    """A line without a controller at its end."""
+    return ()

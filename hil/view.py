@@ -1,0 +1,58 @@
+"""What the live screen shows, gathered from the plant, the controller's image and the loop's statistics."""
+
+from controller import reasons
+from controller.core import STANDING_BITS
+from controller.setpoint import O_BINDING_REASON, O_REQUEST_FAST_REASON, O_REQUEST_W, O_SETPOINT_W
+from safety import contactors, matrix, signals as s
+
+RESETS = ("self", "remote", "key")
+STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
+SINCE_UNKNOWN = 0.0
+
+
+def plant_part(plant):
+    """Power flows and racks of the plant, as the screen wants them."""
+    battery_W = sum([pcs.ac_power_W for pcs in plant.pcs])
+    racks = [(100 * rack.soc, round(1000 * rack.cell_voltage_V_min), round(1000 * rack.cell_voltage_V_max),
+              min(rack.temperatures_degC), max(rack.temperatures_degC), rack.current_A,
+              contactors.STEPS[0] if rack.contactor_state == 0 else
+              ("open", "pre-charge", "closed", "fault")[rack.contactor_state]) for rack in plant.racks]
+    return {"grid_W": plant.grid_power_W, "load_W": plant.load_power_W, "battery_W": battery_W, "racks": racks}
+
+
+def controller_part(out, layout, stage_names, armed, since_s, now_s):
+    """State, decision and interlocks from the controller's outputs (array of ints, core.Core's order).
+
+    since_s: {instance name: when it began to stand}, kept here from call to call.
+    """
+    chain = layout.outputs
+    code = out[chain + O_BINDING_REASON]
+    standing = names_standing(out, stage_names)
+    for name in list(since_s):
+        if name not in standing:
+            del since_s[name]
+    return {
+        "state": s.STATES[out[s.STATE]],
+        "request_W": out[chain + O_REQUEST_W], "setpoint_W": out[chain + O_SETPOINT_W],
+        "request_by": reasons.text(out[chain + O_REQUEST_FAST_REASON])[0],
+        "limit": (reasons.label(code), reasons.text(code)[1]) if code else None,
+        "charge_W_max": sum([out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]),
+        "discharge_W_max": sum([out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]),
+        "armed": armed,
+        "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
+    }
+
+
+def names_standing(out, stage_names):
+    """Names of the stage instances whose bit is set in the last words of `out`."""
+    first = len(out) - -(-len(stage_names) // STANDING_BITS)
+    return [name for index, name in enumerate(stage_names)
+            if out[first + index // STANDING_BITS] >> index % STANDING_BITS & 1]
+
+
+def _tripped(name, began_s, now_s):
+    stage, _, scope = name.partition(".")
+    row = STAGES[stage]
+    words = reasons.text(reasons.ROW + row[matrix.S_ROW])[0]
+    return (stage, words, f"{scope[:4]} {scope[4:]}" if scope else "cabinet", now_s - began_s,
+            RESETS[row[matrix.S_LATCH]])

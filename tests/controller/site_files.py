@@ -1,0 +1,49 @@
+"""Copies of the example sites that a test may edit."""
+
+import shutil
+from pathlib import Path
+
+from controller import config
+
+SITES = Path(config.__file__).parent / "sites"
+FIREBREAK = ("types/firebreak_645.toml", "example/site.toml", "example/cabinet.toml")
+PYLONTECH = ("types/pylontech_14.toml", "pylontech/site.toml", "pylontech/cabinet.toml")
+LAYER = {"type": 0, "site": 1, "cabinet": 2}
+
+
+class SiteFiles:
+    """The three files of one example in a folder of the test's own."""
+
+    def __init__(self, folder, files=FIREBREAK):
+        self.paths = []
+        for name in files:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SITES / name, path)
+            self.paths.append(path)
+
+    def replace(self, layer, old, new):
+        """Replace `old`, which must be there, in the file of a layer ("type", "site", "cabinet")."""
+        path = self.paths[LAYER[layer]]
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {path.name}: the test no longer says what it means"
+        path.write_text(text.replace(old, new))
+        return self
+
+    def append(self, layer, text):
+        """Add lines at the end of the file of a layer."""
+        path = self.paths[LAYER[layer]]
+        path.write_text(path.read_text() + "\n" + text + "\n")
+        return self
+
+    def load(self):
+        """The Config, or ConfigError."""
+        return config.load(self.paths[2])
+
+    def refusal(self):
+        """The line of the ConfigError that `load` must raise, without the folder."""
+        try:
+            self.load()
+        except config.ConfigError as error:
+            return str(error).replace(str(self.paths[2].parent.parent) + "/", "")
+        raise AssertionError("the configuration was accepted")

@@ -1,0 +1,290 @@
+"""The report of the site check: times against arithmetic of its own, the worst case against a simulated bus, the rows."""
+
+import random
+
+import pytest
+from site_files import PYLONTECH, SiteFiles
+
+from controller import bus_times, check
+from drivers.buses import rtu
+from safety import matrix
+
+CHARACTER_US = {9600: 10e6 / 9600, 38_400: 10e6 / 38_400, 115_200: 10e6 / 115_200}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The default cabinet."""
+    return SiteFiles(tmp_path)
+
+
+@pytest.fixture
+def pylontech(tmp_path):
+    """The Pylontech example."""
+    return SiteFiles(tmp_path, PYLONTECH)
+
+
+def _exchange(config, bus, device, what):
+    found = [exchange for exchange in bus_times.schedule(config)[bus]
+             if (exchange.device, exchange.what) == (device, what)]
+    assert len(found) == 1
+    return found[0]
+
+
+def _ms(parts, what):
+    return next(part.time_us for part in parts if part.what == what) / 1000
+
+
+# -- times on the wire: characters of request and reply by hand, turn-around of the profile, gap, pause of the port
+
+@pytest.mark.parametrize("bus, device, what, characters, baud_Bd, turnaround_us, quiet_us, period_ms", [
+    ("io", "io_1", "read inputs", 8 + 6, 115_200, 3000, 1750, 25),
+    ("io", "io_2", "write coils", 10 + 8, 115_200, 3000, 1750, 100),
+    ("meter", "meter_grid", "read meter", 8 + 5 + 2 * 36, 38_400, 10_000, 1750, 100),
+    ("gas", "gas_2", "read gas", 8 + 5 + 2 * 4, 9600, 20_000, 3646 + 5000, 500),
+    ("pcs", "pcs_1", "write setpoint", 9 + 4 + 8, 115_200, 5000, 1750, 20),
+    ("pcs", "pcs_1", "write heartbeat", 9 + 4 + 8, 115_200, 5000, 1750, 1000),
+    ("pcs", "pcs_1", "read ac", 8 + 5 + 2 * 7, 115_200, 5000, 1750, 100),
+])
+def test_time_of_an_exchange(files, bus, device, what, characters, baud_Bd, turnaround_us, quiet_us, period_ms):
+    exchange = _exchange(files.load(), bus, device, what)
+    wire_us = characters * CHARACTER_US[baud_Bd]
+    assert wire_us + turnaround_us + quiet_us <= exchange.time_us <= wire_us + turnaround_us + quiet_us + 4
+    assert exchange.period_us == period_ms * 1000
+
+
+def test_parity_makes_a_character_longer(files):
+    before = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
+    files.replace("site", "baud_Bd = 38400", 'baud_Bd = 38400\ncharacters = "8E1"')
+    after = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
+    assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
+
+
+@pytest.mark.parametrize("data_bytes, bitrate_bps, time_us", [(8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55)])
+def test_longest_can_frame(data_bytes, bitrate_bps, time_us):
+    """A base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55."""
+    assert bus_times.can_frame_us(data_bytes, bitrate_bps) == time_us
+
+
+def test_can_frames_of_a_native_rack(files):
+    """Five messages and one per four module temperatures, each 100 ms, and the command back."""
+    config = files.load()
+    assert _exchange(config, "can0", "bms_3", "frames from BMS").frames == 5 + 4
+    assert bus_times.utilisation_permille(bus_times.schedule(config)["can0"]) == 81  # 30 x 0.27 ms in 100 ms
+
+
+@pytest.mark.parametrize("modules, frames", [(16, 9), (17, 10)])
+def test_more_modules_send_more_frames(files, modules, frames):
+    files.replace("type", "modules = 15", f"modules = {modules}")
+    assert _exchange(files.load(), "can0", "bms_1", "frames from BMS").frames == frames
+
+
+def test_utilisation_is_the_sum_of_all_that_is_sent(files):
+    exchanges = bus_times.schedule(files.load())["io"]
+    by_hand = 2 * (5966 / 25_000 + 6313 / 100_000)
+    assert bus_times.utilisation_permille(exchanges) == pytest.approx(by_hand * 1000, abs=1)
+
+
+@pytest.mark.parametrize("period_ms, accepted", [(125, True), (122, True), (120, False)])
+def test_a_bus_may_be_busy_80_percent(pylontech, period_ms, accepted):
+    """One SDM630 at 9600 Bd takes 102.2 ms to ask, less the gap's rounding: 127.7 ms is the shortest period."""
+    pylontech.replace("site", "period_ms = 250 ", f"period_ms = {period_ms + 5} ")
+    busy = bus_times.UTILISATION_PERMILLE_MAX
+    if accepted and (period_ms + 5) * busy >= 102_200:
+        assert bus_times.utilisation_permille(bus_times.schedule(pylontech.load())["meter"]) <= busy
+    else:
+        assert "the bus would be busy" in pylontech.refusal()
+
+
+# -- worst case
+
+def test_worst_case_is_the_sum_of_its_parts(files):
+    config = files.load()
+    parts = bus_times.stop_latency(config, bus_times.schedule(config))
+    assert [part.what for part in parts] == ["poll", "transaction", "debounce", "tick", "in flight", "waiting", "frame"]
+    assert _ms(parts, "poll") == 25 and _ms(parts, "debounce") == 20 and _ms(parts, "tick") == 20
+    assert _ms(parts, "transaction") == pytest.approx(2 * 5.966 + 2 * 6.313, abs=0.01)  # both reads and both writes once
+    assert _ms(parts, "in flight") == _ms(parts, "waiting") == pytest.approx(6.313, abs=0.005)
+    assert _ms(parts, "frame") == pytest.approx(10 * CHARACTER_US[115_200] / 1000, abs=0.002)
+
+
+def test_a_longer_debounce_shows(files):
+    """Row 1 may not be slower than 20 ms, so a shorter tick shows it: two ticks of 10 ms."""
+    files.replace("type", "tick_ms = 20", "tick_ms = 10")
+    config = files.load()
+    parts = bus_times.stop_latency(config, bus_times.schedule(config))
+    assert _ms(parts, "debounce") == 20 and _ms(parts, "tick") == 10
+
+
+def test_response_time_counts_everything_that_comes_meanwhile():
+    """Own 3, other 2 every 10 and 4 every 8: 3 + 2 + 4 = 9, so the second comes again: 13, and the first again: 15."""
+    def exchange(time_us, period_us):
+        return bus_times.Exchange("", "", period_us, 1, time_us, 0)
+    own, others = exchange(3, 100), [exchange(2, 10), exchange(4, 8)]
+    assert bus_times.response_us(own, [own, *others]) == 15
+
+
+class _Bench:
+    """The I/O bus of a cabinet with answering modules, ticks at a phase of their own, and one contact that opens."""
+
+    def __init__(self, config, chance):
+        self.config, self.chance = config, chance
+        self.port = bus_times.rtu_port(config, next(bus for bus in config.buses if bus.name == "io"))
+        self.opens_us = chance.randrange(100_000, 200_000)
+        self.tick_us = chance.randrange(0, 20_000)
+        self.hand_over_us = 1 << 60
+        self.seen_open = self.frozen_open = False
+        self.reply = None
+        for unit_id in (1, 2):
+            request = rtu.read_request(("read", unit_id), unit_id, 2, 0, 8, self._on_inputs)
+            self.port.add(request, 25_000, chance.randrange(0, 25_000))
+        self.coils_due_us = {1: chance.randrange(0, 100_000), 2: chance.randrange(0, 100_000)}
+        self.dropped = False
+
+    def _on_inputs(self, pdu, now_us):
+        self.seen_open = self.seen_open or pdu[2] == 0
+
+    def _freeze(self, now_us):
+        """A tick begins; what it decides is handed over at some time before the next one."""
+        self.frozen_open = self.seen_open
+        self.tick_us = now_us + 20_000
+        self.hand_over_us = now_us + self.chance.randrange(0, 20_000)
+
+    def _hand_over(self, now_us):
+        """Coils at once when the contact was seen open, otherwise when their refresh is due."""
+        self.hand_over_us = 1 << 60
+        for unit_id in (1, 2):
+            drop = self.frozen_open and not self.dropped
+            if drop or now_us >= self.coils_due_us[unit_id]:
+                self.coils_due_us[unit_id] = now_us + 100_000
+                levels = (0,) * 8 if self.frozen_open else (1,) * 8
+                self.port.submit(rtu.write_coils_request(("coils", unit_id), unit_id, 0, levels))
+        self.dropped = self.frozen_open
+
+    def _answer(self, frame, now_us):
+        """(when, bytes): the module samples its contacts when the request has come."""
+        arrived_us = now_us + round(len(frame) * CHARACTER_US[115_200])
+        if frame[1] == 2:
+            body = bytes((frame[0], 2, 1, 0 if frame[0] == 1 and arrived_us >= self.opens_us else 255))
+        else:
+            body = frame[:6]
+        reply = rtu.seal(body)
+        return arrived_us + 3000 + round(len(reply) * CHARACTER_US[115_200]), reply
+
+    def run(self):
+        """Time from the opening of the contact to the last byte of the write that drops module 1's coils, in us."""
+        port, now_us, busy_us = self.port, 0, 1 << 60
+        while True:
+            now_us = min(port.wake_us, self.tick_us, self.hand_over_us, busy_us)
+            if now_us == busy_us:
+                busy_us = 1 << 60
+                port.receive(self.reply, now_us)
+            elif now_us == self.hand_over_us:
+                self._hand_over(now_us)
+            elif now_us == self.tick_us:
+                self._freeze(now_us)
+            else:
+                frame = port.poll(now_us)
+                if frame and frame[1] == 15 and frame[0] == 1 and frame[7] == 0:
+                    return now_us + round(len(frame) * CHARACTER_US[115_200]) - self.opens_us
+                if frame:
+                    busy_us, self.reply = self._answer(frame, now_us)
+
+
+def test_no_simulated_stop_takes_longer_than_the_worst_case(files):
+    """400 buses with phases and tick lengths by chance: none is slower than the printed sum, the slowest comes near."""
+    config = files.load()
+    limit_us = sum([part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))])
+    slowest_us = max([_Bench(config, random.Random(seed)).run() for seed in range(400)])
+    assert 0.65 * limit_us < slowest_us <= limit_us
+
+
+# -- the report
+
+def _report(config):
+    text = check.report(config)
+    assert text.isascii()
+    assert max(map(len, text.split("\n"))) <= check.WIDTH
+    return text
+
+
+def _row(text, number):
+    """The line of a row and those that continue it."""
+    lines = text[text.index("ROWS OF THE"):].split("\n")
+    first = next(index for index, line in enumerate(lines) if line.startswith(f"  {number:3}  "))
+    rest = [line for line in lines[first + 1:first + 6]]
+    last = next((index for index, line in enumerate(rest) if line[:5].strip() or not line.startswith(" " * 5)), len(rest))
+    return " ".join(" ".join([lines[first], *rest[:last]]).split())
+
+
+def test_the_default_cabinet_has_every_row_armed(files):
+    text = _report(files.load())
+    for number in matrix.CLAUSES:
+        assert ": " in _row(text, number) and " armed: " in _row(text, number)
+    assert "done by BMS" not in text and "not fitted" not in text
+
+
+def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech):
+    text = _report(pylontech.load())
+    for number in (19, 20, 21, 28, 29, 31, 32):
+        assert " done by BMS: " in _row(text, number)
+    assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, 2026-03-01: "
+                             "the brigade floods the cabinet through its dry pipe")
+    for number in (1, 2, 11, 12, 35, 40, 41, 44, 49, 50):
+        assert " armed: " in _row(text, number)
+    assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
+
+
+def test_racks_that_differ_are_named(files):
+    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3', 'profile = "pylontech_lv"\nbus = "can1"')
+    files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
+    files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
+    files.replace("type", 'profile = "firebreak_rack"      # drivers', 'profile = "firebreak_rack"  # drivers')
+    assert _row(_report(files.load()), 29) == "29 29 armed (rack 1 2), done by BMS (rack 3): cell over-voltage trip"
+
+
+def test_a_door_that_is_not_fitted_is_said(files):
+    files.append("site", '[not_fitted]\ndoor = "N. N., \u00fc 2026"')
+    assert "door contact not fitted, accepted by: N. N., ? 2026" in _report(files.load())
+
+
+def test_the_report_shows_buses_and_the_worst_case(files):
+    text = _report(files.load())
+    assert "can0: 500000 bit/s, 8.1 % busy (allowed 80 %), socketcan can0" in text
+    assert "io_1            read inputs          1 x    5.97 ms every      25 ms" in text
+    config = files.load()
+    total_us = sum([part.time_us for part in bus_times.stop_latency(config, bus_times.schedule(config))])
+    assert f"sum           {total_us / 1000:6.2f} ms" in text
+
+
+def test_long_texts_are_folded(files):
+    files.append("site", f'[not_fitted]\ndoor = "{"very long acceptance " * 9}"')
+    files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
+    lines = check.report(files.load()).split("\n")
+    assert all(len(line) <= check.WIDTH for line in lines)
+
+
+# -- the command
+
+def test_main_prints_the_report(files, capsys):
+    assert check.main([str(files.paths[2])]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Accepted: ") and out.endswith("\n") and err == ""
+
+
+def test_main_refuses_in_one_line(files, capsys):
+    files.append("site", "[rack.all]\nrated_current_mA = 140001")
+    assert check.main([str(files.paths[2])]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "site.toml:rack.all.rated_current_mA: 140001" in err
+
+
+@pytest.mark.parametrize("argv", [[], ["a", "b"], ["--help"]])
+def test_main_says_how_it_is_called(argv, capsys):
+    assert check.main(argv) == 2
+    assert capsys.readouterr().err == "usage: check FILE (a cabinet.toml; it names the layers above it)\n"
+
+
+def test_main_refuses_a_file_that_is_not_there(capsys):
+    assert check.main(["nowhere.toml"]) == 2
+    assert capsys.readouterr().err == "nowhere.toml: cannot be read: No such file or directory\n"

@@ -1,0 +1,416 @@
+"""Layers, keys, topology and images of a configuration: what is accepted, and every refusal in its one line."""
+
+import pytest
+from site_files import FIREBREAK, PYLONTECH, SiteFiles
+
+from controller import config, images, parameters, schema
+from safety import matrix, signals
+from safety import parameters as p
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The default cabinet."""
+    return SiteFiles(tmp_path)
+
+
+@pytest.fixture
+def pylontech(tmp_path):
+    """The Pylontech example."""
+    return SiteFiles(tmp_path, PYLONTECH)
+
+
+# -- what is accepted
+
+def test_the_default_cabinet_is_the_default_of_the_tables(files):
+    """The example type repeats the tables' defaults, so the rig and the kernel's own tests mean the same cabinet."""
+    loaded = files.load()
+    assert (loaded.units, loaded.racks, loaded.modules, loaded.tick_ms) == (1, 3, 15, 20)
+    assert list(loaded.cabinet.values()) == [row[4] for row in p.CABINET_PARAMETERS]
+    assert list(loaded.unit_tables[0].values()) == [row[4] for row in p.UNIT_PARAMETERS]
+    for table in loaded.rack_tables:
+        assert list(table.values()) == [row[4] for row in p.RACK_PARAMETERS]
+    assert loaded.control_image == parameters.default_image()
+
+
+def test_the_image_lies_as_its_map_says(files):
+    files.append("site", "[rack.2]\nrated_current_mA = 120000\n[stage.29]\nset = 3640\nset_ms = 1001")
+    loaded = files.load()
+    image, where = loaded.safety_image, loaded.image_map()
+    assert len(image) == where.words
+    assert list(image[:len(p.HEADER)]) == [p.IMAGE_SCHEMA, 1, 3, 15, 20]
+    rated = [image[where.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA] for rack in range(3)]
+    assert rated == [140_000, 120_000, 140_000]
+    words = where.stage + [stage[matrix.S_ID] for stage in matrix.STAGES].index("29") * len(p.STAGE_WORDS)
+    assert list(image[words:words + 4]) == [3640, 3550, 51, 0]  # 1001 ms are 51 ticks of 20 ms: never shortened
+    assert set(image[where.armed:]) == {1}
+    assert all(p.in_range(word) for word in image)
+
+
+def test_every_stage_keeps_the_values_of_the_matrix(files):
+    loaded = files.load()
+    for stage in matrix.STAGES:
+        set_at, clear_at, set_ticks, clear_ticks = loaded.stage_words[stage[matrix.S_ID]]
+        assert (set_at, clear_at) == (stage[matrix.S_SET], stage[matrix.S_CLEAR])
+        assert set_ticks * 20 >= stage[matrix.S_SET_MS] > (set_ticks - 1) * 20 or not stage[matrix.S_SET_MS]
+        assert clear_ticks == -(-stage[matrix.S_CLEAR_MS] // 20)
+
+
+def test_a_silence_time_moves_the_stage_that_watches_it(files):
+    files.append("cabinet", "[cabinet]\nio_silent_ms = 200\nmeter_silent_ms = 400\nmeter_frozen_ms = 2000")
+    loaded = files.load()
+    assert [loaded.stage_words[name][0] for name in ("49", "50a", "50b")] == [200, 400, 2000]
+    assert [loaded.stage_words[name][1] for name in ("49", "50a", "50b")] == [80, 240, 400]  # as in the matrix, in part
+
+
+def test_each_layer_may_only_be_tighter_or_equal(files):
+    files.append("site", "[rack.all]\nrated_current_mA = 130000").append("cabinet", "[rack.3]\nrated_current_mA = 129999")
+    assert [table["rated_current_mA"] for table in files.load().rack_tables] == [130_000, 130_000, 129_999]
+
+
+def test_a_cabinet_is_built_from_its_topology(files):
+    topology = files.load().topology
+    assert topology.rack_units == (0, 0, 0) and topology.dc_buses == ("dc_1",)
+    assert topology.device("bms", 2).address == 3
+    device, bit = topology.mapped("estop_2_ok")
+    assert (device.role, bit) == ("io_2", 0)
+    assert [device.name for device in topology.on_bus("meter")] == ["meter_grid", "meter_load"]
+
+
+def test_two_units_with_racks_of_their_own(files):
+    files.replace("type", "[rack.1]\n[rack.2]\n[rack.3]", '[rack.1]\ndc_bus = "dc_2"\n[rack.2]\ndc_bus = "dc_1"\n'
+                  '[rack.3]\ndc_bus = "dc_1"')
+    files.replace("type", '[rack.all]                      # holds for every rack; [rack.2] would hold for rack 2 alone\n'
+                  'dc_bus = "dc_1"\n', "[rack.all]\n")
+    files.append("type", '[unit.2]\ndc_bus = "dc_2"\n[device.pcs_2]\nrole = "pcs"\nunit = 2\nprofile = "sunspec_pcs"\n'
+                 'bus = "pcs_b"\nunit_id = 1\n[bus.pcs_b]\nkind = "rtu"\nbaud_Bd = 115200')
+    files.append("cabinet", '[bus.pcs_b]\nport = "/dev/serial/by-path/b"')
+    loaded = files.load()
+    assert loaded.topology.rack_units == (1, 0, 0)
+    assert [table["unit"] for table in loaded.rack_tables] == [1, 0, 0]
+    assert len(loaded.safety_image) == loaded.image_map().words
+    assert loaded.units == 2 and loaded.layout().units == 2
+
+
+def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
+    loaded = pylontech.load()
+    rack, where = loaded.rack_tables[0], loaded.image_map()
+    assert (rack["cells_reported"], rack["temperatures_reported"]) == (0, 0)
+    assert (rack["bms_warn_ms"], rack["bms_ramp_ms"], rack["bms_stop_ms"]) == (3000, 5000, 8000)
+    armed = loaded.safety_image[where.armed:]
+    off = {stage[matrix.S_ROW] for (stage, _), word in zip(images.instances(loaded.topology), armed) if not word}
+    assert off == {3, 19, 20, 21, 28, 29, 31, 32}  # 3: suppression, not fitted and accepted
+    assert loaded.cabinet["gas_detectors"] == 1 and loaded.control["load_meter_fitted"] == 0
+
+
+def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(files):
+    files.replace("type", '["suppression", "door"]', '["suppression", "door", "gas", "airflow", "bms_fault"]')
+    files.append("site", '[not_fitted]\ngas = "N. N., 2026"\ndoor = "N. N."\nairflow = "N. N."\nbms_fault = "N. N."')
+    files.replace("type", "[bus.gas]                       # the gas detectors\nkind = \"rtu\"\nbaud_Bd = 9600\n", "")
+    files.replace("cabinet", '[bus.gas]\nport = "/dev/serial/by-path/platform-xhci-usb-0:1.4:1.0-port0"\n', "")
+    loaded = files.load()
+    derived = [loaded.cabinet[name] for name in ("gas_required", "gas_detectors", "door_fitted",
+                                                 "bms_fault_contact_fitted")]
+    assert derived == [0, 0, 0, 0]
+    assert loaded.topology.device("gas_1") is None and loaded.topology.mapped("gas_relay_ok") is None
+    assert loaded.topology.device("io_1").inputs[3] == ""
+    off = {stage[matrix.S_ID] for stage, index in images.instances(loaded.topology)
+           if images.stage_state(stage, loaded.topology, index)[0] != images.ARMED}
+    assert off == {"11", "12a", "12b", "13a", "13b", "13c", "14", "15a", "15b", "40e"}
+
+
+def test_the_module_that_drops_the_pcs_comes_first(files):
+    files.replace("type", 'outputs = ["pcs_enable_ok",', 'outputs = ["contactor_supply_ok",')
+    files.replace("type", 'outputs = ["contactor_supply_ok", "!red', 'outputs = ["pcs_enable_ok", "!red')
+    assert files.load().devices[0].name == "io_2"
+
+
+# -- silence budgets: max(base, 3/5/8 periods), tightened at most down to the periods
+
+@pytest.mark.parametrize("period_ms, budgets", [
+    (100, (500, 1000, 3000)), (166, (500, 1000, 3000)), (167, (501, 1000, 3000)), (200, (600, 1000, 3000)),
+    (201, (603, 1005, 3000)), (375, (1125, 1875, 3000)), (376, (1128, 1880, 3008)), (1000, (3000, 5000, 8000))])
+def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
+    pylontech.replace("type", 'profile = "pylontech_lv"', f'profile = "pylontech_lv"\nperiod_ms = {period_ms}')
+    table = pylontech.load().rack_tables[0]
+    assert (table["bms_warn_ms"], table["bms_ramp_ms"], table["bms_stop_ms"]) == budgets
+
+
+@pytest.mark.parametrize("value, accepted", [(299, False), (300, True), (500, True), (501, False)])
+def test_a_budget_may_be_tightened_to_the_periods_of_its_device(files, value, accepted):
+    files.append("site", f"[rack.all]\nbms_warn_ms = {value}")
+    if accepted:
+        assert files.load().rack_tables[2]["bms_warn_ms"] == value
+    else:
+        assert files.refusal() == (f"example/site.toml:rack.all.bms_warn_ms: {value} is not allowed; "
+                                   "allowed 300..500 (device.bms_1 has a period of 100 ms)")
+
+
+@pytest.mark.parametrize("period_ms, contact", [(166, ""), (167, "must")])
+def test_a_slow_bms_needs_the_fault_contact(files, period_ms, contact):
+    files.replace("type", '["suppression", "door"]', '["suppression", "door", "bms_fault"]')
+    files.replace("type", 'profile = "firebreak_rack"', f'profile = "firebreak_rack"\nperiod_ms = {period_ms}')
+    files.append("site", '[not_fitted]\nbms_fault = "N. N."')
+    if contact:
+        assert files.refusal() == (
+            "example/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 is slower than its silence budget "
+            "(167 ms); allowed a hard-wired BMS fault contact on bms_fault_ok")
+    else:
+        assert files.load().cabinet["bms_fault_contact_fitted"] == 0
+
+
+# -- every refusal, in the one line that the user sees: (layer to change, old text, new text, the line)
+
+NEW = ""  # append instead of replace
+REFUSALS = {
+    "schema": ("site", "schema = 1", "schema = 2", "example/site.toml:schema: 2 is not allowed; allowed 1; to migrate "
+               'the file see "Other schemas" in controller/README.md'),
+    "schema_absent": ("site", "schema = 1", "", "example/site.toml:schema: is missing; allowed 1; to migrate "
+                      'the file see "Other schemas" in controller/README.md'),
+    "schema_true": ("site", "schema = 1", "schema = true", "example/site.toml:schema: true is not allowed; allowed 1; to "
+                    'migrate the file see "Other schemas" in controller/README.md'),
+    "layer": ("site", 'layer = "site"', 'layer = "sites"',
+              'example/site.toml:layer: "sites" is not allowed; allowed type, site, cabinet; nearest key "site"'),
+    "layer_order": ("site", 'layer = "site"', 'layer = "cabinet"',
+                    'example/site.toml:layer: "cabinet" is not allowed; allowed type or site above example/cabinet.toml'),
+    "extends": ("type", 'layer = "type"', 'layer = "type"\nextends = "../example/cabinet.toml"',
+                "example/cabinet.toml:extends: leads back to itself"),
+    "no_type": ("site", 'extends = "../types/firebreak_645.toml"', "",
+                "example/site.toml:extends: is missing; allowed the file of the layer above it"),
+    "no_file": ("site", "firebreak_645.toml", "firebreak_654.toml",
+                "types/firebreak_654.toml: cannot be read: No such file or directory"),
+    "not_toml": ("site", "[control]", "[control", "example/site.toml: is not TOML: "),
+    "twice": ("site", "grid_export_W_max = 0 ", "grid_import_W_max = 0 ", "example/site.toml: is not TOML: "),
+    "name": ("site", 'name = "Example hall, GPU cluster"', "name = 3", "example/site.toml:name: 3 is not allowed"),
+    "section": ("site", NEW, "[racks.all]\nrated_current_mA = 1000",
+                'example/site.toml:racks: is not a known key; nearest key "rack"'),
+    "number": ("site", NEW, "[rack.17]\nrated_current_mA = 1000",
+               'example/site.toml:rack.17: is not a known key; allowed all, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, '
+               "14, 15, 16"),
+    "key": ("site", NEW, "[rack.all]\nrated_curent_mA = 1000",
+            'example/site.toml:rack.all.rated_curent_mA: is not a known key; nearest key "rack.all.rated_current_mA"'),
+    "unit_of_key": ("site", NEW, "[unit.1]\nrated_kW = 200",
+                    'example/site.toml:unit.1.rated_kW: is not a known key; nearest key "unit.1.rated_W"'),
+    "value_for_section": ("site", "[control]", "rack = 3\n[control]",
+                          "example/site.toml:rack: 3 is not allowed; allowed a section"),
+    "table_for_value": ("site", NEW, "[rack.1.cells]\nnumber = 3", "example/site.toml:rack.1.cells"),
+    "range": ("site", "grid_import_W_max = 500000", "grid_import_W_max = -1",
+              "example/site.toml:control.grid_import_W_max: -1 is not allowed; allowed 0..100000000"),
+    "float": ("site", "grid_import_W_max = 500000", "grid_import_W_max = 5.0",
+              "example/site.toml:control.grid_import_W_max: 5.0 is not allowed; allowed 0..100000000"),
+    "bool_for_int": ("site", "grid_import_W_max = 500000", "grid_import_W_max = true",
+                     "example/site.toml:control.grid_import_W_max: true is not allowed; allowed 0..100000000"),
+    "derived": ("site", NEW, "[cabinet]\ngas_required = false", "example/site.toml:cabinet.gas_required: is not set here: "
+                "it follows from the devices and [not_fitted]"),
+    "looser_down": ("site", NEW, "[rack.all]\nrated_current_mA = 140001",
+                    "example/site.toml:rack.all.rated_current_mA: 140001 is not allowed, it is looser than 140000 in "
+                    "types/firebreak_645.toml; allowed 1000..140000"),
+    "looser_up": ("site", NEW, "[rack.all]\ndischarge_end_mV = 2799",
+                  "example/site.toml:rack.all.discharge_end_mV: 2799 is not allowed, it is looser than 2800 in "
+                  "types/firebreak_645.toml; allowed 2800..4300"),
+    "looser_one": ("site", NEW, "[rack.2]\nrated_current_mA = 150000",
+                   "example/site.toml:rack.2.rated_current_mA: 150000 is not allowed, it is looser than 140000 in "
+                   "types/firebreak_645.toml; allowed 1000..140000"),
+    "fixed": ("site", NEW, "[rack.all]\ncells = 241", "example/site.toml:rack.all.cells: 241 is not allowed, it differs "
+              "from 240 in types/firebreak_645.toml; allowed 240"),
+    "fixed_device": ("cabinet", NEW, "[device.meter_grid]\nunit_id = 3", "example/cabinet.toml:device.meter_grid.unit_id: "
+                     "3 is not allowed, it differs from 1 in example/site.toml; allowed 1"),
+    "subset": ("site", 'name = "Example', 'optional_equipment = ["gas"]\nname = "Example',
+               'example/site.toml:optional_equipment: ["gas"] is not allowed, it is looser than '
+               '["suppression", "door"] in types/firebreak_645.toml; allowed ["suppression", "door"]'),
+    "stage_looser": ("site", NEW, "[stage.29]\nset = 3651",
+                     "example/site.toml:stage.29.set: 3651 is not allowed; allowed 2000..3650"),
+    "stage_looser_up": ("site", NEW, "[stage.32]\nset = 2499",
+                        "example/site.toml:stage.32.set: 2499 is not allowed; allowed 2500..4300"),
+    "stage_slower": ("site", NEW, "[stage.29]\nset_ms = 2001",
+                     "example/site.toml:stage.29.set_ms: 2001 is not allowed; allowed 0..2000"),
+    "stage_clears_sooner": ("site", NEW, "[stage.28]\nclear_ms = 999",
+                            "example/site.toml:stage.28.clear_ms: 999 is not allowed; allowed 1000..3600000"),
+    "stage_bool": ("site", NEW, "[stage.1a]\nset = 1", "example/site.toml:stage.1a.set: 1 is not allowed; allowed 0..0"),
+    "stage_unknown": ("site", NEW, "[stage.29x]\nset = 1",
+                      'example/site.toml:stage.29x: is not a known key; nearest key "stage.29"'),
+    "stage_clear": ("site", NEW, "[stage.29]\nset = 3550",
+                    "example/site.toml:stage.29.clear: 3550 is not allowed; allowed below its set, which is 3550"),
+    "stage_derived": ("site", NEW, "[stage.49]\nset = 100",
+                      "example/site.toml:stage.49.set: is not set here: it is io_silent_ms of [cabinet]"),
+    "port": ("cabinet", "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0", "/dev/ttyUSB0",
+             'example/cabinet.toml:bus.pcs.port: "/dev/ttyUSB0" is not allowed; allowed a path that stays the same when '
+             "plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"),
+    "port_absent": ("cabinet", 'port = "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0"', "",
+                    "example/cabinet.toml:bus.pcs.port: is missing; allowed a path"),
+    "port_twice": ("cabinet", "0:1.2:1.0-port0", "0:1.1:1.0-port0", "allowed a wire of its own (bus.pcs has this one)"),
+    "baud": ("site", "baud_Bd = 38400", "baud_Bd = 38000", "example/site.toml:bus.meter.baud_Bd: 38000 is not allowed; "
+             "allowed 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200"),
+    "bus_key": ("cabinet", "[bus.pcs]\n", '[bus.pcs]\nchannel = "can1"\n',
+                "example/cabinet.toml:bus.pcs.channel: is not a key of a rtu bus; allowed port, baud_Bd"),
+    "bus_unused": ("cabinet", NEW, '[bus.spare]\nkind = "rtu"\nbaud_Bd = 9600\nport = "/dev/serial/by-path/s"',
+                   "example/cabinet.toml:bus.spare: has no device; allowed a bus that a device names"),
+    "busy": ("site", "baud_Bd = 38400", "baud_Bd = 19200", "example/site.toml:bus.meter.baud_Bd: 19200 is not allowed, "
+             "the bus would be busy 112.2 % of the time; allowed 80 %: a faster bus, longer periods, or fewer devices "
+             "on it"),
+    "rack_bus": ("type", '[rack.2]\n', '[rack.2]\ndc_bus = "dc_2"\n', "types/firebreak_645.toml:rack.2.dc_bus"),
+    "unit_bus": ("type", '[rack.all] ', '[unit.2]\ndc_bus = "dc_1"\n[rack.all] ',
+                 'types/firebreak_645.toml:unit.2.dc_bus: "dc_1" is not allowed; allowed one PCS on a DC bus'),
+    "unit_alone": ("type", '[rack.all] ', '[unit.2]\ndc_bus = "dc_2"\n[rack.all] ',
+                   'types/firebreak_645.toml:unit.2.dc_bus: "dc_2" has no rack; allowed a DC bus that a rack names'),
+    "rack_gap": ("type", "[rack.2]\n", "[rack.4]\n",
+                 "example/cabinet.toml:rack.2: is missing; allowed racks numbered from 1 without a gap"),
+    "cells_differ": ("type", "[rack.all] ", "[rack.X] ", 'types/firebreak_645.toml:rack.X: is not a known key'),
+    "rack_unknown": ("type", "rack = 3\n", "rack = 4\n",
+                     "types/firebreak_645.toml:device.bms_3.rack: 4 is not allowed; allowed 1..3"),
+    "unit_unknown": ("type", "unit = 1\n", "unit = 2\n",
+                     "types/firebreak_645.toml:device.pcs_1.unit: 2 is not allowed; allowed 1..1"),
+    "rack_twice": ("type", "rack = 3\n", "rack = 2\n", "example/cabinet.toml:device: no device with role bms and rack 3; "
+                   "allowed exactly one"),
+    "role_twice": ("site", 'role = "meter_load"', 'role = "meter_grid"',
+                   'example/site.toml:device.meter_load.role: "meter_grid" is not allowed; allowed once '
+                   "(device.meter_grid has it)"),
+    "role_absent": ("type", 'role = "gas_1"', 'role = "gas_2"', "no device with role gas_1; allowed exactly one"),
+    "profile": ("type", 'profile = "sunspec_pcs"', 'profile = "sunspec_pc"', "did you mean sunspec_pcs?"),
+    "family": ("type", 'profile = "sunspec_pcs"', 'profile = "sdm630"',
+               'types/firebreak_645.toml:device.pcs_1.profile: "sdm630" is not allowed; allowed a profile of family '
+               "sunspec_pcs for role pcs (this one is meter)"),
+    "device_bus": ("type", 'bus = "pcs"', 'bus = "psc"', 'types/firebreak_645.toml:device.pcs_1.bus: "psc" is not '
+                   'allowed; allowed pcs, io, gas, meter; nearest key "pcs"'),
+    "bus_kind": ("type", 'bus = "pcs"', 'bus = "can0"',
+                 'types/firebreak_645.toml:device.pcs_1.bus: "can0" is not allowed; allowed pcs, io, gas, meter'),
+    "unit_id_twice": ("site", "unit_id = 2", "unit_id = 1", "example/site.toml:device.meter_load.unit_id: 1 is not "
+                      "allowed; allowed an address of its own on bus meter (device.meter_grid has this one)"),
+    "node_twice": ("type", "node = 2", "node = 1", "types/firebreak_645.toml:device.bms_2.node: 1 is not allowed; "
+                   "allowed an address of its own on bus can0 (device.bms_1 has this one)"),
+    "address_absent": ("type", "node = 2\n", "", "example/cabinet.toml:device.bms_2.node: is missing; allowed 1..55"),
+    "surplus": ("type", "node = 2\n", "node = 2\nunit_id = 2\n", "types/firebreak_645.toml:device.bms_2.unit_id: is not "
+                "a key of a device with role bms and this profile; allowed role, profile, bus, node, rack"),
+    "estop_unmapped": ("type", '["estop_1_ok"', '[""', 'types/firebreak_645.toml:device.io_1.inputs: "estop_1_ok" is '
+                       "not mapped; allowed all 11 needed inputs, each once"),
+    "estop_2_unmapped": ("type", '["estop_2_ok"', '[""', 'types/firebreak_645.toml:device.io_2.inputs: "estop_2_ok" is '
+                         "not mapped; allowed all 11 needed inputs, each once"),
+    "estop_same_module": ("type", '["estop_2_ok"', '["estop_1_ok"', 'types/firebreak_645.toml:device.io_2.inputs: '
+                          '"estop_1_ok" is not allowed; allowed estop_2_ok, bms_fault_ok, permit_2_closed; '
+                          'nearest key "estop_2_ok"'),
+    "input_twice": ("type", '"door_ok"]', '"airflow_ok"]', 'types/firebreak_645.toml:device.io_1.inputs: "airflow_ok" '
+                    "is not allowed; allowed each name once"),
+    "input_unknown": ("type", '"door_ok"]', '"dor_ok"]', 'nearest key "door_ok"'),
+    "inputs_short": ("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed"]', "allowed a list of 8 from"),
+    "permit_inverted": ("type", '"pcs_enable_ok"', '"!pcs_enable_ok"', 'types/firebreak_645.toml:device.io_1.outputs: '
+                        '"!pcs_enable_ok" is not allowed; allowed pcs_enable_ok: an expired module must not permit'),
+    "fan_plain": ("type", '"!fan_on"', '"fan_on"', 'types/firebreak_645.toml:device.io_1.outputs: "fan_on" is not '
+                  "allowed; allowed !fan_on: an expired module must leave it on"),
+    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 7 needed outputs, each once'),
+    "not_optional": ("site", NEW, '[not_fitted]\nairflow = "N. N."', "example/site.toml:not_fitted.airflow: is not "
+                     "allowed: this type of cabinet needs it; allowed suppression, door"),
+    "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N."', "example/site.toml:not_fitted.estop: is not a "
+                        "known key; allowed gas, suppression, airflow, door, bms_fault"),
+    "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
+                       "allowed who accepted it, when and why, on one line"),
+    "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ", "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
+                "2001 is not allowed; allowed 10..2000 (half of the 4000 ms after which this PCS falls back)"),
+    "io_slow": ("type", 'role = "io_1"', 'role = "io_1"\nperiod_ms = 167', "types/firebreak_645.toml:device.io_1.profile: "
+                "its period of 167 ms is slower than its silence budget io_silent_ms; allowed 1..166 ms"),
+    "expiry": ("site", NEW, "[cabinet]\npermit_expiry_ms = 499", 'types/firebreak_645.toml:device.io_1.profile: '
+               '"io_8in_8out" is not allowed; allowed an output expiry up to permit_expiry_ms, which is 499; this '
+               "profile sets 500 ms"),
+    "rating": ("type", "rated_W = 250000 ", "rated_W = 400001 ", "types/firebreak_645.toml:unit.1.rated_W: 400001 is not "
+               "allowed; allowed 1000..400000 by sunspec_pcs.toml"),
+    "ladder": ("site", NEW, "[rack.all]\nbms_ramp_ms = 500", "example/site.toml:rack.all.bms_ramp_ms: 500 is not allowed; "
+               "allowed above bms_warn_ms, which is 500"),
+    "taper": ("site", NEW, "[rack.all]\ncharge_end_mV = 3500", "example/site.toml:rack.all.charge_end_mV: 3500 is "
+              "not allowed; allowed above charge_taper_mV, which is 3500"),
+    "taper_type": ("type", "charge_taper_mV = 3500 ", "charge_taper_mV = 3601 ", "types/firebreak_645.toml:rack.all."
+                   "charge_end_mV: 3600 is not allowed; allowed above charge_taper_mV, which is 3601"),
+    "charge_end": ("site", NEW, "[stage.29]\nset = 3600", "example/site.toml:stage.29.set: 3600 is not allowed; "
+                   "allowed above charge_end_mV of rack 1, which is 3600"),
+    "charge_end_type": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3650 ", "types/firebreak_645.toml:rack.all."
+                        "charge_end_mV: 3650 is not allowed; allowed below the trip of stage 29, which is 3650"),
+    "discharge_end": ("site", NEW, "[stage.32]\nset = 2800", "example/site.toml:stage.32.set: 2800 is not "
+                      "allowed; allowed below discharge_end_mV of rack 1, which is 2800"),
+    "reserve": ("site", "soc_reserve_soft_permille = 150", "soc_reserve_soft_permille = 99",
+                "example/site.toml:control.soc_reserve_soft_permille: 99 is not allowed; allowed "
+                "soc_reserve_hard_permille and more, which is 100"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refused_in_one_line(files, name):
+    layer, old, new, line = REFUSALS[name]
+    refusal = (files.append(layer, new) if old is NEW else files.replace(layer, old, new)).refusal()
+    assert line in refusal
+    assert "\n" not in refusal and refusal.isascii()
+
+
+def test_racks_in_parallel_have_the_same_cells(files):
+    files.replace("type", "cells = 240                     # in series: 768 V nominal\n", "")
+    files.replace("type", "[rack.1]\n[rack.2]\n[rack.3]", "[rack.1]\ncells = 240\n[rack.2]\ncells = 224\n[rack.3]\ncells = 240")
+    assert files.refusal() == ("types/firebreak_645.toml:rack.2.cells: 224 is not allowed; allowed 240, as rack 1 on the "
+                               "same DC bus")
+
+
+def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
+    files.replace("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed", ""]')
+    assert '"door_ok" is not mapped' in files.refusal()
+    files.append("site", '[not_fitted]\ndoor = "N. N."')
+    assert files.load().cabinet["door_fitted"] == 0
+
+
+def test_pylontech_must_have_its_fault_contact(pylontech):
+    pylontech.replace("type", '"bms_fault_ok"', '""')
+    assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped; allowed all '
+                                   "10 needed inputs, each once")
+    pylontech.replace("type", '"airflow"]', '"airflow", "bms_fault"]').append("site", 'bms_fault = "N. N."')
+    assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no cell "
+                                   "voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
+
+
+def test_pylontech_is_alone_on_its_bus(pylontech):
+    pylontech.replace("type", "[control]", '[rack.2]\ndc_bus = "dc_1"\ncells = 15\n[control]')
+    pylontech.append("type", '[device.bms_2]\nrole = "bms"\nrack = 2\nprofile = "firebreak_rack"\nbus = "can0"\nnode = 1')
+    assert "allowed a CAN bus of its own: its frames carry no address" in pylontech.refusal()
+
+
+def test_a_profile_of_the_sites_own_lies_beside_the_file_that_names_it(files):
+    from drivers.profile import FOLDER
+    text = (FOLDER / "gas_detector.toml").read_text().replace("period_ms = 500 ", "period_ms = 1200 ")
+    (files.paths[0].parent / "own_gas.toml").write_text(text)
+    files.replace("type", 'profile = "gas_detector"', 'profile = "own_gas.toml"')
+    assert files.load().cabinet["gas_silent_ms"] == 3600
+    (files.paths[0].parent / "own_gas.toml").write_text(text.replace("fault_mask", "fault_msk"))
+    assert "own_gas.toml: settings.fault_msk: unknown key, did you mean fault_mask?" in files.refusal()
+
+
+# -- properties of the schema
+
+def test_every_parameter_is_bounded_and_says_which_way_is_tighter():
+    rows = p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS + parameters.CONTROL_PARAMETERS
+    for name, unit, low, high, default, tighter in rows:
+        assert low <= default <= high, name
+        assert tighter in ("up", "down", "fixed", "free"), name
+        assert p.in_range(low) and p.in_range(high), name
+    assert not [row[0] for row in p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS if row[5] == "free"]
+
+
+@pytest.mark.parametrize("stage", matrix.STAGES, ids=[stage[matrix.S_ID] for stage in matrix.STAGES])
+def test_no_stage_can_be_loosened(stage):
+    """At the loose end of every range stands the value of the matrix, and no range reaches beyond it."""
+    specs, sense = schema.STAGE[stage[matrix.S_ID]], stage[matrix.S_SENSE]
+    for key, index in (("set", matrix.S_SET), ("clear", matrix.S_CLEAR)):
+        if specs[key].kind == "derived":
+            continue
+        low, high = specs[key].allowed
+        assert max(low * sense, high * sense) == stage[index] * sense
+    assert specs["set_ms"].allowed == (0, stage[matrix.S_SET_MS])
+    assert specs["clear_ms"].allowed[0] == stage[matrix.S_CLEAR_MS]
+
+
+def test_every_input_has_a_home_and_every_contact_group_fits_a_module():
+    for names in schema.INPUT_NAMES.values():
+        assert 0 < len(names) <= schema.IO_BITS
+    assert signals.CABINET_INPUTS[signals.ESTOP_1_OK][0] in schema.INPUT_NAMES["io_1"]
+    assert signals.CABINET_INPUTS[signals.ESTOP_2_OK][0] in schema.INPUT_NAMES["io_2"]
+
+
+@pytest.mark.parametrize("files_of", [FIREBREAK, PYLONTECH])
+def test_a_type_or_site_alone_is_not_a_cabinet(tmp_path, files_of):
+    alone = SiteFiles(tmp_path, files_of)
+    for path in alone.paths[:2]:
+        with pytest.raises(config.ConfigError):
+            config.load(path)

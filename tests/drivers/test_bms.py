@@ -1,0 +1,350 @@
+"""Native rack BMS: frames encoded by cantools from the DBC, decoded by the driver; counters, CRC, completeness, cost."""
+
+import cantools
+import pytest
+from device_suite import CanSuite, Sink
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers import bms, profile
+from safety import signals as s
+
+DATABASE = cantools.database.load_file(profile.FOLDER / "firebreak_rack.dbc")
+NODE = 2
+OFFSET = NODE * 32
+VALUES = {
+    "STATE": {"contactor_state": 2, "fault_bits": 0x8001, "cells_online": 240, "command_echo": 7},
+    "CELLS": {"cell_voltage_min": 3201, "cell_voltage_max": 3399, "cell_position_min": 14 * 32 + 15,
+              "cell_position_max": 33},
+    "PACK": {"voltage": 792.3, "current": -139.9, "insulation": 5000},
+    "LIMITS": {"charge_current_max": 140.0, "discharge_current_max": 139.5, "charge_voltage_max": 864.0},
+    "CHARGE": {"soc": 55.59, "soh": 99.0, "cycles": 12},
+}
+EXPECTED = {
+    s.CONTACTOR_STATE: 2, s.BMS_FAULT_BITS: 0x8001, s.CELLS_ONLINE: 240, s.CELL_VOLTAGE_MV_MIN: 3201,
+    s.CELL_VOLTAGE_MV_MAX: 3399, s.CELL_POSITION_MIN: 463, s.CELL_POSITION_MAX: 33, s.RACK_VOLTAGE_MV: 792_300,
+    s.RACK_CURRENT_MA: -139_900, s.CHARGE_CURRENT_MA_MAX: 140_000, s.DISCHARGE_CURRENT_MA_MAX: 139_500,
+    s.SOC_PERMILLE: 555, s.SOH_PERMILLE: 990,
+}
+
+
+def slow_crc(data):
+    """CRC-8 SAE J1850 bit by bit, as its definition reads."""
+    value = 0xFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = (value << 1) ^ 0x1D if value & 0x80 else value << 1
+            value &= 0xFF
+    return value ^ 0xFF
+
+
+def frame(name, counter, values=None, offset=OFFSET):
+    """(id, data) of one message with a good CRC."""
+    message = DATABASE.get_message_by_name(name)
+    can_id = message.frame_id + offset
+    fields = {**VALUES.get(name, {}), **(values or {})}
+    data = message.encode({**fields, "counter": counter & 15, "crc": 0})
+    return can_id, data[:7] + bytes((slow_crc(bytes((can_id & 255, can_id >> 8)) + data[:7]),))
+
+
+def temperatures(counter, first_degC=25.0, modules=15):
+    """The temperature frames of a rack: module k at first_degC + k / 10."""
+    degC = [round(first_degC + module / 10, 1) if module < modules else 349.5 for module in range(64)]
+    return [frame(f"TEMPERATURES_{k}", counter, {f"temperature_{i}": degC[4 * k + i] for i in range(4)})
+            for k in range(-(-modules // 4))]
+
+
+def built(rack=1, racks=3, modules=15):
+    sink = Sink(racks=racks, modules=modules)
+    return bms.NativeBms(profile.load("firebreak_rack"), rack, NODE, sink, sink.layout), sink
+
+
+def value(sink, index, rack=1):
+    return sink.inp[sink.layout.rack_input(rack, index)]
+
+
+def groups_of(sink, *groups, rack=1):
+    return {sink.layout.rack_group(rack, group) for group in groups}
+
+
+class TestSuite(CanSuite):
+    groups = groups_of(Sink(racks=3), *range(6))
+
+    def build(self):
+        return built()
+
+    def frames(self, counter):
+        return [frame(name, counter) for name in VALUES] + temperatures(counter)
+
+    def short_bytes(self, can_id):
+        return 7
+
+
+def warm(*names):
+    """(device, sink) that has seen one frame of each message and forgotten what was fresh."""
+    device, sink = built()
+    for name in names:
+        device.on_frame(*frame(name, 0), 0)
+    assert not sink.taken()
+    return device, sink
+
+
+def test_values_of_every_signal():
+    device, sink = warm(*VALUES)
+    for name in VALUES:
+        device.on_frame(*frame(name, 1), 0)
+    assert {index: value(sink, index) for index in EXPECTED} == EXPECTED
+    assert sink.taken() == groups_of(sink, *range(5)) and device.command_echo == 7
+    others = [place for place in range(sink.layout.inputs) if sink.inp[place]]
+    first = sink.layout.rack_input(1, 0)
+    assert all(first <= place < first + sink.layout.rack_width for place in others)
+
+
+def test_crc_check_value_and_seed():
+    """The catalogue's check value of CRC-8 SAE J1850 is 0x4B over "123456789"."""
+    assert slow_crc(b"123456789") == 0x4B
+    for can_id in (0x120, 0x13F, 0x17A, 0x7FF):
+        data = bytes(range(7, 14))
+        assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(bytes((can_id & 255, can_id >> 8)) + data)
+
+
+@given(st.binary(min_size=7, max_size=7), st.integers(0, 0x7FF))
+def test_crc_is_the_slow_one(data, can_id):
+    assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(bytes((can_id & 255, can_id >> 8)) + data)
+
+
+@pytest.mark.parametrize("bit", range(64))
+def test_every_single_flipped_bit_is_a_bad_frame(bit):
+    device, sink = warm("PACK")
+    can_id, data = frame("PACK", 1)
+    flipped = bytearray(data)
+    flipped[bit // 8] ^= 1 << bit % 8
+    device.on_frame(can_id, flipped, 0)
+    assert device.bad_frames == 1 and not sink.taken() and value(sink, s.RACK_VOLTAGE_MV) == 0
+
+
+def test_a_good_frame_of_another_id_does_not_pass_under_ours():
+    device, sink = warm("PACK")
+    _, data = frame("LIMITS", 1)
+    device.on_frame(frame("PACK", 1)[0], data, 0)
+    assert device.bad_frames == 1 and not sink.taken()
+
+
+def test_the_first_frame_is_no_evidence_and_a_standing_counter_never_is():
+    """esphome-yambms 77: stale data repeated after the BMS link was lost."""
+    device, sink = built()
+    for _ in range(20):
+        device.on_frame(*frame("STATE", 5), 0)
+    assert not sink.taken() and device.bad_frames == 19 and device.frames == 0
+    device.on_frame(*frame("STATE", 6), 0)
+    assert sink.taken() == groups_of(sink, s.G_BMS_STATE)
+    assert value(sink, s.BMS_BAD_FRAMES) == 19
+
+
+def test_a_lost_frame_is_no_fault_and_the_counter_wraps():
+    device, sink = warm("PACK")
+    for counter in (3, 15, 16, 17):
+        device.on_frame(*frame("PACK", counter), 0)
+        assert sink.taken() == groups_of(sink, s.G_BMS_PACK)
+    assert device.bad_frames == 0
+
+
+def test_a_bad_crc_does_not_move_the_counter():
+    device, sink = warm("PACK")
+    can_id, data = frame("PACK", 1)
+    device.on_frame(can_id, data[:7] + bytes((data[7] ^ 1,)), 0)
+    device.on_frame(can_id, data, 0)
+    assert sink.taken() == groups_of(sink, s.G_BMS_PACK) and device.bad_frames == 1
+
+
+def test_the_same_payload_is_fresh_again_and_a_changed_one_is_decoded():
+    device, sink = warm("PACK")
+    for counter in (1, 2):
+        device.on_frame(*frame("PACK", counter), 0)
+        assert sink.taken() == groups_of(sink, s.G_BMS_PACK)
+    device.on_frame(*frame("PACK", 3, {"current": 140.1}), 0)
+    assert value(sink, s.RACK_CURRENT_MA) == 140_100
+
+
+@pytest.mark.parametrize("name, change, index", [
+    ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE), ("CELLS", {"cell_voltage_min": 500}, s.CELL_VOLTAGE_MV_MIN),
+    ("CELLS", {"cell_voltage_max": 5000}, s.CELL_VOLTAGE_MV_MAX),
+    ("CELLS", {"cell_position_min": 15 * 32 - 1}, s.CELL_POSITION_MIN),
+    ("PACK", {"voltage": 1500.0}, s.RACK_VOLTAGE_MV), ("PACK", {"current": -1000.0}, s.RACK_CURRENT_MA),
+    ("PACK", {"current": 1000.0}, s.RACK_CURRENT_MA), ("LIMITS", {"charge_current_max": 0}, s.CHARGE_CURRENT_MA_MAX),
+    ("LIMITS", {"discharge_current_max": 1000.0}, s.DISCHARGE_CURRENT_MA_MAX),
+    ("CHARGE", {"soc": 100.0}, s.SOC_PERMILLE), ("CHARGE", {"soh": 0.0}, s.SOH_PERMILLE)])
+def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
+    device, sink = warm(name)
+    device.on_frame(*frame(name, 1, change), 0)
+    assert device.refused == 0 and len(sink.taken()) == 1
+    milli = (s.RACK_VOLTAGE_MV, s.RACK_CURRENT_MA, s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX)
+    scale = 1000 if index in milli else 10 if index in (s.SOC_PERMILLE, s.SOH_PERMILLE) else 1
+    assert value(sink, index) == round(next(iter(change.values())) * scale)
+
+
+@pytest.mark.parametrize("name, change", [
+    ("STATE", {"contactor_state": 4}), ("CELLS", {"cell_voltage_min": 499}), ("CELLS", {"cell_voltage_max": 5001}),
+    ("CELLS", {"cell_voltage_min": 3400}), ("CELLS", {"cell_position_min": 15 * 32}),
+    ("CELLS", {"cell_position_max": 2047}), ("PACK", {"voltage": 1500.1}), ("PACK", {"current": 1000.1}),
+    ("PACK", {"current": -3276.8}), ("LIMITS", {"charge_current_max": 6553.5}),
+    ("LIMITS", {"discharge_current_max": 1000.1}), ("CHARGE", {"soc": 100.1}), ("CHARGE", {"soh": 655.35})])
+def test_values_out_of_range_are_refused_whole(name, change):
+    device, sink = warm(name)
+    message = DATABASE.get_message_by_name(name)
+    can_id, data = message.frame_id + OFFSET, None
+    data = message.encode({**VALUES[name], **change, "counter": 1, "crc": 0}, strict=False)
+    data = data[:7] + bytes((slow_crc(bytes((can_id & 255, can_id >> 8)) + data[:7]),))
+    device.on_frame(can_id, data, 0)
+    assert device.refused == 1 and device.bad_frames == 0 and not sink.taken() and not any(sink.inp)
+    device.on_frame(*frame(name, 2), 0)
+    assert len(sink.taken()) == 1
+
+
+def test_soc_above_100_percent_does_not_silence_the_other_groups():
+    """diyBMSv4ESP32 194: SOC > 100 % stopped everything and the inverter went on discharging."""
+    device, sink = warm("CHARGE", "LIMITS")
+    device.on_frame(*frame("CHARGE", 1, {"soc": 100.5}), 0)
+    device.on_frame(*frame("LIMITS", 1, {"discharge_current_max": 0}), 0)
+    assert sink.taken() == groups_of(sink, s.G_BMS_LIMITS) and value(sink, s.DISCHARGE_CURRENT_MA_MAX) == 0
+
+
+def test_a_limit_of_zero_is_zero():
+    """venus 536, dbus-systemcalc-py dvcc.py: others soften CCL = 0; here it stays 0."""
+    device, sink = warm("LIMITS")
+    device.on_frame(*frame("LIMITS", 1), 0)
+    device.on_frame(*frame("LIMITS", 2, {"charge_current_max": 0, "discharge_current_max": 0}), 0)
+    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == value(sink, s.DISCHARGE_CURRENT_MA_MAX) == 0
+    assert len(sink.taken()) == 1
+
+
+def test_current_sign_both_ways():
+    """Battery-Emulator 2919, 2920: the sign was inverted; positive discharges here."""
+    device, sink = warm("PACK")
+    device.on_frame(*frame("PACK", 1, {"current": 50.0}), 0)
+    assert value(sink, s.RACK_CURRENT_MA) == 50_000
+    device.on_frame(*frame("PACK", 2, {"current": -50.0}), 0)
+    assert value(sink, s.RACK_CURRENT_MA) == -50_000
+
+
+@pytest.mark.parametrize("bit", range(16))
+def test_each_fault_bit_arrives(bit):
+    """diyBMSv4ESP32 266: alarms were never put into the frame."""
+    device, sink = warm("STATE")
+    device.on_frame(*frame("STATE", 1, {"fault_bits": 1 << bit}), 0)
+    assert value(sink, s.BMS_FAULT_BITS) == 1 << bit
+
+
+def feed(device, frames, now_us):
+    for can_id, data in frames:
+        device.on_frame(can_id, data, now_us)
+
+
+@pytest.mark.parametrize("modules", [1, 4, 5, 15, 16, 64])
+def test_module_temperatures(modules):
+    device, sink = built(modules=modules, racks=2)
+    for counter in (0, 1):
+        feed(device, temperatures(counter, -3.0, modules), counter * 100_000)
+    first = sink.layout.rack_input(1, s.MODULE_TEMPERATURE_DDEGC)
+    assert list(sink.inp[first:first + modules]) == [-30 + module for module in range(modules)]
+    assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
+    assert not any(sink.inp[first + modules:])
+
+
+def test_temperatures_wait_for_every_frame():
+    """Battery-Emulator 480: complete frame set or nothing."""
+    device, sink = built()
+    feed(device, temperatures(0), 0)
+    feed(device, temperatures(1)[:3], 100_000)
+    feed(device, temperatures(2)[:3], 200_000)
+    assert not sink.taken() and value(sink, s.MODULE_TEMPERATURE_DDEGC) == 0
+    feed(device, temperatures(1)[3:], 200_000)
+    assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
+
+
+@pytest.mark.parametrize("late_us, fresh", [(299_999, True), (300_000, True), (300_001, False)])
+def test_temperatures_older_than_the_window_do_not_count(late_us, fresh):
+    device, sink = built()
+    feed(device, temperatures(0), 0)
+    feed(device, temperatures(1)[1:], 1_000_000)
+    feed(device, temperatures(1)[:1], 1_000_000 + late_us)
+    assert bool(sink.taken()) == fresh
+    feed(device, temperatures(2), 2_000_000)
+    assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
+
+
+def test_one_hot_module_is_seen_when_its_frame_alone_changes():
+    device, sink = built()
+    for counter in (0, 1):
+        feed(device, temperatures(counter), counter * 100_000)
+    hot = frame("TEMPERATURES_3", 2, {"temperature_0": 26.2, "temperature_1": 26.3, "temperature_2": 300.0,
+                                      "temperature_3": 349.5})
+    feed(device, temperatures(2)[:3] + [hot], 200_000)
+    assert value(sink, s.MODULE_TEMPERATURE_DDEGC + 14) == 3000
+
+
+@pytest.mark.parametrize("degC", [349.5, 300.1])
+def test_a_fitted_module_without_a_temperature_leaves_the_group_stale(degC):
+    device, sink = built()
+    for counter in (0, 1):
+        feed(device, temperatures(counter), counter * 100_000)
+    sink.taken()
+    bad = frame("TEMPERATURES_0", 2, {f"temperature_{i}": (25, degC, 25, 25)[i] for i in range(4)})
+    feed(device, [bad] + temperatures(2)[1:], 200_000)
+    assert not sink.taken() and device.refused == 1
+    feed(device, temperatures(3), 300_000)
+    assert sink.taken()
+
+
+def test_command_frames_are_what_the_dbc_says():
+    device, _ = built()
+    counters = []
+    for close_ok in (True, False, 1, 0) * 5:
+        (can_id, data), = device.command(close_ok)
+        decoded = DATABASE.get_message_by_name("COMMAND").decode(data, decode_choices=False)
+        assert can_id == 0x100 + OFFSET + 0x1F and decoded["close"] == bool(close_ok)
+        assert data[1:6] == bytes(5)
+        assert data[7] == slow_crc(bytes((can_id & 255, can_id >> 8)) + data[:7]) == decoded["crc"]
+        counters.append(decoded["counter"])
+    assert all((after - before) % 16 == 1 for before, after in zip(counters, counters[1:]))
+    assert device.command_period_us == 100_000
+
+
+def test_each_rack_hears_its_own_node_only():
+    sink = Sink(racks=3)
+    racks = [bms.NativeBms(profile.load("firebreak_rack"), rack, rack + 1, sink, sink.layout) for rack in range(3)]
+    ids = [set(rack.can_ids()) for rack in racks]
+    assert not ids[0] & ids[1] and not ids[1] & ids[2] and len(ids[0]) == 9
+    for counter in (0, 1):
+        can_id, data = frame("PACK", counter, offset=96)
+        assert [rack.on_frame(can_id, data, 0) for rack in racks] == [False, False, True]
+    assert sink.taken() == groups_of(sink, s.G_BMS_PACK, rack=2)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(VALUES)), st.binary(max_size=8)), max_size=20))
+def test_random_bytes_never_get_in(frames):
+    device, sink = warm(*VALUES)
+    for name, data in frames:
+        can_id = DATABASE.get_message_by_name(name).frame_id + OFFSET
+        good = len(data) == 8 and data[7] == slow_crc(bytes((can_id & 255, can_id >> 8)) + data[:7])
+        assert device.on_frame(can_id, data, 0)
+        assert good or not sink.taken()
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ('signal = "voltage"', 'signal = "volts"', "PACK: no signal volts; allowed voltage, current"),
+    ("[frames.PACK]", "[frames.PAC]", "frames.PAC: unknown name, did you mean PACK?"),
+    ("rack_voltage_mV =", "rack_volts_mV =", "frames.PACK.rack_volts_mV: no such signal; allowed contactor_state"),
+    ("rack_voltage_mV =", "soc_permille =", "allowed the signals of one group"),
+    ('dbc = "firebreak_rack.dbc"', 'dbc = "other.dbc"', "settings.dbc: no such file other.dbc"),
+])
+def test_a_wrong_profile_is_refused_in_one_line(tmp_path, old, new, words):
+    text = (profile.FOLDER / "firebreak_rack.toml").read_text()
+    assert old in text
+    (tmp_path / "rack.toml").write_text(text.replace(old, new))
+    (tmp_path / "firebreak_rack.dbc").write_text((profile.FOLDER / "firebreak_rack.dbc").read_text())
+    sink = Sink()
+    with pytest.raises(profile.ProfileError) as error:
+        bms.NativeBms(profile.load(tmp_path / "rack.toml"), 0, 1, sink, sink.layout)
+    assert words in str(error.value) and str(error.value).startswith("rack.toml: ") and "\n" not in str(error.value)

@@ -1,0 +1,154 @@
+"""I/O modules: contacts, coils, and the output expiry without which no coil is switched on."""
+
+import pytest
+from device_suite import Bus, ModbusSuite, Sink, Slave
+
+from drivers import profile
+from drivers.io import IoModule
+from safety import signals
+
+INPUTS = (signals.ESTOP_1_OK, signals.FIRE_ALARM_OK, signals.SUPPRESSION_OK, signals.GAS_RELAY_OK,
+          signals.AIRFLOW_OK, signals.KEY_RUN_OK, -1, signals.DOOR_OK)
+OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
+EXPIRY = 64
+ON = {"pcs_enable_ok": 1, "fan_on": 0, "horn_on": 1, "lamp_on": 0}
+
+
+def module(outputs=OUTPUTS):
+    sink = Sink()
+    return IoModule(profile.load("io_8in_8out"), 1, sink, INPUTS, signals.G_IO_1, outputs), sink
+
+
+def running(expiry=3000, bits=0xFF):
+    """(bus, sink) of a module whose factory expiry is `expiry`, after 300 ms."""
+    device, sink = module()
+    bus = Bus(device, Slave(holding={EXPIRY: expiry}, bits=bits))
+    bus.run(300)
+    return bus, sink
+
+
+def coils(request):
+    """The coil byte of an FC15 frame."""
+    assert request.frame[1:7] == bytes((15, 0, 0, 0, 8, 1))
+    return request.frame[7]
+
+
+class TestSuite(ModbusSuite):
+    settle_ms = 300
+
+    def build(self):
+        device, sink = module()
+        return device, Slave(holding={EXPIRY: 3000}, bits=0xA5), sink, signals.G_IO_1
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_each_input_bit(bit):
+    _, sink = running(bits=1 << bit)
+    for place, index in enumerate(INPUTS):
+        if index >= 0:
+            assert sink.inp[index] == (place == bit)
+    assert signals.G_IO_1 in sink.taken()
+
+
+@pytest.mark.parametrize("levels, expected", [
+    ({"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0}, 0b0001),
+    ({"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0}, 0b0010),
+    ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0}, 0b0100),
+    ({"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1}, 0b1000),
+])
+def test_coils_by_name_and_from_the_output_array(levels, expected):
+    bus, _ = running()
+    assert coils(bus.device.write(levels)) == expected
+    out = [0] * len(signals.CABINET_OUTPUTS)
+    for index, (name, _) in enumerate(signals.CABINET_OUTPUTS):
+        out[index] = levels.get(name, 0)
+    assert coils(bus.device.write(out)) == expected
+    assert bus.device.write(out) is bus.device.write(levels)
+
+
+def test_an_expired_module_is_the_safe_state():
+    """All coils 0 must mean: permits off, fan on, red lamp on, supervisory fault."""
+    device, _ = module(("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "!fan_on", "", "", ""))
+    safe = {"contactor_supply_ok": 0, "red_lamp_on": 1, "supervisory_ok": 0, "pre_alarm_on": 0, "fan_on": 1}
+    device.expiry_ok = True
+    assert coils(device.write(safe)) == 0
+
+
+def test_no_coil_before_the_expiry_is_confirmed():
+    device, _ = module()
+    assert not device.expiry_ok and coils(device.write(ON)) == 0
+    bus, _ = running()
+    assert bus.device.expiry_ok and coils(bus.device.write(ON)) == 0b0111
+
+
+def test_no_write_before_the_first_complete_read():
+    """mkaiser/Sungrow-SHx 644: a start-up write stopped the device."""
+    device, _ = module()
+    bus = Bus(device, Slave(holding={EXPIRY: 3000}))
+    bus.slave.exception = 4
+    bus.run(500)
+    assert bus.slave.writes == [] and device.expiry_ok is False
+
+
+def test_expiry_is_written_and_read_back():
+    """evcc 10906: the device's own time-out is part of the start sequence."""
+    bus, _ = running(expiry=3000)
+    assert bus.slave.writes == [(16, EXPIRY, b"\x01\xf4")] and bus.device.fault == ""
+    reads = [request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]
+    assert len(reads) == 2
+
+
+def test_expiry_that_is_right_already_is_not_written():
+    bus, _ = running(expiry=500)
+    assert bus.slave.writes == [] and bus.device.expiry_ok
+
+
+def test_acknowledged_but_ignored_expiry_keeps_all_coils_off():
+    """pysunspec 27: write accepted but value not applied."""
+    device, _ = module()
+    bus = Bus(device, Slave(holding={EXPIRY: 3000}))
+    bus.slave.ignore_writes = True
+    bus.run(1000)
+    assert not device.expiry_ok and coils(device.write(ON)) == 0
+    assert device.refused >= 2 and device.fault == "I/O module 1: output expiry reads 3000, written 500"
+    bus.slave.ignore_writes = False
+    bus.run(1000)
+    assert device.expiry_ok and device.fault == ""
+
+
+def test_module_that_lost_its_expiry_is_found_at_the_next_check():
+    bus, _ = running()
+    bus.slave.holding[EXPIRY] = 3000
+    bus.slave.ignore_writes = True
+    bus.run(9000)
+    assert bus.device.expiry_ok
+    bus.run(2000)
+    assert not bus.device.expiry_ok and coils(bus.device.write(ON)) == 0
+    bus.slave.ignore_writes = False
+    bus.run(1000)
+    assert bus.device.expiry_ok
+
+
+def test_module_that_was_silent_is_checked_at_once():
+    bus, _ = running()
+    bus.slave.silent = True
+    bus.run(500)
+    bus.slave.silent = False
+    bus.slave.holding[EXPIRY] = 3000
+    bus.run(1500)
+    assert bus.device.expiry_ok and bus.slave.holding[EXPIRY] == 500
+
+
+def test_coil_writes_reach_the_module():
+    bus, _ = running()
+    bus.port.submit(bus.device.write(ON))
+    bus.run(50)
+    assert bus.slave.coils == 0b0111 and bus.device.writes == 1
+
+
+@pytest.mark.parametrize("outputs, words", [
+    (("pcs_enabled_ok",) + ("",) * 7, "output 0 is 'pcs_enabled_ok'"), (("",) * 7, "7 outputs"),
+])
+def test_wrong_wiring_is_refused_in_one_line(outputs, words):
+    with pytest.raises(ValueError, match=words):
+        module(outputs)

@@ -1,0 +1,273 @@
+"""Pylontech low voltage: captured frames of several makers, dialect traps, each alarm bit, limits of zero."""
+
+import csv
+
+import pytest
+from device_suite import CanSuite, Sink
+
+from drivers import profile
+from drivers.bms import FAMILIES
+from safety import signals as s
+
+# 53.2 V charge voltage, 120 A, 160 A, 45 V cut-off; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A discharge; quiet; both enabled
+LIMITS, CHARGE, PACK = "1402B0044006C201", "5A006400", "8413F1FF3700"
+QUIET_V12, FLAGS, QUIET_V13 = "0000000004504E", "C000", "AAAAAAAAAAAAAAAA"
+SECOND_US = 1_000_000
+
+
+def built(**settings):
+    sink = Sink()
+    loaded = profile.load("pylontech_lv")
+    loaded.settings.update(settings)
+    return FAMILIES["pylontech_bms"](loaded, 0, sink, sink.layout), sink
+
+
+def feed(device, *frames, now_us=0):
+    """frames: (id, hex)."""
+    for can_id, data in frames:
+        assert device.on_frame(can_id, bytes.fromhex(data), now_us)
+
+
+def groups_of(sink, *groups):
+    return {sink.layout.rack_group(0, group) for group in groups}
+
+
+def value(sink, index):
+    return sink.inp[sink.layout.rack_input(0, index)]
+
+
+class _Suite(CanSuite):
+    groups = groups_of(Sink(), s.G_BMS_STATE, s.G_BMS_PACK, s.G_BMS_LIMITS, s.G_BMS_CHARGE)
+
+    def build(self):
+        return built()
+
+    def frames(self, counter):
+        return [(can_id, bytes.fromhex(data)) for can_id, data in self.burst]
+
+    def short_bytes(self, can_id):
+        return {0x351: 5, 0x355: 3, 0x356: 3, 0x359: 3, 0x35A: 3, 0x35C: 0}[can_id]
+
+
+class TestV12(_Suite):
+    burst = [(0x351, LIMITS), (0x355, CHARGE), (0x356, PACK), (0x359, QUIET_V12), (0x35C, FLAGS)]
+
+
+class TestV13(_Suite):
+    """A receiver that insists on 0x359 and 0x35C never comes up with V1.3."""
+    burst = [(0x351, LIMITS), (0x355, "540060000000"), (0x356, PACK), (0x35A, "0000000000000000")]
+
+
+def test_values():
+    device, sink = built()
+    feed(device, *TestV12.burst)
+    assert {index: value(sink, index) for index in (
+        s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX, s.SOC_PERMILLE, s.SOH_PERMILLE, s.RACK_VOLTAGE_MV,
+        s.RACK_CURRENT_MA, s.BMS_FAULT_BITS)} == {
+            s.CHARGE_CURRENT_MA_MAX: 120_000, s.DISCHARGE_CURRENT_MA_MAX: 160_000, s.SOC_PERMILLE: 900,
+            s.SOH_PERMILLE: 1000, s.RACK_VOLTAGE_MV: 49_960, s.RACK_CURRENT_MA: 1500, s.BMS_FAULT_BITS: 0}
+    assert device.refused == 0 and device.frames == 5
+
+
+def _captured(shared, can_ids):
+    with (shared / "protocols/vectors/can_frames.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file)]
+    return [row for row in rows if row["protocol"] in ("pylontech-lv", "victron-ext", "pytes")
+            and int(row["can_id_hex"], 16) in can_ids]
+
+
+SIGNALS = {
+    "ccl": (s.CHARGE_CURRENT_MA_MAX, 1000), "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000), "soc": (s.SOC_PERMILLE, 10),
+    "soh": (s.SOH_PERMILLE, 10), "voltage": (s.RACK_VOLTAGE_MV, 1000), "current": (s.RACK_CURRENT_MA, -1000),
+}
+
+
+def test_captured_values(shared):
+    rows = [row for row in _captured(shared, (0x351, 0x355, 0x356)) if row["signal"] in SIGNALS]
+    assert len(rows) > 20
+    for row in rows:
+        device, sink = built()
+        can_id = int(row["can_id_hex"], 16)
+        if can_id == 0x356:  # limits of the same 15- or 16-cell batteries, so that the voltage can be judged
+            feed(device, (0x351, "480200050005AE01" if row["source"].startswith("byd") else LIMITS))
+        feed(device, (can_id, row["data_hex"]))
+        index, scale = SIGNALS[row["signal"]]
+        assert value(sink, index) == round(float(row["expected"]) * scale), row
+        assert device.refused == 0, row
+
+
+def test_captured_alarm_probes(shared):
+    """dfch/BydCanProtocol: single-bit probes that Venus OS displayed as these conditions."""
+    items = ("general", "high_voltage", "low_voltage", "high_temperature", "low_temperature",
+             "high_charge_temperature", "low_charge_temperature", "high_discharge_current", "high_charge_current",
+             "contactor", "short_circuit", "internal_failure", "cell_imbalance")
+    rows = [row for row in _captured(shared, (0x35A,)) if row["kind"] == "single_bit_probe"]
+    assert len(rows) == 20
+    for row in rows:
+        device, sink = built()
+        feed(device, (0x351, LIMITS), (0x35A, row["data_hex"]))
+        severity, item = row["signal"].split("_", 1)
+        expected = 1 << 17 + items.index(item) if severity == "alarm" else 0
+        assert value(sink, s.BMS_FAULT_BITS) == expected, row
+
+
+@pytest.mark.parametrize("quiet", ["AAAAAAAAAAAAAAAA", "A8A082000000800A", "A8828202A8828202", "ABAAFEAFAAFAFF",
+                                   "0000000000000000", "FFFFFFFFFFFFFFFF"])
+def test_real_quiet_alarm_words(quiet):
+    """BYD LVS, REC, older BYD, Discover (7 bytes), Pylontech V1.3, not supported."""
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x35A, quiet))
+    assert value(sink, s.BMS_FAULT_BITS) == 0 and groups_of(sink, s.G_BMS_STATE) <= sink.taken()
+
+
+@pytest.mark.parametrize("bit", range(32))
+def test_each_bit_of_0x359(bit):
+    """diyBMSv4ESP32 266 (each alarm bit end to end); ArminJo and Battery-Emulator send the system error as 0x80."""
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x359, (1 << bit).to_bytes(4, "little").hex() + "04504E"))
+    expected = 1 << bit if bit < 16 else 1 << 16 if bit == 27 else 0  # 27 = byte 3 bit 3, internal communication fail
+    assert value(sink, s.BMS_FAULT_BITS) == expected
+    assert device.warning_bits == (1 << bit) >> 16
+
+
+def test_faults_of_both_alarm_frames_are_kept():
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x359, "0800000004504E"), (0x35A, "0400000000000000"))
+    assert value(sink, s.BMS_FAULT_BITS) == 0x08 | 1 << 18
+    feed(device, (0x359, QUIET_V12))
+    assert value(sink, s.BMS_FAULT_BITS) == 1 << 18
+
+
+@pytest.mark.parametrize("limits, charge_mA, discharge_mA", [
+    ("1402B00464 00C201", 120_000, 10_000), ("1402B0049CFFC201", 120_000, 10_000),  # DCL +10.0 A and -10.0 A
+    ("140200000000C201", 0, 0), ("1402B00464 00", 120_000, 10_000), ("0000B00464 00C201", 0, 10_000)])
+def test_limits(limits, charge_mA, discharge_mA):
+    """diyBMSv4ESP32 87: DCL as -10.0 A is a magnitude. venus 536: CCL = 0 stays 0. Six bytes are enough."""
+    device, sink = built()
+    feed(device, (0x351, limits))
+    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == charge_mA
+    assert value(sink, s.DISCHARGE_CURRENT_MA_MAX) == discharge_mA
+    assert sink.taken() == groups_of(sink, s.G_BMS_LIMITS)
+
+
+@pytest.mark.parametrize("can_id, data", [
+    (0x351, "14020080 6400C201"), (0x351, "1402B0040080C201"), (0x351, "1402FFFF6400C201"),
+    (0x351, "FFFFB0046400C201"), (0x351, "140211276400C201"), (0x355, "65006400"), (0x355, "64006500"),
+    (0x355, "FFFF6400"), (0x356, "8413008000 00"), (0x356, "008000000000"), (0x356, "841311270000")])
+def test_invalid_values_are_refused_whole(can_id, data):
+    """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % must not stop the other groups."""
+    device, sink = built()
+    feed(device, (0x351, LIMITS))
+    sink.taken()
+    before = sink.inp[:]
+    feed(device, (can_id, data))
+    assert device.refused == 1 and sink.inp == before and not sink.taken()
+    feed(device, (0x351, LIMITS), (0x355, CHARGE), (0x356, PACK))
+    assert len(sink.taken()) == 3
+
+
+@pytest.mark.parametrize("centivolts, taken", [
+    (522, False), (52_20, True), (3149, False), (3150, True), (6650, True), (6651, False), (0, False)])
+def test_voltage_must_fit_the_limits(centivolts, taken):
+    """bms-to-inverter 34, 107: Discover AES read as 5.2 V or 522 V, because its scale is 0.1 V."""
+    device, sink = built()
+    feed(device, (0x351, LIMITS))
+    sink.taken()
+    feed(device, (0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
+    assert sink.taken() == (groups_of(sink, s.G_BMS_PACK) if taken else set())
+
+
+def test_the_scale_of_the_voltage_can_be_chosen():
+    device, sink = built(voltage_scale_mV=100)
+    feed(device, (0x351, LIMITS), (0x356, "0A0200000000"))
+    assert value(sink, s.RACK_VOLTAGE_MV) == 52_200
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x356, "0A0200000000"))
+    assert device.refused == 1 and value(sink, s.RACK_VOLTAGE_MV) == 0
+
+
+def test_no_voltage_counts_before_the_limits_are_known():
+    device, sink = built()
+    feed(device, (0x356, PACK), (0x356, "000000000000"))
+    assert device.refused == 2 and not sink.taken()
+
+
+@pytest.mark.parametrize("convention, raw, current_mA", [
+    ("charge", 15, -1500), ("charge", -15, 1500), ("discharge", 15, 1500), ("discharge", -15, -1500)])
+def test_current_sign_of_each_dialect(convention, raw, current_mA):
+    """Battery-Emulator 2919, 2920; Deye native: + discharges."""
+    device, sink = built(current_positive=convention)
+    feed(device, (0x351, LIMITS), (0x356, "8413" + (raw & 0xFFFF).to_bytes(2, "little").hex() + "0000"))
+    assert value(sink, s.RACK_CURRENT_MA) == current_mA
+
+
+@pytest.mark.parametrize("flags, charge, discharge, state", [
+    ("C0", 120_000, 160_000, s.CONTACTOR_CLOSED), ("E0", 120_000, 160_000, s.CONTACTOR_CLOSED),
+    ("40", 0, 160_000, s.CONTACTOR_CLOSED), ("80", 120_000, 0, s.CONTACTOR_CLOSED), ("20", 0, 0, s.CONTACTOR_OPEN),
+    ("00", 0, 0, s.CONTACTOR_OPEN), ("3F", 0, 0, s.CONTACTOR_OPEN)])
+def test_enable_flags_narrow_the_limits(flags, charge, discharge, state):
+    """mikaabra/pylontech-bms-mqtt: 0x20 at 14 % SOC is "force charge" with both enables 0, not a charge enable."""
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x35C, flags))
+    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (charge, discharge)
+    feed(device, (0x351, LIMITS), (0x359, QUIET_V12))
+    assert (value(sink, s.CHARGE_CURRENT_MA_MAX), value(sink, s.DISCHARGE_CURRENT_MA_MAX)) == (charge, discharge)
+    assert value(sink, s.CONTACTOR_STATE) == state
+
+
+def test_a_direction_enabled_again_waits_for_the_limits():
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x35C, "00"), (0x35C, "C0"))
+    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == 0
+    feed(device, (0x351, LIMITS))
+    assert value(sink, s.CHARGE_CURRENT_MA_MAX) == 120_000
+
+
+def test_without_flags_the_limits_say_whether_current_may_flow():
+    device, sink = built()
+    feed(device, (0x351, LIMITS), (0x35A, QUIET_V13))
+    assert value(sink, s.CONTACTOR_STATE) == s.CONTACTOR_CLOSED
+    feed(device, (0x351, "140200000000C201"), (0x35A, QUIET_V13))
+    assert value(sink, s.CONTACTOR_STATE) == s.CONTACTOR_OPEN
+
+
+def test_state_waits_for_the_limits():
+    device, sink = built()
+    feed(device, (0x359, QUIET_V12))
+    assert not sink.taken()
+
+
+@pytest.mark.parametrize("stopped, group", [(0x35C, s.G_BMS_LIMITS), (0x35C, s.G_BMS_STATE), (0x351, s.G_BMS_STATE)])
+def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
+    """A BMS can keep sending 0x35E while 0x351 stops: freshness is per frame."""
+    device, sink = built()
+    for second in range(8):
+        feed(device, *[frame for frame in TestV12.burst if second < 3 or frame[0] != stopped],
+             now_us=second * SECOND_US)
+        fresh = groups_of(sink, group) <= sink.taken()
+        assert fresh == (second <= 2 + 3), second
+    feed(device, *TestV12.burst, *TestV12.burst, now_us=9 * SECOND_US)
+    assert groups_of(sink, group) <= sink.taken()
+
+
+@pytest.mark.parametrize("foreign", [0xC0, 0xC4, 0x110, 0x150])
+def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
+    """Valence U-BMS uses 0x351 for cell voltages; Deye native turns the sign of 0x356."""
+    device, sink = built()
+    feed(device, *TestV12.burst)
+    sink.taken()
+    assert foreign in device.can_ids()
+    feed(device, (foreign, "0000000000000000"), *TestV12.burst)
+    assert device.foreign_id == foreign and not sink.taken() and device.refused == 5
+
+
+def test_unknown_ids_are_left_alone():
+    device, _ = built()
+    assert not device.on_frame(0x35E, b"PYLON   ", 0) and not device.on_frame(0x372, bytes(8), 0)
+
+
+def test_the_acknowledgement_is_eight_zeros_each_second():
+    """esphome-yambms 268: without 0x305 the BMS reports a lost inverter and stops."""
+    device, _ = built()
+    assert device.command(True) == device.command(False) == [(0x305, bytes(8))]
+    assert device.command_period_us == SECOND_US
