@@ -10,6 +10,7 @@ from controller import replay
 from controller.core import Core
 from controller.field import Field
 from controller.image import ProcessImage
+from controller.store import ARMED, MISSING, UNREADABLE
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from safety import matrix, signals as s
 from safety import parameters as p
@@ -42,7 +43,7 @@ class Cabinet:
         for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(self.core.kernel.latches.token_age)]):
             self.core.kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
         self._names = names
-        self.core.kernel.boot(loaded.state == "armed", loaded.state == "unreadable", latched)
+        self.core.kernel.boot(loaded.state == ARMED, loaded.state in (UNREADABLE, MISSING), latched)
 
     def tick(self, now_us, elapsed_ticks):
         """One tick: everything between the freeze and the last submitted byte."""

@@ -1,4 +1,4 @@
-"""`firebreak check FILE`: refuses a configuration in one line, or says what it means.
+"""`firebreak check FILE`: refuses a configuration in one line, or says what it means. `check --keys`: every key.
 
 The report: topology, the rows of the cause-and-effect matrix (armed, done by the BMS, not fitted), what travels on
 each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDTH columns.
@@ -9,17 +9,22 @@ import textwrap
 
 from controller import bus_times, images, schema
 from controller.config import ConfigError, load
+from controller.layers import allowed_text, shown
 from safety import matrix, parameters, signals
 
 WIDTH = 100
 ROWS_OF_TABLE = 48  # of the cause-and-effect table the matrix is taken from; higher numbers are our own
+TIGHTER = {"up": "only up", "down": "only down", "fixed": "said once", "free": "free", "subset": "shorter"}
 STATES = ("armed", "done by BMS", "not fitted")
 
 
 def main(argv):
-    """Check argv[0]: 0 and the report, or 2 and one line on stderr."""
+    """Check argv[0]: 0 and the report, or 2 and one line on stderr. --keys: 0 and the list of keys."""
+    if argv == ["--keys"]:
+        print(keys())
+        return 0
     if len(argv) != 1 or argv[0].startswith("-"):
-        print("usage: check FILE (a cabinet.toml; it names the layers above it)", file=sys.stderr)
+        print("usage: check FILE (a cabinet.toml; it names the layers above it), or check --keys", file=sys.stderr)
         return 2
     try:
         text = report(load(argv[0]))
@@ -35,6 +40,15 @@ def report(config):
     schedule = bus_times.schedule(config)
     lines = [*_head(config), *_topology(config), *_silence(config), *_rows(config), *_buses(config, schedule),
              *_latencies(config, schedule)]
+    return _ascii("\n".join(lines))
+
+
+def keys():
+    """Every key of a configuration: what is allowed, its default, which way is tighter."""
+    lines = []
+    for key, spec in schema.every_key():
+        default = "" if spec.default is None else f"; default {shown(spec.default)}"
+        lines += _wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
     return _ascii("\n".join(lines))
 
 

@@ -145,6 +145,14 @@ def _keys(path):
     return {}
 
 
+def every_key():
+    """(key with N or NAME for what is numbered or named, Spec) of every key a file may hold, derived ones left out."""
+    tables = [("", _TOP), *[(section + ".", keys) for section, keys in _FLAT.items()],
+              *[(f"{section}.{'N' if names else 'NAME'}.", keys) for section, (names, keys) in _TABLES.items()],
+              *[(f"stage.{name}.", keys) for name, keys in STAGE.items()]]
+    return [(prefix + key, spec) for prefix, keys in tables for key, spec in keys.items() if spec.kind != "derived"]
+
+
 def spec_of(path):
     """Spec of the key at `path`, or None if there is none."""
     if names_at(path[:-1]) and all(path[depth] in names_at(path[:depth + 1]) for depth in range(len(path))):

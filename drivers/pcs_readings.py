@@ -30,8 +30,11 @@ class _Read:
 
 
 class Readings:
-    """Reads of one converter. `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`, `controlled`: the groups were complete
-    once since discovery. `local`: the converter is switched to local control and obeys nobody here."""
+    """Reads of one converter.
+
+    `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`, `controlled`: the groups were
+    complete once since discovery. `local`: the converter is switched to local control and obeys nobody here.
+    """
 
     def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group, on_control):
         """on_control(values of the 704 block, now_us) is called for each good set-point read-back."""

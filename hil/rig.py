@@ -17,7 +17,7 @@ import time
 import msgpack
 import numpy as np
 
-from controller import command, snapshot, statistics
+from controller import command, snapshot, statistics, store
 from controller.journal import JournalError
 from hil import bench, loads, result
 from hil.report import SAMPLE, Recorder
@@ -65,6 +65,7 @@ class Rig:
             raise RigError("the simulated cabinet did not start")
         self.connection.setblocking(False)
         self._write_cabinet_file(wires)
+        self._commission()
         self._start_controller()
 
     def _write_cabinet_file(self, wires):
@@ -74,6 +75,12 @@ class Rig:
         lines += [f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
                   for name, channel in wires["cans"].items()]
         pathlib.Path(self.directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
+
+    def _commission(self):
+        """A new cabinet's store: without one, the controller's first start would need the key."""
+        directory = os.path.join(self.directory, "state")
+        os.mkdir(directory, 0o700)
+        store.Store(directory).save(store.empty_record())
 
     def _start_controller(self):
         directory = self.directory
@@ -139,7 +146,7 @@ class Rig:
         loop = statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             self.ticks += loop["ticks"]
-            self.missed += loop["missed"]
+            self.missed += loop["missed"] + loop["late"]
             self.lateness_us = loop["lateness_us"]
 
     def _do_killed(self, message):

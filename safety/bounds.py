@@ -17,6 +17,9 @@ LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temper
  L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT) = range(11)
 FULL_PPM = 1_000_000
 CHARGE, DISCHARGE = 0, 1
+# What one rack allows; where two words stand, charge then discharge.
+RACK_LIMITS = 8
+RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_MV, RL_CELL_VOLTAGE, RL_TEMPERATURE = 0, 2, 3, 4, 6
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge, discharge).
 TAPER_DDEGC = ((400, 500), (450, 550))
 
@@ -40,6 +43,9 @@ class Bounds:
         self.layout, self.image, self.map = layout, image, image_map
         self.inp, self.out, self.features = inp, out, features
         self.limit_W = array("i", [0] * (layout.units * 2 * len(LIMITS)))
+        self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
+        self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
+                                     for rack in range(layout.racks)])
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
@@ -78,11 +84,13 @@ class Bounds:
                 self._publish(unit, way, elapsed)
 
     def _racks_changed(self):
-        changed = self.features.changed
-        for block in range(1 + self.layout.units, len(changed)):
-            if changed[block]:
-                return True
-        return False
+        """Recompute what changed racks allow; True if there was one."""
+        changed, found = self.features.changed, False
+        for rack in range(self.layout.racks):
+            if changed[1 + self.layout.units + rack]:
+                self._rack(rack)
+                found = True
+        return found
 
     def _signature(self, demand, first, running):
         """0 while energy is permitted and no stage asks for anything that bounds power."""
@@ -117,27 +125,59 @@ class Bounds:
     def _ramped_W(self, unit, way):
         return scale_W(self.ramp_from_W[unit * 2 + way], self.ramp_ppm[unit] // 1000)
 
+    def _rack(self, rack):
+        """What one rack allows, into its eight words of `rack_limit` (RACK_LIMITS)."""
+        words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+        first = self.layout.rack_input(rack, 0)
+        image, inp = self.image, self.inp
+        limit, at = self.rack_limit, rack * RACK_LIMITS
+        rated_mA = image[words + p.R_RATED_CURRENT_MA]
+        limit[at + RL_CURRENT_MA] = min(inp[first + s.CHARGE_CURRENT_MA_MAX], rated_mA)
+        limit[at + RL_CURRENT_MA + 1] = min(inp[first + s.DISCHARGE_CURRENT_MA_MAX], rated_mA)
+        limit[at + RL_SILENCE] = self._silence_permille(rack, words)
+        limit[at + RL_VOLTAGE_MV] = inp[first + s.RACK_VOLTAGE_MV]
+        reported = image[words + p.R_CELLS_REPORTED]
+        limit[at + RL_CELL_VOLTAGE] = taper_permille(
+            inp[first + s.CELL_VOLTAGE_MV_MAX], image[words + p.R_CHARGE_TAPER_MV],
+            image[words + p.R_CHARGE_END_MV]) if reported else 1000
+        limit[at + RL_CELL_VOLTAGE + 1] = taper_permille(
+            inp[first + s.CELL_VOLTAGE_MV_MIN], image[words + p.R_DISCHARGE_TAPER_MV],
+            image[words + p.R_DISCHARGE_END_MV]) if reported else 1000
+        self._rack_temperature(rack, words, at)
+
+    def _rack_temperature(self, rack, words, at):
+        limit, features = self.rack_limit, self.features
+        reported = self.image[words + p.R_TEMPERATURES_REPORTED]
+        hottest = features.value[features.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX]
+        for way in range(2):
+            limit[at + RL_TEMPERATURE + way] = taper_permille(
+                hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1]) if reported else 1000
+
+    def _silence_permille(self, rack, words):
+        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
+        age_ms = min(self.features.bms_age_ticks[rack], 1_000_000) * self.tick_ms
+        return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
+
     def _rack_limits(self, unit, way):
         """The limits that come from the racks that are on the unit's DC bus: the weakest rack decides for all."""
         rated = self.image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W]
-        at = (unit * 2 + way) * len(LIMITS)
+        limit = self.rack_limit
         online = 0
         current_mA = s.INT_MAX
         voltage_mV = s.INT_MAX
         voltage = temperature = silence = 1000
         for rack in range(self.layout.racks):
-            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
-            first = self.layout.rack_input(rack, 0)
-            if self.image[words + p.R_UNIT] != unit or self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_CLOSED:
+            state = self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)]
+            if self.rack_unit[rack] != unit or state != s.CONTACTOR_CLOSED:
                 continue
             online += 1
-            limit = s.DISCHARGE_CURRENT_MA_MAX if way else s.CHARGE_CURRENT_MA_MAX
-            current_mA = min(current_mA, self.inp[first + limit], self.image[words + p.R_RATED_CURRENT_MA])
-            voltage_mV = min(voltage_mV, self.inp[first + s.RACK_VOLTAGE_MV])
-            silence = min(silence, self._silence_permille(rack, words))
-            voltage = min(voltage, self._voltage_permille(first, words, way))
-            temperature = min(temperature, self._temperature_permille(rack, words, way))
-        limit_W = self.limit_W
+            first = rack * RACK_LIMITS
+            current_mA = min(current_mA, limit[first + RL_CURRENT_MA + way])
+            voltage_mV = min(voltage_mV, limit[first + RL_VOLTAGE_MV])
+            silence = min(silence, limit[first + RL_SILENCE])
+            voltage = min(voltage, limit[first + RL_CELL_VOLTAGE + way])
+            temperature = min(temperature, limit[first + RL_TEMPERATURE + way])
+        limit_W, at = self.limit_W, (unit * 2 + way) * len(LIMITS)
         limit_W[at + L_BMS_CURRENT] = self._dc_limit_W(unit, way, online, current_mA, voltage_mV) if online else 0
         limit_W[at + L_CELL_VOLTAGE_TAPER] = scale_W(rated, voltage)
         limit_W[at + L_TEMPERATURE_TAPER] = scale_W(rated, temperature)
@@ -149,34 +189,6 @@ class Bounds:
         current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
         power_W = current_dA * online * (voltage_mV // 1000) // 10
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
-
-    def _silence_permille(self, rack, words):
-        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
-        features = self.features
-        group = self.layout.rack_group(rack, 0)
-        oldest = 0
-        for index in range(group, group + len(s.RACK_GROUPS)):
-            if features.ages.seen[index]:
-                oldest = max(oldest, features.ages.ticks[index])
-        age_ms = min(oldest, 1_000_000) * self.tick_ms
-        return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
-
-    def _voltage_permille(self, first, words, way):
-        image = self.image
-        if not image[words + p.R_CELLS_REPORTED]:
-            return 1000
-        if way:
-            return taper_permille(self.inp[first + s.CELL_VOLTAGE_MV_MIN], image[words + p.R_DISCHARGE_TAPER_MV],
-                                  image[words + p.R_DISCHARGE_END_MV])
-        return taper_permille(self.inp[first + s.CELL_VOLTAGE_MV_MAX], image[words + p.R_CHARGE_TAPER_MV],
-                              image[words + p.R_CHARGE_END_MV])
-
-    def _temperature_permille(self, rack, words, way):
-        if not self.image[words + p.R_TEMPERATURES_REPORTED]:
-            return 1000
-        features = self.features
-        hottest = features.value[features.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX]
-        return taper_permille(hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1])
 
     def _lowest(self, unit, way):
         """Find the binding limit and remember it for the steps in which nothing changes."""

@@ -28,6 +28,7 @@ class Features:
         self.value = array("i", [0] * (count + 1))
         self.known = bytearray(count + 1)
         self.ages = Ages(layout, image, image_map, fresh)
+        self.bms_age_ticks = array("i", [0] * layout.racks)  # of the oldest group, of those seen
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.frozen_ticks = array("i", [0, 0])
         self.raw_hash = array("i", [0, 0])
@@ -184,13 +185,15 @@ class Features:
 
     def _rack_silence(self, rack, groups):
         """Silence level of the rack's BMS: the oldest of the groups it sends and that were seen."""
-        ladder = self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS
         age, seen = self.ages.ticks, self.ages.seen
         oldest = 0
         for group in range(groups, groups + len(s.RACK_GROUPS)):
-            if seen[group] and age[group] > oldest:
+            if age[group] > oldest and seen[group]:
                 oldest = age[group]
-        return self._level(oldest, ladder)
+        self.bms_age_ticks[rack] = oldest
+        if oldest < self.ages.budget_ticks[groups]:
+            return 0
+        return self._level(oldest, self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS)
 
     def _cells(self, rack, groups, base):
         known = self.ages.known(groups + s.G_BMS_CELLS)

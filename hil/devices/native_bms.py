@@ -12,7 +12,8 @@ DBC = Path(__file__).resolve().parents[2] / "drivers" / "profiles" / "firebreak_
 NODE_STRIDE = 0x20
 PERIOD_US = 100_000
 COMMAND_US = 1_000_000
-NODE_PHASE_US = 7_000  # racks come up one after the other, so that their frames do not fall on one instant
+NODE_PHASE_US = 27_000  # racks come up one after the other, so that their bursts do not fall on one instant
+SPACING_US = 300  # a burst, as most BMS send: one frame of 8 bytes takes 0.27 ms at 500 kbit/s
 PAYLOAD_BYTES = 6
 TEMPERATURES_PER_FRAME = 4
 NOT_FITTED_degC = 349.5  # raw 0xFFF
@@ -136,14 +137,14 @@ class NativeBms:
             self.rack.command_close(False)
 
     def frames(self, now_us):
-        """The frames due up to now_us: [(can_id, data)]. Each message has its own place in the 100 ms period."""
+        """The frames due up to now_us: [(can_id, data)]: one burst of all messages every 100 ms."""
         self.tick(now_us)
         if self.next_us is None:
             self.next_us = now_us + self.node * NODE_PHASE_US
         if now_us - self.next_us > PERIOD_US:  # nobody asked for a while: the missed frames are gone
             self.next_us += (now_us - self.next_us) // PERIOD_US * PERIOD_US
         due = []
-        messages, step_us = self._messages, PERIOD_US // len(self._messages)
+        messages, step_us = self._messages, SPACING_US
         while self.next_us <= now_us:
             message = messages[self._position]
             if not self.silent and message.name not in self.silent_messages:

@@ -1,4 +1,4 @@
-"""The report of the site check: times against arithmetic of its own, the worst case against a simulated bus, the rows."""
+"""The report of the site check: times against arithmetic, the worst case against a simulated bus, the rows."""
 
 import random
 
@@ -60,7 +60,8 @@ def test_parity_makes_a_character_longer(files):
     assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
 
 
-@pytest.mark.parametrize("data_bytes, bitrate_bps, time_us", [(8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55)])
+@pytest.mark.parametrize("data_bytes, bitrate_bps, time_us", [
+    (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55)])
 def test_longest_can_frame(data_bytes, bitrate_bps, time_us):
     """A base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55."""
     assert bus_times.can_frame_us(data_bytes, bitrate_bps) == time_us
@@ -71,6 +72,12 @@ def test_can_frames_of_a_native_rack(files):
     config = files.load()
     assert _exchange(config, "can0", "bms_3", "frames from BMS").frames == 5 + 4
     assert bus_times.utilisation_permille(bus_times.schedule(config)["can0"]) == 81  # 30 x 0.27 ms in 100 ms
+
+
+def test_can_frames_of_pylontech(pylontech):
+    """Seven frames a second (0x351 355 356 359 35A 35C 35E) and 0x305 back."""
+    exchanges = bus_times.schedule(pylontech.load())["can0"]
+    assert [(exchange.frames, exchange.period_us) for exchange in exchanges] == [(7, 1_000_000), (1, 1_000_000)]
 
 
 @pytest.mark.parametrize("modules, frames", [(16, 9), (17, 10)])
@@ -103,7 +110,7 @@ def test_worst_case_is_the_sum_of_its_parts(files):
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     assert [part.what for part in parts] == ["poll", "transaction", "debounce", "tick", "in flight", "waiting", "frame"]
     assert _ms(parts, "poll") == 25 and _ms(parts, "debounce") == 20 and _ms(parts, "tick") == 20
-    assert _ms(parts, "transaction") == pytest.approx(2 * 5.966 + 2 * 6.313, abs=0.01)  # both reads and both writes once
+    assert _ms(parts, "transaction") == pytest.approx(2 * 5.966 + 2 * 6.313, abs=0.01)  # both reads, both writes, once
     assert _ms(parts, "in flight") == _ms(parts, "waiting") == pytest.approx(6.313, abs=0.005)
     assert _ms(parts, "frame") == pytest.approx(10 * CHARACTER_US[115_200] / 1000, abs=0.002)
 
@@ -212,8 +219,8 @@ def _row(text, number):
     """The line of a row and those that continue it."""
     lines = text[text.index("ROWS OF THE"):].split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith(f"  {number:3}  "))
-    rest = [line for line in lines[first + 1:first + 6]]
-    last = next((index for index, line in enumerate(rest) if line[:5].strip() or not line.startswith(" " * 5)), len(rest))
+    rest = lines[first + 1:first + 6]
+    last = next((index for index, line in enumerate(rest) if not line.startswith(" " * 6)), len(rest))
     return " ".join(" ".join([lines[first], *rest[:last]]).split())
 
 
@@ -228,15 +235,16 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
     text = _report(pylontech.load())
     for number in (19, 20, 21, 28, 29, 31, 32):
         assert " done by BMS: " in _row(text, number)
-    assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, 2026-03-01: "
-                             "the brigade floods the cabinet through its dry pipe")
+    assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, "
+                             "2026-03-01: the brigade floods the cabinet through its dry pipe")
     for number in (1, 2, 11, 12, 35, 40, 41, 44, 49, 50):
         assert " armed: " in _row(text, number)
     assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
 
 
 def test_racks_that_differ_are_named(files):
-    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3', 'profile = "pylontech_lv"\nbus = "can1"')
+    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
+                  'profile = "pylontech_lv"\nbus = "can1"')
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     files.replace("type", 'profile = "firebreak_rack"      # drivers', 'profile = "firebreak_rack"  # drivers')
@@ -282,7 +290,20 @@ def test_main_refuses_in_one_line(files, capsys):
 @pytest.mark.parametrize("argv", [[], ["a", "b"], ["--help"]])
 def test_main_says_how_it_is_called(argv, capsys):
     assert check.main(argv) == 2
-    assert capsys.readouterr().err == "usage: check FILE (a cabinet.toml; it names the layers above it)\n"
+    assert capsys.readouterr().err == ("usage: check FILE (a cabinet.toml; it names the layers above it), "
+                                       "or check --keys\n")
+
+
+def test_main_lists_every_key(capsys):
+    assert check.main(["--keys"]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    keys = [line.split()[0] for line in lines if line and line[0] != " "]
+    assert len(keys) == len(set(keys)) and all(len(line) <= check.WIDTH for line in lines)
+    for name in ("rack.N.rated_current_mA", "device.NAME.unit_id", "stage.29.set", "control.grid_import_W_max",
+                 "cabinet.tick_ms", "bus.NAME.port", "not_fitted.door", "optional_equipment"):
+        assert name in keys
+    assert "rack.N.cells_reported" not in keys
+    assert "rack.N.rated_current_mA                   only down 1000..3000000; default 140000" in lines
 
 
 def test_main_refuses_a_file_that_is_not_there(capsys):

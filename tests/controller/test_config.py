@@ -6,6 +6,7 @@ from site_files import FIREBREAK, PYLONTECH, SiteFiles
 from controller import config, images, parameters, schema
 from safety import matrix, signals
 from safety import parameters as p
+from safety.kernel import Kernel
 
 
 @pytest.fixture
@@ -64,7 +65,8 @@ def test_a_silence_time_moves_the_stage_that_watches_it(files):
 
 
 def test_each_layer_may_only_be_tighter_or_equal(files):
-    files.append("site", "[rack.all]\nrated_current_mA = 130000").append("cabinet", "[rack.3]\nrated_current_mA = 129999")
+    files.append("site", "[rack.all]\nrated_current_mA = 130000")
+    files.append("cabinet", "[rack.3]\nrated_current_mA = 129999")
     assert [table["rated_current_mA"] for table in files.load().rack_tables] == [130_000, 130_000, 129_999]
 
 
@@ -80,8 +82,7 @@ def test_a_cabinet_is_built_from_its_topology(files):
 def test_two_units_with_racks_of_their_own(files):
     files.replace("type", "[rack.1]\n[rack.2]\n[rack.3]", '[rack.1]\ndc_bus = "dc_2"\n[rack.2]\ndc_bus = "dc_1"\n'
                   '[rack.3]\ndc_bus = "dc_1"')
-    files.replace("type", '[rack.all]                      # holds for every rack; [rack.2] would hold for rack 2 alone\n'
-                  'dc_bus = "dc_1"\n', "[rack.all]\n")
+    files.replace("type", 'would hold for rack 2 alone\ndc_bus = "dc_1"\n', "\n")
     files.append("type", '[unit.2]\ndc_bus = "dc_2"\n[device.pcs_2]\nrole = "pcs"\nunit = 2\nprofile = "sunspec_pcs"\n'
                  'bus = "pcs_b"\nunit_id = 1\n[bus.pcs_b]\nkind = "rtu"\nbaud_Bd = 115200')
     files.append("cabinet", '[bus.pcs_b]\nport = "/dev/serial/by-path/b"')
@@ -90,6 +91,9 @@ def test_two_units_with_racks_of_their_own(files):
     assert [table["unit"] for table in loaded.rack_tables] == [1, 0, 0]
     assert len(loaded.safety_image) == loaded.image_map().words
     assert loaded.units == 2 and loaded.layout().units == 2
+    evaluator = Kernel(loaded.safety_image).evaluator
+    assert [matrix.STAGES[stage] for stage in evaluator.stage] == [
+        stage for stage, _ in images.instances(loaded.topology)]
 
 
 def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
@@ -167,12 +171,14 @@ REFUSALS = {
                'the file see "Other schemas" in controller/README.md'),
     "schema_absent": ("site", "schema = 1", "", "example/site.toml:schema: is missing; allowed 1; to migrate "
                       'the file see "Other schemas" in controller/README.md'),
-    "schema_true": ("site", "schema = 1", "schema = true", "example/site.toml:schema: true is not allowed; allowed 1; to "
+    "schema_true": ("site", "schema = 1", "schema = true", "example/site.toml:schema: true is not allowed; allowed 1; "
+                    "to "
                     'migrate the file see "Other schemas" in controller/README.md'),
     "layer": ("site", 'layer = "site"', 'layer = "sites"',
               'example/site.toml:layer: "sites" is not allowed; allowed type, site, cabinet; nearest key "site"'),
     "layer_order": ("site", 'layer = "site"', 'layer = "cabinet"',
-                    'example/site.toml:layer: "cabinet" is not allowed; allowed type or site above example/cabinet.toml'),
+                    'example/site.toml:layer: "cabinet" is not allowed; allowed type or site above '
+                    "example/cabinet.toml"),
     "extends": ("type", 'layer = "type"', 'layer = "type"\nextends = "../example/cabinet.toml"',
                 "example/cabinet.toml:extends: leads back to itself"),
     "no_type": ("site", 'extends = "../types/firebreak_645.toml"', "",
@@ -200,8 +206,8 @@ REFUSALS = {
               "example/site.toml:control.grid_import_W_max: 5.0 is not allowed; allowed 0..100000000"),
     "bool_for_int": ("site", "grid_import_W_max = 500000", "grid_import_W_max = true",
                      "example/site.toml:control.grid_import_W_max: true is not allowed; allowed 0..100000000"),
-    "derived": ("site", NEW, "[cabinet]\ngas_required = false", "example/site.toml:cabinet.gas_required: is not set here: "
-                "it follows from the devices and [not_fitted]"),
+    "derived": ("site", NEW, "[cabinet]\ngas_required = false", "example/site.toml:cabinet.gas_required: is not set "
+                "here: it follows from the devices and [not_fitted]"),
     "looser_down": ("site", NEW, "[rack.all]\nrated_current_mA = 140001",
                     "example/site.toml:rack.all.rated_current_mA: 140001 is not allowed, it is looser than 140000 in "
                     "types/firebreak_645.toml; allowed 1000..140000"),
@@ -211,9 +217,13 @@ REFUSALS = {
     "looser_one": ("site", NEW, "[rack.2]\nrated_current_mA = 150000",
                    "example/site.toml:rack.2.rated_current_mA: 150000 is not allowed, it is looser than 140000 in "
                    "types/firebreak_645.toml; allowed 1000..140000"),
-    "fixed": ("site", NEW, "[rack.all]\ncells = 241", "example/site.toml:rack.all.cells: 241 is not allowed, it differs "
-              "from 240 in types/firebreak_645.toml; allowed 240"),
-    "fixed_device": ("cabinet", NEW, "[device.meter_grid]\nunit_id = 3", "example/cabinet.toml:device.meter_grid.unit_id: "
+    "looser_than_all": ("site", NEW, "[rack.all]\nrated_current_mA = 130000\n[rack.2]\nrated_current_mA = 130001",
+                        "example/site.toml:rack.2.rated_current_mA: 130001 is not allowed, it is looser than 130000 in "
+                        "example/site.toml; allowed 1000..130000"),
+    "fixed": ("site", NEW, "[rack.all]\ncells = 241", "example/site.toml:rack.all.cells: 241 is not allowed, it "
+              "differs from 240 in types/firebreak_645.toml; allowed 240"),
+    "fixed_device": ("cabinet", NEW, "[device.meter_grid]\nunit_id = 3",
+                     "example/cabinet.toml:device.meter_grid.unit_id: "
                      "3 is not allowed, it differs from 1 in example/site.toml; allowed 1"),
     "subset": ("site", 'name = "Example', 'optional_equipment = ["gas"]\nname = "Example',
                'example/site.toml:optional_equipment: ["gas"] is not allowed, it is looser than '
@@ -226,7 +236,8 @@ REFUSALS = {
                      "example/site.toml:stage.29.set_ms: 2001 is not allowed; allowed 0..2000"),
     "stage_clears_sooner": ("site", NEW, "[stage.28]\nclear_ms = 999",
                             "example/site.toml:stage.28.clear_ms: 999 is not allowed; allowed 1000..3600000"),
-    "stage_bool": ("site", NEW, "[stage.1a]\nset = 1", "example/site.toml:stage.1a.set: 1 is not allowed; allowed 0..0"),
+    "stage_bool": ("site", NEW, "[stage.1a]\nset = 1",
+                   "example/site.toml:stage.1a.set: 1 is not allowed; allowed 0..0"),
     "stage_unknown": ("site", NEW, "[stage.29x]\nset = 1",
                       'example/site.toml:stage.29x: is not a known key; nearest key "stage.29"'),
     "stage_clear": ("site", NEW, "[stage.29]\nset = 3550",
@@ -234,7 +245,8 @@ REFUSALS = {
     "stage_derived": ("site", NEW, "[stage.49]\nset = 100",
                       "example/site.toml:stage.49.set: is not set here: it is io_silent_ms of [cabinet]"),
     "port": ("cabinet", "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0", "/dev/ttyUSB0",
-             'example/cabinet.toml:bus.pcs.port: "/dev/ttyUSB0" is not allowed; allowed a path that stays the same when '
+             'example/cabinet.toml:bus.pcs.port: "/dev/ttyUSB0" is not allowed; allowed a path that stays the same '
+             'when '
              "plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"),
     "port_absent": ("cabinet", 'port = "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0"', "",
                     "example/cabinet.toml:bus.pcs.port: is missing; allowed a path"),
@@ -260,8 +272,8 @@ REFUSALS = {
                      "types/firebreak_645.toml:device.bms_3.rack: 4 is not allowed; allowed 1..3"),
     "unit_unknown": ("type", "unit = 1\n", "unit = 2\n",
                      "types/firebreak_645.toml:device.pcs_1.unit: 2 is not allowed; allowed 1..1"),
-    "rack_twice": ("type", "rack = 3\n", "rack = 2\n", "example/cabinet.toml:device: no device with role bms and rack 3; "
-                   "allowed exactly one"),
+    "rack_twice": ("type", "rack = 3\n", "rack = 2\n", "example/cabinet.toml:device: no device with role bms and rack "
+                   "3; allowed exactly one"),
     "role_twice": ("site", 'role = "meter_load"', 'role = "meter_grid"',
                    'example/site.toml:device.meter_load.role: "meter_grid" is not allowed; allowed once '
                    "(device.meter_grid has it)"),
@@ -279,8 +291,8 @@ REFUSALS = {
     "node_twice": ("type", "node = 2", "node = 1", "types/firebreak_645.toml:device.bms_2.node: 1 is not allowed; "
                    "allowed an address of its own on bus can0 (device.bms_1 has this one)"),
     "address_absent": ("type", "node = 2\n", "", "example/cabinet.toml:device.bms_2.node: is missing; allowed 1..55"),
-    "surplus": ("type", "node = 2\n", "node = 2\nunit_id = 2\n", "types/firebreak_645.toml:device.bms_2.unit_id: is not "
-                "a key of a device with role bms and this profile; allowed role, profile, bus, node, rack"),
+    "surplus": ("type", "node = 2\n", "node = 2\nunit_id = 2\n", "types/firebreak_645.toml:device.bms_2.unit_id: is "
+                "not a key of a device with role bms and this profile; allowed role, profile, bus, node, rack"),
     "estop_unmapped": ("type", '["estop_1_ok"', '[""', 'types/firebreak_645.toml:device.io_1.inputs: "estop_1_ok" is '
                        "not mapped; allowed all 11 needed inputs, each once"),
     "estop_2_unmapped": ("type", '["estop_2_ok"', '[""', 'types/firebreak_645.toml:device.io_2.inputs: "estop_2_ok" is '
@@ -303,17 +315,19 @@ REFUSALS = {
                         "known key; allowed gas, suppression, airflow, door, bms_fault"),
     "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
                        "allowed who accepted it, when and why, on one line"),
-    "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ", "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
+    "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ",
+                "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
                 "2001 is not allowed; allowed 10..2000 (half of the 4000 ms after which this PCS falls back)"),
-    "io_slow": ("type", 'role = "io_1"', 'role = "io_1"\nperiod_ms = 167', "types/firebreak_645.toml:device.io_1.profile: "
+    "io_slow": ("type", 'role = "io_1"', 'role = "io_1"\nperiod_ms = 167',
+                "types/firebreak_645.toml:device.io_1.profile: "
                 "its period of 167 ms is slower than its silence budget io_silent_ms; allowed 1..166 ms"),
     "expiry": ("site", NEW, "[cabinet]\npermit_expiry_ms = 499", 'types/firebreak_645.toml:device.io_1.profile: '
                '"io_8in_8out" is not allowed; allowed an output expiry up to permit_expiry_ms, which is 499; this '
                "profile sets 500 ms"),
-    "rating": ("type", "rated_W = 250000 ", "rated_W = 400001 ", "types/firebreak_645.toml:unit.1.rated_W: 400001 is not "
-               "allowed; allowed 1000..400000 by sunspec_pcs.toml"),
-    "ladder": ("site", NEW, "[rack.all]\nbms_ramp_ms = 500", "example/site.toml:rack.all.bms_ramp_ms: 500 is not allowed; "
-               "allowed above bms_warn_ms, which is 500"),
+    "rating": ("type", "rated_W = 250000 ", "rated_W = 400001 ", "types/firebreak_645.toml:unit.1.rated_W: 400001 is "
+               "not allowed; allowed 1000..400000 by sunspec_pcs.toml"),
+    "ladder": ("site", NEW, "[rack.all]\nbms_ramp_ms = 500", "example/site.toml:rack.all.bms_ramp_ms: 500 is not "
+               "allowed; allowed above bms_warn_ms, which is 500"),
     "taper": ("site", NEW, "[rack.all]\ncharge_end_mV = 3500", "example/site.toml:rack.all.charge_end_mV: 3500 is "
               "not allowed; allowed above charge_taper_mV, which is 3500"),
     "taper_type": ("type", "charge_taper_mV = 3500 ", "charge_taper_mV = 3601 ", "types/firebreak_645.toml:rack.all."
@@ -340,9 +354,10 @@ def test_refused_in_one_line(files, name):
 
 def test_racks_in_parallel_have_the_same_cells(files):
     files.replace("type", "cells = 240                     # in series: 768 V nominal\n", "")
-    files.replace("type", "[rack.1]\n[rack.2]\n[rack.3]", "[rack.1]\ncells = 240\n[rack.2]\ncells = 224\n[rack.3]\ncells = 240")
-    assert files.refusal() == ("types/firebreak_645.toml:rack.2.cells: 224 is not allowed; allowed 240, as rack 1 on the "
-                               "same DC bus")
+    files.replace("type", "[rack.1]\n[rack.2]\n[rack.3]",
+                  "[rack.1]\ncells = 240\n[rack.2]\ncells = 224\n[rack.3]\ncells = 240")
+    assert files.refusal() == ("types/firebreak_645.toml:rack.2.cells: 224 is not allowed; allowed 240, as rack 1 on "
+                               "the same DC bus")
 
 
 def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
@@ -352,18 +367,27 @@ def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
     assert files.load().cabinet["door_fitted"] == 0
 
 
+def test_only_the_type_says_what_is_optional(files):
+    files.replace("type", 'optional_equipment = ["suppression", "door"]\n', "")
+    files.replace("site", 'name = "Example', 'optional_equipment = ["door"]\nname = "Example')
+    assert files.refusal() == ('example/site.toml:optional_equipment: ["door"] is not allowed, it is looser than [] in '
+                               "types/firebreak_645.toml; allowed []")
+
+
 def test_pylontech_must_have_its_fault_contact(pylontech):
     pylontech.replace("type", '"bms_fault_ok"', '""')
-    assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped; allowed all '
+    assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped; allowed '
+                                   'all '
                                    "10 needed inputs, each once")
     pylontech.replace("type", '"airflow"]', '"airflow", "bms_fault"]').append("site", 'bms_fault = "N. N."')
-    assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no cell "
-                                   "voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
+    assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no "
+                                   "cell voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
 
 
 def test_pylontech_is_alone_on_its_bus(pylontech):
     pylontech.replace("type", "[control]", '[rack.2]\ndc_bus = "dc_1"\ncells = 15\n[control]')
-    pylontech.append("type", '[device.bms_2]\nrole = "bms"\nrack = 2\nprofile = "firebreak_rack"\nbus = "can0"\nnode = 1')
+    pylontech.append("type", '[device.bms_2]\nrole = "bms"\nrack = 2\nprofile = "firebreak_rack"\nbus = "can0"\n'
+                     "node = 1")
     assert "allowed a CAN bus of its own: its frames carry no address" in pylontech.refusal()
 
 

@@ -104,7 +104,7 @@ def test_what_is_said_to_be_available_is_what_a_request_can_reach(caps, limits, 
 
 
 @given(st.lists(BOUND, max_size=3), st.lists(BOUND, max_size=3), OBLIGATIONS, POWER_W)
-def test_a_stage_that_moved_the_power_names_a_reason_and_one_that_did_not_names_none(caps, limits, obligations, request_W):
+def test_a_stage_names_a_reason_exactly_when_it_moved_the_power(caps, limits, obligations, request_W):
     power_W, trace = decide(caps, limits, obligations, request_W, ramp_W_per_s=1000)
     steps = (("request_W", "after_caps_W", "caps_reason"), ("after_caps_W", "after_ramp_W", "ramp_reason"),
              ("after_ramp_W", "obligation_W", "obligation_reason"), ("obligation_W", "setpoint_W", "limit_reason"))
@@ -210,6 +210,11 @@ def test_the_connection_keeps_its_limits(connection_W, request_W, power_W, reaso
     assert unit.out[setpoint.O_OBLIGATION_REASON] == reason
 
 
+def test_limits_closer_than_a_quantum_are_kept_to_the_watt():
+    assert connected(50, 0, 0).finish(0, 103, 0, 0, 1000) == 50
+    assert connected(50, 30, 30).finish(0, 103, 0, 0, 1000) == 20
+
+
 @given(st.integers(-10**9, 10**9), st.integers(0, 10**8), st.integers(0, 10**8), st.integers(1, 10_000), POWER_W)
 def test_the_connection_is_never_passed_while_the_battery_can(connection_W, import_W, export_W, quantum_W, request_W):
     unit = connected(connection_W, import_W, export_W, quantum_W)
@@ -231,6 +236,20 @@ def test_a_lower_rank_yields_to_a_higher_one_and_is_reported_short():
     assert power_W == 10_000
     assert trace["obligation_reason"] == 316
     assert (trace["obligation_short_W"], trace["obligation_short_reason"]) == (50_000, 311)
+
+
+def test_the_highest_rank_that_is_short_is_the_one_reported():
+    power_W, trace = decide(limits=[kW(5, 5)], obligations={1: (90_000, 90_000), 2: (70_000, 80_000)})
+    assert power_W == 5000
+    assert (trace["obligation_short_W"], trace["obligation_short_reason"]) == (65_000, 314)
+    assert trace["binding_reason"] == trace["limit_reason"] == 217  # the limit had the last word
+
+
+def test_the_ramp_begins_at_what_was_sent_not_at_what_was_asked():
+    unit = chain(limits=[kW(5, 5)], ramp_W_per_s=1_000_000)
+    unit.finish(200_000, 103, 0, 0, 1)
+    unit.begin()
+    assert unit.finish(200_000, 103, 0, 0, 1) == 5000 + 20_000
 
 
 def test_the_outputs_and_their_indexes_agree():

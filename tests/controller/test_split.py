@@ -67,7 +67,8 @@ def test_a_unit_without_permission_gets_nothing():
     assert split(-300, [250, 0], [250, 0], [1, 1]) == (-250, [-250, 0])
 
 
-@pytest.mark.parametrize("total_W, power_W", ((251, 250), (250, 250), (249, 249), (-99, -99), (-100, -100), (-101, -100)))
+@pytest.mark.parametrize("total_W, power_W", (
+    (251, 250), (250, 250), (249, 249), (-99, -99), (-100, -100), (-101, -100)))
 def test_one_unit_is_clamped(total_W, power_W):
     assert split(total_W, [100], [250], [0]) == (power_W, [power_W])
 

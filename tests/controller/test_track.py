@@ -1,7 +1,7 @@
 """Load tracking in closed loop on a small float plant: measured traces, sines, squares, saturation, starts, losses.
 
-The plant: meter sample of `meter_ms` ago, renewed every `poll_ms`; set-point to terminals `dead_ms`; a converter that turns
-from full charge to full discharge in 0.1 s. With `-s` the figures of each trace are printed.
+The plant: meter sample of `meter_ms` ago, renewed every `poll_ms`; set-point to terminals `dead_ms`; a converter that
+moves by its rated power in 50 ms. With `-s` the figures of each trace are printed.
 """
 
 import bisect
@@ -185,6 +185,18 @@ def test_no_square_wave_is_amplified(frequency_Hz):
     assert swing_W(plant.grid[-20 * SECOND:]) <= 1.02 * swing_W(plant.load[-20 * SECOND:])
 
 
+@pytest.mark.parametrize("frequency_Hz", (2.0, 2.5, 3.0))
+def test_the_battery_rests_while_the_load_swings_too_fast_for_it(frequency_Hz):
+    plant = Plant(sine(frequency_Hz, 30)).run()
+    assert swing_W(plant.battery[-10 * SECOND:]) <= 0.02 * swing_W(plant.load[-10 * SECOND:])
+
+
+def test_a_step_after_a_quiet_minute_is_taken_whole():
+    """Meter noise teaches the fit nothing: where the load says nothing the gains stay at 1."""
+    plant = Plant(level(60) + level(2, 400_000), noise_W=150, poll_ms=20).run()
+    assert plant.battery[60 * SECOND + 12] > 90_000  # 60 + 80 ms of path, 40 ms of converter ramp, 2 ticks
+
+
 def test_a_fast_swing_that_begins_is_let_go_within_two_seconds():
     load = level(20) + square(2.0, 10)
     plant = Plant(load, meter_ms=100).run()
@@ -194,7 +206,7 @@ def test_a_fast_swing_that_begins_is_let_go_within_two_seconds():
 
 
 def test_without_the_load_meter_grid_plus_battery_still_tracks_and_does_not_swing():
-    """Readings of different age feed the battery back into the load (Telekatz/venus.dbus-hoymiles 7, AstraMeter 230)."""
+    """Readings of different age feed the battery back into the load (venus.dbus-hoymiles 7, AstraMeter 230)."""
     plant = Plant(level(20) + level(60, 400_000), source=track.CALCULATED, meter_ms=120).run()
     assert swing_W(plant.grid[-20 * SECOND:]) < 8000  # only the slow reference moves
     assert max(abs(a - b) for a, b in zip(plant.sent[40 * SECOND:], plant.sent[40 * SECOND + 1:])) <= 300
@@ -228,6 +240,13 @@ def test_what_it_would_take_is_named_when_it_gets_less():
     plant = Plant(level(20, 200_000) + level(3, 400_000), available=lambda tick: (-81_500, 81_500)).run()
     assert plant.sent[-1] == 81_500
     assert 180_000 <= plant.asked[-1] <= 200_000
+
+
+def test_what_it_would_take_is_counted_from_where_the_limit_left_the_grid():
+    load = level(20, 200_000) + level(30, 400_000) + level(5, 300_000) + level(2, 440_000)
+    plant = Plant(load, available=lambda tick: (-81_500, 81_500), soc_recovery_W_max=0).run()
+    assert plant.sent[-1] == 81_500
+    assert 81_500 <= plant.asked[-1] < 125_000
 
 
 def test_a_short_peak_beyond_the_battery_leaves_no_trace():
@@ -290,6 +309,11 @@ def test_an_unknown_state_of_charge_is_left_alone():
     for _ in range(60 * SECOND):
         sent_W = control.step(track.MEASURED, 300_000, 0, 0, -RATED_W, RATED_W, 0, 1)
     assert sent_W == 0
+
+
+def test_less_than_half_the_dead_band_is_nothing():
+    plant = Plant(level(5) + level(600, 302_000), soc_recovery_W_max=0).run()
+    assert plant.sent[-1] == 0
 
 
 def test_meter_noise_does_not_reach_the_wire():

@@ -1,4 +1,4 @@
-"""Native rack BMS: frames encoded by cantools from the DBC, decoded by the driver; counters, CRC, completeness, cost."""
+"""Native rack BMS: frames by cantools from the DBC, decoded by the driver; counters, CRC, completeness."""
 
 import cantools
 import pytest

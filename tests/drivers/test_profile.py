@@ -1,4 +1,4 @@
-"""Profiles: every shipped one loads, and every mistake is refused in one line that names file, key and what is allowed."""
+"""Profiles: every shipped one loads; every mistake is refused in one line: file, key, what is allowed."""
 
 import pytest
 

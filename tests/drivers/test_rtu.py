@@ -190,6 +190,16 @@ def test_good_frame_behind_noise(noise):
     assert feed(read20(), noise, REPLY) == [None, REPLY[1:-2]]
 
 
+def test_good_frame_one_byte_behind_a_look_alike():
+    reply = rtu.seal(bytes((0x83, 3, 40)) + REGISTERS)
+    assert found(read20(unit_id=0x83), b"\x83" + reply) == reply[1:-2]  # 83 83 looks like an exception
+
+
+def test_a_second_reply_in_the_same_piece_is_there_for_the_asking():
+    other = rtu.seal(bytes((1, 3, 40)) + REGISTERS[::-1])
+    assert feed(read20(), REPLY + other, b"", b"") == [REPLY[1:-2], other[1:-2], None]
+
+
 def test_bad_crc_then_good():
     """pymodbus drops the whole buffer on a wrong CRC; the good frame behind it must be found."""
     bad = REPLY[:-1] + bytes((REPLY[-1] ^ 1,))

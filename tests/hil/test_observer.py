@@ -140,7 +140,7 @@ def test_a_contact_is_told_at_the_reply_that_shows_it():
 def test_setpoints_to_zero_and_back_wherever_they_stand_in_the_frame():
     seen = made()
     tap = seen.rtu_tap("pcs")
-    for time_us, frame in enumerate((setpoint(-70_000), setpoint(5, before=(1, 2)), setpoint(0), setpoint(0, (3,)),
+    for time_us, frame in enumerate((setpoint(-70_000), setpoint(5, before=(1, 2)), setpoint(0, (3,)), setpoint(0),
                                      setpoint(100_000), registers(WSET + 2, (0, 0)), registers(WSET - 2, (0, 0)))):
         tap(time_us, REQUEST, frame)
     assert [(t, name) for t, name, _ in seen.timeline] == [(0, "setpoint_sent"), (2, "setpoint_zero_sent"),

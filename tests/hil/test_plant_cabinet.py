@@ -242,8 +242,8 @@ def test_load_is_asked_for_the_time_of_the_step_and_may_give_channels():
 
 
 def test_time_is_exact_over_many_steps():
-    one = _steps(_cabinet(racks=1, modules=1), 50_000)
-    assert one.now_us == 1_000_000_000
+    one = _steps(_cabinet(racks=1, modules=1), 20_000)
+    assert one.now_us == 400_000_000
 
 
 def test_every_module_is_looked_at_once_a_second():
@@ -274,10 +274,10 @@ def test_the_seed_decides_everything():
 
 
 def test_step_size_hardly_matters():
-    """Ten minutes at 50 kW in steps of 20 ms and of 0.5 s end in the same place."""
+    """Three minutes at 50 kW in steps of 20 ms and of 0.5 s end in the same place."""
     fine, coarse = _running(50_000.0), _running(50_000.0)
-    _steps(fine, 30_000)
-    _steps(coarse, 1200, dt_s=0.5)
+    _steps(fine, 9000)
+    _steps(coarse, 360, dt_s=0.5)
     for a, b in zip(fine.racks, coarse.racks):
         assert a.soc == pytest.approx(b.soc, abs=1e-6)
         assert a.voltage_V == pytest.approx(b.voltage_V, abs=0.02)

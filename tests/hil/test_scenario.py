@@ -272,6 +272,7 @@ BATTERY = {"what": "quantity", "name": "battery_W", "after": "pcs_enable_off"}
     (False, TRIP | {"stage": "2", "ms_max": 9999}, "never came"),
     (False, TRIP | {"scope": "rack 1", "ms_max": 9999}, "never came"),
     (True, TRIP | {"stage": "40a", "scope": "rack 2", "after": 11, "ms_max": 1000}, "after 11 s: 1000.0 ms"),
+    (False, TRIP | {"after": 10.061, "ms_max": 9999}, "after 10.061 s: never came"),
     (False, TRIP | {"after": "pcs_silent", "ms_max": 9999}, "pcs_silent never came"),
     (True, OFF | {"ms_max": 40}, "pcs_enable_off 0 .. 40 ms after press: 40.0 ms"),
     (False, OFF | {"ms_max": 39}, "40.0 ms"),

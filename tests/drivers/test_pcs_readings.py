@@ -1,0 +1,201 @@
+"""SunSpec converter: what is read, when a group is fresh, scale factors, values that are refused."""
+
+import pytest
+from converter import WSET, Converter, built, fresh_after, groups, running, value
+from device_suite import Sink
+
+from drivers import pcs, profile, sunspec
+from safety import signals as s
+
+
+def test_values():
+    bus, sink = running()
+    bus.run(200)
+    assert [value(sink, index) for index in (s.PCS_POWER_W, s.PCS_DC_VOLTAGE_MV, s.PCS_DC_CURRENT_MA, s.PCS_STATE,
+                                             s.PCS_ALARM_BITS)] == [100_000, 768_300, -130_100, 3, 0]
+    assert value(sink, s.PCS_HEARTBEAT) == bus.slave.heartbeat and value(sink, s.PCS_SETPOINT_W) == 0
+    assert bus.device.fault == "" and bus.device.refused == 0
+
+
+def test_dc_side_from_model_714():
+    bus, sink = running(Converter((1, 701, 704, 714, 715)))
+    bus.run(200)
+    assert value(sink, s.PCS_DC_VOLTAGE_MV) == 768_000 and value(sink, s.PCS_DC_CURRENT_MA) == 130_100
+
+
+def test_dc_port_of_model_714():
+    slave = Converter((1, 701, 704, 714, 715), lengths={714: 68})
+    slave.put("714.55", -500)
+    slave.put("714.56", 801)
+    bus, sink = running(slave, dc_port=1)
+    bus.run(200)
+    assert value(sink, s.PCS_DC_VOLTAGE_MV) == 801_000 and value(sink, s.PCS_DC_CURRENT_MA) == -50_000
+
+
+def test_scale_factors_that_are_not_awake_yet():
+    """A scale factor may read 0x8000 until the inverter is awake."""
+    slave = Converter()
+    slave.put("802.59", 0x8000)
+    bus, sink = built(slave)
+    bus.run(3000)
+    assert bus.device.state == pcs.SCALES and groups(sink)[0] not in sink.taken() and bus.device.refused > 0
+    slave.put("802.59", -1)
+    bus.run(4000)
+    assert bus.device.ready and value(sink, s.PCS_DC_VOLTAGE_MV) == 768_300
+
+
+@pytest.mark.parametrize("exponent", [-11, 11, 0x7FFF])
+def test_impossible_scale_factors(exponent):
+    slave = Converter()
+    slave.put("701.116", exponent)
+    bus, _ = built(slave)
+    bus.run(3000)
+    assert bus.device.state == pcs.SCALES
+
+
+def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
+    bus, sink = running()
+    slave, device = bus.slave, bus.device
+    bus.run(100)
+    slave.put("701.116", 1)
+    slave.put("701.10", 10000)
+    frames = []
+    answer = slave.answer
+
+    def spoiled(frame):
+        """The second reading of the new scale factor differs again."""
+        if frame[2:4] == slave.address("701.116").to_bytes(2, "big"):
+            frames.append(frame)
+            slave.put("701.116", 1 if len(frames) % 2 else 2)
+        return answer(frame)
+    slave.answer = spoiled
+    bus.run(2100)
+    sink.taken()
+    bus.run(500)
+    assert groups(sink)[0] not in sink.taken()
+    slave.answer = answer
+    slave.put("701.116", 1)
+    bus.run(500)
+    assert groups(sink)[0] in sink.taken() and value(sink, s.PCS_POWER_W) == 100_000 and device.ready
+
+
+def test_no_read_over_twenty_registers():
+    bus, _ = running()
+    bus.run(3000)
+    reads = [count for function, _, count in bus.slave.requests if function == 3]
+    assert max(reads) == 13 and len(reads) > 50
+    assert max(request.reply_bytes for request, _ in bus.device.schedule()) <= 45
+
+
+def test_periods():
+    bus, _ = running()
+    bus.slave.requests.clear()
+    bus.run(2000)
+    counts = {name: sum(1 for function, address, _ in bus.slave.requests
+                        if function == 3 and address == bus.slave.address(name))
+              for name in ("701.4", "802.34", "704.22", "715.2", "701.116", "802.59", "704.55")}
+    assert all(19 <= counts[name] <= 20 for name in ("701.4", "802.34")), counts
+    assert all(9 <= counts[name] <= 10 for name in ("704.22", "715.2")), counts
+    assert all(counts[name] == 2 for name in ("701.116", "802.59", "704.55")), counts
+    assert sum(period_us == 100_000 for _, period_us in bus.device.schedule()) == 2
+    assert len(bus.device.schedule()) == 7
+
+
+def test_a_dead_converter_program_is_silence():
+    """solaredge_meterproxy 33: all frames look healthy and mean nothing."""
+    bus, sink = running()
+    bus.slave.heartbeat_stopped = True
+    assert fresh_after(bus, sink, 1000)[0]
+    assert fresh_after(bus, sink, 2000) == (False, False)
+    bus.slave.heartbeat_stopped = False
+    assert fresh_after(bus, sink, 1500) == (True, True)
+
+
+def test_heartbeat_may_fall_back_to_zero():
+    """Model 715: "with periodic resets to zero"."""
+    bus, sink = running()
+    bus.slave.heartbeat = -1
+    assert fresh_after(bus, sink, 1500) == (True, True) and bus.device.restarts == 0
+
+
+def test_local_control_is_not_controlled():
+    bus, sink = running()
+    bus.slave.put("715.2", 1)
+    assert fresh_after(bus, sink, 1000) == (True, False) and bus.device.readings.local
+    bus.slave.put("715.2", 0)
+    assert fresh_after(bus, sink, 1000) == (True, True)
+
+
+@pytest.mark.parametrize("name, raw, words, group", [
+    ("701.4", 8, 1, 0), ("701.4", 0xFFFF, 1, 0), ("701.6", 0xFFFFFFFF, 2, 0), ("701.10", 4001, 1, 0),
+    ("701.10", -4001, 1, 0), ("802.34", 15001, 1, 0), ("802.44", 10001, 1, 0), ("802.44", -10001, 1, 0),
+    ("704.24", 0x80000000, 2, 1), ("704.24", 400_001, 2, 1), ("715.3", 0xFFFFFFFF, 2, 1), ("715.2", 0xFFFF, 1, 1)])
+def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, words, group):
+    bus, sink = running()
+    bus.slave.heartbeat_stopped = name == "715.3"
+    before = sink.inp[:]
+    refused = bus.device.refused
+    bus.slave.put(name, raw, words)
+    assert not fresh_after(bus, sink, 900)[group] and bus.device.refused > refused
+    assert sink.inp[:sink.layout.rack_base - 1] == before[:sink.layout.rack_base - 1]
+
+
+@pytest.mark.parametrize("name, raw, index, expected", [
+    ("701.10", 4000, s.PCS_POWER_W, 400_000), ("701.10", -4000, s.PCS_POWER_W, -400_000), ("701.4", 7, s.PCS_STATE, 7),
+    ("802.34", 15000, s.PCS_DC_VOLTAGE_MV, 1_500_000), ("802.44", 10000, s.PCS_DC_CURRENT_MA, 1_000_000)])
+def test_values_at_the_edge_are_taken(name, raw, index, expected):
+    bus, sink = running()
+    bus.slave.put(name, raw)
+    bus.run(300)
+    assert value(sink, index) == expected and bus.device.refused == 0
+
+
+@pytest.mark.parametrize("bit", range(32))
+def test_each_alarm_bit_arrives(bit):
+    bus, sink = running()
+    bus.slave.put("701.6", 1 << bit, 2)
+    bus.run(300)
+    assert value(sink, s.PCS_ALARM_BITS) == 1 << min(bit, 29)
+
+
+def test_power_and_dc_side_become_fresh_together():
+    bus, sink = running()
+    answer = bus.slave.answer
+    dc = bus.slave.address("802.34").to_bytes(2, "big")
+    bus.slave.answer = lambda frame: b"" if frame[2:4] == dc else answer(frame)
+    bus.run(200)
+    bus.slave.put("701.10", 5)
+    assert not fresh_after(bus, sink, 900)[0] and value(sink, s.PCS_POWER_W) == 100_000
+    bus.slave.answer = answer
+    assert fresh_after(bus, sink, 2500)[0] and value(sink, s.PCS_POWER_W) == 500
+
+
+@pytest.mark.parametrize("raw, exponent, per_unit, expected", [
+    (1234, 0, 1, 1234), (1234, 2, 1, 123_400), (1239, -1, 1, 123), (-1239, -1, 1, -123), (7683, -1, 1000, 768_300),
+    (5, -10, 1000, 0), (-5, -10, 1000, 0), (3, 10, 1, 30_000_000_000)])
+def test_scaled_is_exact_and_toward_zero(raw, exponent, per_unit, expected):
+    assert sunspec.scaled(raw, exponent, per_unit) == expected
+
+
+def test_a_profile_with_a_block_that_is_too_long(tmp_path):
+    text = (profile.FOLDER / "sunspec_pcs.toml").read_text()
+    path = tmp_path / "long.toml"
+    path.write_text(text.replace("InvSt = {offset = 4", "InvSt = {offset = 2").replace("W = {offset = 10",
+                                                                                       "W = {offset = 22"))
+    line = "^long.toml: registers.701: InvSt to W take 21 registers; allowed 20 in one read$"
+    with pytest.raises(profile.ProfileError, match=line):
+        pcs.SunSpecPcs(profile.load(path), 1, Sink(), 0, 0, 1)
+
+
+@pytest.mark.parametrize("without", ["802", "714"])
+def test_one_of_the_dc_models_is_enough(tmp_path, without):
+    lines, skipping = [], False
+    for line in (profile.FOLDER / "sunspec_pcs.toml").read_text().splitlines():
+        if line.startswith("["):
+            skipping = line.startswith(f"[registers.{without}]")
+        lines += [] if skipping else [line]
+    path = tmp_path / "less.toml"
+    path.write_text("\n".join(lines))
+    other = {"802": 714, "714": 802}[without]
+    device = pcs.SunSpecPcs(profile.load(path), 1, Sink(), 0, 0, 1)
+    assert device.readings.models_needed() == [701, 704, 715, other]
