@@ -1,4 +1,7 @@
-"""The `firebreak` command: builds everything and hands over. Exit codes: 0 done, 1 not done, 2 wrong input, 3 no start."""
+"""The `firebreak` command: builds everything and hands over.
+
+Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
+"""
 
 import argparse
 import os
@@ -33,8 +36,9 @@ def _parser():
     run.add_argument("--no-realtime", action="store_true", help="ordinary priority: for trying out, not for a cabinet")
     run.set_defaults(run=_run)
     checking = commands.add_parser("check", help="check a configuration and print what it means")
-    checking.add_argument("file")
-    checking.set_defaults(run=lambda arguments: check.main([arguments.file]))
+    checking.add_argument("file", nargs="?")
+    checking.add_argument("--keys", action="store_true", help="list every key with its range, default and tighter side")
+    checking.set_defaults(run=_check)
     replaying = commands.add_parser("replay", help="run a journal through the core again and compare every byte")
     replaying.add_argument("file")
     replaying.set_defaults(run=lambda arguments: replay.run(arguments.file, cabinets.core_of))
@@ -43,6 +47,11 @@ def _parser():
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
     resetting.set_defaults(run=_reset)
     return parser
+
+
+def _check(arguments):
+    given = ["--keys"] if arguments.keys else [arguments.file] if arguments.file else []
+    return check.main(given)
 
 
 def _say(line):

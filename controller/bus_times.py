@@ -151,12 +151,8 @@ def _decision(config):
 def _output_latency(config, every, output):
     device = next(device for device in config.devices if output in device.outputs)
     exchanges = every[device.bus]
-    writes = [exchange for exchange in exchanges if exchange.what == "write coils"]
-    own = next(exchange for exchange in writes if exchange.device == device.name)
-    waiting = Latency("waiting", sum([exchange.time_us for exchange in writes if exchange is not own]),
-                      "coil writes of other modules that were already waiting")
-    in_flight, leaving = _write_latency(exchanges, own.frame_us, device.bus)
-    return [in_flight, waiting, leaving]
+    own = next(one for one in exchanges if one.what == "write coils" and one.device == device.name)
+    return _write_latency(exchanges, own.frame_us, device.bus)
 
 
 def _write_latency(exchanges, frame_us, bus):

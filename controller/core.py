@@ -1,8 +1,8 @@
 """The deterministic core: kernel, control and set-point chain over one frozen process image. Integers in, integers out.
 
-It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the same inputs, which is
-what replay relies on. `out` holds the kernel's outputs, the chain's trace, one set-point per unit, and which stage instances stand
-(active or latched), 30 to a word, so that whoever reads the journal can name every alarm.
+It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the same inputs, which
+is what replay relies on. `out` holds the kernel's outputs, the chain's trace, one set-point per unit, and which stage
+instances stand (active or latched), 30 to a word, so that whoever reads the journal can name every alarm.
 """
 
 from array import array
@@ -15,7 +15,6 @@ from safety import parameters as p
 from safety.kernel import Kernel
 
 STANDING_BITS = 30
-FROZEN_MS = 5000  # silence ladder: raw words identical for 5 s
 
 
 class Core:
@@ -67,7 +66,7 @@ class Core:
     def _measure(self):
         """Load and connection from what is fresh; a frozen meter counts as silent."""
         inp, ages = self.inp, self.kernel.features.ages
-        frozen = self.kernel.features.value[matrix.F_METER_FROZEN_MS] >= FROZEN_MS
+        frozen = self.kernel.features.value[matrix.F_METER_FROZEN_MS] >= self.kernel.frozen_ms
         battery_W, battery_ok = 0, 1
         layout = self.layout
         for unit in range(layout.units):

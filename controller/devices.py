@@ -38,11 +38,15 @@ class Device:
     setpoint_ms: int
 
 
-def read(values, name, buses, units, racks, not_fitted):
-    """Device of table `name`, or None when it is equipment that is not fitted."""
+def fitted(values, name, not_fitted):
+    """True unless the device of table `name` is equipment that is not fitted."""
     role = values.need("device", name, "role")
-    if any(role in schema.EQUIPMENT[equipment][0] for equipment in not_fitted):
-        return None
+    return not any(role in schema.EQUIPMENT[equipment][0] for equipment in not_fitted)
+
+
+def read(values, name, buses, units, racks, not_fitted):
+    """Device of table `name`; not_fitted: {equipment: who accepted}."""
+    role = values.need("device", name, "role")
     profile = _profile(values, name, role)
     bus = _bus_of(values, name, role, buses)
     address_key = _address_key(profile)

@@ -26,7 +26,9 @@ class IoChannel:
         for request in self.module.service(now_us):
             self.port.submit(request)
         request = self.module.write(out)
-        if request is not self.sent or now_us >= self.due_us:
+        changed = request is not self.sent
+        if changed or now_us >= self.due_us:
+            request.priority = rtu.STOP if changed else rtu.WRITE
             self.sent, self.due_us = request, now_us + self.period_us
             self.port.submit(request)
 

@@ -55,7 +55,8 @@ def cabinet_parameters(values, topology, budgets):
     gas = [device for device in topology.devices if device.role in ("gas_1", "gas_2")]
     derived = {"gas_required": "gas" not in topology.not_fitted, "gas_detectors": len(gas),
                "bms_fault_contact_fitted": "bms_fault" not in topology.not_fitted,
-               "door_fitted": "door" not in topology.not_fitted}
+               "door_fitted": "door" not in topology.not_fitted,
+               "meter_load_fitted": topology.device("meter_load") is not None}
     return {row[0]: int(derived[row[0]] if row[0] in derived else budgets.get(
         ("cabinet", row[0]), values.get("cabinet", row[0]))) for row in parameters.CABINET_PARAMETERS}
 

@@ -86,7 +86,7 @@ def _parameters(table, derived):
 _BY_DEVICES = "it follows from the devices and [not_fitted]"
 _BY_PROFILE = "it follows from the profile of the rack's BMS"
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(
-    ("gas_required", "gas_detectors", "bms_fault_contact_fitted", "door_fitted"), _BY_DEVICES))
+    ("gas_required", "gas_detectors", "bms_fault_contact_fitted", "door_fitted", "meter_load_fitted"), _BY_DEVICES))
 CABINET["tick_ms"] = Spec("int", (10, 100), 20, "fixed")
 UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
 RACK = _parameters(parameters.RACK_PARAMETERS, {

@@ -9,7 +9,7 @@ from safety import parameters as p
 
 
 class Snapshot:
-    """Follows a journal: `inp`, `out` as of the newest frame after each `update`; False from it before the first one."""
+    """Follows a journal: `inp`, `out` are those of the newest frame after each `update`."""
 
     def __init__(self, path):
         """Raises JournalError when the file is no journal."""

@@ -71,11 +71,12 @@ def build(values):
             refuse(values.file("unit", str(unit + 1), "dc_bus"), ("unit", str(unit + 1), "dc_bus"),
                    f"{shown(name)} has no rack", "a DC bus that a rack names")
     not_fitted = _not_fitted(values)
-    buses = tuple([_bus(values, name) for name in values.tables("bus")])
+    fitted = [name for name in values.tables("device") if device_tables.fitted(values, name, not_fitted)]
+    buses = tuple([_bus(values, name) for name in _bus_names(values, fitted)])
     _check_wires(values, buses)
-    devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in values.tables("device")]
+    devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted]
     # The module that drops the PCS enable comes first: its coils are written before those of any other.
-    devices = tuple(sorted(filter(None, devices), key=lambda device: "pcs_enable_ok" not in device.outputs))
+    devices = tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs))
     topology = Topology(units, racks, rack_units, dc_buses, buses, devices, not_fitted)
     device_tables.check(values, topology)
     return topology
@@ -110,6 +111,13 @@ def _not_fitted(values):
                    ", ".join(optional) or "nothing (optional_equipment of the type is empty)")
         accepted[name] = entry.value
     return accepted
+
+
+def _bus_names(values, fitted):
+    """All buses but those whose devices are all not fitted."""
+    used = {values.get("device", name, "bus") for name in fitted}
+    absent = {values.get("device", name, "bus") for name in values.tables("device") if name not in fitted}
+    return [name for name in values.tables("bus") if name in used or name not in absent]
 
 
 def _bus(values, name):

@@ -226,7 +226,7 @@ def _is_integer(value):
 
 
 def _is_number(value):
-    return isinstance(value, float) and value == value or _is_integer(value)
+    return isinstance(value, float) or _is_integer(value)
 
 
 def _is_range(value):

@@ -6,7 +6,7 @@ because a BMS can keep sending its name while its limits stop.
 
 from safety import signals
 
-INVALID_S16 = -0x8000  # SMA and its followers; also outside every range below
+INVALID_U16 = 0xFFFF  # SMA and its followers; their invalid signed value, -0x8000, is outside every range
 CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40  # 0x35C byte 0; 0x20 (force charge) is a wish, not an enable
 INTERNAL_FAULT = 1 << 16  # fault bit for 0x359 byte 3 bit 3, "internal communication fail", an alarm by its table
 PAIRS_SHIFT, PAIRS = 17, 13  # fault bits 17..29: 0x35A items general, high V, low V, high T, low T, ... imbalance
@@ -84,8 +84,8 @@ class PylontechBms:
         cutoff_V = _u16(data, 6) if len(data) >= 8 else 0
         charge_mA, discharge_mA = charge * 100, abs(discharge) * 100  # a negative discharge limit is a magnitude
         highest_mA = self.profile.settings["rack_current_mA_max"]
-        if (charge_V == 0xFFFF or discharge == INVALID_S16 or not 0 <= charge_mA <= highest_mA
-                or discharge_mA > highest_mA or not self._coming((0x35C,), now_us)):
+        if (charge_V == INVALID_U16 or not 0 <= charge_mA <= highest_mA or discharge_mA > highest_mA
+                or not self._coming((0x35C,), now_us)):
             return False
         if charge_V:
             self._voltage_mV_min = (cutoff_V or charge_V // 2) * self.profile.settings["voltage_permille_min"] // 10
@@ -107,7 +107,7 @@ class PylontechBms:
     def _pack(self, data, now_us):
         """Voltage against the limits of 0x351: a ten times wrong scale shows at once."""
         voltage_mV, current = _s16(data, 0) * self.profile.settings["voltage_scale_mV"], _s16(data, 2)
-        if (current == INVALID_S16 or abs(current) * 100 > self.profile.settings["rack_current_mA_max"]
+        if (abs(current) * 100 > self.profile.settings["rack_current_mA_max"]
                 or not self._voltage_mV_min <= voltage_mV <= self._voltage_mV_max):
             return False
         current_mA = current * (-100 if self.profile.settings["current_positive"] == "charge" else 100)

@@ -1,8 +1,8 @@
 """The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a CAN server.
 
-Started by rig.py with one end of a socket pair. It says where its wires are, waits for the controller's process id, then
-runs the scenario's clockwork and the observer, and sends a view ten times a second. It never imports a driver; what the
-controller decided it learns from the controller's journal, read-only, for the screen and the list of trips.
+Started by rig.py with one end of a socket pair. It says where its wires are, waits for the controller's process id,
+then runs the scenario's clockwork and the observer, and sends a view ten times a second. It never imports a driver;
+what the controller decided it learns from the controller's journal, read-only, for the screen and the list of trips.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The simulated cabinet a controller is run against: plant, simulated devices and slaves, built from the site's topology.
+"""The simulated cabinet a controller is run against: plant, devices and slaves, built from the site's topology.
 
 Wires are not made here: virtual ones come from simulate.py, real ones from rig.py; both hang them on `slaves` (one per
 RTU bus) and `bms` (per CAN bus).

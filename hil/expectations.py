@@ -6,7 +6,7 @@ of seconds from the start. Times are read from the observer's timeline and the t
 
 from typing import NamedTuple
 
-from hil.faults import INTEGER, NUMBER, REQUIRED, TEXT, Field
+from hil.faults import NUMBER, REQUIRED, TEXT, Field
 
 MOMENT, MOMENTS, TEXTS = "an event, an action's label or seconds", "a list of events", "a list of texts"
 STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")

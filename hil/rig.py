@@ -129,7 +129,8 @@ class Rig:
         loop = statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             late = loop["lateness_us"]
-            shown |= {"ticks": loop["ticks"], "missed": loop["missed"], "late_us": (late["p50"], late["p99"], late["max"])}
+            shown |= {"ticks": loop["ticks"], "missed": loop["missed"],
+                      "late_us": (late["p50"], late["p99"], late["max"])}
         return shown
 
     def _check_controller(self):

@@ -1,8 +1,8 @@
 """Limits on power per unit and direction: each an interval that contains 0, so they intersect in any order.
 
-Magnitudes in W at the PCS AC terminals, charge and discharge apart. A limit that does not act holds the rated power. The
-published limit falls at once and rises slowly (`limit_recovery_permille_per_s` of rated), so that a chattering BMS limit
-does not become a chattering set-point (Battery-Emulator #1316, #2607).
+Magnitudes in W at the PCS AC terminals, charge and discharge apart. A limit that does not act holds the rated power.
+The published limit falls at once and rises slowly (`limit_recovery_permille_per_s` of rated), so that a chattering BMS
+limit does not become a chattering set-point (Battery-Emulator #1316, #2607).
 """
 
 from array import array
@@ -191,12 +191,13 @@ class Bounds:
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
 
     def _lowest(self, unit, way):
-        """Find the binding limit and remember it for the steps in which nothing changes."""
+        """Find the binding limit and remember it for the steps in which nothing changes. Of several that leave
+        nothing the last is named: a stop says more than the limits that follow from it."""
         at = (unit * 2 + way) * len(LIMITS)
         limit, reason = self.limit_W, 0
         lowest = limit[at]
         for index in range(1, len(LIMITS)):
-            if limit[at + index] < lowest:
+            if limit[at + index] < lowest or limit[at + index] == 0:
                 lowest, reason = limit[at + index], index
         self.lowest_W[unit * 2 + way] = lowest
         reason_signal = self.layout.unit_output(unit, s.DISCHARGE_REASON if way else s.CHARGE_REASON)

@@ -1,7 +1,7 @@
 """One rack's contactors as a transition table: open, closing, closed, fault.
 
-Closing is asked of the BMS, which pre-charges; the kernel supervises the time. Opening is never waited for here: when to
-open under which current is permit.py's question, and the supply is dropped for all racks together.
+Closing is asked of the BMS, which pre-charges; the kernel supervises the time. Opening is never waited for here: when
+to open under which current is permit.py's question, and the supply is dropped for all racks together.
 """
 
 from array import array

@@ -1,7 +1,7 @@
 """Derived signals: ages, votes, spreads, medians, rates. What is unknown is not known, never a value.
 
-`value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look at both. A group that
-was never seen since the start is unknown but not silent: a boot inhibits (permit.py), it does not latch.
+`value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look at both. A group
+that was never seen since the start is unknown but not silent: a boot inhibits (permit.py), it does not latch.
 """
 
 from array import array

@@ -43,6 +43,7 @@ class Kernel:
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out)
         self.permit = Permit(layout, image, image_map, self.inp, self.out, self.features, self.contactors)
+        self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * len(m.DEMANDS))
         self.unit_demand = array("i", [0] * (len(m.DEMANDS) * layout.units))
         self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
@@ -65,8 +66,8 @@ class Kernel:
     def state_blocks(self):
         """Every array that carries over from one step to the next, in a fixed order (keyframes, second channel)."""
         f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
-        return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.bad_frames,
-                f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
+        return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot,
+                f.bad_frames, f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
                 self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature,
                 b.ramp_ppm, b.ramp_from_W, c.step, c.closing_ticks, t.state,
                 t.timer, self.crc, self.standing, self.inp, self.out)
@@ -163,7 +164,7 @@ class Kernel:
             self._publish_causes()
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID)
-        out[s.OBLIGATIONS_OK] = grid if not self.features.value[m.F_METER_FROZEN_MS] >= 5000 else 0
+        out[s.OBLIGATIONS_OK] = grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
 
     def _publish_causes(self):
         """First-out, mask and counts; left alone in the steps in which nothing stands or stood."""

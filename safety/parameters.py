@@ -30,11 +30,12 @@ CABINET_PARAMETERS = (
     ("rack_voltage_spread_mV_max", "mV", 100, 10_000, 3000, "down"),
     ("bms_fault_contact_fitted", "bool", 0, 1, 1, "up"),
     ("door_fitted", "bool", 0, 1, 1, "fixed"),
+    ("meter_load_fitted", "bool", 0, 1, 1, "fixed"),
 )
 (P_IO_SILENT_MS, P_METER_SILENT_MS, P_METER_FROZEN_MS, P_GAS_SILENT_MS, P_GAS_REQUIRED, P_GAS_DETECTORS,
  P_PERMIT_EXPIRY_MS, P_RAMP_TO_ZERO_MS, P_LIMIT_RECOVERY_PERMILLE_PER_S, P_RESETS_PER_HOUR_MAX, P_RESET_CLEAR_MS,
  P_OPEN_AT_ZERO_MS_MAX, P_OPEN_AFTER_STOP_MS, P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX,
- P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED) = range(17)
+ P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED, P_METER_LOAD_FITTED) = range(18)
 
 UNIT_PARAMETERS = (
     ("rated_W", "W", 1000, 100_000_000, 250_000, "down"),

@@ -132,7 +132,7 @@ class Permit:
             out[self.layout.unit_output(unit, s.PCS_RUN_OK)] = 1 if running else 0
 
     def _may_open(self, state, pcs_demand, dc_demand):
-        """Whether the contactors may open now: at zero current, or after the time the demand allows (row effects I, Z)."""
+        """Whether the contactors may open now: at zero current, or after the time the demand allows (effects I, Z)."""
         waited = self.timer[0]
         current = self._current_zero()
         if state == s.STOPPING:
@@ -182,7 +182,9 @@ class Permit:
             return I_IO_1
         if not ages.known(s.G_IO_2):
             return I_IO_2
-        if not ages.known(s.G_METER_GRID) or not ages.known(s.G_METER_LOAD):
+        if not ages.known(s.G_METER_GRID):
+            return I_METER
+        if self.image[self.map.cabinet + p.P_METER_LOAD_FITTED] and not ages.known(s.G_METER_LOAD):
             return I_METER
         for detector in range(self.image[self.map.cabinet + p.P_GAS_DETECTORS]):
             if not ages.known(s.G_GAS_2 if detector else s.G_GAS_1):

@@ -167,6 +167,17 @@ def test_the_same_payload_is_fresh_again_and_a_changed_one_is_decoded():
     assert value(sink, s.RACK_CURRENT_MA) == 140_100
 
 
+def test_the_same_payload_is_not_decoded_again(monkeypatch):
+    """The echo of the command counter moves with every frame and is not part of what is decoded."""
+    device, sink = warm(*VALUES)
+    feed(device, [frame(name, 1) for name in VALUES] + temperatures(0) + temperatures(1), 0)
+    sink.taken()
+    monkeypatch.setattr(bms.NativeBms, "_decode", None)
+    feed(device, [frame(name, 2) for name in VALUES if name != "STATE"] + temperatures(2), 100_000)
+    feed(device, [frame("STATE", 2, {"command_echo": 12})], 100_000)
+    assert sink.taken() == groups_of(sink, *range(6)) and device.command_echo == 12
+
+
 @pytest.mark.parametrize("name, change, index", [
     ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE), ("CELLS", {"cell_voltage_min": 500}, s.CELL_VOLTAGE_MV_MIN),
     ("CELLS", {"cell_voltage_max": 5000}, s.CELL_VOLTAGE_MV_MAX),

@@ -95,7 +95,10 @@ def test_expiry_is_written_and_read_back():
     bus, _ = running(expiry=3000)
     assert bus.slave.writes == [(16, EXPIRY, b"\x01\xf4")] and bus.device.fault == ""
     reads = [request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]
-    assert len(reads) == 2
+    assert len(reads) == 2 and bus.device.refused == 0
+    bus.slave.bits = 0
+    bus.run(1000)
+    assert len([request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]) == 2
 
 
 def test_expiry_that_is_right_already_is_not_written():

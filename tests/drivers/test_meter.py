@@ -55,6 +55,18 @@ def test_power_is_the_sum_of_the_phases():
     assert (device.replies, device.refused) == (1, 0)
 
 
+def test_phases_that_feed_back_count_against_the_others():
+    assert fed(words(power_W=(-22_000.0, 20_000.0, 18_000.4)))[1].inp[signals.GRID_POWER_W] == 16_000
+
+
+def test_the_same_bytes_are_not_decoded_again(monkeypatch):
+    device, sink = fed(words())
+    sink.taken()
+    monkeypatch.setattr(Meter, "_power_W", None)
+    feed(device, words())
+    assert sink.taken() == {signals.G_METER_GRID}
+
+
 def test_reversed_current_transformers():
     _, sink = fed(words(), inverted=True)
     assert sink.inp[signals.GRID_POWER_W] == -60_000
@@ -68,7 +80,8 @@ def test_one_read_of_thirty_six_input_registers():
 
 
 @pytest.mark.parametrize("change", [
-    {"voltage_V": (114.9, 230.0, 230.0)}, {"voltage_V": (230.0, 345.1, 230.0)}, {"voltage_V": (230.0, 230.0, 0.0)},
+    {"voltage_V": (114.9, 230.0, 230.0), "power_W": (0.0,) * 3}, {"voltage_V": (230.0, 345.1, 230.0)},
+    {"voltage_V": (230.0, 230.0, 0.0), "power_W": (0.0,) * 3},
     {"voltage_V": (-1.0,) * 3, "current_A": (-1.0,) * 3, "power_W": (-1.0,) * 3, "factor": (-1.0,) * 3},
     {"voltage_V": (-2.0,) * 3, "current_A": (-2.0,) * 3, "power_W": (-2.0,) * 3, "factor": (-2.0,) * 3},
     {"factor": (1.001, 1.0, 1.0)}, {"factor": (1.0, 1.0, -1.001)}, {"factor": (1.0, float("nan"), 1.0)},

@@ -41,6 +41,7 @@ def test_odd_and_longer_models(lengths):
     ((1, 701, 702, 802, 715), {}, "converter 1: SunSpec model 704 missing"),
     ((1, 701, 704, 715), {}, "converter 1: SunSpec model 802 missing"),
     ((1, 701, 704, 802, 715), {715: 5}, "converter 1: SunSpec model 715 has length 5, needed 7"),
+    ((1, 701, 704, 802, 715), {715: 6}, "converter 1: SunSpec model 715 has length 6, needed 7"),
     ((1, 701, 802, 704, 715), {701: 113}, "converter 1: SunSpec model 701 has length 113, needed 115"),
 ])
 def test_a_device_that_does_not_fit_is_said_in_one_line(chain, lengths, fault):
@@ -85,6 +86,16 @@ def test_start_up_order():
     assert {address for _, address, _ in slave.writes[2:]} <= {slave.address(CONTROLLER_HB)}
 
 
+@pytest.mark.parametrize("name", ["802.34", "701.10", "715.3"])
+def test_half_a_reading_is_not_complete(name):
+    slave = Converter()
+    slave.heartbeat_stopped = name == "715.3"
+    slave.put(name, 0x8000 if name == "701.10" else 0xFFFFFFFF, 2 if name == "715.3" else 1)
+    bus, _ = built(slave)
+    bus.run(3500)
+    assert bus.device.state == pcs.FIRST_READ and slave.writes == []
+
+
 def test_nothing_is_offered_before_ready():
     bus, _ = built()
     device = bus.device
@@ -103,6 +114,9 @@ def test_setpoint_scale_follows_the_device():
     bus.slave.put(WSET, 123, 2)
     bus.run(2500)
     assert bus.device.setpoint_exponent == 2 and value(sink, s.PCS_SETPOINT_W) == 12_300
+    mismatches = bus.device.mismatches
+    bus.run(1000)
+    assert bus.device.mismatches == mismatches, "written under another scale factor: nothing to compare with"
     write_setpoint(bus, 12_399)
     assert bus.slave.get(WSET, 2) == 123
     write_setpoint(bus, -12_399)
@@ -172,6 +186,20 @@ def test_settings_ignored_at_the_start():
     assert bus.device.ready and bus.device.fault == ""
 
 
+def test_a_setpoint_that_does_not_go_to_zero_at_the_start():
+    slave = Converter()
+    slave.put(WSET, 5000, 2)
+    write = slave._write
+
+    def writes_all_but_wset(*arguments):
+        write(*arguments)
+        slave.put(WSET, 5000, 2)
+    slave._write = writes_all_but_wset
+    bus, _ = built(slave)
+    bus.run(2500)
+    assert bus.device.fault == "converter 1: SunSpec model 704: WSet reads 5000, written 0" and not bus.device.ready
+
+
 def test_settings_refused_at_the_start():
     slave = Converter()
     refuse = slave._refusal
@@ -212,7 +240,7 @@ def test_reversion_time_is_written_again_where_setpoints_do_not_restart_it():
         write_setpoint(bus, 1000)
         bus.run(980)
         assert bus.slave.get("704.33", 2) > 0
-    assert len(bus.slave.written(RVRT)) >= 4
+    assert 4 <= len(bus.slave.written(RVRT)) <= 11
     count = len(bus.slave.written(RVRT))
     bus.run(6000)
     assert len(bus.slave.written(RVRT)) <= count + 1, "nothing holds the set-point when nobody writes it"
@@ -243,6 +271,14 @@ def test_controller_heartbeat_counts_once_a_second():
     bus.run(10_000)
     counts = [high << 16 | low for high, low in bus.slave.written(CONTROLLER_HB)]
     assert len(counts) in (10, 11, 12) and counts == list(range(counts[0], counts[0] + len(counts)))
+
+
+def test_a_controller_heartbeat_that_reads_as_not_implemented_is_written_all_the_same():
+    slave = Converter()
+    slave.put("715.5", 0xFFFFFFFF, 2)
+    bus, _ = running(slave)
+    bus.run(1000)
+    assert slave.get("715.5", 2) >= 1
 
 
 def test_controller_heartbeat_stops_with_the_loop_and_starts_where_the_device_is():

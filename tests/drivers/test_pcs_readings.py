@@ -79,6 +79,16 @@ def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
     assert groups(sink)[0] in sink.taken() and value(sink, s.PCS_POWER_W) == 100_000 and device.ready
 
 
+def test_the_same_raw_value_under_another_scale_factor_is_another_value():
+    bus, sink = running()
+    bus.run(200)
+    assert value(sink, s.PCS_POWER_W) == 100_000
+    bus.slave.put("701.116", 1)
+    bus.slave.put("802.59", -2)
+    bus.run(1500)
+    assert value(sink, s.PCS_POWER_W) == 10_000 and value(sink, s.PCS_DC_VOLTAGE_MV) == 76_830
+
+
 def test_no_read_over_twenty_registers():
     bus, _ = running()
     bus.run(3000)
@@ -168,6 +178,23 @@ def test_power_and_dc_side_become_fresh_together():
     assert not fresh_after(bus, sink, 900)[0] and value(sink, s.PCS_POWER_W) == 100_000
     bus.slave.answer = answer
     assert fresh_after(bus, sink, 2500)[0] and value(sink, s.PCS_POWER_W) == 500
+
+
+def test_each_half_counts_once():
+    """A power that repeats beside new DC readings would be as old as it likes."""
+    bus, sink = running()
+    bus.run(200)
+    ac, dc = (read.request for read in bus.device.readings._reads[:2])
+    measure = groups(sink)[0]
+
+    def fresh_after_reply_to(request):
+        sink.taken()
+        request.on_reply(bus.slave.answer(request.frame)[1:-2], bus.now_us)
+        return measure in sink.taken()
+    fresh_after_reply_to(ac)
+    fresh_after_reply_to(dc)
+    assert [fresh_after_reply_to(request) for request in (ac, ac, dc, dc, dc, ac)] == [
+        False, False, True, False, False, True]
 
 
 @pytest.mark.parametrize("raw, exponent, per_unit, expected", [

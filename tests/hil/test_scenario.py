@@ -114,6 +114,14 @@ def test_the_scenarios_asked_for_are_there():
                         "pcs_silent", "io_silent", "meter_frozen", "rtu_garbage", "controller_killed"}
 
 
+def test_the_readme_names_every_action_key_and_kind():
+    text = (scenario.FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    words = set(text.replace(",", " ").replace("`", " ").replace(":", " ").replace(";", " ").split())
+    for name, (fields, _) in faults.ACTIONS.items():
+        assert {name, *fields} <= words, name
+    assert set(expectations.KINDS) | set(scenario.LOADS) - {"synthetic"} <= words | {'"file"', "file", "steps"}
+
+
 def test_state_names_are_the_kernels():
     assert expectations.STATES == signals.STATES
 

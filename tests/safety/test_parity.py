@@ -1,4 +1,4 @@
-"""The kernel's source gives the same outputs on CPython and on 32-bit MicroPython, with the heap locked while it steps."""
+"""The kernel's source gives the same outputs on CPython and on 32-bit MicroPython, heap locked while it steps."""
 
 import pathlib
 import shutil
