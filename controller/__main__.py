@@ -46,7 +46,24 @@ def _parser():
     resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
     resetting.set_defaults(run=_reset)
+    preparing = commands.add_parser("prepare", help="write the first store of a new cabinet; without one it needs the key")
+    preparing.add_argument("--state-dir", default=STATE_DIRECTORY)
+    preparing.set_defaults(run=_prepare)
     return parser
+
+
+def _prepare(arguments):
+    try:
+        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        place = store.Store(arguments.state_dir)
+        if place.load().state != store.MISSING:
+            _say(f"{arguments.state_dir}: holds a store already; nothing changed")
+            return WRONG_INPUT
+        place.save(store.empty_record())
+    except (OSError, store.StoreError) as error:
+        _say(error)
+        return NO_START
+    return 0
 
 
 def _check(arguments):

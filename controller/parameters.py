@@ -19,9 +19,9 @@ CONTROL_PARAMETERS = (
     ("soc_reserve_hard_permille", "permille", 0, 900, 100, "up"),
     ("soc_reserve_hysteresis_permille", "permille", 1, 200, 20, "up"),
     ("reserve_ramp_W_per_s", "W/s", 100, 100_000_000, 5000, "free"),
-    # Load tracking.
+    # Load tracking. Target: the middle of what lies between the soft reserve and the taper near full.
     ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
-    ("soc_target_permille", "permille", 0, 1000, 500, "free"),
+    ("soc_target_permille", "permille", 0, 1000, 550, "free"),
     ("soc_recovery_s", "s", 60, 86_400, 1200, "free"),
     ("soc_recovery_W_max", "W", 0, 100_000_000, 25_000, "free"),
     ("track_time_constant_s", "s", 5, 3600, 120, "free"),

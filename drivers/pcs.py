@@ -21,6 +21,7 @@ STOP, START = 0, 1  # 715 OpCtl
 ENABLED, WATTS = 1, 1  # 704 WSetEna, WSetMod
 NOT_IMPLEMENTED_U32 = 0xFFFFFFFF
 SECOND_US = 1_000_000
+SETPOINT_RAW_MAX = 0x7FFFFFFF
 SETPOINT_AT = 7  # bytes of a write frame before its value: unit, function, address, registers, bytes
 LONG_AGO_US = -(1 << 62)
 NOMINAL_MODEL = (40002, 1000)  # address and length good enough for a bus schedule
@@ -125,6 +126,7 @@ class SunSpecPcs:
             return None
         point = self._setpoint_point
         raw = sunspec.scaled(max(point.low, min(point.high, setpoint_W)), -exponent)
+        raw = max(-SETPOINT_RAW_MAX, min(SETPOINT_RAW_MAX, raw))
         zero = self._setpoint_zero
         frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
         return rtu.Request(zero.key, zero.unit_id, zero.function, frame, zero.reply_bytes, zero.head, priority,

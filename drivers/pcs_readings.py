@@ -15,6 +15,7 @@ from safety import signals
 
 LONG_AGO_US = -(1 << 62)
 REMOTE = 0  # 715 LocRemCtl
+SETPOINT_EXPONENTS = -3, 3  # mW to kW: what the gate decodes, and what keeps 2 MW within 32 bits
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
 
 
@@ -58,7 +59,7 @@ class Readings:
                                                     "WSetRvrtTms", "WSetRvrtRem"), optional=("WSetRvrtRem",))
         self._remote = sunspec.Block(profile, 715, ("LocRemCtl", "DERHb", "ControllerHb"), optional=("ControllerHb",))
         self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
-        self._control_scales = sunspec.Scales(sunspec.Block(profile, 704, ("WSet_SF",)))
+        self._control_scales = sunspec.Scales(sunspec.Block(profile, 704, ("WSet_SF",)), *SETPOINT_EXPONENTS)
         self._dc_choices = []
         for model, names, factors in DC_MODELS:
             if f"{model}.{names[0]}" in profile.registers:

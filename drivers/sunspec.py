@@ -88,17 +88,18 @@ class Block:
 class Scales:
     """The scale factors of one model. They may change at any time, so they count only when read twice the same."""
 
-    __slots__ = ("block", "exponents", "candidate")
+    __slots__ = ("block", "exponents", "candidate", "_low", "_high")
 
-    def __init__(self, block):
-        self.block = block
+    def __init__(self, block, low=SCALE_LOW, high=SCALE_HIGH):
+        """low, high: exponents outside these are no scale factors."""
+        self.block, self._low, self._high = block, low, high
         self.exponents = None  # one per point, None while not confirmed
         self.candidate = None  # the last reading, None when it was no scale factor
 
     def take(self, pdu):
         """Use one reply; True when the exponents are other than before it."""
         before, values = self.exponents, self.block.unpack(pdu)
-        if values is not None and (min(values) < SCALE_LOW or max(values) > SCALE_HIGH):
+        if values is not None and (min(values) < self._low or max(values) > self._high):
             values = None
         self.exponents = values if values == self.candidate else None
         self.candidate = values

@@ -138,10 +138,12 @@ class Features:
         self._put(m.F_GAS_DETECTORS_LOST, 1 if required and seen and not good else 0, 1)
 
     def _unit(self, unit):
-        group = self.layout.unit_group(unit, s.G_PCS_MEASURE)
+        group, ages = self.layout.unit_group(unit, s.G_PCS_MEASURE), self.ages
         base = self.unit_base + unit * len(m.UNIT_FEATURES)
         ladder = self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS
-        self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(self.ages.ticks[group] * self.ages.seen[group], ladder), 1)
+        control = group + s.G_PCS_CONTROL - s.G_PCS_MEASURE
+        older = max(ages.ticks[group] * ages.seen[group], ages.ticks[control] * ages.seen[control])
+        self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(older, ladder), 1)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), self.ages.known(group))
         self.changed[1 + unit] = 1
 

@@ -31,8 +31,8 @@ FIT_DELAYS = 30
 DELAY_TICKS_MAX = 100
 
 (S_SOURCE, S_REFERENCE, S_FREE, S_LOW, S_MID, S_OUT, S_POSITION, S_GAIN_MID, S_GAIN_HIGH,
- S_MM, S_HH, S_MH, S_ZM, S_ZH) = range(14)
-S_PAST = 14  # ring of (low, mid, high) in W, one path delay long
+ S_MM, S_HH, S_MH, S_ZM, S_ZH, S_GRID_LOW, S_GRID_HIGH) = range(16)
+S_PAST = 16  # ring of (low, mid, high) in W, one path delay long
 
 
 class Track:
@@ -70,6 +70,7 @@ class Track:
             return self._let_go(previous_W, elapsed_ticks)
         if source != state[S_SOURCE]:
             self._take_over(source, load_W, previous_W)
+            state[S_GRID_LOW], state[S_GRID_HIGH] = load_W - high_W << 16, load_W - low_W << 16
         fast_W = self._fast_W(source, load_W)
         soc_error = self._soc_target - soc_permille if soc_ok else 0
         held = self._follow(load_W, soc_error, low_W, high_W, elapsed_ticks)
@@ -129,16 +130,22 @@ class Track:
         state[S_GAIN_HIGH] = within(((zh + ridge_h << 10) - mid * mh) // (hh + ridge_h), 0, gain_high_max)
 
     def _follow(self, load_W, soc_error, low_W, high_W, elapsed_ticks):
-        """Move the reference; 1 if held by high_W, -1 by low_W, else 0."""
+        """Move the reference; 1 if held by high_W, -1 by low_W, else 0.
+
+        It is held where the available power puts the grid, low-passed: a wrong sample must not shift the grid for
+        minutes. Load and available power are filtered together, as an export limit moves with the load.
+        """
         state = self.state
+        grid_low = state[S_GRID_LOW] + (((load_W - high_W << 16) - state[S_GRID_LOW]) * self._high >> 24)
+        grid_high = state[S_GRID_HIGH] + (((load_W - low_W << 16) - state[S_GRID_HIGH]) * self._high >> 24)
+        state[S_GRID_LOW], state[S_GRID_HIGH] = grid_low, grid_high
         target = (load_W << 16) + within(soc_error * self._soc_gain, -self._soc_W_max, self._soc_W_max)
         ramp = self._ramp * elapsed_ticks
         slow = self._slow * elapsed_ticks
-        free, reference, smooth = state[S_FREE], state[S_REFERENCE], state[S_MID]
+        free, reference = state[S_FREE], state[S_REFERENCE]
         state[S_FREE] = free + within((target - free) * slow >> 24, -ramp, ramp)
         reference += within((target - reference) * slow >> 24, -ramp, ramp)
-        held = within(reference, smooth - (high_W << 16), smooth - (low_W << 16))
-        state[S_REFERENCE] = held
+        state[S_REFERENCE] = held = within(reference, grid_low, grid_high)
         if held == reference:
             state[S_FREE] = held
         return (held > reference) - (held < reference)

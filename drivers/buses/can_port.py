@@ -72,7 +72,7 @@ class CanPort:
             return -1
 
     def drain(self, limit=64):
-        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks, never raises for the bus."""
+        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks nor raises for the bus."""
         frames = []
         recv = self._bus.recv
         try:

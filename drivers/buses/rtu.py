@@ -72,8 +72,8 @@ def _ignore(*_):
 class Request:
     """One complete request frame, what its reply must look like, and whom to tell.
 
-    `on_reply(pdu, now_us)` gets the verified PDU (function first, no unit id, no CRC); the same reply bytes as last time
-    give the same object. `on_failure(kind, code, now_us)` gets TIMEOUT, EXCEPTION or BAD_REPLY.
+    `on_reply(pdu, now_us)` gets the verified PDU (function first, no unit id, no CRC); the same reply bytes as last
+    time give the same object. `on_failure(kind, code, now_us)` gets TIMEOUT, EXCEPTION or BAD_REPLY.
     """
 
     __slots__ = ("key", "unit_id", "function", "frame", "reply_bytes", "priority", "on_reply", "on_failure", "head",

@@ -1,7 +1,8 @@
 """A serial port that never blocks and comes back: settings by pyserial, bytes by os.read and os.write.
 
-Reading asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker even with O_NONBLOCK.
-pyserial's own write spins on a full port, so it is not used. Name ports by /dev/serial/by-id: ttyUSB numbers swap.
+Reading asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker even with
+O_NONBLOCK. pyserial's own write spins on a full port, so it is not used. Name ports by /dev/serial/by-id: ttyUSB
+numbers swap.
 """
 
 import errno
@@ -64,7 +65,6 @@ class SerialPort:
         try:
             self._serial = serial.Serial(self.path, timeout=0, exclusive=True, **self._settings)
             self._fd = self._serial.fd
-            os.set_blocking(self._fd, False)
             if self._rs485:  # the kernel switches the driver: in software it comes too late or too early
                 self._serial.rs485_mode = RS485Settings()
         except (OSError, ValueError, termios.error) as failure:

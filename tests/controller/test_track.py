@@ -25,6 +25,7 @@ TARGET_PERMILLE = 500
 
 def image(**changes):
     values = parameters.default_image()
+    values[parameters.C_SOC_TARGET_PERMILLE] = TARGET_PERMILLE
     names = [row[0] for row in parameters.CONTROL_PARAMETERS]
     for name, value in changes.items():
         values[names.index(name)] = value
@@ -233,6 +234,17 @@ def test_the_grid_takes_a_closing_battery_over_at_the_speed_it_closes():
     means = [sum(plant.grid[at:at + SECOND]) / SECOND for at in range(23 * SECOND, 120 * SECOND, SECOND)]
     assert max(abs(b - a) for a, b in zip(means, means[1:])) <= 7_000
     assert plant.sent[-1] == 0 and abs(plant.grid[-1] - 400_000) < 1
+
+
+def test_an_export_limit_that_falls_with_the_load_does_not_shift_the_grid():
+    """Nothing may be exported, so the available discharge is the load itself: after a drop the battery still fits."""
+    load = level(30, 65_000) + level(5, 200_000) + level(20, 65_000)
+
+    def available(tick):
+        return -RATED_W, load[max(0, tick - 5)]
+    plant = Plant(load, meter_ms=100, poll_ms=20, available=available).run()
+    assert abs(plant.grid[30 * SECOND + 20] - plant.grid[36 * SECOND]) < 8_000
+    assert abs(plant.grid[-1] - 65_000) < 8_000
 
 
 def test_what_it_would_take_is_named_when_it_gets_less():

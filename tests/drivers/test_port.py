@@ -191,7 +191,7 @@ def test_gap_is_three_and_a_half_characters_in_whole_microseconds(baud_Bd, char_
 
 @pytest.mark.parametrize("turnaround_us", [0, 20_000, 200_000])
 def test_next_request_waits_for_gap_and_turnaround_after_a_reply(turnaround_us):
-    """pysunspec2 #21, home-assistant #9451, mqmgateway #40/#70, esphome #6633: the port keeps the gap, for all units."""
+    """pysunspec2 #21, home-assistant #9451, mqmgateway #40/#70, esphome #6633: the port keeps the gap for all."""
     log, port = Log(), new_port(turnaround_us=turnaround_us)
     port.submit(log.read("a", unit_id=1))
     port.submit(log.read("b", unit_id=2))

@@ -210,6 +210,17 @@ def test_a_byte_that_somebody_else_took_is_no_loss(port, monkeypatch):
 
 
 @wire
+def test_opening_again_gives_the_old_descriptor_back(port):
+    port.open()
+    first = port._serial
+    port.open()
+    assert first.is_open is False and port.generation == 2
+    second = port._serial
+    port.close()
+    assert second.is_open is False
+
+
+@wire
 def test_service_leaves_a_working_port_alone(port):
     assert port.service(0) and port.service(0) and port.generation == 1
 
@@ -217,7 +228,8 @@ def test_service_leaves_a_working_port_alone(port):
 @wire
 def test_a_lock_that_is_gone_again_has_no_owner(port):
     port.open()
-    assert serial_port._lock_owner(port.path) == f"process {os.getpid()} ({Path('/proc/self/comm').read_text().strip()})"
+    name = Path("/proc/self/comm").read_text(encoding="utf-8").strip()
+    assert serial_port._lock_owner(port.path) == f"process {os.getpid()} ({name})"
     port.close()
     assert serial_port._lock_owner(port.path) == "another process"
 
@@ -266,7 +278,7 @@ def test_reasons_of_the_system(number, reason, monkeypatch):
 
 @wire
 def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
-    """libmodbus #652, uModbus #52, modbus-tk #13: direction by the kernel, not by software. A pty has no such mode."""
+    """libmodbus #652, uModbus #52, modbus-tk #13: direction by the kernel, not by software. A pty has none."""
     port = SerialPort(str(adapter.path), 9600, rs485=True)
     with pytest.raises(SerialPortError, match="not supported by its driver"):
         port.open()

@@ -160,6 +160,14 @@ def test_pcs_silence_ladder():
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
+@pytest.mark.parametrize("group", range(len(s.UNIT_GROUPS)))
+def test_a_pcs_that_measures_but_no_longer_obeys_is_silent_too(group):
+    """A converter switched to local control answers every read and takes no command (SMA, pysunspec #27)."""
+    bench = Bench().run()
+    bench.silent.add(bench.layout.unit_group(0, group))
+    assert bench.step(ticks(2000)).standing() == ["41a"]
+
+
 @pytest.mark.parametrize("group", [s.G_IO_1, s.G_IO_2])
 def test_a_silent_io_module_stops_at_half_a_second(group):
     bench = Bench().run()
