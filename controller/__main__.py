@@ -46,7 +46,8 @@ def _parser():
     resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
     resetting.set_defaults(run=_reset)
-    preparing = commands.add_parser("prepare", help="write the first store of a new cabinet; without one it needs the key")
+    preparing = commands.add_parser("prepare",
+                                    help="write the first store of a new cabinet; without one it needs the key")
     preparing.add_argument("--state-dir", default=STATE_DIRECTORY)
     preparing.set_defaults(run=_prepare)
     return parser
@@ -124,8 +125,7 @@ def _reset(arguments):
     except (OSError, JournalError) as error:
         _say(f"no controller answers in {arguments.run_dir}: {error}")
         return NO_START
-    words = "no answer" if result is None else latches.RESULTS[result]
-    print(f"reset of {', '.join(seen.standing) or 'nothing'}: {words}")
+    print(f"reset of {', '.join(seen.standing) or 'nothing'}: {command.words(result)}")
     return 0 if result == latches.DONE else 1
 
 

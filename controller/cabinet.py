@@ -6,20 +6,23 @@ freeze -> features -> safety -> control -> gate -> write.
 
 from array import array
 
-from controller import replay
+from controller import command, replay
 from controller.core import Core
 from controller.field import Field
 from controller.image import ProcessImage
-from controller.store import ARMED, MISSING, UNREADABLE
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
-from safety import matrix, signals as s
+from controller.store import ARMED, MISSING, UNREADABLE
+from safety import latches, matrix, signals as s
 from safety import parameters as p
 
 KEYFRAME_MS = 10_000
 
 
 class Cabinet:
-    """The controller of one cabinet. `keeper`: takes records of what must survive (store.Keeper or alike)."""
+    """The controller of one cabinet. `keeper`: takes records of what must survive (store.Keeper or alike).
+
+    `reset_answer`: how an operator's reset ended in the last tick (latches.RESULTS, command.NOT_STORED), 0 = none did.
+    """
 
     def __init__(self, config, loaded, keeper, journal=None):
         """loaded: store.Loaded of the last run; journal: JournalWriter or None."""
@@ -33,33 +36,48 @@ class Cabinet:
         self._hour_ms = self.core.kernel.latches.hour_ticks * config.tick_ms
         self._armed = self._armed_number = None
         self._saved = None
+        self.reset_answer = 0
+        self._asked = None  # (kind, first-out, mask) of a reset that has not ended
+        self._clearing = ()  # instances it will clear, once the store has acknowledged record number _clearing_number
+        self._clearing_number = 0
+        self._mask = 0
         self._boot(loaded)
         self.image.inp[s.RUN_REQUEST] = 1
 
     def _boot(self, loaded):
+        """Take over the last run's latches and tokens; a latch that no armed row here stands for asks for the key."""
         record = loaded.record or {}
-        names = stage_instances(self.core.layout)
+        kernel = self.core.kernel
+        self._names = names = stage_instances(self.core.layout)
+        armed = self.config.safety_image[self.config.image_map().armed:]
         latched = [names.index(name) for name in record.get("latches", {}) if name in names]
-        for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(self.core.kernel.latches.token_age)]):
-            self.core.kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
-        self._names = names
-        self.core.kernel.boot(loaded.state == ARMED, loaded.state in (UNREADABLE, MISSING), latched)
+        latched = [index for index in latched if armed[index]]
+        lost = len(latched) < len(record.get("latches", {}))
+        for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(kernel.latches.token_age)]):
+            kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
+        kernel.boot(loaded.state == ARMED, lost or loaded.state in (UNREADABLE, MISSING), latched)
 
     def tick(self, now_us, elapsed_ticks):
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
         self.field.read(now_us)
         image.inp[s.ARMED_STORED] = self._armed_stored()
+        self.reset_answer = self._pass_reset() if self._asked else 0
         image.freeze(core.inp, core.fresh)
         core.tick(elapsed_ticks)
+        self.field.write(core.inp, core.out, core.setpoints(), now_us)
+        if core.inp[s.RESET_KIND]:
+            self._end_reset(core.out[s.RESET_RESULT])
         if self.journal is not None:
             self._record(elapsed_ticks)
         self._persist()
-        self.field.write(core.inp, core.out, core.setpoints(), now_us)
 
     def _record(self, elapsed_ticks):
+        """Append the tick to the journal; a keyframe every 10 s and whenever other rows stand."""
         core = self.core
-        keyframe = self.sequence % self.keyframe_ticks == 0
+        mask = core.out[s.CAUSE_MASK]
+        keyframe = self.sequence % self.keyframe_ticks == 0 or mask != self._mask
+        self._mask = mask
         self.journal.append(self.sequence, elapsed_ticks, core.inp, core.fresh, core.out,
                             core.state_words() if keyframe else None)
         self.sequence += 1
@@ -70,20 +88,60 @@ class Cabinet:
 
     def _persist(self):
         """Hand over a record whenever what must survive has changed: latches, spent tokens, armed or clean."""
-        out, latches = self.core.kernel.out, self.core.kernel.latches
+        out = self.core.kernel.out
         armed = out[s.ARM_REQUEST]
         now = (armed, bytes(self.core.kernel.evaluator.latched), out[s.RESETS_LEFT])
         if now == self._saved:
             return
         self._saved = now
-        latched = self.core.kernel.evaluator.latched
-        record = {"armed": armed, "clean": 1 - armed, "values": {},
-                  "latches": {name: 1 for name, stands in zip(self._names, latched) if stands},
-                  "token_ages_ms": [age * self.config.tick_ms for age in latches.token_age if age < latches.hour_ticks]}
-        number = self.keeper.submit(record)
+        number = self._submit(armed)
+        if self._clearing:
+            self._clearing_number = number  # this record, with the reset in it, is now the last one
         if armed and not self._armed:
             self._armed_number = number
         self._armed = armed
+
+    def _submit(self, armed):
+        """Hand over the present record, a reset that waits for it already in it; returns its number."""
+        token_age = self.core.kernel.latches.token_age
+        ages = list(token_age)
+        if self._clearing and self._asked[0] == matrix.REMOTE:
+            ages[ages.index(max(ages))] = 0
+        latched = self.core.kernel.evaluator.latched
+        names = [name for index, name in enumerate(self._names) if latched[index] and index not in self._clearing]
+        hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
+        return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": {}, "latches": dict.fromkeys(names, 1),
+                                   "token_ages_ms": [age * tick_ms for age in ages if age < hour_ticks]})
+
+    def _pass_reset(self):
+        """Give the kernel the reset that was asked for: one it refuses at once, one it grants when the store holds it.
+
+        A clearing is persisted before it takes effect, so that no cut of power gives a token back. Returns the answer
+        for the operator if the reset ends here, else 0.
+        """
+        kind, first_out, mask = self._asked
+        if not self._clearing and self._verdict() == latches.DONE:
+            rules = self.core.kernel.latches
+            self._clearing = [index for index in range(len(self._names)) if rules.clears(index, kind)]
+            self._clearing_number = self._submit(self.core.kernel.out[s.ARM_REQUEST])
+        if self._clearing and self.keeper.poll() < self._clearing_number:
+            if not self.keeper.ok:
+                self._end_reset(0)
+                return command.NOT_STORED
+            return 0
+        inp = self.image.inp
+        inp[s.RESET_KIND], inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK] = kind, first_out, mask
+        return 0
+
+    def _verdict(self):
+        kernel = self.core.kernel
+        key_out = kernel.features.ages.known(s.G_IO_1) and not self.core.inp[s.KEY_RUN_OK]
+        return kernel.latches.verdict(*self._asked, key_out)
+
+    def _end_reset(self, result):
+        """The reset has been carried out or refused: what the store holds is written anew as it is."""
+        self.reset_answer = result
+        self._asked, self._clearing, self._saved = None, (), None
 
     def summary(self):
         """(reason code of the binding limit, run state, set-point of all units in W) of the last tick."""
@@ -92,10 +150,10 @@ class Cabinet:
         return (out[core.chain_at + O_BINDING_REASON], out[s.STATE], out[core.chain_at + O_SETPOINT_W])
 
     def request_reset(self, kind, first_out, mask):
-        """An operator's reset for the next tick, naming the first-out and the mask the operator saw."""
-        self.image.inp[s.RESET_KIND] = kind
-        self.image.inp[s.RESET_FIRST_OUT] = first_out
-        self.image.inp[s.RESET_MASK] = mask
+        """An operator's reset, naming the first-out and the mask the operator saw; replaces one that still waits."""
+        if self._clearing:
+            self._end_reset(0)
+        self._asked = (kind, first_out, mask)
 
     def request_run(self, run):
         """1: the cabinet is to run; 0: a controlled stop."""

@@ -8,16 +8,19 @@ import os
 import socket
 import struct
 
+from safety import latches
+
 REQUEST = struct.Struct("<4sBxxxii")  # magic, what, first-out instance, cause mask
 ANSWER = struct.Struct("<4sB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
-ACCEPTED, REFUSED_FORM = 100, 101  # answers to run and stop; a reset is answered with latches.RESULTS
+# Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
+ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED = range(100, 104)
 ANSWER_S = 2.0
 
 
 class Listener:
-    """The loop's end: at most one datagram a tick, answered after the tick that acted on it."""
+    """The loop's end: one reset at a time, answered after the tick that has ended it; everything else at once."""
 
     def __init__(self, path):
         """Replaces a socket left over at `path`; raises OSError."""
@@ -52,6 +55,8 @@ class Listener:
             return REFUSED_FORM
         magic, what, first_out, mask = REQUEST.unpack(data)
         if magic == MAGIC and what in (REMOTE_RESET, KEY_RESET):
+            if self._waiting is not None:
+                return BUSY
             cabinet.request_reset(what, first_out, mask)
             return None
         if magic == MAGIC and what in (RUN, STOP):
@@ -60,7 +65,7 @@ class Listener:
         return REFUSED_FORM
 
     def answer(self, result):
-        """After a tick: tell whoever asked for a reset how it went."""
+        """After a tick: tell whoever asked for a reset how it ended; result 0: it has not."""
         if self._waiting is not None and result:
             sender, self._waiting = self._waiting, None
             self._send(result, sender)
@@ -77,6 +82,15 @@ class Listener:
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)
+
+
+def words(answer):
+    """An answer code, or None, in words."""
+    if answer is None:
+        return "no answer"
+    named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?", BUSY: "another reset waits",
+             NOT_STORED: "the store does not take it: see the controller's messages"}
+    return named.get(answer) or latches.RESULTS[answer]
 
 
 def ask(path, what, first_out=-1, mask=0):

@@ -7,6 +7,7 @@ statistics). Order at the start: build everything, open the ports, tell the serv
 import os
 import select
 import signal
+import sys
 
 from controller import clock, command, realtime
 from controller.statistics import LoopStatistics
@@ -36,11 +37,13 @@ class Wire:
             self.port.receive(data, now_us)
 
     def give(self, now_us):
-        """Send what the engine has to send now."""
+        """Send what the engine has to send now, or what the port has not taken yet."""
         if now_us >= self.port.wake_us:
             data = self.port.poll(now_us)
             if data:
                 self.serial.write(data)
+        if self.serial.pending:
+            self.serial.write(b"")
 
 
 class Loop:
@@ -60,6 +63,7 @@ class Loop:
                 field.can[bus.name].port = _open_can(bus)
                 self.can_ports.append(field.can[bus.name].port)
         self.stopping_us = None
+        self._told = False
         self._by_fd = {}
         self._generations = None
 
@@ -74,7 +78,8 @@ class Loop:
             elapsed_ticks = deadlines.begin(now_us)
             self.cabinet.tick(now_us, elapsed_ticks)
             self._after(now_us)
-            self.statistics.note(deadlines, deadlines.end(clock.now_us()))
+            deadlines.end(clock.now_us())
+            self.statistics.note(deadlines)
             if deadlines.late_in_a_row < LATE_IN_A_ROW_MAX:
                 self.notifier.alive()
             if self.stopping_us is not None and self._stopped(now_us):
@@ -118,7 +123,11 @@ class Loop:
             wire.give(now_us)
         for port in self.can_ports:
             port.service(now_us)
-        self.commands.answer(self.cabinet.core.kernel.out[s.RESET_RESULT])
+        self.commands.answer(self.cabinet.reset_answer)
+        if not self.cabinet.keeper.ok and not self._told:
+            self._told = True
+            print(f"firebreak: {self.cabinet.keeper.line}; nothing closes and no reset is taken until a restart",
+                  file=sys.stderr, flush=True)
 
     def _stop(self, number, frame):
         """Signal handler: ask for a controlled stop."""
@@ -127,13 +136,19 @@ class Loop:
             self.cabinet.request_run(0)
 
     def _stopped(self, now_us):
-        return self._clean() or now_us - self.stopping_us > STOP_US_MAX
+        """Nothing is closed and the store has what it can have, or it has taken too long. A trip is not waited out."""
+        kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
+        out = kernel.out
+        open_ = out[s.STATE] == s.TRIPPED and kernel.contactors.all_reported_open()
+        ended = not out[s.CONTACTOR_SUPPLY_OK] and (open_ or not out[s.ARM_REQUEST])
+        saved = keeper.poll() >= keeper.submitted or not keeper.ok
+        return ended and saved or now_us - self.stopping_us > STOP_US_MAX
 
     def _clean(self):
-        """No permit is given, and the store holds the record that says so (or cannot hold anything)."""
+        """No permit is given, and the store holds the record that says so."""
         out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
-        saved = keeper.poll() >= keeper.submitted or not keeper.ok
-        return saved and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
+        stored = keeper.poll() >= keeper.submitted
+        return stored and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
 
     def close(self):
         """Give ports and sockets back."""

@@ -27,7 +27,7 @@ class Snapshot:
     def follow(self):
         """Take in the frames written since the last call; yields the sequence of each once it is applied."""
         for frame in self.reader.frames():
-            if frame.kind == KEYFRAME or self.sequence is not None:
+            if frame.kind == KEYFRAME or frame.sequence - 1 == self.sequence:
                 frame.apply(self.inp, self.out)
                 self.sequence = frame.sequence
                 yield frame.sequence

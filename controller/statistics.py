@@ -22,8 +22,8 @@ class LoopStatistics:
         self._counts = memoryview(self._map)[HEAD.size:].cast("I")
         self._ticks = self._maximum_us = 0
 
-    def note(self, deadlines, in_time):
-        """One tick has ended; deadlines: clock.Deadlines; in_time is counted there already."""
+    def note(self, deadlines):
+        """One tick has ended; deadlines: the loop's clock.Deadlines."""
         lateness_us = max(0, deadlines.lateness_us)
         self._ticks += 1
         self._maximum_us = max(self._maximum_us, lateness_us)

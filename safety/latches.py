@@ -43,20 +43,20 @@ class Latches:
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
-        evaluator = self.evaluator
-        if inp[s.RESET_FIRST_OUT] != evaluator.first_out[0] or inp[s.RESET_MASK] != evaluator.cause_mask():
+        result = self.verdict(kind, inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK], known_key and not inp[s.KEY_RUN_OK])
+        if result == DONE:
+            self._clear(kind)
+            if kind == m.REMOTE:
+                self._spend()
+        return result
+
+    def verdict(self, kind, first_out, mask, key_out):
+        """What a reset would come to now (RESULTS), without any effect. key_out: the key is known not to be in RUN."""
+        if first_out != self.evaluator.first_out[0] or mask != self.evaluator.cause_mask():
             return CHANGED
         if kind == m.REMOTE:
-            return self._remote()
-        return self._clear(m.KEY) if known_key and not inp[s.KEY_RUN_OK] else KEY_NEEDED
-
-    def _remote(self):
-        if self.left() == 0:
-            return NO_TOKENS
-        result = self._clear(m.REMOTE)
-        if result == DONE:
-            self._spend()
-        return result
+            return self._clearable(m.REMOTE) if self.left() else NO_TOKENS
+        return self._clearable(m.KEY) if key_out else KEY_NEEDED
 
     def _spend(self):
         oldest = 0
@@ -66,16 +66,16 @@ class Latches:
         self.token_age[oldest] = 0
 
     def _clear(self, level):
-        """Clear all latches that `level` may clear, or none of them."""
-        found = self._clearable(level)
-        if found != DONE:
-            return found
+        """Clear all latches that `level` may clear."""
         evaluator = self.evaluator
         for index in range(evaluator.count):
-            if evaluator.latched[index] and m.STAGES[evaluator.stage[index]][m.S_LATCH] <= level:
+            if self.clears(index, level):
                 evaluator.latched[index] = 0
         evaluator.refresh_first_out()
-        return DONE
+
+    def clears(self, index, level):
+        """True for a latched instance that a reset of this level clears."""
+        return self.evaluator.latched[index] and m.STAGES[self.evaluator.stage[index]][m.S_LATCH] <= level
 
     def _clearable(self, level):
         evaluator = self.evaluator

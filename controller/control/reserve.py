@@ -40,8 +40,8 @@ class Reserve:
         state[S_SOFT_REASON] = reasons.RESERVE_SOFT if soc_ok else reasons.RESERVE_SOFT_SOC_UNKNOWN
         state[S_HARD_REASON] = reasons.RESERVE_HARD if soc_ok else reasons.RESERVE_HARD_SOC_UNKNOWN
         open_W = self._step_W * elapsed_ticks
-        if not state[S_STARTED]:  # at start the caps are where the state of charge puts them
-            state[S_STARTED] = 1
+        if not state[S_STARTED]:  # both begin where the first known state of charge puts them
+            state[S_STARTED] = 1 if soc_ok else 0
             state[S_SOFT_DISCHARGE_W_MAX] = 0 if soft else self._rated_W
             state[S_HARD_DISCHARGE_W_MAX] = 0 if hard else self._rated_W
             return

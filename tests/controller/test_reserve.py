@@ -77,6 +77,10 @@ def test_a_start_without_the_state_of_charge_begins_closed():
     unit = reserve.Reserve(parameters.default_image(), TICK_MS, RATED_W)
     unit.step(0, 900, 1)
     assert powers(unit) == (0, 0)
+    unit.step(1, 130, 1)
+    assert powers(unit) == (0, RATED_W)
+    unit.step(0, 130, 1)
+    assert powers(unit) == (0, RATED_W - HARD_STEP_W)
 
 
 def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
