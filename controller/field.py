@@ -4,6 +4,8 @@ It knows no transport: whoever owns the wires (loop.py real ones, the rig's simu
 each port and the frames of each CAN bus.
 """
 
+from functools import partial
+
 from controller import bus_times, families, reasons
 from controller.gate import Gate
 from drivers.buses import rtu
@@ -20,15 +22,18 @@ class IoChannel:
         self.module, self.port, self.period_us = module, port, period_ms * 1000
         self.sent = None
         self.due_us = 0
+        self._writes = 0  # the module's acknowledged writes when the coils last changed
 
     def write(self, out, now_us):
-        """Submit the coils when they changed or a refresh is due; a dropped permit goes in the same tick."""
+        """Submit the coils when they changed or a refresh is due; a change goes first until it is acknowledged."""
         for request in self.module.service(now_us):
             self.port.submit(request)
         request = self.module.write(out)
         changed = request is not self.sent
+        if changed:
+            self._writes = self.module.writes
         if changed or now_us >= self.due_us:
-            request.priority = rtu.STOP if changed else rtu.WRITE
+            request.priority = rtu.STOP if self.module.writes == self._writes else rtu.WRITE
             self.sent, self.due_us = request, now_us + self.period_us
             self.port.submit(request)
 
@@ -56,10 +61,11 @@ class PcsChannel:
         running = out[self.run_at]
         if not running:
             setpoint_W = 0
-        self._run(running, inp[self.state_at], now_us)
-        zeroed = setpoint_W == 0 and self.sent_W != 0
-        if setpoint_W != self.sent_W and (now_us >= self.due_us or zeroed) or self.pcs.write_due(now_us):
-            self._send(setpoint_W, out, now_us, zeroed)
+        self._run(running and self.gate_verdict == reasons.NONE, inp[self.state_at], now_us)
+        changed = setpoint_W != self.sent_W
+        zeroed = setpoint_W == 0 and self.sent_W is not None
+        if changed and (zeroed or now_us >= self.due_us) or self.pcs.write_due(now_us):
+            self._send(setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE)
 
     def _run(self, running, state, now_us):
         """Say start or stop when it changes, and again as long as the converter has not followed."""
@@ -71,18 +77,25 @@ class PcsChannel:
             self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
             self.port.submit(request)
 
-    def _send(self, setpoint_W, out, now_us, zeroed):
-        request = self.pcs.setpoint(setpoint_W, rtu.STOP if zeroed else rtu.WRITE)
+    def _send(self, setpoint_W, out, now_us, priority):
+        request = self.pcs.setpoint(setpoint_W, priority)
         if request is None:
             return
+        self.due_us = now_us + self.period_us
         self.gate_verdict = self._gate_for_scale().check(request.frame, out[self.charge_at], out[self.discharge_at])
         if self.gate_verdict == reasons.NONE:
-            self.sent_W, self.due_us = setpoint_W, now_us + self.period_us
+            self.sent_W = setpoint_W
+            request.on_failure = partial(self._lost, request.on_failure)
         else:
             self.gate_refusals += 1
             self.sent_W = None
             request = self.pcs.stop()
         self.port.submit(request)
+
+    def _lost(self, tell, kind, code, now_us):
+        """A set-point that was not acknowledged is said again, or a lost 0 W would leave the last power standing."""
+        self.sent_W = None
+        tell(kind, code, now_us)
 
     def _gate_for_scale(self):
         """The gate for the register scale the converter has now (it may change at run time)."""

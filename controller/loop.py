@@ -39,6 +39,7 @@ class Wire:
     def give(self, now_us):
         """Send what the engine has to send now, or what the port has not taken yet."""
         if now_us >= self.port.wake_us:
+            self.take(now_us)  # a reply that waits in the tty must not become a time-out
             data = self.port.poll(now_us)
             if data:
                 self.serial.write(data)

@@ -6,7 +6,9 @@ within a class by deadline (a periodic request: its due time plus its period; a 
 
 RTU replies carry no number, so a late one could be taken for the next: bytes that come before the request has left are
 dropped; after a read that timed out the next good reply of that unit and function within LATE_US is dropped, and if no
-second one follows, the unit's reads rest for one time-out more. What remains: a unit slower than twice the time-out at
+second one follows, the unit's reads rest for one time-out more. Only a repetition of the very same read is believed at
+once (up to SAME_MAX time-outs in a row): its late reply says the same thing, at most so many time-outs older, and one
+damaged byte must not cost a meter its 0.5 s. What remains: a unit slower than twice the time-out at
 every reply, and a late reply to a write of the same address (set-points are read back anyway).
 Gaps and turn-around are kept here for all devices, never in a driver.
 """
@@ -19,11 +21,11 @@ FIXED_GAP_ABOVE_BD = 19200
 PIECE_GAP_US = 20_000  # a reply may pause so long between pieces: USB adapters hold bytes up to 16 ms
 PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
 LATE_US = 1_000_000  # slowest documented reply (genset controllers)
+SAME_MAX = 2
 HOLD_US = 100_000  # noise on an idle bus may delay a request so long, not for ever
 SILENT_AFTER = 3  # time-outs in a row
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 PATIENCE_US = 50_000  # after its time-out a silent unit lets others go first so long, or it would starve its bus
-WAIT_US_MAX = 60_000_000  # a bus that cannot serve a request within a minute is overloaded
 BUS = 0  # unit id (broadcast: it never replies) whose statistics count bytes nobody was asked for
 
 
@@ -69,7 +71,7 @@ class RtuPort:
         self._once = {}  # by key
         self._job = None  # outstanding
         self._bus = self._unit(BUS)
-        self._late = {}  # (unit id, function) of reads that timed out -> [replies that may still come, until]
+        self._late = {}  # (unit id, function) of reads that timed out -> [replies still to come, until, frame if one]
         self._late_dropped = False  # during the outstanding request
         self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
 
@@ -189,7 +191,7 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
-        elif received < request.reply_bytes:  # no whole reply came: it still may
+        elif 2 * received < request.reply_bytes:  # no reply came: it still may. A damaged one is a sign of life
             self._note_silence(unit, request, now_us)
         self._release(now_us + self.gap_us if received else now_us)
         if received:
@@ -211,15 +213,20 @@ class RtuPort:
             doublings = min(unit.silent - SILENT_AFTER, 4)
             unit.retry_us = now_us + min(BACK_OFF_US << doublings, BACK_OFF_US_MAX)
         if request.priority == READ:
-            late = self._late.setdefault((request.unit_id, request.function), [0, 0])
+            late = self._late.setdefault((request.unit_id, request.function), [0, 0, request.frame])
             late[0] = min(late[0] + 1, SILENT_AFTER)
             late[1] = now_us + LATE_US
+            if late[2] != request.frame:
+                late[2] = None
 
     def _may_be_late(self, job, now_us):
         """True when a good reply may belong to an earlier read that timed out; counts it off."""
         key = (job.request.unit_id, job.request.function)
         late = self._late.get(key)
         if late is None or job.request.priority != READ:
+            return False
+        if late[2] == job.request.frame and late[0] <= SAME_MAX:
+            late[0] = 1  # whichever reply this was, one more may come, for another read to mistake
             return False
         late[0] -= 1
         if late[0] <= 0 or now_us >= late[1]:
@@ -274,33 +281,3 @@ class RtuPort:
         """Bus time of one exchange: request, the device's turn-around, reply, gap, the port's turn-around."""
         wire_us = self._time_us(request_bytes) + self._time_us(reply_bytes)
         return wire_us + device_turnaround_us + self.gap_us + self.turnaround_us
-
-    def utilisation_permille(self, device_turnaround_us):
-        """Share of bus time the periodic requests need; add writes a driver submits as periodic ones to count them."""
-        return sum(-(-1000 * self._job_us(job, device_turnaround_us) // job.period_us) for job in self._periodic)
-
-    def worst_case_us(self, key, device_turnaround_us):
-        """Longest time from a change in the device to its reply, for the periodic request `key`; NEVER if overloaded.
-
-        One period, the wait behind every other request of its priority or above, its own exchange. With the
-        first-byte time-out as the turn-around, all units but this may be silent. KeyError when there is no such key.
-        """
-        own = next((job for job in self._periodic if job.request.key == key), None)
-        if own is None:
-            raise KeyError(f"bus {self.name}: no periodic request {key}")
-        others = [(job.period_us, self._job_us(job, device_turnaround_us)) for job in self._periodic if job is not own]
-        wait_us, before_us = 0, -1
-        while wait_us != before_us:
-            before_us = wait_us
-            wait_us = sum((before_us // period_us + 1) * cost_us for period_us, cost_us in others)
-            if wait_us > WAIT_US_MAX:
-                return NEVER
-        return own.period_us + wait_us + self._job_us(own, device_turnaround_us)
-
-    def worst_case_stop_us(self, request_bytes, device_turnaround_us):
-        """Longest time from submit() of the only STOP request to its last byte sent: one exchange may be in flight."""
-        in_flight_us = max((self._job_us(job, device_turnaround_us) for job in self._periodic), default=self.gap_us)
-        return in_flight_us + self._time_us(request_bytes)
-
-    def _job_us(self, job, device_turnaround_us):
-        return self.transaction_us(len(job.request.frame), job.request.reply_bytes, device_turnaround_us)

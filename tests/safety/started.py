@@ -1,0 +1,74 @@
+"""Benches that are already running, cloned instead of started anew, with inputs that can be held against the bench."""
+
+import copy
+import functools
+
+from bench import Bench
+
+from safety import matrix as m
+from safety import signals as s
+
+
+class Plant(Bench):
+    """A bench whose inputs in `held` {index: value} stay, whatever would follow from the outputs."""
+
+    def __init__(self, image=None, **topology):
+        self.held = {}
+        super().__init__(image, **topology)
+
+    def _follow(self):
+        super()._follow()
+        for at, value in self.held.items():
+            self.inp[at] = value
+
+    def rack_at(self, signal, rack=0):
+        """Index of a rack input."""
+        return self.layout.rack_input(rack, signal)
+
+    def bms_groups(self, rack=0):
+        """All freshness groups of a rack's BMS."""
+        return {self.layout.rack_group(rack, group) for group in range(len(s.RACK_GROUPS))}
+
+    def load(self, current_mA):
+        """The same current in every rack."""
+        for rack in range(self.layout.racks):
+            self.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
+
+    def instance(self, name):
+        """Index of the last instance of a stage (of the last rack)."""
+        evaluator = self.kernel.evaluator
+        return [index for index in range(evaluator.count)
+                if m.STAGES[evaluator.stage[index]][m.S_ID] == name][-1]
+
+    def alone(self, *names):
+        """Leave only the last instances of these stages armed."""
+        kept = [self.instance(name) for name in names]
+        for index in range(self.kernel.evaluator.count):
+            if index not in kept:
+                self.kernel.evaluator.feature[index] = self.kernel.features.never
+        return self
+
+
+@functools.cache
+def _running(**topology):
+    return Plant(**topology).run()
+
+
+@functools.cache
+def _resting(**topology):
+    plant = Plant(**topology)
+    plant.inp[s.RUN_REQUEST] = 0
+    plant.step(600)
+    if plant.out[s.STATE] != s.READY:
+        raise AssertionError("cabinet is not ready: inhibit reason %d" % plant.out[s.INHIBIT_REASON])
+    return plant
+
+
+def running(**topology):
+    """A clone of a cabinet that has been running for 22 s. topology: units, racks, modules."""
+    return copy.deepcopy(_running(**topology))
+
+
+def resting(**topology):
+    """A clone of a cabinet that could start but was not asked to."""
+    return copy.deepcopy(_resting(**topology))
