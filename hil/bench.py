@@ -1,8 +1,10 @@
 """The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a CAN server.
 
 Started by rig.py with one end of a socket pair. It says where its wires are, waits for the controller's process id,
-then runs the scenario's clockwork and the observer, and sends a view ten times a second. It never imports a driver;
-what the controller decided it learns from the controller's journal, read-only, for the screen and the list of trips.
+then runs the scenario's clockwork and the observer, and sends a view ten times a second. When the duration is over it
+writes what it has recorded, and goes on serving the wires until the controller has done its controlled stop and the rig
+says so. It never imports a driver; what the controller decided it learns from the controller's journal, read-only, for
+the screen and the list of trips.
 """
 
 import json
@@ -12,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 
 import msgpack
 
@@ -36,6 +39,7 @@ SAMPLE_US = 20_000
 VIEW_US = 100_000
 HISTORY = 400  # values of the sparklines, one per view
 RESULT = "bench.result"
+ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has died
 
 
 class RemoteController:
@@ -43,11 +47,30 @@ class RemoteController:
 
     def __init__(self, send):
         self._send = send
-        self.pid = None
+        self._process = None  # a descriptor of the process: its number may be another's by the time it is used
+
+    def runs_as(self, pid):
+        """The rig has started it."""
+        if self._process is not None:
+            os.close(self._process)
+            self._process = None
+        try:
+            self._process = os.pidfd_open(pid)
+        except ProcessLookupError:  # it has ended already; the rig sees that for itself
+            return
+
+    def ended(self):
+        """True when the process is no more."""
+        return self._process is None or bool(select.select([self._process], (), (), 0)[0])
+
+    def signal(self, number):
+        """Send a signal; one that has ended takes none."""
+        if not self.ended():
+            signal.pidfd_send_signal(self._process, number)
 
     def kill(self):
         """kill -9."""
-        os.kill(self.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self._send({"what": "killed"})
 
     def start(self):
@@ -69,6 +92,8 @@ class Bench:
     def __init__(self, order, connection):
         """order: what rig.py sends as its command line (a dict); connection: the socket to it."""
         self.order, self.connection = order, connection
+        self.unsent = deque()
+        self.recording, self.ending, self.is_orphan = True, False, False
         self.config = configs.load(order["site"])
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
         load = loads.load_of(order, self.scenario)
@@ -100,11 +125,25 @@ class Bench:
                                           self.observer.rtu_tap(bus.name))
 
     def send(self, message):
-        """One message to the rig; it waits there, never here."""
+        """One message to the rig; it waits there, never here: while the rig does not read, views are left out."""
+        if message["what"] != "view" or not self.unsent:
+            self.unsent.append(message)
+            self._flush()
+            if self.unsent and self.unsent[-1]["what"] == "view":
+                self.unsent.pop()
+
+    def _flush(self):
+        while self.unsent and self._try_to_send(self.unsent[0]):
+            self.unsent.popleft()
+
+    def _try_to_send(self, message):
         try:
             self.connection.send(msgpack.packb(message))
         except BlockingIOError:
-            return
+            return False
+        except ConnectionError:  # the rig has died
+            self.ending = self.is_orphan = True
+        return True
 
     def announce(self):
         """Tell the rig where the wires are."""
@@ -117,19 +156,29 @@ class Bench:
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def run(self):
-        """Until the duration is over or the rig says so; the result file holds what was recorded."""
+        """Until the rig says so; what happened within the duration is recorded and written at its end."""
         self.start_ns = time.monotonic_ns()
         duration_us = round(self.order["duration_s"] * 1e6)
-        end = select.epoll()
-        end.register(self.connection.fileno(), select.EPOLLIN)
-        waiting = [wire.fileno() for wire in self.ptys.values()] + [server.fileno() for server in self.servers]
-        waiting.append(self.connection.fileno())
-        going = True
-        while going and self.now_us() < duration_us:
-            self._wait(waiting)
+        wires = [wire.fileno() for wire in self.ptys.values()] + [server.fileno() for server in self.servers]
+        while not self.ending:
+            self._wait([*wires, self.connection.fileno()])
             self._service(self.now_us())
-            going = self._hear()
-        self._finish()
+            self._flush()
+            self._hear()
+            if self.recording and self.now_us() >= duration_us:
+                self._finish()
+        if self.is_orphan:
+            self._stop_orphan(wires)
+
+    def _stop_orphan(self, wires):
+        """The rig has died without a word, so nobody else is left to stop the controller."""
+        self.recording = False
+        self.controller.signal(signal.SIGTERM)
+        until_us = self.now_us() + round(ORPHAN_S * 1e6)
+        while not self.controller.ended() and self.now_us() < until_us:
+            self._wait(wires)
+            self._service(self.now_us())
+        self.controller.signal(signal.SIGKILL)
 
     def _wait(self, waiting):
         now_us = self.now_us()
@@ -158,6 +207,11 @@ class Bench:
             for bms in self.cabinet.bms[name]:
                 for can_id, data in bms.frames(now_us):
                     can.send(can_id, data, now_us)
+        if self.recording:
+            self._watch(now_us)
+
+    def _watch(self, now_us):
+        """What belongs to the run itself, and not to the controlled stop after it."""
         self.clockwork.apply(now_us)
         self.observer.sample(now_us, self.cabinet.plant)
         if now_us >= self.sample_due_us:
@@ -183,8 +237,10 @@ class Bench:
         try:
             inode = os.stat(path).st_ino
             if inode != self.seen_ino:
-                self.snapshot = Snapshot(path)
-                self.seen_ino = inode
+                found = Snapshot(path)
+                if self.snapshot:
+                    self.snapshot.close()
+                self.snapshot, self.seen_ino = found, inode
         except (OSError, JournalError):
             return
         newest = self.snapshot.reader.newest()
@@ -205,20 +261,27 @@ class Bench:
         self.send({"what": "view", "view": shown})
 
     def _hear(self):
-        """Messages of the rig: the controller's process id, or the end."""
-        while True:
+        """Messages of the rig: a controller's process id, the end of the recording, the end of everything."""
+        while not self.ending:
             try:
                 data = self.connection.recv(65_536)
             except BlockingIOError:
-                return True
-            if not data:
-                return False
-            message = msgpack.unpackb(data)
-            if message["what"] == "end":
-                return False
-            self.controller.pid = message["pid"]
+                return
+            except ConnectionError:
+                data = b""
+            message = msgpack.unpackb(data) if data else {"what": "lost"}
+            if message["what"] == "go":
+                self.controller.runs_as(message["pid"])
+            elif message["what"] == "finish":
+                if self.recording:
+                    self._finish()
+            else:
+                self.ending = True
+                self.is_orphan = message["what"] == "lost"
 
     def _finish(self):
+        """The recording ends; from now on the wires are all that is served."""
+        self.recording = False
         self._follow(self.now_us())
         content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
                    "violations": self.observer.violations, "trips": self.trips.trips}
@@ -233,7 +296,10 @@ def main(argv):
     connection = socket.socket(fileno=int(argv[0]))
     bench = Bench(json.loads(argv[1]), connection)
     bench.announce()
-    bench.controller.pid = msgpack.unpackb(connection.recv(65_536))["pid"]
+    go = connection.recv(65_536)
+    if not go:
+        return 1  # the rig has ended before there was a controller
+    bench.controller.runs_as(msgpack.unpackb(go)["pid"])
     connection.setblocking(False)
     realtime.prepare()
     bench.run()
