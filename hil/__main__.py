@@ -1,7 +1,10 @@
 """`python -m hil rig`: the controller against the built-in simulated cabinet, in real or in virtual time."""
 
 import argparse
+import math
+import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -19,34 +22,58 @@ SITES = pathlib.Path(__file__).parents[1] / "controller" / "sites"
 EXAMPLE = SITES / "example" / "cabinet.toml"
 DEFAULT_S = 120.0
 WRONG_INPUT, NO_START = 2, 3
+SEED_MAX = 2**31 - 1
+PLOTS = (".html", ".png", ".svg")
 VIEW_EVERY_S = 1.0  # virtual time between two views
 
 
 def main(argv=None):
-    """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start."""
-    arguments = _parser().parse_args(argv)
+    """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start or go on, 130 interrupted."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        return _rig(arguments)
-    except (ScenarioError, LoadError, ConfigError) as error:
-        print(f"rig: {error}", file=sys.stderr)
-        return WRONG_INPUT
+        return _rig(_parser().parse_args(argv))
+    except (ScenarioError, LoadError, ConfigError, InputError) as error:
+        return _say(error, WRONG_INPUT)
     except (RigError, OSError) as error:
-        print(f"rig: {error}", file=sys.stderr)
-        return NO_START
+        return _say(error, NO_START)
+    except KeyboardInterrupt:
+        return _say("interrupted before there was anything to report", result.INTERRUPTED)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(line, exit_code):
+    print(f"rig: {line}", file=sys.stderr)
+    return exit_code
+
+
+class InputError(ValueError):
+    """Something on the command line that cannot be; one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, like everything else here."""
+
+    def error(self, message):
+        """Print the line and leave with the code of wrong input."""
+        self.exit(WRONG_INPUT, f"rig: {message}\n")
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m hil")
+    parser = _Parser(prog="python -m hil")
     command = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "rig", help="run the controller against the simulated cabinet")
     command.add_argument("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     command.add_argument("--column", metavar="NAME", help="which power column of the file")
-    command.add_argument("--scale", type=_positive, default=1.0, help="factor on the load (1)")
+    command.add_argument("--scale", type=_number(0.001, 1000), metavar="FACTOR", help="factor on the file's load (1)")
     command.add_argument("--raw", action="store_true", help="pass the file's meter rows on as they are, wrong ones too")
-    command.add_argument("--for", dest="seconds", type=_positive, metavar="SECONDS", help="how long to run")
+    command.add_argument("--for", dest="seconds", type=_number(1, 31 * 86_400), metavar="SECONDS",
+                         help=f"how long to run (the file's or scenario's length, else {DEFAULT_S:g})")
     command.add_argument("--scenario", metavar="NAME", help=f"one of {', '.join(scenario.names())}")
-    command.add_argument("--seed", type=int, help="of plant, load and faults (1)")
-    command.add_argument("--soc", type=_percent, metavar="PERCENT", help="state of charge at the start (55)")
+    command.add_argument("--seed", type=_seed, metavar="NUMBER", help="of plant, load and faults (1)")
+    command.add_argument("--soc", type=_number(5, 95), metavar="PERCENT",
+                         help="state of charge at the start (what load tracking returns to)")
     command.add_argument("--virtual", action="store_true", help="virtual time, as fast as it goes")
     command.add_argument("--headless", action="store_true", help="no screen")
     command.add_argument("--json", metavar="FILE", help="write all figures there")
@@ -54,21 +81,42 @@ def _parser():
     return parser
 
 
-def _positive(text):
-    value = float(text)
-    if not 0 < value <= 31 * 86_400:
-        raise argparse.ArgumentTypeError(f"{text}: allowed is more than 0, at most {31 * 86_400}")
-    return value
+def _number(low, high):
+    """An argument's type: a number from low to high."""
+    def parse(text):
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text}: allowed is a number from {low:g} to {high:g}")
+        return value
+    return parse
 
 
-def _percent(text):
-    value = float(text)
-    if not 5 <= value <= 95:
-        raise argparse.ArgumentTypeError(f"{text}: allowed 5 .. 95")
-    return value
+def _seed(text):
+    if not text.isdecimal() or int(text) > SEED_MAX:
+        raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from 0 to {SEED_MAX}")
+    return int(text)
+
+
+def _check(arguments):
+    """Refuse now what would be found out at the end of the run, or would be left aside without a word."""
+    for option, given in (("--column", arguments.column), ("--scale", arguments.scale), ("--raw", arguments.raw)):
+        if given and not arguments.load:
+            raise InputError(f"{option} says something about a file: it needs --load FILE")
+    for option, path in (("--json", arguments.json), ("--plot", arguments.plot)):
+        folder = os.path.dirname(path) or "." if path else None
+        if folder and not os.path.isdir(folder):
+            raise InputError(f"{option} {path}: there is no folder {folder}")
+        if folder and (os.path.isdir(path) or not os.access(folder, os.W_OK)):
+            raise InputError(f"{option} {path}: cannot be written")
+    if arguments.plot and not arguments.plot.endswith(PLOTS):
+        raise InputError(f"--plot {arguments.plot}: allowed endings are {', '.join(PLOTS)}")
 
 
 def _rig(arguments):
+    _check(arguments)
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
     config = configs.load(str(EXAMPLE))
     order = _order(arguments, chosen, config)
@@ -76,17 +124,16 @@ def _rig(arguments):
     if arguments.seconds is None and order["file"]:
         order["duration_s"] = load.duration_s
     began_s = time.monotonic()
-    if arguments.virtual:
-        outcome = _virtual(order, chosen, config, arguments.headless)
-    else:
-        outcome = rig.run(order, chosen, config, arguments.headless)
+    run = _virtual if arguments.virtual else rig.run
+    outcome = run(order, chosen, config, arguments.headless, load)
     outcome.doc["wall_s"] = round(time.monotonic() - began_s, 3)
-    title = chosen.title if chosen else f"Load tracking on {load.about['column']}"
-    outcome.write(arguments.json, arguments.plot, title)
     print(f"seed       {order['seed']}")
-    print("\n".join(outcome.lines()))
-    written = [path for path in (arguments.plot, arguments.json) if path]
+    print("\n".join(outcome.lines()), flush=True)
+    written = outcome.write(arguments.json, arguments.plot,
+                            chosen.title if chosen else f"Load tracking on {load.about['column']}")
     print(f"written    {', '.join(written) or 'nothing'}")
+    if outcome.doc["interrupted"]:
+        _say(f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part", 0)
     return outcome.exit_code
 
 
@@ -94,27 +141,31 @@ def _order(arguments, chosen, config):
     """What the run is, as plain values that can be handed to another process."""
     duration_s = arguments.seconds or (chosen.duration_s if chosen else DEFAULT_S)
     seed = arguments.seed if arguments.seed is not None else chosen.seed if chosen else 1
-    soc_pct = arguments.soc if arguments.soc is not None else chosen.soc_pct if chosen else 55.0
+    soc_pct = arguments.soc or (chosen.soc_pct if chosen else config.control["soc_target_permille"] / 10)
     armed = sum(config.safety_image[config.image_map().armed:])
     return {"site": str(EXAMPLE), "extends": str(EXAMPLE.parent / "site.toml"), "scenario": arguments.scenario,
-            "file": arguments.load, "column": arguments.column, "scale": arguments.scale, "raw": arguments.raw,
+            "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
+            "scale": arguments.scale or 1.0, "raw": arguments.raw,
             "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "armed": armed,
             "not_fitted": len(config.topology.not_fitted)}
 
 
-def _virtual(order, chosen, config, headless):
-    load = loads.load_of(order, chosen)
+def _virtual(order, chosen, config, headless, load):
     actions = chosen.actions if chosen else ()
     virtual = VirtualRig(config, load.power, order["seed"], actions, {"soc": order["soc_pct"] / 100})
     shower = VirtualShow(virtual, order, load, chosen, config)
     began_s = time.monotonic()
+    interrupted = False
     with Screen() as screen:
-        virtual.run(order["duration_s"], None if headless else lambda: screen.show(shower.view()), VIEW_EVERY_S)
+        try:
+            virtual.run(order["duration_s"], None if headless else lambda: screen.show(shower.view()), VIEW_EVERY_S)
+        except KeyboardInterrupt:
+            interrupted = True
     wall_s = time.monotonic() - began_s
-    extra = {"mode": "virtual time", "seed": order["seed"], "speed": round(order["duration_s"] / wall_s, 1)}
+    extra = {"mode": "virtual time", "seed": order["seed"], "speed": round(virtual.now_us / 1e6 / wall_s, 1)}
     loop = {"ticks": virtual.ticks, "missed": 0}
     return result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, extra, chosen,
-                          load.from_us)
+                          load.from_us, interrupted)
 
 
 class VirtualShow:

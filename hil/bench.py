@@ -296,10 +296,11 @@ def main(argv):
     connection = socket.socket(fileno=int(argv[0]))
     bench = Bench(json.loads(argv[1]), connection)
     bench.announce()
-    go = connection.recv(65_536)
-    if not go:
-        return 1  # the rig has ended before there was a controller
-    bench.controller.runs_as(msgpack.unpackb(go)["pid"])
+    data = connection.recv(65_536)
+    message = msgpack.unpackb(data) if data else {"what": "end"}
+    if message["what"] != "go":
+        return 0  # the rig ended before there was a controller
+    bench.controller.runs_as(message["pid"])
     connection.setblocking(False)
     realtime.prepare()
     bench.run()

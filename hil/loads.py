@@ -6,10 +6,12 @@ from hil import load as traces
 from hil.scenario import step_load
 
 START_S = 30.0  # a trace begins after the cabinet has started (2 s) and its limits have recovered to rated (20 s)
+MEASURED_S_MIN = 10.0  # a run that leaves less than this after START_S is measured from its beginning
 
 
 class Load(NamedTuple):
-    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run, None if endless."""
+    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us: where the figures of
+    the load begin, None = at the start of the run."""
 
     power: object
     about: dict
@@ -28,7 +30,8 @@ def load_of(order, scenario=None):
     if chosen["kind"] == "steps":
         return Load(step_load(chosen["steps_kW"]), _about("steps"), duration_s, None)
     trace = traces.synthetic_load(order["seed"], max(duration_s, 1.0))
-    return Load(trace, _about("synthetic"), duration_s, None)
+    is_long = scenario is None and duration_s > START_S + MEASURED_S_MIN
+    return Load(trace, _about("synthetic"), duration_s, round(START_S * 1e6) if is_long else None)
 
 
 def _about(column):

@@ -7,14 +7,16 @@ from hil import expectations, plot, report
 from hil.observer import reaction_ms
 from safety import signals as s
 
-MET, NOT_MET = 0, 1
+MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
+ROWS_OF_PLOT_MIN = 2
 
 
 class Outcome:
     """What a run left: `doc`, `results` [(ok, sentence)], `exit_code`."""
 
-    def __init__(self, recorder, observer, trips, loop, load, extra, scenario=None, from_us=None):
-        """loop, load, extra: as report.document takes them; scenario: whose expectations are judged, or None."""
+    def __init__(self, recorder, observer, trips, loop, load, extra, scenario=None, from_us=None, interrupted=False):
+        """loop, load, extra: as report.document takes them; scenario: whose expectations are judged, or None; they are
+        not when the run was interrupted, because what was to come did not."""
         timeline = observer.result()
         self.recorder, self.scenario = recorder, scenario
         self.marks = [(time_us / 1e6, name) for time_us, name, _ in timeline
@@ -25,24 +27,31 @@ class Outcome:
                                    from_us=from_us)
         evidence = expectations.Evidence(timeline, trips, recorder.rows(), self.doc, observer.violations)
         self.results = [(one.ok, one.text) for one in
-                        expectations.evaluate(scenario.expects if scenario else (), evidence)]
+                        expectations.evaluate(scenario.expects if scenario and not interrupted else (), evidence)]
         self.doc["expectations"] = [{"ok": ok, "text": text} for ok, text in self.results]
+        self.doc["interrupted"] = interrupted
         self.exit_code = MET if all(ok for ok, _ in self.results) else NOT_MET
+        if interrupted:
+            self.exit_code = INTERRUPTED
 
     def lines(self):
         """Summary, then what was expected and not met (all of it for a scenario)."""
         lines = report.summary_lines(self.doc)
+        lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]
         for ok, text in self.results:
             if self.scenario or not ok:
                 lines.append(f"{'met       ' if ok else 'NOT MET   '} {text}")
         return lines
 
     def write(self, json_path, plot_path, title):
-        """Write the JSON document and the plot, each if its path is given."""
+        """Write the JSON document and the plot, each if its path is given. Returns the paths that were written."""
         if json_path:
             report.write_json(json_path, self.doc)
+        if plot_path and self.recorder.count < ROWS_OF_PLOT_MIN:
+            plot_path = None  # interrupted before there was anything to draw
         if plot_path:
             plot.write(plot_path, self.recorder, self.doc, title, s.STATES, self.marks, self.results)
+        return [path for path in (plot_path, json_path) if path]
 
 
 def machine():

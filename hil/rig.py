@@ -1,7 +1,8 @@
 """The rig in real time: the real controller process on real ptys and a CAN server, a simulated cabinet behind them.
 
 Three processes: the controller (as installed), the bench (plant, devices, observer), and this one, which starts both,
-shows the screen, acts as the operator of a scenario, and writes the result. It ends only what it has started.
+shows the screen, acts as the operator of a scenario, and writes the result. It ends only what it has started: the
+controller first, by a controlled stop, while the bench still serves its wires.
 """
 
 import json
@@ -12,7 +13,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import msgpack
 import numpy as np
@@ -48,22 +48,23 @@ class Rig:
         self.directory = order["run_dir"]
         self.controller = self.bench = None
         self.restarts = 0
+        self.may_be_killed = any(action.do == "controller_kill" for action in (scenario.actions if scenario else ()))
         self.connection, self._bench_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
         self._done = False
+        self.interrupted = False
         self.missed = self.ticks = 0
+        self.lateness_us = None
 
     def start(self):
         """Start the bench, learn its wires, write the cabinet's file and start the controller on it."""
         order = json.dumps(self.order)
         self.bench = subprocess.Popen([sys.executable, "-m", "hil.bench", str(self._bench_end.fileno()), order],
-                                      pass_fds=(self._bench_end.fileno(),), cwd=ROOT)
+                                      pass_fds=(self._bench_end.fileno(),), cwd=ROOT, process_group=0)
         self._bench_end.close()
-        self.connection.settimeout(HANG_GUARD_S)
         wires = self._receive()
         if wires is None:
-            raise RigError("the simulated cabinet did not start")
-        self.connection.setblocking(False)
+            raise RigError(f"the simulated cabinet did not start, exit code {self.bench.wait()}")
         self._write_cabinet_file(wires)
         self._commission()
         self._start_controller()
@@ -87,16 +88,23 @@ class Rig:
         self.controller = subprocess.Popen(
             [sys.executable, "-m", "controller", "run", os.path.join(directory, "cabinet.toml"), "--run-dir", directory,
              "--state-dir", os.path.join(directory, "state")], cwd=ROOT, stderr=self._messages,
-            stdin=subprocess.DEVNULL)
+            stdin=subprocess.DEVNULL, process_group=0)
         self.send({"what": "go", "pid": self.controller.pid})
 
     def send(self, message):
-        """One message to the bench."""
-        self.connection.send(msgpack.packb(message))
+        """One message to the bench. RigError when it has ended."""
+        try:
+            self.connection.send(msgpack.packb(message))
+        except ConnectionError:
+            raise RigError(f"the simulated cabinet has ended, exit code {self.bench.wait()}") from None
 
     def _receive(self):
-        """One message of the bench; None when it has ended."""
-        data = self.connection.recv(1 << 20)
+        """One message of the bench; None when it has ended. RigError when it hangs."""
+        self.connection.settimeout(HANG_GUARD_S)
+        try:
+            data = self.connection.recv(1 << 20)
+        except TimeoutError:
+            raise RigError(f"the simulated cabinet has said nothing for {HANG_GUARD_S:.0f} s") from None
         return msgpack.unpackb(data) if data else None
 
     def run(self, show):
@@ -105,19 +113,17 @@ class Rig:
             while not self._done:
                 self._serve(show)
         except KeyboardInterrupt:
-            self.send({"what": "end"})
-            deadline_s = time.monotonic() + BENCH_STOP_S
-            while not self._done and time.monotonic() < deadline_s:
+            self.interrupted = True
+            self.send({"what": "finish"})
+            while not self._done:
                 self._serve(show)
         self._note_statistics()
 
     def _serve(self, show):
-        self.connection.settimeout(HANG_GUARD_S)
-        try:
-            message = self._receive()
-        except TimeoutError:
-            raise RigError(f"the simulated cabinet has said nothing for {HANG_GUARD_S:.0f} s") from None
-        if message is None or message["what"] == "done":
+        message = self._receive()
+        if message is None:
+            raise RigError(f"the simulated cabinet has ended, exit code {self.bench.wait()}")
+        if message["what"] == "done":
             self._done = True
         elif message["what"] == "view":
             self._check_controller()
@@ -134,13 +140,14 @@ class Rig:
         return shown
 
     def _check_controller(self):
-        if self.controller.poll() is not None and self.controller.returncode != -signal.SIGKILL:
-            raise RigError(f"the controller ended with exit code {self.controller.returncode}: {self._last_words()}")
+        code = self.controller.poll()
+        if code is not None and not (self.may_be_killed and code == -signal.SIGKILL):
+            raise RigError(f"the controller ended with exit code {code}: {(self.messages() or ['it said nothing'])[-1]}")
 
-    def _last_words(self):
-        self._messages.flush()
-        lines = pathlib.Path(self._messages.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+    def messages(self):
+        """What the controller has said, as lines."""
+        text = pathlib.Path(self.directory, "controller.log").read_text(encoding="utf-8", errors="replace")
+        return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
     def _note_statistics(self):
         """Add the figures of the controller's process so far: a restarted one begins a new file."""
@@ -173,18 +180,25 @@ class Rig:
             print(f"rig: the controller did not take the command: {error}", file=sys.stderr)
 
     def stop(self):
-        """End what was started: the controller by SIGTERM (a controlled stop), then the bench."""
-        for process, seconds in ((self.controller, CONTROLLER_STOP_S), (self.bench, BENCH_STOP_S)):
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End what was started: the controller by SIGTERM (a controlled stop), then the bench. Ctrl-C shortens it."""
+        if self.controller is not None:
+            if self.controller.poll() is None:
+                self.controller.terminate()
+            _wait(self.controller, CONTROLLER_STOP_S)
+        self._bench_end.close()
+        if self.bench is not None:
+            if self.bench.poll() is None:
+                self._say_end()
+            _wait(self.bench, BENCH_STOP_S)
         self.connection.close()
         self._messages.close()
+
+    def _say_end(self):
+        self.connection.setblocking(False)
+        try:
+            self.connection.send(msgpack.packb({"what": "end"}))
+        except OSError:  # gone, or deaf: then it is killed
+            return
 
     def outcome(self, load, extra):
         """result.Outcome from what the bench has recorded."""
@@ -192,9 +206,11 @@ class Rig:
             content = msgpack.unpackb(file.read())
         rows = np.frombuffer(content["rows"], SAMPLE)
         observer = RecordedObserver(content)
-        loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": getattr(self, "lateness_us", None)}
+        loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
+        extra = {**extra, "restarts": self.restarts, "controller_exit_code": self.controller.returncode,
+                 "controller_messages": self.messages()}
         return result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
-                              load.from_us)
+                              load.from_us, self.interrupted)
 
 
 class RecordedRows(Recorder):
@@ -224,9 +240,17 @@ class RecordedObserver:
         return self._timeline
 
 
-def run(order, scenario, config, headless):
-    """A whole run in real time. Returns result.Outcome; raises RigError, LoadError."""
-    load = loads.load_of(order, scenario)
+def _wait(process, seconds):
+    """Wait for a process to end; kill it when that takes too long or somebody is impatient."""
+    try:
+        process.wait(seconds)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
+        process.wait()
+
+
+def run(order, scenario, config, headless, load):
+    """A whole run in real time. Returns result.Outcome; raises RigError."""
     title = scenario.title if scenario else "Load tracking"
     with tempfile.TemporaryDirectory(prefix="firebreak-rig-") as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)
@@ -239,4 +263,4 @@ def run(order, scenario, config, headless):
                 rig.run((lambda shown: None) if headless else (lambda shown: screen.show({**shown, **common})))
         finally:
             rig.stop()
-        return rig.outcome(load, {"mode": "real time", "seed": order["seed"], "restarts": rig.restarts})
+        return rig.outcome(load, {"mode": "real time", "seed": order["seed"]})

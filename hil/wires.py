@@ -155,6 +155,24 @@ def _garbled(data):
     return bytes(byte ^ 0x5A for byte in data)
 
 
+class CanFrame:
+    """A received data frame with what a reader of can.Message looks at; a third of its price, 270 times a second."""
+
+    __slots__ = ("arbitration_id", "data", "is_extended_id", "timestamp")
+    is_error_frame = is_remote_frame = False
+
+    def __init__(self, arbitration_id, data, timestamp):
+        self.arbitration_id = arbitration_id
+        self.data = data
+        self.is_extended_id = arbitration_id > 0x7FF
+        self.timestamp = timestamp
+
+    @property
+    def dlc(self):
+        """Data bytes."""
+        return len(self.data)
+
+
 class CanEnd:
     """One end of a VirtualCan, used like a python-can bus: recv, send, state, shutdown."""
 
@@ -228,9 +246,12 @@ class VirtualCan:
         if self.down or can_id in self.silent_ids:
             return
         self.frames += 1
-        message = can.Message(now_us * 1e-6, can_id, can_id > 0x7FF, data=data)
+        message = CanFrame(can_id, data, now_us * 1e-6)
         for end in self.ends:
-            end.put(message)
+            if len(end.queue) < end.depth:
+                end.queue.append(message)
+            else:
+                end.lost += 1
         if self.tap is not None:
             self.tap(now_us, can_id, data)
 

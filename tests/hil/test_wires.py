@@ -242,12 +242,13 @@ def test_can_frames_go_to_everybody_else():
     assert bus.frames == 3
 
 
-def test_can_messages_are_python_cans():
+def test_received_frames_have_what_a_reader_of_python_can_looks_at():
     bus = VirtualCan("can7")
     end = bus.attach()
     bus.send(0x18FF28F4, b"12345678", 1_500_000)
     message = end.recv()
-    assert isinstance(message, can.Message) and message.is_extended_id and message.dlc == 8
+    assert (message.arbitration_id, message.data) == (0x18FF28F4, b"12345678")
+    assert message.is_extended_id and message.dlc == 8 and not message.is_remote_frame
     assert message.timestamp == pytest.approx(1.5) and not message.is_error_frame
     bus.send_error_frame(0)
     assert end.recv(0).is_error_frame and end.recv(0) is None
