@@ -94,9 +94,9 @@ class Core:
         kept = self.reserve.state
         chain.begin()
         chain.caps.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_SOFT_DISCHARGE_W_MAX],
-                          reasons.RESERVE_SOFT if known else reasons.RESERVE_SOFT_SOC_UNKNOWN)
+                          kept[reserve.S_SOFT_REASON])
         chain.limits.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_HARD_DISCHARGE_W_MAX],
-                            reasons.RESERVE_HARD if known else reasons.RESERVE_HARD_SOC_UNKNOWN)
+                            kept[reserve.S_HARD_REASON])
         for unit in range(layout.units):
             self._charge_W[unit] = out[layout.unit_output(unit, s.CHARGE_W_MAX)]
             self._discharge_W[unit] = out[layout.unit_output(unit, s.DISCHARGE_W_MAX)]
@@ -112,7 +112,9 @@ class Core:
         state = self.load.state
         fast_W = self.track.step(state[site_load.S_SOURCE], state[site_load.S_LOAD_W], self.soc_ok, self.soc_permille,
                                  low_W, high_W, self.chain.state[0], elapsed_ticks)
-        return self.chain.finish(0, reasons.NONE, fast_W, reasons.LOAD_TRACKING, elapsed_ticks)
+        known = state[site_load.S_SOURCE] != track.UNKNOWN
+        return self.chain.finish(0, reasons.NONE, fast_W, reasons.LOAD_TRACKING if known else reasons.LOAD_UNKNOWN,
+                                 elapsed_ticks)
 
     def setpoints(self):
         """Set-point of each unit, W, of the last tick."""

@@ -89,7 +89,7 @@ def _number(low, high):
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text}: allowed is a number from {low:g} to {high:g}")
+            raise argparse.ArgumentTypeError(f"{text}: allowed is a number from {low:g} to {high:.10g}")
         return value
     return parse
 

@@ -32,7 +32,8 @@ class Sdm630(RegisterDevice):
     """cabinet: the plant. shows: "grid" or "load", the power it measures.
 
     The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W, V, A, PF) each.
-    refresh_us: how often the meter computes new values (the document is silent; ten a second is assumed).
+    refresh_us: how often the meter computes new values (the document is silent; ten a second is assumed). Power is the
+    mean since the last time, as a meter integrates: a 10 Hz swing must not alias into a slow one.
     power_factor: of what is measured. Further fault: frozen (the raw words repeat).
     """
 
@@ -52,9 +53,14 @@ class Sdm630(RegisterDevice):
         self._energy_kWh = [0.0, 0.0]  # import, export
         self._refreshed_us = None
         self._due_us = 0
+        self._seen_us, self._work = 0, 0.0
 
     def tick(self, now_us):
-        """Compute new values when they are due; the first call always does (the grid of times starts at 0)."""
+        """Integrate; compute new values when they are due; the first call always does (the grid of times starts at 0).
+        """
+        power_W = self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
+        self._work += power_W * (now_us - self._seen_us)
+        self._seen_us = now_us
         if now_us < self._due_us or self.frozen:
             return
         self._due_us += self.refresh_us * ((now_us - self._due_us) // self.refresh_us + 1)
@@ -72,13 +78,12 @@ class Sdm630(RegisterDevice):
             raise ModbusException(registers.ILLEGAL_VALUE)
         return self.shown(self.image, 0, address, count)
 
-    def _channels(self):
-        """Three phases of (W, V, A, PF), and whether they are raw."""
+    def _channels(self, mean_W):
+        """Three phases of (W, V, A, PF): the plant's raw ones if it has any, else mean_W shared out."""
         cabinet = self.cabinet
         if self.shows_load and cabinet.load_channels is not None:
             return cabinet.load_channels
-        power_W = cabinet.load_power_W if self.shows_load else cabinet.grid_power_W
-        power_W *= 1 + POWER_JITTER * (self._random() - 0.5)
+        power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
         factor = -self.power_factor if power_W < 0 else self.power_factor
         channels = []
         for share in self._shares:
@@ -88,7 +93,7 @@ class Sdm630(RegisterDevice):
         return channels
 
     def _refresh(self, elapsed_us):
-        (w1, v1, a1, f1), (w2, v2, a2, f2), (w3, v3, a3, f3) = self._channels()
+        (w1, v1, a1, f1), (w2, v2, a2, f2), (w3, v3, a3, f3) = self._channels(self._mean_W(elapsed_us))
         s1, s2, s3 = v1 * a1, v2 * a2, v3 * a3
         q1, q2, q3 = _reactive(s1, w1), _reactive(s2, w2), _reactive(s3, w3)
         total_W, total_VA, total_var = w1 + w2 + w3, s1 + s2 + s3, q1 + q2 + q3
@@ -102,6 +107,12 @@ class Sdm630(RegisterDevice):
         root = 1.7320508
         _FOUR_FLOATS(self.image, LINE_TO_LINE * 2, v1 * root, v2 * root, v3 * root, (v1 + v2 + v3) / 3 * root)
         _TWO_FLOATS(self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
+
+    def _mean_W(self, elapsed_us):
+        work, self._work = self._work, 0.0
+        if elapsed_us > 0:
+            return work / elapsed_us
+        return self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W
 
     def _count(self, total_W, elapsed_us):
         if total_W == total_W:  # a raw channel may be no number
