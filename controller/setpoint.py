@@ -61,10 +61,11 @@ class Bounds:
 class Obligations:
     """One interval per rank, or none."""
 
-    __slots__ = ("active", "low_W", "high_W", "low_reason", "high_reason")
+    __slots__ = ("active", "low_W", "high_W", "low_reason", "high_reason", "ranks")
 
     def __init__(self):
         self.active = bytearray(len(RANKS))
+        self.ranks = ()  # the active ones, lowest first
         self.low_W = array("i", [0] * len(RANKS))
         self.high_W = array("i", [0] * len(RANKS))
         self.low_reason = array("i", [reasons.NONE] * len(RANKS))
@@ -72,39 +73,43 @@ class Obligations:
 
     def set(self, rank, low_W, low_reason, high_W, high_reason):
         """The battery must be within [low_W, high_W], W; low_W <= high_W; both may be on one side of 0."""
-        self.active[rank] = 1
+        if not self.active[rank]:
+            self._mark(rank, 1)
         self.low_W[rank] = within(low_W, -WIDE_W, WIDE_W)
         self.high_W[rank] = within(high_W, -WIDE_W, WIDE_W)
         self.low_reason[rank], self.high_reason[rank] = low_reason, high_reason
 
     def drop(self, rank):
         """No obligation of this rank (also when it can no longer be known: charging is then forbidden by a limit)."""
-        self.active[rank] = 0
+        if self.active[rank]:
+            self._mark(rank, 0)
+
+    def _mark(self, rank, active):
+        self.active[rank] = active
+        self.ranks = tuple([rank for rank in range(len(RANKS)) if self.active[rank]])
 
     def apply(self, value_W):
         """value_W after all obligations, lowest rank first."""
-        for rank in range(len(RANKS)):
-            if self.active[rank]:
-                value_W = within(value_W, self.low_W[rank], self.high_W[rank])
+        for rank in self.ranks:
+            value_W = within(value_W, self.low_W[rank], self.high_W[rank])
         return value_W
 
     def explain(self, value_W):
         """Reason of the last obligation that moves value_W, or NONE."""
         reason = reasons.NONE
-        for rank in range(len(RANKS)):
-            if self.active[rank]:
-                after_W = within(value_W, self.low_W[rank], self.high_W[rank])
-                if after_W != value_W:
-                    reason = self.low_reason[rank] if after_W > value_W else self.high_reason[rank]
-                value_W = after_W
+        for rank in self.ranks:
+            after_W = within(value_W, self.low_W[rank], self.high_W[rank])
+            if after_W != value_W:
+                reason = self.low_reason[rank] if after_W > value_W else self.high_reason[rank]
+            value_W = after_W
         return reason
 
     def short(self, value_W):
         """(W missing, reason) of the highest rank that value_W does not meet; (0, NONE) when all are met."""
-        for rank in range(len(RANKS) - 1, -1, -1):
-            if self.active[rank] and value_W < self.low_W[rank]:
+        for rank in reversed(self.ranks):
+            if value_W < self.low_W[rank]:
                 return min(self.low_W[rank] - value_W, WIDE_W), self.low_reason[rank]
-            if self.active[rank] and value_W > self.high_W[rank]:
+            if value_W > self.high_W[rank]:
                 return min(value_W - self.high_W[rank], WIDE_W), self.high_reason[rank]
         return 0, reasons.NONE
 

@@ -15,6 +15,7 @@ from hil.trips import TripWatch
 from hil.wires import VirtualCan, VirtualSerial
 from safety import matrix, signals as s
 
+RECORD_US = 40_000  # every second tick: swings are judged on means over 2 s, reactions by the observer on every tick
 HOTTEST_US = 500_000  # the plant looks at each module once a second
 
 
@@ -93,7 +94,8 @@ class VirtualRig:
         self.plant = self.cabinet.plant
         self.controller = VirtualController(config, journal)
         self.recorder = Recorder()
-        self._hottest_us, self._hottest_degC = 0, 0.0
+        self._record_us = self._hottest_us = 0
+        self._hottest_degC = 0.0
         self.observer = Observer(observed_wiring(self.cabinet))
         self.trips = TripWatch(config.layout())
         self._connect()
@@ -148,15 +150,19 @@ class VirtualRig:
             self.clockwork.apply(end_us)
         if controller.cabinet is not None:
             self._tick_controller(end_us)
-        self._record(end_us)
+        if end_us >= self._record_us:
+            self._record_us = end_us + RECORD_US
+            self._record(end_us)
+        self.observer.sample(end_us, self.plant)
 
     def _tick_controller(self, now_us):
         cabinet = self.controller.cabinet
         cabinet.tick(now_us, 1)
         for name, port in cabinet.field.ports.items():
-            data = port.poll(now_us)
-            if data:
-                self.controller.wires[name].send_down(data, now_us)
+            if port.wake_us <= now_us:
+                data = port.poll(now_us)
+                if data:
+                    self.controller.wires[name].send_down(data, now_us)
         core = cabinet.core
         self.trips.see(now_us, core.out[core.standing_at:])
 
@@ -176,7 +182,6 @@ class VirtualRig:
             soc += rack.soc
         self.recorder.append(now_us, plant.load_power_W, plant.grid_power_W, power_W, setpoint_W,
                              1000.0 * soc / len(plant.racks), self._hottest_degC, reason, state)
-        self.observer.sample(now_us, plant)
 
 
 def _advance(wire, port, start_us, end_us):
@@ -185,15 +190,19 @@ def _advance(wire, port, start_us, end_us):
         wire.deliver(end_us)
         return
     while True:
-        due_us = min(port.wake_us, wire.next_us)
+        due_us, arrives_us = port.wake_us, wire.next_us
+        if arrives_us < due_us:
+            due_us = arrives_us
         if due_us > end_us:
             return
-        due_us = max(due_us, start_us)
-        if wire.next_us <= due_us:
+        if due_us < start_us:
+            due_us = start_us
+        if arrives_us <= due_us:
             wire.deliver(due_us)
-        data = port.poll(due_us)
-        if data:
-            wire.send_down(data, due_us)
+        if port.wake_us <= due_us:
+            data = port.poll(due_us)
+            if data:
+                wire.send_down(data, due_us)
 
 
 def _nobody(data, time_us):

@@ -119,13 +119,16 @@ class NativeBms:
         return rack.soc * 100, rack.soh * 100, rack.cycles
 
     def _temperatures_of(self, frame):
-        first = frame * TEMPERATURES_PER_FRAME
+        first, after = frame * TEMPERATURES_PER_FRAME, (frame + 1) * TEMPERATURES_PER_FRAME
+        last = [None, None]  # what the plant said, and this frame's values made of it
 
         def values():
             """This frame's four temperatures in degC."""
-            found = [min(value, HOTTEST_degC)
-                     for value in self.rack.temperatures_degC[first:first + TEMPERATURES_PER_FRAME]]
-            return found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
+            said = self.rack.temperatures_degC[first:after]
+            if said != last[0]:
+                found = [min(value, HOTTEST_degC) for value in said]
+                last[:] = said, found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
+            return last[1]
         return values
 
     # Sending.
