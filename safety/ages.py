@@ -5,8 +5,6 @@ from array import array
 from safety import parameters as p
 from safety import signals as s
 
-AGE_TICKS_MAX = 1_000_000_000  # ages stop here: below 2^30 whatever a late step adds
-
 
 class Ages:
     """Ages of one cabinet's groups in ticks."""
@@ -41,7 +39,7 @@ class Ages:
             if fresh[group]:
                 ticks[group] = 0
                 self.seen[group] = 1
-            elif ticks[group] < AGE_TICKS_MAX:
+            elif ticks[group] < s.TICKS_MAX:
                 ticks[group] += elapsed
 
     def known(self, group):

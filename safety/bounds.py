@@ -15,11 +15,10 @@ LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temper
           "inhibit", "ramp_to_zero", "stop", "permit")
 (L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_BMS_SILENCE, L_DERATE,
  L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT) = range(11)
-FULL_PPM = 1_000_000
 CHARGE, DISCHARGE = 0, 1
 # What one rack allows; where two words stand, charge then discharge.
-RACK_LIMITS = 8
-RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_MV, RL_CELL_VOLTAGE, RL_TEMPERATURE = 0, 2, 3, 4, 6
+RACK_LIMITS = 9
+RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED = 0, 2, 3, 4, 6, 8
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge, discharge).
 TAPER_DDEGC = ((400, 500), (450, 550))
 
@@ -31,9 +30,12 @@ def scale_W(power_W, permille):
 
 def taper_permille(value, full_at, none_at):
     """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the larger."""
-    span = none_at - full_at
-    left = (none_at - value) * 1000 // span if span > 0 else (value - none_at) * 1000 // -span if span else 0
-    return max(0, min(1000, left))
+    span, left = none_at - full_at, none_at - value
+    if span < 0:
+        span, left = -span, -left
+    if left <= 0:
+        return 0
+    return 1000 if left >= span else left * 1000 // span
 
 
 class Bounds:
@@ -44,16 +46,15 @@ class Bounds:
         self.inp, self.out, self.features = inp, out, features
         self.limit_W = array("i", [0] * (layout.units * 2 * len(LIMITS)))
         self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
+        self.rack_now = array("i", [0] * RACK_LIMITS)
         self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
                                      for rack in range(layout.racks)])
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
-        self.ramp_ppm = array("i", [FULL_PPM] * layout.units)
-        self.ramp_from_W = array("i", [0] * (layout.units * 2))
         self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
-        self.ramp_step_ppm = FULL_PPM * self.tick_ms // image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] + 1
+        self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
 
     def _set_constants(self):
@@ -63,8 +64,9 @@ class Bounds:
             for way in range(2):
                 at = (unit * 2 + way) * len(LIMITS)
                 self.limit_W[at + L_PCS_RATED] = self.image[words + p.U_RATED_W]
-                self.limit_W[at + L_INSTALLER] = self.image[words + (
+                installer_W = self.image[words + (
                     p.U_INSTALLER_DISCHARGE_W_MAX if way else p.U_INSTALLER_CHARGE_W_MAX)]
+                self.limit_W[at + L_INSTALLER] = min(installer_W, self.image[words + p.U_RATED_W])
 
     def update(self, elapsed, demand, running):
         """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is permitted."""
@@ -73,24 +75,34 @@ class Bounds:
             first = unit * len(m.DEMANDS)
             signature = self._signature(demand, first, running)
             if racks_changed or signature or signature != self.signature[unit]:
-                self._ramp(unit, elapsed, demand[first + m.D_PCS])
                 for way in range(2):
                     if racks_changed:
                         self._rack_limits(unit, way)
-                    self._limits(unit, way, demand, first, running)
+                    self._limits(unit, way, elapsed, demand, first, running)
                     self._lowest(unit, way)
             self.signature[unit] = signature
             for way in range(2):
                 self._publish(unit, way, elapsed)
 
     def _racks_changed(self):
-        """Recompute what changed racks allow; True if there was one."""
+        """Recompute what racks with news allow; True if one allows something else than before."""
         changed, found = self.features.changed, False
         for rack in range(self.layout.racks):
             if changed[1 + self.layout.units + rack]:
                 self._rack(rack)
-                found = True
+                if self._moved(rack):
+                    found = True
         return found
+
+    def _moved(self, rack):
+        """Take over the rack's words of this step; True if one differs from the last one's."""
+        now, at = self.rack_now, rack * RACK_LIMITS
+        limit, moved = self.rack_limit, False
+        for word in range(RACK_LIMITS):
+            if limit[at + word] != now[word]:
+                limit[at + word] = now[word]
+                moved = True
+        return moved
 
     def _signature(self, demand, first, running):
         """0 while energy is permitted and no stage asks for anything that bounds power."""
@@ -98,16 +110,7 @@ class Bounds:
                                         | demand[first + m.D_DISCHARGE_INHIBIT] | demand[first + m.D_CHARGE_DERATE_PCT]
                                         | demand[first + m.D_DISCHARGE_DERATE_PCT])
 
-    def _ramp(self, unit, elapsed, pcs_demand):
-        if pcs_demand < m.PCS_RAMP:
-            self.ramp_ppm[unit] = FULL_PPM
-            return
-        if self.ramp_ppm[unit] == FULL_PPM:
-            for way in range(2):
-                self.ramp_from_W[unit * 2 + way] = self.published_W[unit * 2 + way]
-        self.ramp_ppm[unit] = max(0, self.ramp_ppm[unit] - self.ramp_step_ppm * min(elapsed, 100))
-
-    def _limits(self, unit, way, demand, first, running):
+    def _limits(self, unit, way, elapsed, demand, first, running):
         words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
         rated = self.image[words + p.U_RATED_W]
         at = (unit * 2 + way) * len(LIMITS)
@@ -116,41 +119,45 @@ class Bounds:
         limit[at + L_DERATE] = scale_W(rated, (100 - derate) * 10)
         inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
         ramp = demand[first + m.D_PCS] >= m.PCS_RAMP
-        # While a ramp to zero runs, the inhibits of the same rows act through it (a step to zero would be a stop).
-        limit[at + L_INHIBIT] = 0 if inhibited and not ramp else rated
-        limit[at + L_RAMP_TO_ZERO] = self._ramped_W(unit, way) if ramp else rated
+        limit[at + L_INHIBIT] = 0 if inhibited >= m.INHIBIT_AT_ONCE else rated
+        limit[at + L_RAMP_TO_ZERO] = self._ramped_W(unit * 2 + way, rated, elapsed) if ramp else rated
         limit[at + L_STOP] = 0 if demand[first + m.D_PCS] >= m.PCS_STOP else rated
         limit[at + L_PERMIT] = rated if running else 0
 
-    def _ramped_W(self, unit, way):
-        return scale_W(self.ramp_from_W[unit * 2 + way], self.ramp_ppm[unit] // 1000)
+    def _ramped_W(self, place, rated, elapsed):
+        """The next step from the published limit to zero, as steep as rated power needs: a smaller one ends sooner.
+
+        It remembers nothing, so a ramp that began earlier never leaves more than one that begins later.
+        """
+        return max(0, self.published_W[place] - (rated // self.ramp_ticks + 1) * min(elapsed, self.ramp_ticks))
 
     def _rack(self, rack):
-        """What one rack allows, into its eight words of `rack_limit` (RACK_LIMITS)."""
+        """What one rack allows now, into the words of `rack_now` (RL_...)."""
         words = self.map.rack + rack * len(p.RACK_PARAMETERS)
         first = self.layout.rack_input(rack, 0)
         image, inp = self.image, self.inp
-        limit, at = self.rack_limit, rack * RACK_LIMITS
+        now = self.rack_now
         rated_mA = image[words + p.R_RATED_CURRENT_MA]
-        limit[at + RL_CURRENT_MA] = min(inp[first + s.CHARGE_CURRENT_MA_MAX], rated_mA)
-        limit[at + RL_CURRENT_MA + 1] = min(inp[first + s.DISCHARGE_CURRENT_MA_MAX], rated_mA)
-        limit[at + RL_SILENCE] = self._silence_permille(rack, words)
-        limit[at + RL_VOLTAGE_MV] = inp[first + s.RACK_VOLTAGE_MV]
+        now[RL_CLOSED] = 1 if inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
+        now[RL_CURRENT_MA] = min(inp[first + s.CHARGE_CURRENT_MA_MAX], rated_mA)
+        now[RL_CURRENT_MA + 1] = min(inp[first + s.DISCHARGE_CURRENT_MA_MAX], rated_mA)
+        now[RL_SILENCE] = self._silence_permille(rack, words)
+        now[RL_VOLTAGE_V] = inp[first + s.RACK_VOLTAGE_MV] // 1000
         reported = image[words + p.R_CELLS_REPORTED]
-        limit[at + RL_CELL_VOLTAGE] = taper_permille(
+        now[RL_CELL_VOLTAGE] = taper_permille(
             inp[first + s.CELL_VOLTAGE_MV_MAX], image[words + p.R_CHARGE_TAPER_MV],
             image[words + p.R_CHARGE_END_MV]) if reported else 1000
-        limit[at + RL_CELL_VOLTAGE + 1] = taper_permille(
+        now[RL_CELL_VOLTAGE + 1] = taper_permille(
             inp[first + s.CELL_VOLTAGE_MV_MIN], image[words + p.R_DISCHARGE_TAPER_MV],
             image[words + p.R_DISCHARGE_END_MV]) if reported else 1000
-        self._rack_temperature(rack, words, at)
+        self._rack_temperature(rack, words)
 
-    def _rack_temperature(self, rack, words, at):
-        limit, features = self.rack_limit, self.features
+    def _rack_temperature(self, rack, words):
+        features, now = self.features, self.rack_now
         reported = self.image[words + p.R_TEMPERATURES_REPORTED]
         hottest = features.value[features.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX]
         for way in range(2):
-            limit[at + RL_TEMPERATURE + way] = taper_permille(
+            now[RL_TEMPERATURE + way] = taper_permille(
                 hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1]) if reported else 1000
 
     def _silence_permille(self, rack, words):
@@ -164,30 +171,30 @@ class Bounds:
         limit = self.rack_limit
         online = 0
         current_mA = s.INT_MAX
-        voltage_mV = s.INT_MAX
+        voltage_V = s.INT_MAX
         voltage = temperature = silence = 1000
         for rack in range(self.layout.racks):
-            state = self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)]
-            if self.rack_unit[rack] != unit or state != s.CONTACTOR_CLOSED:
+            first = rack * RACK_LIMITS
+            if self.rack_unit[rack] != unit or not limit[first + RL_CLOSED]:
                 continue
             online += 1
-            first = rack * RACK_LIMITS
             current_mA = min(current_mA, limit[first + RL_CURRENT_MA + way])
-            voltage_mV = min(voltage_mV, limit[first + RL_VOLTAGE_MV])
+            voltage_V = min(voltage_V, limit[first + RL_VOLTAGE_V])
             silence = min(silence, limit[first + RL_SILENCE])
             voltage = min(voltage, limit[first + RL_CELL_VOLTAGE + way])
             temperature = min(temperature, limit[first + RL_TEMPERATURE + way])
         limit_W, at = self.limit_W, (unit * 2 + way) * len(LIMITS)
-        limit_W[at + L_BMS_CURRENT] = self._dc_limit_W(unit, way, online, current_mA, voltage_mV) if online else 0
+        dc_W = self._dc_limit_W(unit, way, online, current_mA, voltage_V) if online else 0
+        limit_W[at + L_BMS_CURRENT] = min(rated, dc_W)
         limit_W[at + L_CELL_VOLTAGE_TAPER] = scale_W(rated, voltage)
         limit_W[at + L_TEMPERATURE_TAPER] = scale_W(rated, temperature)
         limit_W[at + L_BMS_SILENCE] = scale_W(rated, silence)
 
-    def _dc_limit_W(self, unit, way, online, current_mA, voltage_mV):
+    def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
         """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward zero."""
         words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
         current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
-        power_W = current_dA * online * (voltage_mV // 1000) // 10
+        power_W = current_dA * online * voltage_V // 10
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
 
     def _lowest(self, unit, way):

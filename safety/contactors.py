@@ -10,6 +10,7 @@ from safety import parameters as p
 from safety import signals as s
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
+CONTACTOR_STEP_AFTER = s.CONTACTOR_STEP - s.CONTACTOR_CLOSE_OK
 STEPS = ("open", "closing", "closed", "fault")
 # (step, close command, reported state) -> next step; what is not listed keeps its step.
 TRANSITIONS = {
@@ -31,21 +32,25 @@ class Contactors:
         self.layout, self.inp, self.out = layout, inp, out
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
+        self.state_at = array("i", [layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
+        self.out_at = array("i", [layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
 
     def update(self, elapsed, close):
         """close: 1 asks every rack to close or stay closed, 0 to open. Publishes command and step."""
+        out = self.out
         for rack in range(self.layout.racks):
-            reported = self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)]
-            step = next_step(self.step[rack], close, reported)
-            self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.INT_MAX) if step == CLOSING else 0
-            if self.closing_ticks[rack] > self.close_ticks_max:
-                step = FAULT
+            step = NEXT[(self.step[rack] * 2 + close) * 4 + self.inp[self.state_at[rack]]]
+            if step == CLOSING:
+                self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)
+                if self.closing_ticks[rack] > self.close_ticks_max:
+                    step = FAULT
+            else:
+                self.closing_ticks[rack] = 0
             self.step[rack] = step
-            command = 1 if close and step != FAULT else 0
-            self.out[self.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)] = command
-            self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] = step
+            out[self.out_at[rack]] = 1 if close and step != FAULT else 0
+            out[self.out_at[rack] + CONTACTOR_STEP_AFTER] = step
 
     def count(self, step):
         """How many racks stand at `step`."""
@@ -63,12 +68,8 @@ class Contactors:
         return True
 
 
-def next_step(step, close, reported):
-    """The table, without building a tuple under a locked heap: KEYS holds step, command and report in one integer."""
-    return NEXT[(step * 2 + close) * 4 + reported]
-
-
 def _flat():
+    """TRANSITIONS as bytes, indexed (step * 2 + close) * 4 + reported: a tuple as a key would allocate."""
     flat = bytearray(4 * 2 * 4)
     for step in range(4):
         for close in range(2):

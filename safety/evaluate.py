@@ -1,6 +1,7 @@
 """One evaluator for all stages: threshold, debounce, hysteresis, gate, latch, first-out. Nothing in it knows a row.
 
-An unknown feature (or gate) neither trips nor clears: the counters stand still, so a flickering sensor still trips.
+An unknown feature (or gate) neither trips nor clears: the counters stand still, so a flickering sensor still trips. A
+feature known only in part (one of two detectors is silent) may trip, but clears nothing.
 Set counters advance by the elapsed ticks (a late step trips no later), clear counters by one per step.
 """
 
@@ -10,6 +11,7 @@ from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.features import IN_PART
 
 STAGE_COUNT = len(m.STAGES)
 
@@ -105,6 +107,8 @@ class Evaluator:
             return
         level = value[at] * self.sense[index]
         if level < self.set_at[index]:
+            if known[at] == IN_PART:
+                return
             if self.active[index] or self.latched[index]:
                 self._miss(index, level)
             else:
@@ -117,7 +121,7 @@ class Evaluator:
             self.set_count[index] = 0
 
     def _hit(self, index, elapsed):
-        self.set_count[index] = min(self.set_count[index] + elapsed, s.INT_MAX)
+        self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
         self.clear_count[index] = 0
         if self.set_count[index] >= self.set_ticks[index] and not self.active[index]:
             self.active[index] = 1
@@ -136,7 +140,7 @@ class Evaluator:
         if level > self.clear_at[index]:
             self.clear_count[index] = 0
             return
-        self.clear_count[index] = min(self.clear_count[index] + 1, s.INT_MAX)
+        self.clear_count[index] = min(self.clear_count[index] + 1, s.TICKS_MAX)
         if self.clear_count[index] >= self.clear_ticks[index]:
             self.active[index] = 0
 

@@ -13,7 +13,16 @@ from safety.ages import Ages
 
 HISTORY_S = 10  # a module counts as heating when it is 0.2 K warmer than this long ago (noise of a sensor: 0.1 K)
 RISING_DDEGC = 2
+NO_HISTORY_DDEGC = 100_000  # what the history holds until the first temperature was seen
+BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
+# What `known` says: a value made of several inputs of which some are missing may trip a stage (what is missing could
+# only add to it), but shows no stage to be clear.
+KNOWN, IN_PART = 1, 2
+GAS_QUIET_MS = 90  # below the shortest silence that can be configured (100 ms), so no time-out is seen late
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
+
+ALWAYS_KNOWN = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_STEP_LATE_MS, m.F_BOOT_NOT_CLEAN,
+                m.F_BOOT_STORE_UNREADABLE)
 
 
 class Features:
@@ -34,10 +43,13 @@ class Features:
         self.raw_hash = array("i", [0, 0])
         self.boot = array("i", [0, 0])  # not clean, store unreadable: true for the first step only
         self.bad_frames = array("i", [0] * (2 * layout.racks))  # last count, leaking bucket
-        self.history = array("i", [0] * (layout.racks * HISTORY_S))
+        self.history = array("i", [NO_HISTORY_DDEGC] * (layout.racks * HISTORY_S))
         self.clock = array("i", [0, 0])  # ticks into the present second, seconds modulo HISTORY_S
         self.order = array("i", [0] * max(1, layout.modules))
         self.tick_ms = image[p.H_TICK_MS]
+        self.gas_quiet_ticks = GAS_QUIET_MS // self.tick_ms
+        for feature in ALWAYS_KNOWN:
+            self.known[feature] = 1
 
     def update(self, elapsed):
         """Recompute all features after `elapsed` ticks (at most 1e6: the kernel bounds it)."""
@@ -60,40 +72,59 @@ class Features:
         for rack in range(self.layout.racks):
             bucket = 2 * rack + 1
             self.bad_frames[bucket] = max(0, self.bad_frames[bucket] - 1)
-            feature = self.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX
-            oldest = rack * HISTORY_S + clock[1]
-            self._rising(rack, self.value[feature] - self.history[oldest] >= RISING_DDEGC)
-            self.history[oldest] = self.value[feature]
+            if self.ages.seen[self.layout.rack_group(rack, s.G_BMS_TEMPERATURES)]:
+                self._rising(rack, clock[1])
 
-    def _rising(self, rack, rising):
-        feature = self.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_RISING
-        self.value[feature] = 1 if rising else 0
+    def _rising(self, rack, second):
+        """Compare with the temperature of HISTORY_S ago, or with the first one seen while there is none so old."""
+        base = self.rack_base + rack * len(m.RACK_FEATURES)
+        hottest, first = self.value[base + m.F_TEMPERATURE_DDEGC_MAX], rack * HISTORY_S
+        if self.history[first + second] == NO_HISTORY_DDEGC:
+            for place in range(first, first + HISTORY_S):
+                self.history[place] = hottest
+        self.value[base + m.F_TEMPERATURE_RISING] = 1 if hottest - self.history[first + second] >= RISING_DDEGC else 0
+        self.history[first + second] = hottest
 
     def _put(self, feature, value, known):
         self.value[feature] = value
         self.known[feature] = known
 
     def _cabinet(self, elapsed):
-        inp = self.inp
-        io_1, io_2 = self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2)
-        self._put(m.F_ESTOP_1_OK, inp[s.ESTOP_1_OK], io_1)
-        self._put(m.F_ESTOP_2_OK, inp[s.ESTOP_2_OK], io_2)
-        self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2)
-        self._put(m.F_FIRE_ALARM_OK, inp[s.FIRE_ALARM_OK], io_1)
-        self._put(m.F_SUPPRESSION_OK, inp[s.SUPPRESSION_OK], io_1)
-        self._put(m.F_GAS_RELAY_OK, inp[s.GAS_RELAY_OK], io_1)
-        self._put(m.F_AIRFLOW_MISSING, 1 if self.out[s.FAN_ON] and not inp[s.AIRFLOW_OK] else 0, io_1)
-        self._put(m.F_BMS_FAULT_OK, inp[s.BMS_FAULT_OK], io_2)
-        self._put(m.F_IO_SILENCE_MS, self._silence_ms(s.G_IO_1, s.G_IO_2), 1)
-        self._put(m.F_METER_SILENCE_MS, self._silence_ms(s.G_METER_GRID, s.G_METER_LOAD), 1)
-        self._put(m.F_METER_FROZEN_MS, self._frozen_ms(elapsed), 1)
-        self._put(m.F_STEP_LATE_MS, min(elapsed, 100_000) * self.tick_ms, 1)
-        self._put(m.F_BOOT_NOT_CLEAN, self.boot[0], 1)
-        self._put(m.F_BOOT_STORE_UNREADABLE, self.boot[1], 1)
+        self._contacts()
+        value = self.value
+        value[m.F_IO_SILENCE_MS] = self._silence_ms(s.G_IO_1, s.G_IO_2)
+        value[m.F_METER_SILENCE_MS] = self._silence_ms(s.G_METER_GRID, s.G_METER_LOAD)
+        value[m.F_METER_FROZEN_MS] = self._frozen_ms(elapsed)
+        value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
+        value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
+        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1]
         self.boot[0] = 0
         self.boot[1] = 0
-        self._gas()
+        if self.fresh[s.G_GAS_1] or self.fresh[s.G_GAS_2] or self._gas_quiet():
+            self._gas()
         self.changed[0] = 1
+
+    def _contacts(self):
+        """The dry contacts and what follows from two of them; known as long as their module is."""
+        inp, value = self.inp, self.value
+        value[m.F_ESTOP_1_OK] = inp[s.ESTOP_1_OK]
+        value[m.F_ESTOP_2_OK] = inp[s.ESTOP_2_OK]
+        value[m.F_ESTOP_DISCREPANCY] = 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0
+        value[m.F_FIRE_ALARM_OK] = inp[s.FIRE_ALARM_OK]
+        value[m.F_SUPPRESSION_OK] = inp[s.SUPPRESSION_OK]
+        value[m.F_GAS_RELAY_OK] = inp[s.GAS_RELAY_OK]
+        value[m.F_AIRFLOW_MISSING] = 1 if self.out[s.FAN_ON] and not inp[s.AIRFLOW_OK] else 0
+        value[m.F_BMS_FAULT_OK] = inp[s.BMS_FAULT_OK]
+        io_1, io_2 = self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2)
+        if io_1 != self.known[m.F_ESTOP_1_OK] or io_2 != self.known[m.F_ESTOP_2_OK]:
+            self._know_contacts(io_1, io_2)
+
+    def _know_contacts(self, io_1, io_2):
+        known = self.known
+        known[m.F_ESTOP_1_OK] = known[m.F_FIRE_ALARM_OK] = known[m.F_SUPPRESSION_OK] = io_1
+        known[m.F_GAS_RELAY_OK] = known[m.F_AIRFLOW_MISSING] = io_1
+        known[m.F_ESTOP_2_OK] = known[m.F_BMS_FAULT_OK] = io_2
+        known[m.F_ESTOP_DISCREPANCY] = io_1 & io_2
 
     def _silence_ms(self, first, second):
         """Age in ms of the older of two groups, of those seen since the start."""
@@ -113,6 +144,11 @@ class Features:
         elif self.ages.seen[group]:
             self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, 1_000_000)
 
+    def _gas_quiet(self):
+        """True when a detector has said nothing for so long that its age must be looked at."""
+        ticks = self.ages.ticks
+        return max(ticks[s.G_GAS_1], ticks[s.G_GAS_2]) > self.gas_quiet_ticks
+
     def _gas(self):
         lfl = faulty = silent = good = 0
         calibration_d = s.INT_MAX
@@ -131,10 +167,11 @@ class Features:
                 faulty += 1
         seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
         required = self.image[self.map.cabinet + p.P_GAS_REQUIRED]
-        self._put(m.F_GAS_LFL_PERMILLE_MAX, lfl, 1 if good else 0)
-        self._put(m.F_GAS_DETECTORS_FAULTY, faulty, 1)
-        self._put(m.F_GAS_DETECTORS_SILENT, silent, 1)
-        self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, 1 if calibration_d < s.INT_MAX else 0)
+        every = KNOWN if good + faulty == fitted else IN_PART
+        self._put(m.F_GAS_LFL_PERMILLE_MAX, lfl, 0 if not good else KNOWN if good == fitted else IN_PART)
+        self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
+        self._put(m.F_GAS_DETECTORS_SILENT, silent, KNOWN)
+        self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
         self._put(m.F_GAS_DETECTORS_LOST, 1 if required and seen and not good else 0, 1)
 
     def _unit(self, unit):
@@ -218,10 +255,12 @@ class Features:
     def _bad_frames(self, rack, base):
         count = self.inp[self.layout.rack_input(rack, s.BMS_BAD_FRAMES)]
         last, bucket = 2 * rack, 2 * rack + 1
-        if self.fresh[self.layout.rack_group(rack, s.G_BMS_STATE)]:
-            self.bad_frames[bucket] = min(1000, self.bad_frames[bucket] + max(0, count - self.bad_frames[last]))
+        group = self.layout.rack_group(rack, s.G_BMS_STATE)
+        if self.fresh[group]:
+            new = min(BAD_FRAMES_MAX, max(0, count - self.bad_frames[last]))
+            self.bad_frames[bucket] = min(BAD_FRAMES_MAX, self.bad_frames[bucket] + new)
             self.bad_frames[last] = count
-        self._put(base + m.F_BMS_BAD_FRAMES_RECENT, self.bad_frames[bucket], 1)
+        self._put(base + m.F_BMS_BAD_FRAMES_RECENT, self.bad_frames[bucket], self.ages.known(group))
 
     def _temperatures(self, rack, base):
         modules = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_MODULES]

@@ -69,8 +69,7 @@ class Kernel:
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot,
                 f.bad_frames, f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
                 self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature,
-                b.ramp_ppm, b.ramp_from_W, c.step, c.closing_ticks, t.state,
-                t.timer, self.crc, self.standing, self.inp, self.out)
+                c.step, c.closing_ticks, t.state, t.timer, self.crc, self.standing, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""

@@ -41,14 +41,17 @@ PCS_RAMP, PCS_STOP = 1, 2
 # DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or 200 ms; open only at
 # zero current, however long that takes. The last outranks opening under load: an arc in gas above 25 % LFL (row 12).
 DC_INHIBIT, DC_OPEN_AT_ZERO, DC_OPEN, DC_OPEN_ONLY_AT_ZERO = 1, 2, 3, 4
+# Inhibits: of a row that ramps, through its ramp (a step to zero would be a stop); of every other row at once.
+INHIBIT_BY_RAMP, INHIBIT_AT_ONCE = 1, 2
 SELF, REMOTE, KEY = 0, 1, 2  # how a stage resets: by itself, by a remote reset, by the key on site
 
 
 def _demand(pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0, discharge_derate=0,
             maintenance=0, operator=0, facu=0, pre_alarm=0):
-    """Levels in the order of DEMANDS. A derate of 50 means half the power is left, 75 that a quarter is left."""
-    return (pcs, dc, fan, horn, lamp, red, charge, discharge, charge_derate, discharge_derate, maintenance,
-            operator, facu, pre_alarm)
+    """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a quarter is left."""
+    inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP else INHIBIT_AT_ONCE
+    return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate, discharge_derate,
+            maintenance, operator, facu, pre_alarm)
 
 
 _EMERGENCY = _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 1, 1, 1, operator=1, facu=1)

@@ -20,6 +20,7 @@ INHIBIT_REASONS = (
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
 UNKNOWN_CURRENT_MS = 200  # silence ladder: stop at 3 s, open at 3.2 s when the current is unknown
 STOPPING_MS_MAX = 5000
+RELAY_MS = 1000  # for the permit relay to report closed after the contactors; longer is a failed closing
 # Tuples stand here and not in the code: building one allocates on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
@@ -41,6 +42,7 @@ class Permit:
         self.open_ticks = p.ticks(image[cabinet + p.P_OPEN_AFTER_STOP_MS], tick_ms)
         self.zero_ticks = p.ticks(image[cabinet + p.P_OPEN_AT_ZERO_MS_MAX], tick_ms)
         self.stopping_ticks = p.ticks(STOPPING_MS_MAX, tick_ms)
+        self.closing_ticks = contactors.close_ticks_max + p.ticks(RELAY_MS, tick_ms)
         self.state = array("i", [s.INHIBITED])
         self.timer = array("i", [0, 0, 0])  # ticks in this state, ticks of waiting still due, opened (0/1)
         self.required = self._required_groups()
@@ -61,9 +63,9 @@ class Permit:
     def update(self, elapsed, pcs_demand, dc_demand):
         """Step the state from the highest PCS and DC demand of the cabinet; publishes the permits."""
         timer = self.timer
-        timer[0] = min(timer[0] + elapsed, s.INT_MAX)
+        timer[0] = min(timer[0] + elapsed, s.TICKS_MAX)
         timer[1] = max(0, timer[1] - elapsed)
-        missing = self.missing(dc_demand)
+        missing = self.missing(pcs_demand, dc_demand)
         self.out[s.INHIBIT_REASON] = missing
         before = self.state[0]
         self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
@@ -104,6 +106,8 @@ class Permit:
 
     def _from_closing(self, dc_demand):
         if dc_demand >= m.DC_INHIBIT or not self.inp[s.RUN_REQUEST] or self.contactors.count(c.FAULT):
+            return s.INHIBITED
+        if self.timer[0] > self.closing_ticks:
             return s.INHIBITED
         if self._all_closed() and self.inp[s.PERMIT_1_CLOSED] and self.features.ages.known(s.G_IO_1):
             return s.RUNNING
@@ -150,17 +154,20 @@ class Permit:
         return waited >= self.zero_ticks
 
     def _current_zero(self):
-        """1: every closed rack carries under 5 % of its rated current; 0: one carries more; -1: not known."""
-        found = 1
+        """1: every rack carries under 5 % of its rated current; 0: one carries more; -1: one is not known.
+
+        A rack whose current is not known carries none if its BMS still reports open contactors.
+        """
+        found, ages = 1, self.features.ages
         for rack in range(self.layout.racks):
             first = self.layout.rack_input(rack, 0)
-            if self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN:
-                continue
             rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
-            if not self.features.ages.known(self.layout.rack_group(rack, s.G_BMS_PACK)):
-                found = min(found, -1)
-            elif abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated:
-                return 0
+            if ages.known(self.layout.rack_group(rack, s.G_BMS_PACK)):
+                if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated:
+                    return 0
+            elif (self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN
+                  or not ages.known(self.layout.rack_group(rack, s.G_BMS_STATE))):
+                found = -1
         return found
 
     def _pcs_current_zero(self):
@@ -171,11 +178,12 @@ class Permit:
                 return False
         return True
 
-    def missing(self, dc_demand):
+    def missing(self, pcs_demand, dc_demand):
         """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or not at rest."""
-        if dc_demand >= m.DC_INHIBIT:
+        at_rest = self.state[0] in AT_REST
+        if dc_demand >= m.DC_INHIBIT or at_rest and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
-        if self.state[0] not in AT_REST:
+        if not at_rest:
             return I_NONE
         ages = self.features.ages
         if not ages.known(s.G_IO_1):
@@ -203,7 +211,6 @@ class Permit:
 
     def _missing_in_racks(self):
         inp, layout = self.inp, self.layout
-        lowest, highest = s.INT_MAX, 0
         for rack in range(layout.racks):
             first = layout.rack_input(rack, 0)
             words = self.map.rack + rack * len(p.RACK_PARAMETERS)
@@ -213,10 +220,19 @@ class Permit:
                 return I_CONTACTOR
             if abs(inp[first + s.RACK_CURRENT_MA]) * 20 >= self.image[words + p.R_RATED_CURRENT_MA]:
                 return I_CURRENT
-            lowest = min(lowest, inp[first + s.RACK_VOLTAGE_MV])
-            highest = max(highest, inp[first + s.RACK_VOLTAGE_MV])
         if inp[s.PERMIT_1_CLOSED] or inp[s.PERMIT_2_CLOSED]:
             return I_PERMIT
-        if highest - lowest > self.image[self.map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]:
-            return I_VOLTAGES
+        for unit in range(layout.units):
+            if self._spread_mV(unit) > self.image[self.map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]:
+                return I_VOLTAGES
         return I_WAIT if self.timer[1] else I_NONE
+
+    def _spread_mV(self, unit):
+        """Difference between the racks on one unit's DC bus: what would drive a current when they are joined."""
+        lowest, highest = s.INT_MAX, 0
+        for rack in range(self.layout.racks):
+            if self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT] == unit:
+                rack_voltage_mV = self.inp[self.layout.rack_input(rack, s.RACK_VOLTAGE_MV)]
+                lowest = min(lowest, rack_voltage_mV)
+                highest = max(highest, rack_voltage_mV)
+        return highest - lowest

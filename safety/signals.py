@@ -11,6 +11,7 @@ Current and power are positive when the battery discharges; `grid_power_W` is po
 
 CABINET, UNIT, RACK = 0, 1, 2
 INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
+TICKS_MAX = 1_000_000_000  # ages and counters of ticks stop here: below 2^30 whatever a late step adds
 
 CABINET_GROUPS = ("io_1", "io_2", "meter_grid", "meter_load", "gas_1", "gas_2", "local")
 G_IO_1, G_IO_2, G_METER_GRID, G_METER_LOAD, G_GAS_1, G_GAS_2, G_LOCAL = range(7)

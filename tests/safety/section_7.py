@@ -95,6 +95,7 @@ CLEARS = {
 READ_AS = {
     ("15b", "IDC"): "a stopped PCS does neither",
     ("15b", "DRT"): "left to 15a, which always stands beside it",
+    ("19a", "DRT"): "the discharge half of the row is 19b",
     ("19b", "DRT"): "of the two readings of the table's 25 the tighter one: 25 % are left when discharging",
     ("31a", "IDC"): "the table inhibits at the second voltage, which is 31b",
     ("41a", "DC"): "the table opens at the last of the three times, which is 41c (silence ladder of the design)",

@@ -1,0 +1,79 @@
+"""The kernel's source with a watch on every arithmetic result: what a small int of a 32-bit MicroPython cannot hold fails.
+
+`load()` gives modules compiled from safety/*.py in which each operation, negation, min, max, abs and augmented
+assignment passes through `check`. They live beside the real ones under their own names in `sys.modules`.
+"""
+
+import ast
+import importlib.util
+import pathlib
+import sys
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "safety"
+LOW, HIGH = -(1 << 30), (1 << 30) - 1
+NAMES = ("signals", "crc", "parameters", "matrix", "ages", "features", "evaluate", "latches", "bounds", "contactors",
+         "permit", "kernel")
+
+
+class OutOfRange(Exception):
+    """A value that is no small int."""
+
+
+def check(value):
+    """The value, or OutOfRange."""
+    if type(value) is int and not LOW <= value <= HIGH:
+        raise OutOfRange(str(value))
+    return value
+
+
+def _call(node):
+    return ast.Call(ast.Name("__check__", ast.Load()), [node], [])
+
+
+class _Watch(ast.NodeTransformer):
+    def visit_BinOp(self, node):
+        return _call(self.generic_visit(node))
+
+    def visit_UnaryOp(self, node):
+        return _call(self.generic_visit(node))
+
+    def visit_AugAssign(self, node):
+        load = ast.parse(ast.unparse(node.target), mode="eval").body
+        return ast.Assign([node.target], _call(self.visit(ast.BinOp(load, node.op, node.value))))
+
+
+class Loader:
+    """Finds and loads safety.* with the watch; installed only while it loads."""
+
+    def find_spec(self, name, path=None, target=None):
+        """A spec for safety and its modules, None for everything else."""
+        if name == "safety":
+            return importlib.util.spec_from_loader(name, self, is_package=True)
+        return importlib.util.spec_from_loader(name, self) if name.startswith("safety.") else None
+
+    def create_module(self, spec):
+        """The default."""
+
+    def exec_module(self, module):
+        """Compile the source with the watch."""
+        name = module.__name__.partition(".")[2] or "__init__"
+        tree = _Watch().visit(ast.parse((FOLDER / (name + ".py")).read_text(encoding="utf-8")))
+        module.__dict__["__check__"] = lambda value: value  # importing may allocate
+        exec(compile(ast.fix_missing_locations(tree), name, "exec"), module.__dict__)
+
+
+def load():
+    """{module name: module} of the watched kernel."""
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "safety"}
+    loader = Loader()
+    sys.meta_path.insert(0, loader)
+    try:
+        modules = {name: importlib.import_module("safety." + name) for name in NAMES}
+        for module in modules.values():
+            module.__dict__["__check__"] = check
+        return modules
+    finally:
+        sys.meta_path.remove(loader)
+        for name in [name for name in sys.modules if name.split(".")[0] == "safety"]:
+            del sys.modules[name]
+        sys.modules.update(kept)

@@ -1,0 +1,429 @@
+"""Limits: each alone, all together, never widened by a demand, slow to rise, and no value beyond 2^30 on the way."""
+
+import itertools
+import random
+from array import array
+from fractions import Fraction
+
+import checked_ints
+import pytest
+from bench import default_image
+from hypothesis import given, settings, strategies as st
+from started import Plant, running
+
+from safety import bounds
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+RATED_W = 250_000
+CHARGE, DISCHARGE = bounds.CHARGE, bounds.DISCHARGE
+PUBLISHED = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
+REASON = (s.CHARGE_REASON, s.DISCHARGE_REASON)
+
+
+def limit_W(bench, way, index, unit=0):
+    """One limit of a unit."""
+    return bench.kernel.bounds.limit_W[(unit * 2 + way) * len(bounds.LIMITS) + index]
+
+
+def both(bench, unit=0):
+    """Published charge and discharge limit."""
+    return [bench.unit(signal, unit) for signal in PUBLISHED]
+
+
+def reasons(bench):
+    """Names of what binds, charge then discharge."""
+    return [bounds.LIMITS[bench.unit(signal)] for signal in REASON]
+
+
+# -- each limit alone: how it is brought about, what is left, who is named
+
+def every_rack(*pairs):
+    """Store the same values in every rack."""
+    def apply(bench):
+        for signal, value in pairs:
+            for rack in range(bench.layout.racks):
+                bench.set_rack(signal, value, rack)
+    return apply
+
+
+def hottest(value):
+    """One warm module in the second rack."""
+    return lambda bench: bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + 3, value, 1)
+
+
+def nothing(bench):
+    """Leave the bench as it is."""
+
+
+ALONE = (
+    (nothing, (RATED_W, RATED_W), ("pcs_rated", "pcs_rated")),
+    # 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; the weakest rack decides
+    (lambda bench: (bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 60_000, 1),
+                    bench.set_rack(s.DISCHARGE_CURRENT_MA_MAX, 60_000, 2)),
+     (137_934, 133_795), ("bms_current", "bms_current")),
+    (lambda bench: bench.set_rack(s.RACK_VOLTAGE_MV, 500_999, 2), (203_700, 197_589), ("bms_current", "bms_current")),
+    (every_rack((s.CHARGE_CURRENT_MA_MAX, 99)), (0, RATED_W), ("bms_current", "pcs_rated")),
+    (every_rack((s.CELL_VOLTAGE_MV_MAX, 3550)), (125_000, RATED_W), ("cell_voltage_taper", "pcs_rated")),
+    (every_rack((s.CELL_VOLTAGE_MV_MIN, 2900)), (RATED_W, 125_000), ("pcs_rated", "cell_voltage_taper")),
+    (hottest(425), (187_500, RATED_W), ("temperature_taper", "pcs_rated")),
+    (hottest(475), (62_500, 187_500), ("temperature_taper", "temperature_taper")),
+    (hottest(500), (0, 125_000), ("temperature_taper", "temperature_taper")),
+)
+
+
+@pytest.mark.parametrize("case", range(len(ALONE)))
+def test_each_limit_from_the_racks_alone(case):
+    apply, left_W, names = ALONE[case]
+    bench = running(racks=3)
+    apply(bench)
+    bench.step()
+    assert (tuple(both(bench)), tuple(reasons(bench))) == (left_W, names)
+
+
+def test_a_rated_current_below_the_bms_limit_counts():
+    bench = running(racks=3)
+    every_rack((s.DISCHARGE_CURRENT_MA_MAX, 200_000))(bench)
+    assert bench.step().unit(s.DISCHARGE_W_MAX) == RATED_W
+    assert limit_W(bench, DISCHARGE, bounds.L_BMS_CURRENT) == RATED_W  # 3 x 140 A would be 312 kW: never above rated
+
+
+def test_a_silent_bms_loses_its_limit_linearly():
+    bench = running(racks=3)
+    bench.silent |= bench.bms_groups(2)
+    seen = []
+    for _ in range(51):
+        bench.step()
+        seen.append((limit_W(bench, CHARGE, bounds.L_BMS_SILENCE), bounds.LIMITS[bench.unit(s.CHARGE_REASON)]))
+    assert seen[24] == (250_000, "pcs_rated")
+    assert [seen[tick] for tick in (25, 36, 48)] == [(240_000, "bms_silence"), (130_000, "bms_silence"),
+                                                     (10_000, "bms_silence")]
+    assert seen[49][0] == seen[50][0] == 0
+
+
+def image_with(racks=3, **changed):
+    """A default image with unit parameters changed by name."""
+    image = default_image(racks=racks)
+    first = p.ImageMap(1, racks, m.STAGES_PER_SCOPE).unit
+    for index, row in enumerate(p.UNIT_PARAMETERS):
+        image[first + index] = changed.get(row[0], image[first + index])
+    return image
+
+
+@pytest.mark.parametrize("changed, left_W, names", [
+    ({"installer_charge_W_max": 100_000}, [100_000, 250_000], ["installer", "pcs_rated"]),
+    ({"installer_discharge_W_max": 0}, [250_000, 0], ["pcs_rated", "installer"]),
+    ({"rated_W": 180_000}, [180_000, 180_000], ["pcs_rated", "pcs_rated"]),
+    ({"installer_charge_W_max": 300_000}, [250_000, 250_000], ["pcs_rated", "pcs_rated"])])
+def test_limits_of_the_installer_and_the_converter(changed, left_W, names):
+    bench = Plant(image_with(**changed)).run()
+    assert both(bench) == left_W and reasons(bench) == names
+
+
+def demanding(bench, **levels):
+    """Update the bounds with these levels only; returns the bench."""
+    demand = array("i", [0] * len(m.DEMANDS))
+    for name, level in levels.items():
+        demand[m.DEMANDS.index(name)] = level
+    bench.kernel.bounds.update(1, demand, True)
+    return bench
+
+
+@pytest.mark.parametrize("levels, left_W, names", [
+    ({}, [250_000, 250_000], ["pcs_rated", "pcs_rated"]),
+    ({"charge_derate_pct": 50}, [125_000, 250_000], ["derate", "pcs_rated"]),
+    ({"discharge_derate_pct": 75}, [250_000, 62_500], ["pcs_rated", "derate"]),
+    ({"charge_derate_pct": 100}, [0, 250_000], ["derate", "pcs_rated"]),
+    ({"charge_inhibit": 2}, [0, 250_000], ["inhibit", "pcs_rated"]),
+    ({"discharge_inhibit": 2}, [250_000, 0], ["pcs_rated", "inhibit"]),
+    ({"pcs": 1}, [247_499, 247_499], ["ramp_to_zero", "ramp_to_zero"]),
+    ({"pcs": 1, "charge_inhibit": 1, "discharge_inhibit": 1}, [247_499] * 2, ["ramp_to_zero", "ramp_to_zero"]),
+    ({"pcs": 1, "charge_inhibit": 2}, [0, 247_499], ["inhibit", "ramp_to_zero"]),
+    ({"pcs": 2}, [0, 0], ["stop", "stop"]),
+    ({"dc": 4, "fan": 1, "horn": 1, "lamp": 1, "red_lamp": 1, "maintenance": 1, "operator": 1, "facu": 1,
+      "pre_alarm": 1}, [250_000, 250_000], ["pcs_rated", "pcs_rated"])])
+def test_each_limit_from_a_demand_alone(levels, left_W, names):
+    bench = demanding(running(racks=3), **levels)
+    assert both(bench) == left_W and reasons(bench) == names
+
+
+def test_without_a_permit_nothing():
+    bench = running(racks=3)
+    bench.kernel.bounds.update(1, array("i", [0] * len(m.DEMANDS)), False)
+    assert both(bench) == [0, 0] and reasons(bench) == ["permit", "permit"]
+
+
+def test_of_several_zeros_the_last_is_named():
+    bench = running(racks=3)
+    every_rack((s.CHARGE_CURRENT_MA_MAX, 0))(bench)
+    bench.step()
+    assert reasons(bench)[CHARGE] == "bms_current"
+    assert reasons(demanding(bench, pcs=2, charge_inhibit=2))[CHARGE] == "stop"
+    bench.kernel.bounds.update(1, array("i", [m.PCS_STOP] + [0] * (len(m.DEMANDS) - 1)), False)
+    assert reasons(bench) == ["permit", "permit"]
+
+
+def test_racks_that_are_not_closed_do_not_count():
+    bench = running(racks=3)
+    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0, 1)
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
+    bench.step()
+    assert limit_W(bench, CHARGE, bounds.L_BMS_CURRENT) == 1358 * 2 * 790 // 10
+    for rack in range(3):
+        bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_PRECHARGE
+    assert both(bench.step()) == [0, 0]
+
+
+def test_racks_that_tell_nothing_taper_nothing():
+    image = default_image(racks=1)
+    first = p.ImageMap(1, 1, m.STAGES_PER_SCOPE).rack
+    image[first + p.R_CELLS_REPORTED] = image[first + p.R_TEMPERATURES_REPORTED] = 0
+    bench = Plant(image)
+    bench.silent |= {bench.layout.rack_group(0, group) for group in (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)}
+    every_rack((s.CELL_VOLTAGE_MV_MIN, 0), (s.CELL_VOLTAGE_MV_MAX, 10_000))(bench)
+    bench.run()
+    for way in (CHARGE, DISCHARGE):
+        assert limit_W(bench, way, bounds.L_CELL_VOLTAGE_TAPER) == RATED_W
+        assert limit_W(bench, way, bounds.L_TEMPERATURE_TAPER) == RATED_W
+
+
+@pytest.mark.parametrize("value, full_at, none_at, left", [
+    (399, 400, 500, 1000), (400, 400, 500, 1000), (401, 400, 500, 990), (499, 400, 500, 10), (500, 400, 500, 0),
+    (501, 400, 500, 0), (3001, 3000, 2800, 1000), (3000, 3000, 2800, 1000), (2999, 3000, 2800, 995),
+    (2801, 3000, 2800, 5), (2800, 3000, 2800, 0), (2799, 3000, 2800, 0), (9, 10, 10, 1000), (10, 10, 10, 0)])
+def test_a_taper(value, full_at, none_at, left):
+    assert bounds.taper_permille(value, full_at, none_at) == left
+
+
+@given(st.integers(0, (1 << 30) - 1), st.integers(0, 1000))
+def test_scaling_is_exact_within_two_watts_and_never_up(power_W, permille):
+    exact = Fraction(power_W * permille, 1000)
+    assert exact - 2 < bounds.scale_W(power_W, permille) <= exact
+
+
+RACK_VALUES = st.tuples(st.integers(0, 3_000_000), st.integers(0, 2_000_000))
+
+
+@given(st.lists(RACK_VALUES, min_size=1, max_size=4), st.sampled_from([CHARGE, DISCHARGE]))
+def test_direct_current_converts_on_the_safe_side_and_no_farther_than_it_must(racks, way):
+    bench = Plant(image_with(len(racks), rated_W=100_000_000))
+    bound = bench.kernel.bounds
+    for rack, (current_mA, rack_voltage_mV) in enumerate(racks):
+        first = rack * bounds.RACK_LIMITS
+        for at in (bounds.RL_CURRENT_MA, bounds.RL_CURRENT_MA + 1):
+            bound.rack_limit[first + at] = current_mA
+        bound.rack_limit[first + bounds.RL_VOLTAGE_V] = rack_voltage_mV // 1000
+        bound.rack_limit[first + bounds.RL_CLOSED] = 1
+    bound._rack_limits(0, way)
+    lowest_A = Fraction(min(current_mA for current_mA, _ in racks), 1000)
+    lowest_V = Fraction(min(rack_voltage_mV for _, rack_voltage_mV in racks), 1000)
+    factor = Fraction(970, 1000) ** (2 if way else 1)
+    exact_W = len(racks) * lowest_A * lowest_V * factor
+    rough_W = len(racks) * max(0, lowest_A - Fraction(3, 10)) * max(0, lowest_V - 1) * factor - 3
+    assert rough_W <= bound.limit_W[way * len(bounds.LIMITS) + bounds.L_BMS_CURRENT] <= exact_W
+
+
+# -- properties over time
+
+LEVELS = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.sampled_from([0, 25, 50, 75, 100]),
+                   st.sampled_from([0, 25, 50, 75, 100]))
+PLACES = (m.D_PCS, m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT, m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT)
+INPUTS = st.sampled_from([None, (s.CHARGE_CURRENT_MA_MAX, 0), (s.CHARGE_CURRENT_MA_MAX, 30_000),
+                          (s.CHARGE_CURRENT_MA_MAX, 140_000), (s.DISCHARGE_CURRENT_MA_MAX, 50_000),
+                          (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.CELL_VOLTAGE_MV_MAX, 3560),
+                          (s.CELL_VOLTAGE_MV_MAX, 3300), (s.RACK_VOLTAGE_MV, 700_000)])
+STEPS = st.lists(st.tuples(st.sampled_from([1, 1, 1, 7, 30, 200]), LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS),
+                 min_size=1, max_size=12)
+
+
+def apply_inputs(bench, change):
+    """Store one changed rack input and compute the features."""
+    if change:
+        bench.set_rack(*change)
+    for group in range(bench.layout.groups):
+        bench.kernel.fresh[group] = 1
+    bench.kernel.features.update(1)
+
+
+def vector(levels):
+    """Demands of one unit."""
+    demand = array("i", [0] * len(m.DEMANDS))
+    for place, level in zip(PLACES, levels):
+        demand[place] = level
+    return demand
+
+
+@given(STEPS)
+@settings(max_examples=150)
+def test_adding_a_demand_never_widens_a_limit(steps):
+    fewer, more = running(racks=1), running(racks=1)
+    for elapsed, levels, added, permitted, withheld, change in steps:
+        for bench, demand, allowed in ((fewer, levels, permitted), (more, map(max, levels, added),
+                                                                    permitted and not withheld)):
+            apply_inputs(bench, change)
+            bench.kernel.bounds.update(elapsed, vector(demand), allowed)
+        assert all(a <= b for a, b in zip(both(more), both(fewer)))
+        assert all(a <= b for a, b in zip(more.kernel.bounds.limit_W, fewer.kernel.bounds.limit_W))
+
+
+@given(STEPS)
+@settings(max_examples=100)
+def test_published_is_below_every_limit_and_rises_slowly(steps):
+    bench = running(racks=1)
+    before = both(bench)
+    for elapsed, levels, _, permitted, _, change in steps:
+        apply_inputs(bench, change)
+        bench.kernel.bounds.update(elapsed, vector(levels), permitted)
+        for way, published_W in enumerate(both(bench)):
+            limits = [limit_W(bench, way, index) for index in range(len(bounds.LIMITS))]
+            assert all(0 <= limit <= RATED_W for limit in limits)
+            assert 0 <= published_W <= min(limits)
+            assert limits[bench.unit(REASON[way])] == min(limits)
+            assert published_W == min(limits) or published_W <= before[way] + 250 * min(elapsed, 8) + 1
+        before = both(bench)
+
+
+@given(STEPS, st.integers(0, 6))
+@settings(max_examples=60)
+def test_skipping_what_did_not_change_changes_nothing(steps, quiet):
+    """The shortcut for steps without news gives what computing everything gives."""
+    lazy, eager = running(racks=1), running(racks=1)
+    for elapsed, levels, _, permitted, _, change in steps:
+        levels = (0,) * len(PLACES) if quiet else levels
+        for bench in (lazy, eager):
+            apply_inputs(bench, change)
+        eager.kernel.bounds.signature[0] = -1
+        eager.kernel.bounds.rack_limit[0] = -1
+        for bench in (lazy, eager):
+            bench.kernel.bounds.update(elapsed, vector(levels), permitted)
+        assert both(lazy) == both(eager) and reasons(lazy) == reasons(eager)
+        assert lazy.kernel.bounds.limit_W == eager.kernel.bounds.limit_W
+
+
+SOURCES = tuple([index for index, stage in enumerate(m.STAGES)
+                 if any(stage[m.S_DEMAND][place] for place in PLACES)])
+
+
+@given(st.sampled_from(SOURCES), st.integers(0, 30), st.lists(INPUTS, min_size=20, max_size=60))
+@settings(max_examples=40)
+def test_a_stage_that_stands_never_widens_what_the_cabinet_may_do(stage, at, changes):
+    """Two whole kernels over the same inputs; in one of them one stage more is latched from some step on."""
+    fewer, more = running(racks=1), running(racks=1)
+    evaluator = more.kernel.evaluator
+    index = list(evaluator.stage).index(stage)
+    for step, change in enumerate(changes):
+        if step >= at:
+            evaluator.latched[index] = evaluator.busy[evaluator.block[index]] = 1
+        for bench in (fewer, more):
+            if change:
+                bench.set_rack(*change)
+            bench.step()
+        assert all(a <= b for a, b in zip(both(more), both(fewer)))
+
+
+@pytest.mark.parametrize("elapsed, steps", [(1, 1002), (2, 502), (8, 127), (20, 127)])
+def test_recovers_in_twenty_seconds_and_a_late_step_wins_little(elapsed, steps):
+    bench = running(racks=3)
+    demanding(bench, pcs=2)
+    for count in itertools.count(1):
+        before = both(bench)
+        bench.kernel.bounds.update(elapsed, array("i", [0] * len(m.DEMANDS)), True)
+        assert both(bench)[0] - before[0] <= 250 * min(elapsed, 8) + 1
+        if both(bench) == [RATED_W, RATED_W]:
+            break
+    assert steps - 10 < count < steps
+
+
+@pytest.mark.parametrize("elapsed", [1, 3, 100, 101, 1_000_000])
+def test_a_ramp_takes_at_most_its_time_however_it_is_stepped(elapsed):
+    bench = running(racks=3)
+    demand = array("i", [m.PCS_RAMP] + [0] * (len(m.DEMANDS) - 1))
+    for _ in range(-(-100 // elapsed)):
+        assert both(bench) > [0, 0]
+        bench.kernel.bounds.update(elapsed, demand, True)
+    assert both(bench) == [0, 0]
+
+
+def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
+    bench = running(racks=3)
+    for _ in range(10):
+        demanding(bench, pcs=1)
+    low = both(bench)
+    assert low == [RATED_W - 10 * 2501] * 2
+    assert both(demanding(bench)) == [low[0] + 251] * 2
+    assert both(demanding(bench, pcs=1)) == [low[0] + 251 - 2501] * 2
+
+
+# -- no value leaves what a small int of MicroPython holds
+
+CHECKED = checked_ints.load()
+TOPOLOGIES = ((1, 1, 15), (1, 3, 4), (2, 4, 2), (1, 16, 1), (16, 16, 1))
+
+
+def extreme_image(chance, units, racks, modules):
+    """An image whose parameters are at the ends of their ranges, or anywhere in them."""
+    params, mode = CHECKED["parameters"], chance.randrange(4)
+
+    def pick(row):
+        low, high, default = row[2:5]
+        return (default, low, high, chance.choice((low, high, chance.randint(low, high))))[mode]
+
+    words = [params.IMAGE_SCHEMA, units, racks, modules, chance.choice((10, 20, 100))]
+    words += [pick(row) for row in params.CABINET_PARAMETERS]
+    for _ in range(units):
+        words += [pick(row) for row in params.UNIT_PARAMETERS]
+    for rack in range(racks):
+        own = {"unit": rack % units, "modules": modules}
+        words += [own.get(row[0], pick(row)) for row in params.RACK_PARAMETERS]
+    for stage in CHECKED["matrix"].STAGES:
+        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], words[4]),
+                  p.ticks(stage[m.S_CLEAR_MS], words[4])]
+    return array("i", words + [1] * (params.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words)))
+
+
+def ranges(layout):
+    """(low, high) of every input."""
+    found = [row[2:4] for row in s.CABINET_INPUTS]
+    for _ in range(layout.units):
+        found += [row[2:4] for row in s.UNIT_INPUTS]
+    for _ in range(layout.racks):
+        found += [row[2:4] for row in s.RACK_INPUTS] + [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
+    return found
+
+
+def make_old(kernel):
+    """Age the kernel by years: every age and counter stands where it stops."""
+    for counters in (kernel.features.ages.ticks, kernel.evaluator.set_count, kernel.evaluator.clear_count):
+        counters[:] = array("i", [s.TICKS_MAX - 1] * len(counters))
+    kernel.features.ages.seen[:] = b"\1" * len(kernel.features.ages.seen)
+    kernel.permit.timer[0] = s.TICKS_MAX - 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_value_leaves_the_range_of_a_small_int(seed):
+    chance = random.Random(seed)
+    topology = TOPOLOGIES[seed % len(TOPOLOGIES)]
+    kernel = CHECKED["kernel"].Kernel(extreme_image(chance, *topology))
+    limits = ranges(kernel.layout)
+    if seed % 2:
+        make_old(kernel)
+    for _ in range(20 if topology[1] < 16 else 6):
+        for at, (low, high) in enumerate(limits):
+            if chance.random() < 0.3:
+                kernel.inp[at] = chance.choice((low, high, min(high, max(low, 0)), min(high, max(low, 1))))
+        often = chance.choice((0, 0.5, 1))
+        for group in range(len(kernel.fresh)):
+            kernel.fresh[group] = chance.random() < often
+        kernel.step(chance.choice((1, 1, 2, 25, 1_000_000, 5_000_000)))
+        for block in kernel.state_blocks():
+            assert all(checked_ints.LOW <= word <= checked_ints.HIGH for word in block)
+
+
+def test_the_watch_sees_what_it_is_for():
+    assert CHECKED["bounds"].Bounds is not bounds.Bounds
+    with pytest.raises(checked_ints.OutOfRange):
+        CHECKED["bounds"].scale_W(1 << 30, 1_000_000)
+    with pytest.raises(checked_ints.OutOfRange):
+        CHECKED["parameters"].ticks(1 << 31, 20)
+    assert CHECKED["bounds"].scale_W((1 << 30) - 1, 999) == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000

@@ -1,0 +1,457 @@
+"""Derived signals: each against a computation of its own, at its edges, and with what is missing."""
+
+import random
+import statistics
+
+import pytest
+from bench import default_image
+from rows import ticks
+from started import Plant, running
+
+from safety import features as f
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.kernel import Kernel
+
+KNOWN, IN_PART, UNKNOWN = f.KNOWN, f.IN_PART, 0
+
+
+class Desk:
+    """The features of a kernel that is never stepped: inputs and freshness by hand."""
+
+    def __init__(self, units=1, racks=1, modules=15, **cabinet):
+        image = default_image(units=units, racks=racks, modules=modules)
+        for index, row in enumerate(p.CABINET_PARAMETERS):
+            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
+        self.image = image
+        self.map = p.ImageMap(units, racks, m.STAGES_PER_SCOPE)
+        self.kernel = Kernel(image)
+        self.features, self.layout = self.kernel.features, self.kernel.layout
+        self.inp, self.out, self.modules = self.kernel.inp, self.kernel.out, modules
+        self.silent = set()
+
+    def silence(self, *groups):
+        """Let groups send nothing from now on."""
+        self.silent |= set(groups)
+        return self
+
+    def step(self, steps=1, elapsed=1):
+        """Compute the features with everything fresh that is not silent."""
+        for _ in range(steps):
+            for group in range(self.layout.groups):
+                self.kernel.fresh[group] = 0 if group in self.silent else 1
+            self.features.update(elapsed)
+        return self
+
+    def rack(self, signal, value, rack=0):
+        """Store a rack input."""
+        self.inp[self.layout.rack_input(rack, signal)] = value
+
+    def temperatures(self, values, rack=0):
+        """Store module temperatures."""
+        for module, value in enumerate(values):
+            self.rack(s.MODULE_TEMPERATURE_DDEGC + module, value, rack)
+        return self
+
+    def of(self, feature, scope=s.CABINET, block=0):
+        """(value, known) of a feature."""
+        base = {s.CABINET: 0, s.UNIT: self.features.unit_base + block * len(m.UNIT_FEATURES),
+                s.RACK: self.features.rack_base + block * len(m.RACK_FEATURES)}[scope]
+        return self.features.value[base + feature], self.features.known[base + feature]
+
+    def of_rack(self, feature, rack=0):
+        """(value, known) of a rack's feature."""
+        return self.of(feature, s.RACK, rack)
+
+
+# -- contacts
+
+CONTACTS = ((s.ESTOP_1_OK, m.F_ESTOP_1_OK, s.G_IO_1), (s.ESTOP_2_OK, m.F_ESTOP_2_OK, s.G_IO_2),
+            (s.FIRE_ALARM_OK, m.F_FIRE_ALARM_OK, s.G_IO_1), (s.SUPPRESSION_OK, m.F_SUPPRESSION_OK, s.G_IO_1),
+            (s.GAS_RELAY_OK, m.F_GAS_RELAY_OK, s.G_IO_1), (s.BMS_FAULT_OK, m.F_BMS_FAULT_OK, s.G_IO_2))
+
+
+@pytest.mark.parametrize("signal, feature, group", CONTACTS)
+def test_a_contact_is_what_its_module_says_while_it_says_something(signal, feature, group):
+    desk = Desk().step()
+    for value in (1, 0, 1):
+        desk.inp[signal] = value
+        assert desk.step().of(feature) == (value, KNOWN)
+    desk.silence(group).step(ticks(500))
+    assert desk.of(feature)[1] == KNOWN
+    assert desk.step().of(feature)[1] == UNKNOWN
+    desk.silent.clear()
+    assert desk.step().of(feature)[1] == KNOWN
+
+
+@pytest.mark.parametrize("first, second, differ", [(0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)])
+def test_discrepancy_needs_both_modules(first, second, differ):
+    desk = Desk()
+    desk.inp[s.ESTOP_1_OK], desk.inp[s.ESTOP_2_OK] = first, second
+    assert desk.step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
+    for group in (s.G_IO_1, s.G_IO_2):
+        desk.silence(group).step(ticks(500) + 1)
+        assert desk.of(m.F_ESTOP_DISCREPANCY)[1] == UNKNOWN
+        desk.silent.clear()
+        assert desk.step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
+
+
+@pytest.mark.parametrize("fan, airflow, missing", [(0, 0, 0), (0, 1, 0), (1, 1, 0), (1, 0, 1)])
+def test_airflow_is_missing_only_while_the_fan_is_on(fan, airflow, missing):
+    desk = Desk()
+    desk.out[s.FAN_ON], desk.inp[s.AIRFLOW_OK] = fan, airflow
+    assert desk.step().of(m.F_AIRFLOW_MISSING) == (missing, KNOWN)
+
+
+# -- silence and frozen words
+
+@pytest.mark.parametrize("feature, pair", [(m.F_IO_SILENCE_MS, (s.G_IO_1, s.G_IO_2)),
+                                           (m.F_METER_SILENCE_MS, (s.G_METER_GRID, s.G_METER_LOAD))])
+def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
+    desk = Desk().silence(*pair).step(100)
+    assert desk.of(feature) == (0, KNOWN)
+    desk.silent.clear()
+    desk.step().silence(pair[0]).step(3)
+    desk.silence(pair[1]).step(2)
+    assert desk.of(feature) == (5 * 20, KNOWN)
+    desk.silent.discard(pair[0])
+    assert desk.step().of(feature) == (3 * 20, KNOWN)
+    assert desk.step(1, elapsed=500).of(feature) == (503 * 20, KNOWN)
+
+
+@pytest.mark.parametrize("signal, group", [(s.GRID_RAW_HASH, s.G_METER_GRID), (s.LOAD_RAW_HASH, s.G_METER_LOAD)])
+def test_frozen_words(signal, group):
+    desk = Desk().silence(s.G_METER_GRID, s.G_METER_LOAD).step(300)
+    assert desk.of(m.F_METER_FROZEN_MS) == (0, KNOWN), "never seen is not frozen"
+    desk.silent.discard(group)
+    for word in (7, 8, 8, 8):
+        desk.inp[signal] = word
+        desk.step()
+    assert desk.of(m.F_METER_FROZEN_MS) == (2 * 20, KNOWN)
+    assert desk.step(1, elapsed=10).of(m.F_METER_FROZEN_MS) == (12 * 20, KNOWN)
+    desk.silence(group)
+    desk.inp[signal] = 9  # not fresh: no news
+    assert desk.step().of(m.F_METER_FROZEN_MS) == (13 * 20, KNOWN)
+    desk.silent.discard(group)
+    assert desk.step().of(m.F_METER_FROZEN_MS) == (0, KNOWN)
+    assert desk.step(3, elapsed=1_000_000).of(m.F_METER_FROZEN_MS)[0] == 20_000_000, "stops counting"
+
+
+def test_the_more_frozen_meter_counts():
+    desk = Desk()
+    for word in range(1, 6):
+        desk.inp[s.GRID_RAW_HASH] = word
+        desk.step()
+    assert desk.of(m.F_METER_FROZEN_MS)[0] == 5 * 20
+
+
+@pytest.mark.parametrize("age_ticks, level", [(99, 0), (100, 1), (149, 1), (150, 2), (249, 2), (250, 3), (10 ** 6, 3)])
+def test_pcs_silence_levels(age_ticks, level):
+    desk = Desk().step()
+    desk.silence(desk.layout.unit_group(0, s.G_PCS_MEASURE)).step(1, elapsed=age_ticks)
+    assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (level, KNOWN)
+
+
+@pytest.mark.parametrize("age_ticks, level", [(24, 0), (25, 1), (49, 1), (50, 2), (149, 2), (150, 3), (10 ** 6, 3)])
+@pytest.mark.parametrize("group", range(len(s.RACK_GROUPS)))
+def test_bms_silence_levels_follow_the_oldest_group(age_ticks, level, group):
+    desk = Desk(racks=2).step()
+    desk.silence(desk.layout.rack_group(1, group)).step(1, elapsed=age_ticks)
+    assert desk.of_rack(m.F_BMS_SILENCE_LEVEL, 1) == (level, KNOWN)
+    assert desk.of_rack(m.F_BMS_SILENCE_LEVEL, 0) == (0, KNOWN)
+
+
+def test_a_bms_that_never_sent_one_kind_of_frame_is_not_silent():
+    desk = Desk()
+    desk.silence(desk.layout.rack_group(0, s.G_BMS_CELLS), desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(500)
+    assert desk.of_rack(m.F_BMS_SILENCE_LEVEL) == (0, KNOWN)
+    for feature in (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_VOLTAGE_MV_MIN, m.F_TEMPERATURE_DDEGC_MAX,
+                    m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, m.F_TEMPERATURE_RISING):
+        assert desk.of_rack(feature)[1] == UNKNOWN
+    assert desk.of_rack(m.F_CHARGING)[1] == KNOWN
+
+
+@pytest.mark.parametrize("elapsed, late_ms", [(1, 20), (24, 480), (25, 500), (100_000, 2_000_000), (10 ** 6, 2_000_000)])
+def test_how_late_a_step_is(elapsed, late_ms):
+    assert Desk().step(1, elapsed=elapsed).of(m.F_STEP_LATE_MS) == (late_ms, KNOWN)
+
+
+def test_how_the_last_run_ended_is_said_once():
+    desk = Desk()
+    desk.kernel.boot(1, 1, ())
+    desk.step()
+    assert (desk.of(m.F_BOOT_NOT_CLEAN), desk.of(m.F_BOOT_STORE_UNREADABLE)) == ((1, KNOWN), (1, KNOWN))
+    desk.step()
+    assert (desk.of(m.F_BOOT_NOT_CLEAN), desk.of(m.F_BOOT_STORE_UNREADABLE)) == ((0, KNOWN), (0, KNOWN))
+
+
+# -- gas
+
+def gas_desk(first, second, **cabinet):
+    """A desk with two detectors. first, second: (permille, ok, days) or None for one that says nothing."""
+    desk = Desk(**cabinet)
+    for at, group, reading in ((s.GAS_1_LFL_PERMILLE, s.G_GAS_1, first), (s.GAS_2_LFL_PERMILLE, s.G_GAS_2, second)):
+        if reading is None:
+            desk.silence(group)
+        else:
+            desk.inp[at], desk.inp[at + 1], desk.inp[at + 2] = reading
+    return desk.step()
+
+
+GAS = (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SILENT, m.F_GAS_CALIBRATION_D_MIN,
+       m.F_GAS_DETECTORS_LOST)
+
+
+@pytest.mark.parametrize("first, second, expected", [
+    ((50, 1, 90), (30, 1, 80), ((50, KNOWN), (0, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
+    ((50, 1, 90), (130, 1, -3), ((130, KNOWN), (0, KNOWN), (0, KNOWN), (-3, KNOWN), (0, KNOWN))),
+    ((50, 1, 90), (130, 0, 80), ((50, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
+    ((50, 0, 90), (130, 0, 80), ((0, UNKNOWN), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
+    ((50, 1, 90), None, ((50, IN_PART), (0, IN_PART), (0, KNOWN), (90, IN_PART), (0, KNOWN))),
+    ((50, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, KNOWN), (90, IN_PART), (1, KNOWN)))])
+def test_votes_of_two_detectors(first, second, expected):
+    desk = gas_desk(first, second)
+    assert tuple(desk.of(feature) for feature in GAS) == expected
+
+
+def test_a_detector_that_falls_silent_is_counted_when_its_time_is_over():
+    desk = gas_desk((150, 1, 90), (30, 1, 80)).silence(s.G_GAS_1)
+    desk.step(ticks(3000))
+    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX) == (150, KNOWN) and desk.of(m.F_GAS_DETECTORS_SILENT) == (0, KNOWN)
+    desk.step()
+    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX) == (30, IN_PART), "the other one alone shows nothing to be clear"
+    assert desk.of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN) and desk.of(m.F_GAS_DETECTORS_LOST) == (0, KNOWN)
+    desk.silence(s.G_GAS_2).step(ticks(3000) + 1)
+    assert desk.of(m.F_GAS_DETECTORS_SILENT) == (2, KNOWN) and desk.of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
+    assert desk.of(m.F_GAS_LFL_PERMILLE_MAX)[1] == desk.of(m.F_GAS_CALIBRATION_D_MIN)[1] == UNKNOWN
+
+
+def test_one_detector_that_is_not_fitted_is_not_missed():
+    desk = gas_desk((120, 1, 5), None, gas_detectors=1)
+    assert tuple(desk.of(feature) for feature in GAS) == (
+        (120, KNOWN), (0, KNOWN), (0, KNOWN), (5, KNOWN), (0, KNOWN))
+
+
+@pytest.mark.parametrize("cabinet, lost", [({}, 1), ({"gas_required": 0}, 0)])
+def test_all_lost_counts_only_where_gas_detection_is_required(cabinet, lost):
+    assert gas_desk((0, 0, 90), (0, 0, 90), **cabinet).of(m.F_GAS_DETECTORS_LOST) == (lost, KNOWN)
+
+
+def test_before_the_first_detector_was_seen_none_is_lost():
+    desk = gas_desk(None, None).step(1000)
+    assert desk.of(m.F_GAS_DETECTORS_LOST)[0] == desk.of(m.F_GAS_DETECTORS_SILENT)[0] == 0
+
+
+def test_a_gas_alarm_is_reset_only_when_every_detector_says_that_it_is_over():
+    bench = running()
+    bench.inp[s.GAS_1_LFL_PERMILLE] = 300
+    bench.step().silent.add(s.G_GAS_1)
+    bench.inp[s.GAS_1_LFL_PERMILLE] = 0
+    bench.wait(ticks(3000) + 40).step(ticks(6000))
+    bench.inp[s.KEY_RUN_OK] = 0
+    assert bench.reset(m.KEY).step().out[s.RESET_RESULT] == 3, "not clear yet"
+    bench.silent.clear()
+    bench.step(ticks(5000) + 60)
+    assert bench.reset(m.KEY).step().out[s.RESET_RESULT] == 1
+
+
+# -- temperatures
+
+@pytest.mark.parametrize("modules", [1, 2, 3, 4, 15, 64])
+def test_hottest_and_median_of_any_order(modules):
+    chance = random.Random(modules)
+    desk = Desk(modules=modules)
+    desk.image[desk.map.rack + p.R_MODULES] = modules
+    for _ in range(40):
+        values = [chance.choice((-600, 3000, 250, chance.randint(-600, 3000))) for _ in range(modules)]
+        desk.temperatures(values).step()
+        assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (max(values), KNOWN)
+        over = max(values) - statistics.median_high(values)
+        assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (over, KNOWN)
+
+
+def test_each_rack_has_its_own_number_of_modules():
+    desk = Desk(racks=2, modules=4)
+    desk.image[desk.map.rack + p.R_MODULES] = 2
+    desk.image[desk.map.rack + len(p.RACK_PARAMETERS) + p.R_MODULES] = 4
+    for rack in range(2):
+        desk.temperatures((100, 200, 300, 400), rack)
+    desk.step()
+    assert [desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX, rack)[0] for rack in range(2)] == [200, 400]
+    assert [desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, rack)[0] for rack in range(2)] == [0, 100]
+
+
+def test_a_rack_without_temperatures_has_no_hottest_module():
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_MODULES] = 0
+    assert desk.temperatures((3000,) * 15).step().of_rack(m.F_TEMPERATURE_DDEGC_MAX)[0] == 0
+
+
+def test_stale_temperatures_are_unknown_and_keep_their_value():
+    desk = Desk().temperatures((400,) * 15).step()
+    desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).temperatures((700,) * 15).step(ticks(500))
+    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (400, KNOWN)
+    assert desk.step().of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (400, UNKNOWN)
+
+
+def rising(desk, values, each_s=1):
+    """Whether the rack counts as heating after each of the values, one a second."""
+    seen = []
+    for value in values:
+        desk.temperatures((value,) * 15).step(50 * each_s)
+        seen.append(desk.of_rack(m.F_TEMPERATURE_RISING)[0])
+    return seen
+
+
+def test_heating_means_a_fifth_of_a_kelvin_in_ten_seconds():
+    assert rising(Desk(), [250] * 3 + [251] * 12 + [252] * 3) == [0] * 15 + [0, 0, 0]
+    assert rising(Desk(), [250] * 3 + [252] * 15) == [0] * 3 + [1] * 10 + [0] * 5
+    assert rising(Desk(), [300, 299, 298, 297]) == [0] * 4
+    slow = [250 + second // 5 for second in range(40)]  # 0.1 K in 5 s: 0.2 K in 10 s
+    assert rising(Desk(), slow)[10:] == [1] * 30
+
+
+def test_the_first_temperature_seen_is_not_a_rise():
+    """A warm module at the start is warm, not heating: no key latch from a clean boot."""
+    assert rising(Desk(), [400] * 12) == [0] * 12
+    assert rising(Desk(), [400, 401, 402]) == [0, 0, 1]
+    late = Desk()
+    late.silence(late.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(600)
+    late.silent.clear()
+    assert rising(late, [250] * 12) == [0] * 12
+    bench = Plant()
+    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + 7, 420)
+    assert "21b" not in bench.step(200).standing()
+
+
+def test_cold_racks_heat_too():
+    assert rising(Desk(), [-100] * 3 + [-98] * 2) == [0, 0, 0, 1, 1]
+
+
+# -- voltages and currents
+
+def test_cell_voltages_are_what_the_bms_says():
+    desk = Desk()
+    desk.rack(s.CELL_VOLTAGE_MV_MAX, 3456)
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3123)
+    desk.step()
+    assert desk.of_rack(m.F_CELL_VOLTAGE_MV_MAX) == (3456, KNOWN)
+    assert desk.of_rack(m.F_CELL_VOLTAGE_MV_MIN) == (3123, KNOWN)
+
+
+# rated, limit, current -> margin: the larger of 2 A and 1 % of rated
+@pytest.mark.parametrize("rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA", [
+    (140_000, 100_000, 107_000, 0, -5000), (140_000, 100_000, -112_001, 5001, 1),
+    (200_000, 100_000, 107_000, 0, -5000), (201_000, 100_000, 107_000, -10, -5010),
+    (300_000, 100_000, 108_000, 0, -5000), (140_000, 0, 2001, 1, 1), (140_000, 0, -2000, 0, 0),
+    (140_000, 19, 0, -2019, -2020), (3_000_000, 3_000_000, 3_000_000, -180_000, -330_000)])
+def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA):
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
+    charging = current_mA < 0
+    desk.rack(s.CHARGE_CURRENT_MA_MAX, limit_mA if charging else 0)
+    desk.rack(s.DISCHARGE_CURRENT_MA_MAX, 0 if charging else limit_mA)
+    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    desk.step()
+    assert desk.of_rack(m.F_CURRENT_OVER_105_MA) == (over_105_mA, KNOWN)
+    assert desk.of_rack(m.F_CURRENT_OVER_110_MA) == (over_110_mA, KNOWN)
+
+
+@pytest.mark.parametrize("rated_mA, current_mA, charging", [
+    (140_000, -2000, 0), (140_000, -2001, 1), (140_000, 50_000, 0), (300_000, -3000, 0), (300_000, -3001, 1)])
+def test_charging(rated_mA, current_mA, charging):
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
+    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    assert desk.step().of_rack(m.F_CHARGING) == (charging, KNOWN)
+
+
+@pytest.mark.parametrize("group, over, charging", [
+    (s.G_BMS_PACK, UNKNOWN, UNKNOWN), (s.G_BMS_LIMITS, UNKNOWN, KNOWN), (s.G_BMS_STATE, KNOWN, KNOWN)])
+def test_which_groups_the_current_features_need(group, over, charging):
+    desk = Desk().step()
+    desk.silence(desk.layout.rack_group(0, group)).step(ticks(500) + 1)
+    assert desk.of_rack(m.F_CURRENT_OVER_105_MA)[1] == desk.of_rack(m.F_CURRENT_OVER_110_MA)[1] == over
+    assert desk.of_rack(m.F_CHARGING)[1] == charging
+
+
+@pytest.mark.parametrize("rated_W, power_W, excess_W", [
+    (250_000, 105_000, 0), (250_000, 105_001, 1), (250_000, -95_000, 0), (250_000, -95_001, 1),
+    (90_000, 102_000, 0), (100_000, 102_001, 1), (150_000, 102_001, -999), (250_000, 0, -95_000)])
+def test_power_beyond_the_limit(rated_W, power_W, excess_W):
+    """The larger of 2 kW and 2 % of rated over the limit of its own direction; zero counts as charging."""
+    desk = Desk(units=2, racks=2)
+    desk.image[desk.map.unit + len(p.UNIT_PARAMETERS) + p.U_RATED_W] = rated_W
+    desk.out[desk.layout.unit_output(1, s.DISCHARGE_W_MAX)] = 100_000
+    desk.out[desk.layout.unit_output(1, s.CHARGE_W_MAX)] = 90_000
+    desk.inp[desk.layout.unit_input(1, s.PCS_POWER_W)] = power_W
+    desk.step()
+    assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1) == (excess_W, KNOWN)
+    desk.silence(desk.layout.unit_group(1, s.G_PCS_MEASURE)).step(ticks(2000) + 1)
+    assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1)[1] == UNKNOWN
+
+
+# -- bad frames
+
+def bad(desk, count, steps=1):
+    """Recent bad frames after the driver's counter has moved to `count`."""
+    desk.rack(s.BMS_BAD_FRAMES, count)
+    return desk.step(steps).of_rack(m.F_BMS_BAD_FRAMES_RECENT)
+
+
+def test_bad_frames_leak_one_a_second():
+    desk = Desk()
+    assert bad(desk, 0) == (0, KNOWN)
+    assert bad(desk, 7) == (7, KNOWN)
+    assert bad(desk, 9) == (9, KNOWN)
+    assert bad(desk, 9, steps=46) == (9, KNOWN)  # the 49th step
+    assert bad(desk, 9) == (8, KNOWN)
+    assert bad(desk, 9, steps=50 * 20) == (0, KNOWN)
+
+
+def test_a_counter_that_begins_anew_adds_nothing_and_the_bucket_is_finite():
+    desk = Desk()
+    bad(desk, 500)
+    assert bad(desk, 3) == (500, KNOWN)
+    assert bad(desk, 4) == (501, KNOWN)
+    assert bad(desk, s.INT_MAX) == (f.BAD_FRAMES_MAX, KNOWN)
+
+
+def test_bad_frames_count_only_with_a_fresh_state_frame():
+    desk = Desk()
+    bad(desk, 5)
+    desk.silence(desk.layout.rack_group(0, s.G_BMS_STATE))
+    assert bad(desk, 30) == (5, KNOWN)
+    desk.silent.clear()
+    assert bad(desk, 30) == (30, KNOWN)
+
+
+# -- what changed
+
+def test_a_rack_without_news_is_left_alone_until_it_is_silent():
+    desk = Desk(racks=2).step()
+    desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step(ticks(500) - 1)
+    assert list(desk.features.changed) == [1, 1, 0, 0]
+    assert list(desk.step().features.changed) == [1, 1, 1, 1]
+    desk.silent.discard(desk.layout.rack_group(1, s.G_BMS_CHARGE))
+    assert list(desk.step().features.changed) == [1, 1, 1, 1], "its other groups are still silent"
+
+
+@pytest.mark.parametrize("parameter, group", [
+    ("io_silent_ms", s.G_IO_1), ("io_silent_ms", s.G_IO_2), ("meter_silent_ms", s.G_METER_GRID),
+    ("meter_silent_ms", s.G_METER_LOAD), ("gas_silent_ms", s.G_GAS_1), ("gas_silent_ms", s.G_GAS_2)])
+def test_budgets_come_from_the_parameters_and_round_up(parameter, group):
+    desk = Desk(**{parameter: 410}).step().silence(group).step(21)
+    assert desk.features.ages.known(group) == 1
+    assert desk.step().features.ages.known(group) == 0
+
+
+def test_nothing_is_known_before_it_was_seen_and_the_local_group_never_grows_old():
+    desk = Desk().silence(*range(50)).step(3)
+    assert not any(desk.features.ages.known(group) for group in range(desk.layout.groups))
+    desk.silent.clear()
+    desk.step().silence(*range(50)).step(2000, elapsed=1_000_000)
+    assert [desk.features.ages.known(group) for group in range(desk.layout.groups)].count(1) == 1
+    assert desk.features.ages.known(s.G_LOCAL)
+    assert max(desk.features.ages.ticks) < 1 << 30

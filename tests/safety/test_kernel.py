@@ -1,0 +1,132 @@
+"""The kernel as a whole: a pure function of what it carries over, and its shortcuts change nothing."""
+
+from array import array
+
+import pytest
+from bench import default_image
+from parity_steps import Walk
+from started import Plant, running
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.evaluate import Evaluator
+from safety.kernel import Kernel
+
+SEEDS = (3, 5, 8)
+
+
+def tripping(walk):
+    """Skip the calm part of a walk: its cabinet runs and is about to be disturbed."""
+    walk.count[0] = 880
+    return walk
+
+
+class Everything(Evaluator):
+    """An evaluator that evaluates every instance in every step."""
+
+    def update(self, elapsed):
+        """No block is left out."""
+        for block in range(len(self.busy)):
+            self.busy[block] = self._block(block, elapsed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_evaluating_only_what_changed_changes_nothing(seed):
+    lazy, eager = tripping(Walk(seed, 2, 3)), tripping(Walk(seed, 2, 3))
+    eager.kernel.evaluator.__class__ = Everything
+    for _ in range(700):
+        lazy.step()
+        eager.step()
+        assert lazy.kernel.out == eager.kernel.out
+        one, other = lazy.kernel.evaluator, eager.kernel.evaluator
+        assert (one.active, one.latched, one.first_out) == (other.active, other.latched, other.first_out)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_it_carries_over_is_all_there_is(seed):
+    """A second kernel that takes over the state in the middle of trouble goes on exactly the same."""
+    first, second = tripping(Walk(seed, 2, 3)), tripping(Walk(seed, 2, 3))
+    for _ in range(250 + seed):
+        first.step()
+    for block, copy in zip(first.kernel.state_blocks(), second.kernel.state_blocks()):
+        copy[:] = block
+    second.kernel.fresh[:] = first.kernel.fresh
+    second.state[:], second.count[:] = first.state, first.count
+    for _ in range(300):
+        first.step()
+        second.step()
+        assert first.kernel.out == second.kernel.out
+    assert all(a == b for a, b in zip(first.kernel.state_blocks(), second.kernel.state_blocks()))
+
+
+def test_outputs_depend_on_the_inputs_of_this_step_only_through_the_state():
+    """Two kernels with the same past and the same inputs: the same outputs, whatever is left in spare places."""
+    one, other = running(racks=2), running(racks=2)
+    other.kernel.demand[:] = array("i", [9] * len(m.DEMANDS))
+    other.kernel.unit_demand[:] = array("i", [9] * len(m.DEMANDS))
+    other.kernel.features.order[:] = array("i", [7] * 15)
+    for bench in (one, other):
+        bench.inp[s.FIRE_ALARM_OK] = 0
+        bench.step(30)
+    assert one.out == other.out
+
+
+def test_a_stop_in_the_very_first_steps_is_seen():
+    bench = Plant()
+    bench.inp[s.ESTOP_1_OK] = 0
+    assert bench.step().standing() == ["1a"]
+    assert (bench.out[s.STATE], bench.out[s.HORN_ON], bench.out[s.SUPERVISORY_OK]) == (s.INHIBITED, 1, 0)
+
+
+@pytest.mark.parametrize("state, lamp", [(s.INHIBITED, 1), (s.READY, 0), (s.CLOSING, 0), (s.RUNNING, 0),
+                                         (s.STOPPING, 0), (s.TRIPPED, 1)])
+def test_the_lamp_says_when_there_can_be_no_energy(state, lamp):
+    bench = running()
+    bench.kernel.permit.state[0] = state
+    bench.kernel._publish()
+    assert bench.out[s.LAMP_ON] == lamp
+
+
+def test_a_controlled_stop_is_a_ramp_of_every_unit():
+    bench = running(units=2, racks=4)
+    before_W = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
+    bench.load(100_000)
+    bench.inp[s.RUN_REQUEST] = 0
+    bench.step()
+    for unit in range(2):
+        assert 0 < bench.unit(s.DISCHARGE_W_MAX, unit) < before_W[unit]
+    bench.step(100)
+    assert [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)] == [0, 0]
+    assert bench.out[s.STATE] == s.STOPPING and bench.out[s.CONTACTOR_SUPPLY_OK] == 1
+
+
+def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
+    bench = running()
+    bench.silent.add(s.G_METER_LOAD)
+    assert bench.step(60).out[s.OBLIGATIONS_OK] == 1
+    bench.silent.add(s.G_METER_GRID)
+    assert bench.step(25).out[s.OBLIGATIONS_OK] == 1
+    assert bench.step().out[s.OBLIGATIONS_OK] == 0
+
+
+def test_counts_of_what_stands():
+    bench = running(racks=2)
+    for rack in range(2):
+        bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650, rack)
+    bench.wait(250)
+    assert bench.standing() == ["28", "29", "28", "29"]
+    assert (bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (4, 2)
+    for rack in range(2):
+        bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3300, rack)
+    bench.step(60)
+    assert (bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (0, 2)
+
+
+def test_a_kernel_refuses_an_image_of_another_schema_or_length():
+    image = default_image()
+    with pytest.raises(ValueError, match="length"):
+        Kernel(image[:-1])
+    image[p.H_SCHEMA] += 1
+    with pytest.raises(ValueError, match="schema"):
+        Kernel(image)

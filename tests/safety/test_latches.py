@@ -1,0 +1,265 @@
+"""Resets: who may clear what, how often, only what the operator saw; what comes back after a restart."""
+
+import itertools
+from array import array
+
+import pytest
+from bench import default_image
+from rows import ticks
+from started import Plant, running
+
+from safety import latches
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
+CLEAR = ticks(5000)
+HOUR = ticks(3_600_000)
+SELF_ROW, REMOTE_ROW, KEY_ROW = "40a", "40b", "2"
+
+
+class Desk:
+    """The latches of a kernel that is never stepped: what stands and since when it is clear is set by hand."""
+
+    def __init__(self, **cabinet):
+        image = default_image(racks=2)
+        for index, row in enumerate(p.CABINET_PARAMETERS):
+            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
+        self.plant = Plant(image)
+        self.latches, self.evaluator, self.inp = self.plant.kernel.latches, self.plant.kernel.evaluator, self.plant.inp
+
+    def stand(self, name, active=0, clear=CLEAR):
+        """Latch the last instance of a stage."""
+        at = self.plant.instance(name)
+        self.evaluator.latched[at] = 1 if name != SELF_ROW else 0
+        self.evaluator.active[at], self.evaluator.clear_count[at] = active, clear
+        self.evaluator.busy[self.evaluator.block[at]] = 1
+        self.evaluator.refresh_first_out()
+        return self
+
+    def ask(self, kind, key_run=1, known=1, mask=None, first=None):
+        """Ask for a reset of what stands, or of what is given."""
+        self.inp[s.RESET_KIND] = kind
+        self.inp[s.RESET_MASK] = self.evaluator.cause_mask() if mask is None else mask
+        self.inp[s.RESET_FIRST_OUT] = self.evaluator.first_out[0] if first is None else first
+        self.inp[s.KEY_RUN_OK] = key_run
+        return self.latches.update(1, self.inp, known)
+
+    def latched(self):
+        """Ids of the latched stages."""
+        return [m.STAGES[self.evaluator.stage[at]][m.S_ID] for at in range(self.evaluator.count)
+                if self.evaluator.latched[at]]
+
+
+# -- every combination of what stands with each kind of reset
+
+# a remote latch is: absent, clear, not clear long enough, active; a key latch likewise
+STANDS = (None, (0, CLEAR), (0, CLEAR - 1), (1, 0))
+
+
+def expected(kind, remote, key):
+    """What a reset gives that names what stands, with tokens left and the key turned out of RUN for a key reset."""
+    due = [row for row in ((remote,) if kind == m.REMOTE else (remote, key)) if row]
+    if any(row != (0, CLEAR) for row in due):
+        return NOT_CLEAR_YET
+    if due:
+        return DONE
+    return KEY_NEEDED if key else NOTHING
+
+
+@pytest.mark.parametrize("kind", [m.REMOTE, m.KEY])
+@pytest.mark.parametrize("remote, key", list(itertools.product(STANDS, repeat=2)))
+def test_what_a_reset_clears(kind, remote, key):
+    desk = Desk()
+    for name, row in ((REMOTE_ROW, remote), (KEY_ROW, key)):
+        if row:
+            desk.stand(name, *row)
+    result = desk.ask(kind, key_run=0)
+    assert latches.RESULTS[result] == latches.RESULTS[expected(kind, remote, key)]
+    left = ([KEY_ROW] if key else []) + ([REMOTE_ROW] if remote else [])
+    if result == DONE:
+        left = [KEY_ROW] if key and kind == m.REMOTE else []
+    assert desk.latched() == left
+    assert desk.latches.left() == (2 if result == DONE and kind == m.REMOTE else 3)
+
+
+@pytest.mark.parametrize("first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, REMOTE_ROW), ("41a", "41b"), ("20b", "35b")])
+def test_all_or_nothing(first, second):
+    """One cause that is not clear keeps them all, in whatever order they stand."""
+    for late in (first, second):
+        desk = Desk()
+        for name in (first, second):
+            desk.stand(name, clear=CLEAR - 1 if name == late else CLEAR)
+        assert desk.ask(m.KEY, key_run=0) == NOT_CLEAR_YET
+        assert set(desk.latched()) == {first, second}
+
+
+def test_a_stage_that_only_stands_by_itself_is_nothing_to_reset():
+    desk = Desk().stand(SELF_ROW, active=1)
+    assert desk.ask(m.REMOTE) == NOTHING and desk.ask(m.KEY, key_run=0) == NOTHING
+    assert desk.evaluator.first_out[0] == desk.plant.instance(SELF_ROW)
+
+
+@pytest.mark.parametrize("key_run, known, result", [(1, 1, KEY_NEEDED), (0, 0, KEY_NEEDED), (1, 0, KEY_NEEDED),
+                                                    (0, 1, DONE)])
+def test_a_key_reset_needs_the_key_turned_and_its_contact_fresh(key_run, known, result):
+    assert Desk().stand(KEY_ROW).ask(m.KEY, key_run, known) == result
+
+
+@pytest.mark.parametrize("kind", [m.REMOTE, m.KEY])
+def test_only_what_the_operator_saw(kind):
+    desk = Desk().stand(REMOTE_ROW).stand("35b")
+    mask, first = desk.evaluator.cause_mask(), desk.evaluator.first_out[0]
+    for wrong in (mask ^ 1, 0, mask + 1):
+        assert desk.ask(kind, 0, mask=wrong) == CHANGED
+    for wrong in (first + 1, -1, desk.plant.instance("35b")):
+        assert wrong == first or desk.ask(kind, 0, first=wrong) == CHANGED
+    desk.stand("20b")
+    assert desk.ask(kind, 0, mask=mask, first=first) == CHANGED, "one more stands than was seen"
+    assert desk.latches.left() == 3
+    assert desk.ask(kind, 0) == DONE
+
+
+def test_the_mask_tells_sets_of_causes_apart():
+    desk = Desk()
+    seen = {0}
+    assert desk.evaluator.cause_mask() == 0
+    for count in range(desk.evaluator.count):
+        desk.evaluator.latched[count] = 1
+        desk.evaluator.busy[desk.evaluator.block[count]] = 1
+        mask = desk.evaluator.cause_mask()
+        assert 0 < mask < 1 << 30 and mask not in seen
+        seen.add(mask)
+
+
+# -- tokens
+
+def spend(desk, times):
+    """So many successful remote resets."""
+    return [desk.stand(REMOTE_ROW).ask(m.REMOTE) for _ in range(times)]
+
+
+@pytest.mark.parametrize("allowed", range(4))
+def test_as_many_as_allowed_in_an_hour(allowed):
+    desk = Desk(resets_per_hour_max=allowed)
+    assert desk.latches.left() == allowed
+    assert spend(desk, 4) == [DONE] * allowed + [NO_TOKENS] * (4 - allowed)
+    assert desk.latches.left() == 0 and desk.latched() == [REMOTE_ROW]
+    assert desk.ask(m.KEY, key_run=0) == DONE, "the key needs none"
+
+
+def test_a_token_comes_back_an_hour_after_it_was_spent():
+    desk = Desk()
+    for _ in range(3):
+        spend(desk, 1)
+        desk.latches.update(1000, array("i", [0] * len(desk.inp)), 1)
+    quiet = array("i", [0] * len(desk.inp))
+    assert desk.latches.left() == 0
+    desk.latches.update(HOUR - 3002 - 1, quiet, 1)
+    assert desk.latches.left() == 0
+    desk.latches.update(1, quiet, 1)
+    assert desk.latches.left() == 1
+    desk.latches.update(1000, quiet, 1)
+    assert desk.latches.left() == 1
+    desk.latches.update(1, quiet, 1)
+    assert desk.latches.left() == 2
+
+
+def test_a_refused_reset_spends_nothing():
+    desk = Desk().stand(REMOTE_ROW, clear=CLEAR - 1)
+    for _ in range(5):
+        assert desk.ask(m.REMOTE) == NOT_CLEAR_YET
+    desk.ask(m.REMOTE, mask=1)
+    assert Desk().ask(m.REMOTE) == NOTHING
+    assert desk.latches.left() == 3
+
+
+def test_tokens_never_grow_older_than_an_hour():
+    desk = Desk()
+    desk.latches.update(1_000_000, desk.inp, 1)
+    assert list(desk.latches.token_age) == [HOUR] * 3
+
+
+@pytest.mark.parametrize("clear_ms", [5000, 5010, 600_000])
+def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
+    desk = Desk(reset_clear_ms=clear_ms).stand(REMOTE_ROW, clear=ticks(clear_ms) - 1)
+    assert desk.ask(m.REMOTE) == NOT_CLEAR_YET
+    assert desk.stand(REMOTE_ROW, clear=ticks(clear_ms)).ask(m.REMOTE) == DONE
+
+
+# -- through the kernel
+
+def test_no_request_no_result():
+    assert running().step().out[s.RESET_RESULT] == NONE
+
+
+def test_a_cause_that_comes_back_begins_its_five_seconds_anew():
+    bench = running()
+    bench.inp[s.BMS_FAULT_OK] = 0
+    bench.step(5)
+    bench.inp[s.BMS_FAULT_OK] = 1
+    bench.step(CLEAR - 1)
+    bench.inp[s.BMS_FAULT_OK] = 0  # shorter than the debounce, but seen
+    bench.step()
+    bench.inp[s.BMS_FAULT_OK] = 1
+    assert bench.step().reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
+    bench.step(CLEAR - 3)
+    assert bench.reset().step().out[s.RESET_RESULT] == DONE
+
+
+def test_inside_the_hysteresis_the_five_seconds_do_not_run():
+    bench = running()
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650)
+    bench.wait(ticks(2000))
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3300)
+    bench.step(ticks(3000))
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3551)
+    bench.step()
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3550)
+    bench.step(CLEAR - 2)
+    assert bench.reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
+    assert bench.reset().step().out[s.RESET_RESULT] == DONE
+
+
+def test_first_out_moves_to_the_next_latch_when_it_is_reset_and_vanishes_with_the_last():
+    bench = running()
+    bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
+    bench.wait(ticks(1000))
+    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
+    bench.inp[s.FIRE_ALARM_OK] = 0
+    bench.step(10)
+    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW), "the first one stays the first"
+    bench.silent.clear()
+    bench.inp[s.FIRE_ALARM_OK] = 1
+    bench.step(CLEAR + 60)
+    assert bench.reset().step().out[s.RESET_RESULT] == DONE
+    assert bench.standing() == [KEY_ROW]
+    assert (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.FIRST_OUT]) == (
+        bench.instance(KEY_ROW), [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW))
+    bench.inp[s.KEY_RUN_OK] = 0
+    assert bench.reset(m.KEY).step().out[s.RESET_RESULT] == DONE
+    assert (bench.out[s.FIRST_OUT], bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.LATCHED_COUNT],
+            bench.out[s.ACTIVE_COUNT], bench.out[s.CAUSE_MASK]) == (-1, -1, 0, 0, 0)
+
+
+def test_what_was_latched_before_the_restart_must_be_seen_clear_again():
+    bench = Plant(racks=2)
+    bench.kernel.boot(0, 0, (bench.instance("29"),))
+    bench.silent |= bench.bms_groups(1)
+    bench.step(ticks(6000))
+    assert bench.standing() == ["29"] and bench.out[s.FIRST_OUT_INSTANCE] == bench.instance("29")
+    assert bench.reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET, "never seen is not clear"
+    bench.silent.clear()
+    bench.step(CLEAR - 2)
+    assert bench.reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
+    assert bench.reset().step().out[s.RESET_RESULT] == DONE
+
+
+def test_a_restart_gives_no_reset_back():
+    bench = Plant()
+    bench.kernel.latches.token_age[:] = array("i", [0, 0, 0])
+    bench.kernel.boot(1, 0, ())
+    bench.step(ticks(6000))
+    assert bench.out[s.RESETS_LEFT] == 0
+    assert bench.reset().step().out[s.RESET_RESULT] == NO_TOKENS

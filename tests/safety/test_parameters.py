@@ -1,0 +1,220 @@
+"""The parameter tables and the limit image: ranges, defaults, where each word lies, how the CRC is watched."""
+
+import pytest
+from bench import default_image
+from hypothesis import given, strategies as st
+from started import Plant, running
+
+from safety import crc
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.kernel import CRC_WORDS_PER_STEP, Kernel
+
+TABLES = {"CABINET": (p.CABINET_PARAMETERS, "P_"), "UNIT": (p.UNIT_PARAMETERS, "U_"),
+          "RACK": (p.RACK_PARAMETERS, "R_")}
+ROWS = [row for table, _ in TABLES.values() for row in table]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_each_parameter_has_a_default_in_its_range(row):
+    name, unit, low, high, default, tighter = row
+    assert -s.INT_MAX <= low <= default <= high <= s.INT_MAX
+    assert tighter in ("up", "down", "fixed") and unit
+    assert low < high
+    if unit == "bool":
+        assert (low, high) == (0, 1)
+
+
+@pytest.mark.parametrize("scope", TABLES)
+def test_indices_follow_the_tables(scope):
+    table, start = TABLES[scope]
+    for index, row in enumerate(table):
+        assert getattr(p, start + row[0].upper()) == index
+
+
+@pytest.mark.parametrize("tables, start", [
+    (s.CABINET_INPUTS, ""), (s.UNIT_INPUTS, ""), (s.RACK_INPUTS, ""), (s.CABINET_OUTPUTS, ""), (s.UNIT_OUTPUTS, ""),
+    (s.RACK_OUTPUTS, "")])
+def test_signal_indices_follow_their_tables(tables, start):
+    for index, row in enumerate(tables):
+        assert getattr(s, start + row[0].upper()) == index
+
+
+@pytest.mark.parametrize("names, start, where", [
+    (s.CABINET_GROUPS, "G_", s), (s.UNIT_GROUPS, "G_", s), (s.RACK_GROUPS, "G_", s), (m.CABINET_FEATURES, "F_", m),
+    (m.UNIT_FEATURES, "F_", m), (m.RACK_FEATURES, "F_", m), (m.DEMANDS, "D_", m), (s.STATES, "", s),
+    (p.HEADER, "H_", p)])
+def test_name_indices_follow_their_tuples(names, start, where):
+    for index, name in enumerate(names):
+        assert getattr(where, start + name.upper()) == index
+
+
+@pytest.mark.parametrize("table, groups", [(s.CABINET_INPUTS, s.CABINET_GROUPS), (s.UNIT_INPUTS, s.UNIT_GROUPS),
+                                           (s.RACK_INPUTS, s.RACK_GROUPS)])
+def test_every_input_has_a_range_and_a_group_and_every_group_an_input(table, groups):
+    for _, unit, low, high, group in table:
+        assert -s.INT_MAX <= low < high <= s.INT_MAX
+        assert (low, high) == (0, 1) or unit != "bool"
+        assert 0 <= group < len(groups)
+    unused = set(range(len(groups))) - {row[4] for row in table}
+    assert unused == ({s.G_BMS_TEMPERATURES} if groups is s.RACK_GROUPS else set())  # one input per module beside it
+
+
+@pytest.mark.parametrize("units, racks, modules", [(1, 1, 0), (1, 3, 15), (2, 4, 7), (16, 16, 64)])
+def test_signals_of_a_topology_fill_the_arrays_without_overlap(units, racks, modules):
+    layout = s.Layout(units, racks, modules)
+    places = [*range(len(s.CABINET_INPUTS))]
+    places += [layout.unit_input(unit, index) for unit in range(units) for index in range(len(s.UNIT_INPUTS))]
+    places += [layout.rack_input(rack, index) for rack in range(racks) for index in range(len(s.RACK_INPUTS) + modules)]
+    assert places == list(range(layout.inputs))
+    groups = [*range(len(s.CABINET_GROUPS))]
+    groups += [layout.unit_group(unit, index) for unit in range(units) for index in range(len(s.UNIT_GROUPS))]
+    groups += [layout.rack_group(rack, index) for rack in range(racks) for index in range(len(s.RACK_GROUPS))]
+    assert groups == list(range(layout.groups))
+    outputs = [*range(len(s.CABINET_OUTPUTS))]
+    outputs += [layout.unit_output(unit, index) for unit in range(units) for index in range(len(s.UNIT_OUTPUTS))]
+    outputs += [layout.rack_output(rack, index) for rack in range(racks) for index in range(len(s.RACK_OUTPUTS))]
+    assert outputs == list(range(layout.outputs))
+
+
+@pytest.mark.parametrize("units, racks", [(1, 1), (2, 4), (16, 16)])
+def test_the_image_is_header_parameters_stages_armed(units, racks):
+    image_map = p.ImageMap(units, racks, m.STAGES_PER_SCOPE)
+    assert image_map.cabinet == len(p.HEADER)
+    assert image_map.unit == image_map.cabinet + len(p.CABINET_PARAMETERS)
+    assert image_map.rack == image_map.unit + units * len(p.UNIT_PARAMETERS)
+    assert image_map.stage == image_map.rack + racks * len(p.RACK_PARAMETERS)
+    assert image_map.armed == image_map.stage + 4 * len(m.STAGES)
+    cabinet, unit, rack = m.STAGES_PER_SCOPE
+    assert image_map.instances == cabinet + units * unit + racks * rack
+    assert image_map.words == image_map.armed + image_map.instances == len(default_image(units, racks))
+    assert sum(m.STAGES_PER_SCOPE) == len(m.STAGES) == image_map.stages
+
+
+def test_each_stage_instance_takes_its_own_words_from_the_image():
+    """Every stage word and armed word made different from all others: the right one arrives in the right place."""
+    image = default_image(units=2, racks=3)
+    image_map = p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
+    for word in range(image_map.stage, image_map.armed):
+        image[word] = word
+    for instance in range(0, image_map.instances, 3):
+        image[image_map.armed + instance] = 0
+    evaluator = Kernel(image).evaluator
+    assert evaluator.count == image_map.instances
+    for instance in range(evaluator.count):
+        stage = m.STAGES[evaluator.stage[instance]]
+        words = image_map.stage + 4 * evaluator.stage[instance]
+        assert evaluator.set_at[instance] == words * stage[m.S_SENSE]
+        assert evaluator.clear_at[instance] == (words + 1) * stage[m.S_SENSE]
+        assert (evaluator.set_ticks[instance], evaluator.clear_ticks[instance]) == (words + 2, words + 3)
+        assert (evaluator.feature[instance] == evaluator.features.never) == (instance % 3 == 0)
+
+
+def test_blocks_of_instances_are_the_cabinet_then_units_then_racks():
+    evaluator = Kernel(default_image(units=2, racks=3)).evaluator
+    assert list(evaluator.block) == sorted(evaluator.block)
+    for block in range(6):
+        found = [at for at in range(evaluator.count) if evaluator.block[at] == block]
+        assert found == list(range(evaluator.block_first[block], evaluator.block_first[block + 1]))
+        scope = s.CABINET if block == 0 else s.UNIT if block <= 2 else s.RACK
+        assert {m.STAGES[evaluator.stage[at]][m.S_SCOPE] for at in found} == {scope}
+
+
+@pytest.mark.parametrize("duration_ms, tick_ms, expected", [(0, 20, 0), (1, 20, 1), (20, 20, 1), (21, 20, 2),
+                                                            (500, 20, 25), (500, 30, 17), (5000, 100, 50)])
+def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
+    assert p.ticks(duration_ms, tick_ms) == expected
+
+
+@pytest.mark.parametrize("value, fits", [(0, True), (s.INT_MAX, True), (s.INT_MAX + 1, False), (-s.INT_MAX, True),
+                                         (-s.INT_MAX - 1, False)])
+def test_what_a_microcontroller_can_store(value, fits):
+    assert p.in_range(value) == fits
+
+
+# -- the CRC of the image
+
+def test_the_crc_of_the_image_covers_every_word():
+    image = default_image(racks=2)
+    whole = p.image_crc(image)
+    value = crc.START
+    for word in image:
+        value = crc.add_word(value, word)
+    assert whole == value == Kernel(image).out[s.IMAGE_CRC]
+    for word in range(len(image)):
+        image[word] ^= 1
+        assert p.image_crc(image) != whole
+        image[word] ^= 1
+    assert p.image_crc(image) == whole
+
+
+@given(st.integers(0, 10 ** 6), st.integers(0, 29), st.integers(0, 70))
+def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
+    bench = Plant()
+    image = bench.kernel.image
+    bench.step(after)
+    image[word % len(image)] ^= 1 << bit
+    scan = -(-len(image) // CRC_WORDS_PER_STEP)
+    for _ in range(2 * scan):
+        bench.step()
+        if bench.standing() == ["44a"]:
+            return
+    raise AssertionError("not found")
+
+
+def test_a_scan_takes_its_time_and_ends_well():
+    bench = Plant()
+    scan = -(-len(bench.kernel.image) // CRC_WORDS_PER_STEP)
+    known = [bench.step().kernel.features.known[m.F_IMAGE_CHANGED] for _ in range(scan)]
+    assert known == [0] * (scan - 1) + [1]
+    assert bench.step(3 * scan).standing() == []
+    assert scan * 20 < 2000, "one rack: within two seconds"
+
+
+# -- parameters that the kernel reads once and must not mix up
+
+def changed(name, value, **topology):
+    """A running plant with one cabinet parameter changed."""
+    image = default_image(**topology)
+    image[len(p.HEADER) + [row[0] for row in p.CABINET_PARAMETERS].index(name)] = value
+    return Plant(image).run()
+
+
+def test_obligations_follow_the_frozen_time_of_the_configuration():
+    bench = changed("meter_frozen_ms", 1000)
+    bench.held[s.GRID_RAW_HASH] = bench.inp[s.GRID_RAW_HASH]
+    assert bench.step(49).out[s.OBLIGATIONS_OK] == 1
+    assert bench.step().out[s.OBLIGATIONS_OK] == 0
+    assert running().step(50).out[s.OBLIGATIONS_OK] == 1
+
+
+@pytest.mark.parametrize("name, value, opens_after", [("open_after_stop_ms", 100, 5), ("open_after_stop_ms", 0, 0),
+                                                      ("open_at_zero_ms_max", 100, 5)])
+def test_opening_times_follow_the_configuration(name, value, opens_after):
+    bench = changed(name, value)
+    bench.load(100_000)
+    if name == "open_after_stop_ms":
+        bench.inp[s.ESTOP_1_OK] = 0
+    else:
+        bench.inp[s.BMS_FAULT_OK] = 0
+        bench.step(4)
+    lasts = [bench.step().out[s.CONTACTOR_SUPPLY_OK] for _ in range(20)]
+    assert lasts == [1] * opens_after + [0] * (20 - opens_after)
+
+
+@pytest.mark.parametrize("ramp_ms, steps", [(2000, 100), (1000, 50), (100, 5)])
+def test_ramp_time_follows_the_configuration(ramp_ms, steps):
+    bench = changed("ramp_to_zero_ms", ramp_ms, racks=3)
+    bench.load(150_000)
+    bench.wait(500 - 1)
+    falling = [bench.step().unit(s.DISCHARGE_W_MAX) for _ in range(steps)]
+    assert "35a" in bench.standing() and falling[-1] == 0 < falling[-2]
+
+
+def test_recovery_follows_the_configuration():
+    bench = changed("limit_recovery_permille_per_s", 1000, racks=3)
+    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0)
+    bench.step()
+    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 140_000)
+    assert [bench.step().unit(s.CHARGE_W_MAX) for _ in range(2)] == [5001, 10_002]

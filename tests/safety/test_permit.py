@@ -1,0 +1,449 @@
+"""When energy is permitted: all transitions, all rules of opening, every piece of evidence, and what never happens."""
+
+import itertools
+
+import pytest
+from bench import default_image
+from hypothesis import given, settings, strategies as st
+from rows import ticks
+from started import Plant, resting, running
+
+from safety import contactors as c
+from safety import matrix as m
+from safety import parameters as p
+from safety import permit
+from safety import signals as s
+from safety.kernel import Kernel
+
+INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
+ZERO_MA, LOAD_MA = 6999, 7000  # 5 % of 140 A
+OPEN_TICKS, ZERO_TICKS, UNKNOWN_TICKS, STOPPING_TICKS = ticks(200), ticks(2000), ticks(200), ticks(5000)
+
+
+class Desk:
+    """A permit whose kernel is never stepped: states, ages, reports and demands are set by hand."""
+
+    def __init__(self, racks=1, units=1):
+        self.kernel = Kernel(default_image(racks=racks, units=units))
+        self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
+        self.permit, self.ages = self.kernel.permit, self.kernel.features.ages
+        self.racks = racks
+        self.ages.seen[:] = b"\1" * self.layout.groups
+        for rack in range(racks):
+            self.rack(s.CELLS_ONLINE, 240, rack)
+            self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
+
+    def rack(self, signal, value, rack=0):
+        """Store a rack input."""
+        self.inp[self.layout.rack_input(rack, signal)] = value
+
+    def know(self, group, known):
+        """Let a group be fresh or stale."""
+        self.ages.ticks[group] = 0 if known else self.ages.budget_ticks[group] + 1
+
+    def current(self, kind, rack=0):
+        """The rack's current: "zero", "load", or "unknown" (and high, if it were known)."""
+        self.rack(s.RACK_CURRENT_MA, ZERO_MA if kind == "zero" else -LOAD_MA, rack)
+        self.know(self.layout.rack_group(rack, s.G_BMS_PACK), kind != "unknown")
+
+    def pcs_current(self, kind):
+        """The converter's DC current, likewise (5 A)."""
+        self.inp[self.layout.unit_input(0, s.PCS_DC_CURRENT_MA)] = 5000 if kind == "zero" else -5001
+        self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
+
+    def update(self, pcs=0, dc=0, elapsed=1):
+        """One step; returns (state, PCS enable, contactor supply)."""
+        self.permit.update(elapsed, pcs, dc)
+        return self.out[s.STATE], self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]
+
+    def at(self, state, opened=0, waited=0):
+        """Stand in a state, `waited` ticks after it began."""
+        self.permit.state[0] = state
+        self.permit.timer[0], self.permit.timer[1], self.permit.timer[2] = waited, 0, opened
+        return self
+
+
+# -- every transition
+
+FACTS = ("evidence", "run", "armed", "closed", "relay", "io_known", "fault", "opened", "all_open")
+# The facts that may matter in a state; the others stay at what is usual in it.
+MATTER = {INHIBITED: ("evidence", "run", "armed"), READY: ("evidence", "run", "armed"),
+          CLOSING: ("run", "closed", "relay", "io_known", "fault"), RUNNING: ("run", "relay", "io_known", "fault"),
+          STOPPING: ("run", "opened", "all_open"), TRIPPED: ("run", "opened", "all_open")}
+USUAL = {"evidence": 1, "run": 1, "armed": 1, "closed": 1, "relay": 1, "io_known": 1, "fault": 0, "opened": 0,
+         "all_open": 0}
+
+
+def stops(pcs, dc):
+    """A demand that ends whatever runs."""
+    return pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO
+
+
+# state: (condition, next) in order; the first that holds decides, else the state stays.
+RULES = {
+    INHIBITED: ((lambda pcs, dc, f: f["evidence"] and not pcs and not dc, READY),),
+    READY: ((lambda pcs, dc, f: not f["evidence"] or pcs or dc, INHIBITED),
+            (lambda pcs, dc, f: f["run"] and f["armed"], CLOSING)),
+    CLOSING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+              (lambda pcs, dc, f: dc or not f["run"] or f["fault"], INHIBITED),
+              (lambda pcs, dc, f: f["closed"] and f["relay"] and f["io_known"], RUNNING)),
+    RUNNING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED), (lambda pcs, dc, f: not f["run"], STOPPING)),
+    STOPPING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+               (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED)),
+    TRIPPED: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED), (lambda pcs, dc, f: not f["opened"], STOPPING),
+              (lambda pcs, dc, f: f["all_open"], INHIBITED)),
+}
+
+
+def arrange(desk, state, facts):
+    """Bring about a state and its facts. Two racks; the second one carries the exception."""
+    desk.at(state, facts["opened"])
+    resting_now = state in (INHIBITED, READY)
+    desk.inp[s.KEY_RUN_OK] = facts["evidence"]
+    desk.inp[s.RUN_REQUEST], desk.inp[s.ARMED_STORED] = facts["run"], facts["armed"]
+    desk.inp[s.PERMIT_1_CLOSED] = 0 if resting_now else facts["relay"]
+    desk.know(s.G_IO_1, facts["io_known"])
+    is_open = resting_now or facts["all_open"]
+    for rack in range(2):
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN if is_open else s.CONTACTOR_CLOSED, rack)
+        desk.permit.contactors.step[rack] = c.OPEN if resting_now else c.CLOSED
+    if not is_open and facts["fault"]:
+        desk.permit.contactors.step[1] = c.FAULT
+    elif not is_open and not facts["closed"]:
+        desk.permit.contactors.step[1] = c.CLOSING
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE, 1)
+    elif facts["all_open"] and not resting_now:
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 0)
+
+
+@pytest.mark.parametrize("state", range(6), ids=s.STATES)
+def test_every_transition(state):
+    desk = Desk(racks=2)
+    names = MATTER[state]
+    for pcs, dc, *values in itertools.product(range(3), range(5), *[range(2)] * len(names)):
+        facts = {**USUAL, **dict(zip(names, values))}
+        arrange(desk, state, facts)
+        expected = next((following for holds, following in RULES[state] if holds(pcs, dc, facts)), state)
+        reached, enable, supply = desk.update(pcs, dc)
+        assert s.STATES[reached] == s.STATES[expected], (pcs, dc, facts)
+        assert enable <= supply
+        if reached in (INHIBITED, READY):
+            assert (enable, supply) == (0, 0)
+        if facts["opened"] and state in (STOPPING, TRIPPED):
+            assert (enable, supply) == (0, 0)
+        if pcs == m.PCS_STOP:
+            assert enable == 0
+        assert desk.out[desk.layout.unit_output(0, s.PCS_RUN_OK)] <= supply
+
+
+def test_the_permit_of_each_state():
+    """(PCS enable, supply, run, arm) while nothing is demanded and current flows."""
+    desk = Desk()
+    desk.inp[s.RUN_REQUEST] = desk.inp[s.KEY_RUN_OK] = 1
+    seen = {}
+    for state in range(6):
+        arrange_one(desk, state)
+        desk.update()
+        seen[s.STATES[desk.out[s.STATE]]] = (
+            desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK],
+            desk.out[desk.layout.unit_output(0, s.PCS_RUN_OK)], desk.out[s.ARM_REQUEST])
+    assert seen["ready"] == (0, 0, 0, 1)
+    assert seen["closing"] == (0, 1, 0, 1)
+    assert seen["running"] == seen["stopping"] == (1, 1, 1, 1)
+
+
+def arrange_one(desk, state):
+    """A usual picture of a state: at rest open, in closing pre-charging, else closed under load."""
+    desk.at(state)
+    report = {INHIBITED: s.CONTACTOR_OPEN, READY: s.CONTACTOR_OPEN, CLOSING: s.CONTACTOR_PRECHARGE}
+    desk.rack(s.CONTACTOR_STATE, report.get(state, s.CONTACTOR_CLOSED))
+    desk.permit.contactors.step[0] = {INHIBITED: c.OPEN, READY: c.OPEN, CLOSING: c.CLOSING}.get(state, c.CLOSED)
+    desk.current("zero" if state in (INHIBITED, READY) else "load")
+
+
+# -- the rules of opening
+
+WAITED = (0, 1, 9, 10, 11, 99, 100, 101, 249, 250, 100_000)
+
+
+def may_open(pcs, dc, current, pcs_current, waited):
+    """Effects I, Z and "I at zero current" of the table, the silence ladder's 3.2 s; nothing else opens."""
+    stopped = pcs == m.PCS_STOP
+    if dc == m.DC_OPEN_ONLY_AT_ZERO:
+        return current == "zero" or current == "unknown" and pcs_current == "zero"
+    if current == "zero" and dc >= m.DC_OPEN_AT_ZERO:
+        return stopped or waited > 0
+    if dc == m.DC_OPEN:
+        return waited >= OPEN_TICKS
+    if dc == m.DC_OPEN_AT_ZERO:
+        return waited >= (UNKNOWN_TICKS if current == "unknown" and stopped else ZERO_TICKS)
+    return False
+
+
+@pytest.mark.parametrize("current", ["zero", "load", "unknown"])
+@pytest.mark.parametrize("pcs_current", ["zero", "load", "unknown"])
+def test_when_a_trip_opens(current, pcs_current):
+    desk = Desk()
+    for pcs, dc, waited in itertools.product(range(3), range(5), WAITED):
+        if not stops(pcs, dc):
+            continue
+        arrange_one(desk, TRIPPED)
+        desk.at(TRIPPED, waited=waited - 1)
+        desk.current(current)
+        desk.pcs_current(pcs_current)
+        if waited == 0:
+            desk.at(RUNNING)
+        _, enable, supply = desk.update(pcs, dc)
+        assert supply == (0 if may_open(pcs, dc, current, pcs_current, waited) else 1), (pcs, dc, waited)
+        assert enable == (supply if pcs < m.PCS_STOP else 0)
+
+
+@pytest.mark.parametrize("current, opens", [("zero", 1), ("load", STOPPING_TICKS), ("unknown", STOPPING_TICKS)])
+def test_when_a_controlled_stop_opens(current, opens):
+    desk = Desk()
+    arrange_one(desk, RUNNING)
+    desk.current(current)
+    lasted = [desk.update()[2] for _ in range(STOPPING_TICKS + 5)]
+    assert lasted.index(0) == opens
+    assert set(lasted[opens:]) == {0}
+
+
+CURRENTS = ("zero", "load", "unknown")
+
+
+@pytest.mark.parametrize("first, second, third", list(itertools.product(CURRENTS, repeat=3)))
+def test_zero_current_means_every_rack(first, second, third):
+    """A rack that carries current outranks one that is not known."""
+    desk = Desk(racks=3)
+    for rack, kind in enumerate((first, second, third)):
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
+        desk.current(kind, rack)
+    kinds = {first, second, third}
+    assert desk.permit._current_zero() == (0 if "load" in kinds else -1 if "unknown" in kinds else 1)
+
+
+@pytest.mark.parametrize("current, state_known, found", [
+    ("zero", True, 1), ("zero", False, 1), ("load", True, 0), ("load", False, 0), ("unknown", True, 1),
+    ("unknown", False, -1)])
+def test_a_report_of_open_contactors_is_believed_only_while_fresh_and_while_no_current_speaks_against_it(
+        current, state_known, found):
+    desk = Desk()
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
+    desk.current(current)
+    desk.know(desk.layout.rack_group(0, s.G_BMS_STATE), state_known)
+    assert desk.permit._current_zero() == found
+
+
+@pytest.mark.parametrize("current_mA, zero", [(ZERO_MA, 1), (-ZERO_MA, 1), (LOAD_MA, 0), (-LOAD_MA, 0)])
+def test_zero_current_is_less_than_five_percent(current_mA, zero):
+    desk = Desk()
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
+    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    assert desk.permit._current_zero() == zero
+
+
+def test_every_converter_must_be_at_zero():
+    desk = Desk(racks=2, units=2)
+    assert desk.permit._pcs_current_zero()
+    desk.inp[desk.layout.unit_input(1, s.PCS_DC_CURRENT_MA)] = 5001
+    assert not desk.permit._pcs_current_zero()
+
+
+# -- the evidence
+
+def groups_by_name(layout):
+    """{name: index} of every freshness group but the local one."""
+    found = {name: index for index, name in enumerate(s.CABINET_GROUPS) if index != s.G_LOCAL}
+    for unit in range(layout.units):
+        found.update({f"{name}.{unit}": layout.unit_group(unit, index) for index, name in enumerate(s.UNIT_GROUPS)})
+    for rack in range(layout.racks):
+        found.update({f"{name}.{rack}": layout.rack_group(rack, index) for index, name in enumerate(s.RACK_GROUPS)})
+    return found
+
+
+REASONS = {"io_1": permit.I_IO_1, "io_2": permit.I_IO_2, "meter_grid": permit.I_METER, "meter_load": permit.I_METER,
+           "gas_1": permit.I_GAS, "gas_2": permit.I_GAS, "pcs_": permit.I_PCS, "bms_": permit.I_BMS}
+GROUPS = groups_by_name(Kernel(default_image(units=2, racks=2)).layout)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_nothing_starts_without_each_group(name):
+    reason = next(code for start, code in REASONS.items() if name.startswith(start))
+    never = Plant(units=2, racks=2)
+    never.silent.add(GROUPS[name])
+    assert never.step(20).out[s.INHIBIT_REASON] == reason
+    gone = resting(units=2, racks=2)
+    gone.inp[s.RUN_REQUEST] = 1
+    gone.held[s.ARMED_STORED] = 0  # so that it stays ready
+    gone.silent.add(GROUPS[name])
+    assert gone.step(gone.kernel.features.ages.budget_ticks[GROUPS[name]] - 1).out[s.STATE] == READY
+    gone.step(2).held[s.ARMED_STORED] = 1
+    for bench in (never, gone):
+        for _ in range(20):
+            bench.step()
+            assert bench.out[s.STATE] == INHIBITED and bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert gone.out[s.INHIBIT_REASON] in (reason, permit.I_INTERLOCK)
+
+
+def image_with(**changed):
+    """A default image with cabinet and rack parameters changed by name."""
+    image = default_image()
+    at = len(p.HEADER)
+    for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS):
+        image[at] = changed.get(row[0], image[at])
+        at += 1
+    return image
+
+
+@pytest.mark.parametrize("changed, unseen", [
+    ({"meter_load_fitted": 0}, {"meter_load"}), ({"gas_detectors": 1, "gas_required": 0}, {"gas_2"}),
+    ({"gas_detectors": 0, "gas_required": 0}, {"gas_1", "gas_2"}),
+    ({"cells_reported": 0}, {"bms_cells.0"}), ({"temperatures_reported": 0}, {"bms_temperatures.0"})])
+def test_what_is_not_fitted_is_not_waited_for(changed, unseen):
+    bench = Plant(image_with(**changed))
+    bench.silent |= {groups_by_name(bench.layout)[name] for name in unseen}
+    assert bench.step(20).out[s.STATE] == RUNNING
+    strict = Plant()
+    strict.silent |= bench.silent
+    assert strict.step(20).out[s.STATE] == INHIBITED
+
+
+def test_bms_that_tells_no_cells_is_not_asked_how_many_are_online():
+    bench = Plant(image_with(cells_reported=0))
+    bench.set_rack(s.CELLS_ONLINE, 0)
+    assert bench.step(20).out[s.STATE] == RUNNING
+
+
+@pytest.mark.parametrize("spread_mV, starts", [(3000, True), (3001, False)])
+def test_racks_on_one_bus_start_only_within_three_volts(spread_mV, starts):
+    bench = Plant(racks=2)
+    bench.set_rack(s.RACK_VOLTAGE_MV, 790_000 + spread_mV, 1)
+    assert (bench.step(20).out[s.STATE] == RUNNING) == starts
+
+
+def test_racks_on_different_buses_may_differ():
+    bench = Plant(racks=4, units=2)
+    for rack in (1, 3):
+        bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, rack)
+    assert bench.step(20).out[s.STATE] == RUNNING
+    bench = Plant(racks=4, units=2)
+    bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, 3)
+    assert bench.step(20).out[s.INHIBIT_REASON] == permit.I_VOLTAGES
+
+
+def test_a_stop_that_stands_at_rest_holds_back_the_start():
+    """PCS silent for 4 s while nothing runs: 41a and 41b latch; its return alone closes nothing."""
+    bench = resting()
+    bench.silent.add(bench.layout.unit_group(0, s.G_PCS_MEASURE))
+    bench.wait(ticks(4000))
+    bench.silent.clear()
+    bench.inp[s.RUN_REQUEST] = 1
+    for _ in range(ticks(6000)):
+        bench.step()
+        assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert bench.standing() == ["41a", "41b"] and bench.out[s.INHIBIT_REASON] == permit.I_INTERLOCK
+    bench.reset().step(20)
+    assert bench.out[s.STATE] == RUNNING
+
+
+def test_closing_waits_a_bounded_time_for_the_permit_relay():
+    bench = Plant()
+    bench.held[s.PERMIT_1_CLOSED] = 0
+    states = [bench.step().out[s.STATE] for _ in range(ticks(5000) + ticks(1000) + 10)]
+    assert RUNNING not in states and states[-1] == INHIBITED
+    assert bench.out[s.INHIBIT_REASON] == permit.I_WAIT and bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    attempt = [index for index, state in enumerate(states) if state == CLOSING]
+    assert len(attempt) == ticks(5000) + ticks(1000) + 1
+    bench.step(ticks(10_000) - 20)
+    assert bench.out[s.STATE] == INHIBITED, "ten seconds between two attempts"
+    bench.held.clear()
+    assert bench.step(60).out[s.STATE] == RUNNING
+
+
+# -- what never happens, over random courses of events
+
+EVENTS = st.lists(st.tuples(
+    st.sampled_from([0, 0, 0, 1, 2]), st.sampled_from([0, 0, 0, 1, 2, 3, 4]), st.sampled_from(CURRENTS),
+    st.sampled_from(CURRENTS), st.sampled_from(["follow", "follow", "follow", "welded", "open"]), st.booleans(),
+    st.sampled_from([1, 1, 3, 40]), st.integers(1, 6)), min_size=4, max_size=14)
+
+
+class Observer:
+    """Watches a desk from outside; it knows outputs, reports and demands, not the permit's state."""
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.supply = self.enable = 0
+        self.dropped = False
+
+    def see(self, evidence, dc, current, is_open):
+        """Check one step. evidence: all there before it; is_open: what was reported before it."""
+        enable, supply = self.desk.out[s.PCS_ENABLE_OK], self.desk.out[s.CONTACTOR_SUPPLY_OK]
+        assert enable <= supply, "PCS enable outlives the contactor supply"
+        if supply and not self.supply:
+            assert evidence and not dc, "closed before the evidence"
+            assert is_open and not self.dropped, "supplied again before everything reported open"
+            assert not enable, "PCS enabled together with the supply"
+        if self.supply and not supply:
+            self.dropped = True
+            in_closing = not self.enable
+            assert dc != m.DC_OPEN_ONLY_AT_ZERO or current != "load" or in_closing, "row 12 opened under current"
+        if self.dropped and is_open:
+            self.dropped = False
+        self.supply, self.enable = supply, enable
+
+
+@given(EVENTS)
+@settings(max_examples=250)
+def test_what_never_happens(events):
+    desk = Desk()
+    desk.inp[s.RUN_REQUEST] = desk.inp[s.KEY_RUN_OK] = 1
+    watch = Observer(desk)
+    for _ in range(8):
+        follow(desk, watch, 0, 0, ("zero", "zero", "follow", True, 1))
+    for pcs, dc, current, pcs_current, report, run, elapsed, steps in events:
+        for _ in range(steps):
+            follow(desk, watch, pcs, dc, (current, pcs_current, report, run, elapsed))
+
+
+def follow(desk, watch, pcs, dc, event):
+    """One step in which relays and contactors follow the outputs, or fail to."""
+    current, pcs_current, report, run, elapsed = event
+    out, inp = desk.out, desk.inp
+    commanded = out[desk.layout.rack_output(0, s.CONTACTOR_CLOSE_OK)]
+    closed = {"follow": commanded, "welded": 1, "open": 0}[report]
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN)
+    desk.current(current if closed else "zero")
+    desk.pcs_current(pcs_current if closed else "zero")
+    inp[s.PERMIT_1_CLOSED], inp[s.PERMIT_2_CLOSED] = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
+    inp[s.ARMED_STORED], inp[s.RUN_REQUEST] = out[s.ARM_REQUEST], 1 if run else 0
+    evidence = desk.permit.missing(pcs, dc) == permit.I_NONE
+    desk.update(pcs, dc, elapsed)
+    watch.see(evidence, dc, current if closed else "zero", not closed)
+
+
+def test_the_course_of_events_reaches_running():
+    desk = Desk()
+    desk.inp[s.RUN_REQUEST] = desk.inp[s.KEY_RUN_OK] = 1
+    watch = Observer(desk)
+    for _ in range(8):
+        follow(desk, watch, 0, 0, ("zero", "zero", "follow", True, 1))
+    assert desk.out[s.STATE] == RUNNING and watch.enable == 1
+
+
+@pytest.mark.parametrize("contact", [s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.GAS_RELAY_OK, s.BMS_FAULT_OK])
+def test_a_welded_contactor_is_never_supplied_again(contact):
+    bench = running()
+    bench.welded = True
+    bench.inp[contact] = 0
+    bench.wait(ticks(3000))
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    bench.inp[contact] = 1
+    bench.wait(ticks(1000)).step(ticks(5000))
+    bench.inp[s.KEY_RUN_OK] = 0
+    bench.reset(m.KEY).step()
+    bench.inp[s.KEY_RUN_OK] = 1
+    for _ in range(200):
+        assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+    bench.welded = False
+    assert bench.step(20).out[s.STATE] == RUNNING

@@ -1,0 +1,333 @@
+"""Every row through the kernel's inputs: when it trips, what it does, how it resets, and that silence is no answer."""
+
+import pytest
+from rows import (COMPANIONS, GATE_GROUPS, OTHERS, RACK, RACKS, VALUE_ROWS, VALUES, beyond, debounce_ticks, feed,
+                  prepare, remove, step, ticks, trip)
+from section_7 import CLEARS, KEY, REMOTE, ROWS, SELF, effects
+from started import COARSE, resting, running
+
+from safety import bounds, latches
+from safety import permit
+from safety import signals as s
+
+RATED_W = 250_000
+LOAD_MA = 100_000
+EVENTUALLY = 1300  # ticks: longer than any silence budget, debounce and clear time together
+BOOLEANS = [name for name in VALUE_ROWS if ROWS[name].watches.endswith(("_ok", "_discrepancy", "_missing"))]
+NUMBERS = [name for name in VALUE_ROWS if name not in BOOLEANS]
+
+
+def test_every_row_is_tried():
+    assert set(VALUE_ROWS) | set(OTHERS) == set(ROWS)
+
+
+# -- when it trips
+
+@pytest.mark.parametrize("offset, name", [(0, name) for name in VALUE_ROWS] + [(1, name) for name in NUMBERS])
+def test_trips_at_its_threshold_in_its_tick(name, offset):
+    bench, last = prepare(running(racks=RACKS), name), debounce_ticks(name)
+    feed(bench, name, beyond(name, offset))
+    if last > 1:
+        assert name not in bench.wait(last - 1).standing()
+    assert name in bench.step().standing()
+    assert name in bench.step().standing()
+
+
+@pytest.mark.parametrize("name", VALUE_ROWS)
+def test_never_trips_on_the_safe_side(name):
+    bench = prepare(running(racks=RACKS), name)
+    feed(bench, name, beyond(name, -1))
+    assert name not in bench.wait(debounce_ticks(name) + 60).standing()
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if debounce_ticks(name) > 1])
+def test_silence_trips_in_its_tick(name):
+    bench = running(racks=RACKS)
+    OTHERS[name][0](bench)
+    assert name not in step(bench, name, debounce_ticks(name) - 1).standing()
+    assert name in bench.step().standing()
+    assert name in bench.step().standing()
+
+
+@pytest.mark.parametrize("count, trips", [(19, False), (20, True), (21, True)])
+def test_twenty_bad_frames_at_once(count, trips):
+    bench = running(racks=RACKS)
+    bench.set_rack(s.BMS_BAD_FRAMES, count, RACK)
+    assert ("40d" in bench.step().standing()) == trips
+
+
+@pytest.mark.parametrize("elapsed, trips", [(24, False), (25, True), (26, True), (5_000_000, True)])
+def test_a_step_half_a_second_late(elapsed, trips):
+    assert ("44b" in running().step(1, elapsed=elapsed).standing()) == trips
+
+
+@pytest.mark.parametrize("silent", [{s.G_GAS_1}, {s.G_GAS_2}, {s.G_GAS_1, s.G_GAS_2}])
+def test_detectors_count_as_lost_only_when_none_is_left(silent):
+    bench = running()
+    bench.silent |= silent
+    assert "14" not in step(bench, "13b", debounce_ticks("13b") - 1).standing()
+    assert ("14" in bench.step().standing()) == (len(silent) == 2)
+    assert "13b" in bench.standing()
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("offset, trips", [(-1, False), (0, True), (1, True)])
+def test_power_beyond_the_limit_counts_both_ways(sign, offset, trips):
+    bench = running(racks=RACKS)
+    limit_W = bench.unit(s.DISCHARGE_W_MAX if sign > 0 else s.CHARGE_W_MAX)
+    bench.set_unit(s.PCS_POWER_W, sign * (limit_W + 5000 + beyond("41d", offset)))
+    assert "41d" not in bench.wait(ticks(5000) - 1).standing()
+    assert ("41d" in bench.step().standing()) == trips
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("name, over_mA", [("35a", 105_000 + 2000), ("35b", 110_000 + 2000)])
+def test_current_beyond_the_limit_counts_both_ways(sign, name, over_mA):
+    bench = prepare(running(racks=RACKS), name)
+    bench.set_rack(s.RACK_CURRENT_MA, sign * over_mA, RACK)
+    assert name not in bench.wait(ticks(10_000) + 5).standing()
+    bench.set_rack(s.RACK_CURRENT_MA, sign * (over_mA + 1), RACK)
+    assert name in bench.wait(ticks(10_000)).standing()
+
+
+def test_discharging_never_opens_the_gate_of_the_charging_trip():
+    bench = running(racks=RACKS)
+    feed(bench, "20a", 549)
+    for current_mA in (0, 50_000, -2000):
+        bench.set_rack(s.RACK_CURRENT_MA, current_mA, RACK)
+        assert "20a" not in bench.wait(ticks(2000) + 5).standing()
+    bench.set_rack(s.RACK_CURRENT_MA, -2001, RACK)
+    assert "20a" not in bench.wait(ticks(2000) - 1).standing()
+    assert "20a" in bench.step().standing()
+
+
+# -- silence is no answer: a stale input never trips and never clears
+
+def one_by_one(name, gates):
+    """The groups whose silence blinds the row, each alone."""
+    bench = running(racks=RACKS)
+    groups = set(VALUES[ROWS[name].watches][0](bench))
+    if gates and name in GATE_GROUPS:
+        groups |= GATE_GROUPS[name](bench)
+    return sorted(groups)
+
+
+@pytest.mark.parametrize("name", VALUE_ROWS)
+def test_stale_inputs_never_trip(name):
+    for group in one_by_one(name, gates=True):
+        bench = prepare(running(racks=RACKS), name)
+        bench.silent.add(group)
+        bench.wait(ticks(3000) + COARSE)
+        feed(bench, name, beyond(name, 0))
+        bench.wait(debounce_ticks(name) + 60)
+        assert not bench.kernel.evaluator.active[bench.instance(name)], group
+
+
+@pytest.mark.parametrize("name", VALUE_ROWS)
+def test_stale_inputs_never_clear(name):
+    for group in one_by_one(name, gates=False):
+        bench = trip(prepare(running(racks=RACKS), name), name)
+        bench.silent.add(group)
+        bench.wait(ticks(3000) + COARSE)
+        clears_at = CLEARS[name][0]
+        feed(bench, name, clears_at + (-5 if ROWS[name].above else 5))
+        bench.step(200)
+        assert bench.kernel.evaluator.active[bench.instance(name)], group
+
+
+def test_bad_frames_are_not_forgotten_while_the_bms_is_silent():
+    bench = trip(running(racks=RACKS), "40d")
+    bench.silent |= bench.bms_groups(RACK)
+    bench.wait(ticks(60_000))
+    assert bench.kernel.evaluator.active[bench.instance("40d")]
+
+
+# -- what it does
+
+def wanted(name, letter):
+    """1 if the row, or a row that comes with it, has this effect."""
+    return 1 if any(letter in effects(each) for each in (name, *COMPANIONS.get(name, ()))) else 0
+
+
+def derate_pct(name, way):
+    """What the row takes away in the direction "c" or "d"."""
+    return max([int(letter[1:]) for letter in effects(name) if letter[0] == way and letter[1:].isdigit()] + [0])
+
+
+def limit_W(bench, way, index):
+    """A limit of the first unit. way: 0 charge, 1 discharge."""
+    return bench.kernel.bounds.limit_W[way * len(bounds.LIMITS) + index]
+
+
+def tripped(name, load_mA=0):
+    """A bench with only this row armed, in the tick in which it trips."""
+    bench = running(racks=RACKS).alone(name, *COMPANIONS.get(name, ()))
+    bench.load(load_mA)
+    bench = trip(prepare(bench, name), name)
+    assert set(bench.standing()) == {name, *COMPANIONS.get(name, ())}
+    return bench
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_signals(name):
+    out = tripped(name).out
+    assert [out[s.FAN_ON], out[s.HORN_ON], out[s.RED_LAMP_ON], out[s.PRE_ALARM_ON], out[s.NOTIFY_MAINTENANCE],
+            out[s.NOTIFY_OPERATOR]] == [wanted(name, letter) for letter in ("fan", "H", "red", "P", "M", "O")]
+    assert out[s.SUPERVISORY_OK] == 1 - wanted(name, "F")
+    assert out[s.LAMP_ON] == 1
+    assert out[s.ACTIVE_COUNT] == 1 or name in COMPANIONS
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in COMPANIONS])
+def test_power(name):
+    bench = tripped(name)
+    out, stop, ramp = bench.out, "S" in effects(name), "R" in effects(name)
+    assert (out[s.PCS_ENABLE_OK], bench.unit(s.PCS_RUN_OK)) == ((0, 0) if stop else (1, 1))
+    for way, inhibit, published in ((0, "ich", s.CHARGE_W_MAX), (1, "idc", s.DISCHARGE_W_MAX)):
+        assert limit_W(bench, way, bounds.L_STOP) == (0 if stop else RATED_W)
+        assert (limit_W(bench, way, bounds.L_RAMP_TO_ZERO) < RATED_W) == (stop or ramp)
+        if inhibit in effects(name) and not ramp:
+            assert (limit_W(bench, way, bounds.L_INHIBIT), bench.unit(published)) == (0, 0)
+        else:
+            assert limit_W(bench, way, bounds.L_INHIBIT) == RATED_W
+        assert limit_W(bench, way, bounds.L_DERATE) == RATED_W * (100 - derate_pct(name, "cd"[way])) // 100
+        assert bench.unit(published) <= limit_W(bench, way, bounds.L_DERATE)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if "R" in effects(name)])
+def test_a_ramp_begins_at_once_and_ends_within_two_seconds(name):
+    before_W = prepare(running(racks=RACKS), name).step().unit(s.DISCHARGE_W_MAX)
+    bench = tripped(name, LOAD_MA)
+    assert bench.out[s.PCS_ENABLE_OK] == 1
+    falling = [bench.unit(s.DISCHARGE_W_MAX)]
+    assert falling[0] < before_W and (falling[0] > before_W * 9 // 10 or name == "40b")
+    falling += [bench.step().unit(s.DISCHARGE_W_MAX) for _ in range(ticks(2000) - 1)]
+    assert falling == sorted(falling, reverse=True) and falling[-1] == 0
+
+
+def supply_lasts(bench, at_most):
+    """Ticks for which the contactor supply stays after the trip, or None if it stays all the time."""
+    for waited in range(at_most + 1):
+        if not bench.out[s.CONTACTOR_SUPPLY_OK]:
+            return waited
+        assert bench.rack(s.CONTACTOR_CLOSE_OK, RACK) == 1
+        bench.step()
+    return None
+
+
+OPENING = {"I": ticks(200), "Z": ticks(2000)}
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in COMPANIONS and name != "44b"])
+def test_opening_under_load(name):
+    opens = [OPENING[letter] for letter in effects(name) if letter in OPENING]
+    assert supply_lasts(tripped(name, LOAD_MA), 101) == (opens[0] if opens else None)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if "I0" in effects(name)])
+@pytest.mark.parametrize("current_mA", [7000, -7000])
+def test_row_12_waits_for_zero_current_however_long(name, current_mA):
+    bench = tripped(name, LOAD_MA)
+    bench.load(current_mA)
+    assert supply_lasts(bench, 1000) is None
+    bench.load(current_mA - 1 if current_mA > 0 else current_mA + 1)
+    assert supply_lasts(bench, 2) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("35a", "35b", "20a", "15a")])
+def test_opening_without_load(name):
+    letters = effects(name) & {"I", "Z", "I0"}
+    waits = 1 if "R" in effects(name) else 0  # while the PCS runs, zero current must be seen once more
+    assert supply_lasts(tripped(name), 20) == (waits if letters else None)
+
+
+def test_the_unit_of_the_rack_is_limited_and_no_other():
+    bench = running(units=2, racks=4)  # racks 0 and 2 on unit 0, racks 1 and 3 on unit 1
+    before_W = [bench.unit(s.CHARGE_W_MAX, unit) for unit in range(2)]
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3600, 3)
+    bench.wait(ticks(5000))
+    assert bench.standing() == ["28"]
+    assert [bench.unit(s.CHARGE_W_MAX, unit) for unit in range(2)] == [before_W[0], 0]
+    bench.set_unit(s.PCS_POWER_W, 250_000, 1)
+    bench.wait(ticks(5000))
+    assert "41d" in bench.standing()
+    assert limit_W(bench, 1, bounds.L_STOP) == RATED_W, "the other unit's limits know nothing of it"
+    assert bench.out[s.PCS_ENABLE_OK] == 0, "but the permit is the cabinet's"
+
+
+# -- nothing starts while it stands
+
+@pytest.mark.parametrize("name", [name for name in VALUE_ROWS if name not in (*COMPANIONS, "35a")])
+def test_it_holds_back_a_start(name):
+    bench = resting(racks=RACKS).alone(name)
+    trip(prepare(bench, name), name)
+    bench.load(0)
+    bench.inp[s.RUN_REQUEST] = 1
+    bench.step(300)
+    assert name in bench.standing()
+    held_back = effects(name) & {"S", "R", "N", "Z", "I", "I0"}
+    assert bench.out[s.STATE] == (s.INHIBITED if held_back else s.RUNNING)
+    assert bench.out[s.INHIBIT_REASON] == (permit.I_INTERLOCK if held_back else permit.I_NONE)
+
+
+# -- how it resets
+
+def until_clear(bench, name):
+    """Take the cause away and step until the row has just become inactive."""
+    remove(bench, name, CLEARS[name][0])
+    for _ in range(EVENTUALLY):
+        if not bench.step().kernel.evaluator.active[bench.instance(name)]:
+            return bench
+    raise AssertionError("never clears")
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].reset == SELF])
+def test_resets_by_itself(name):
+    bench = until_clear(tripped(name), name)
+    assert bench.standing() == []
+    assert (bench.out[s.FIRST_OUT], bench.out[s.CAUSE_MASK], bench.out[s.LATCHED_COUNT]) == (-1, 0, 0)
+    assert bench.step().out[s.NOTIFY_OPERATOR] == 0 == bench.out[s.NOTIFY_MAINTENANCE]
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS])
+def test_stands_until_the_right_reset_and_five_clear_seconds(name):
+    bench = until_clear(tripped(name), name)
+    bench.step(ticks(5000) - 3)
+    assert bench.standing() == [name] and bench.out[s.LATCHED_COUNT] == 1
+    bench.inp[s.KEY_RUN_OK] = 0 if ROWS[name].reset == KEY else 1
+    assert bench.reset(ROWS[name].reset).step().out[s.RESET_RESULT] == latches.NOT_CLEAR_YET
+    if ROWS[name].reset == KEY:
+        assert bench.reset(REMOTE).step().out[s.RESET_RESULT] == latches.KEY_NEEDED
+    assert bench.reset(ROWS[name].reset).step().out[s.RESET_RESULT] == latches.DONE
+    assert bench.step().standing() == []
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name].reset != SELF and name not in COMPANIONS])
+def test_no_reset_while_the_cause_is_there(name):
+    if name in ("44b", "44c", "44d"):
+        return  # over in the step that sees them
+    bench = tripped(name)
+    bench.inp[s.KEY_RUN_OK] = 0
+    for kind in (REMOTE, KEY):
+        assert bench.reset(kind).step().out[s.RESET_RESULT] in (latches.NOT_CLEAR_YET, latches.KEY_NEEDED)
+    assert bench.standing() == [name]
+
+
+@pytest.mark.parametrize("name", COMPANIONS)
+def test_airflow_rows_stand_until_reset(name):
+    bench = tripped(name)
+    remove(bench, name, CLEARS[name][0]).step(ticks(6000))
+    assert name in bench.standing()
+    bench.inp[s.KEY_RUN_OK] = 0
+    assert bench.reset(KEY).step().out[s.RESET_RESULT] == latches.DONE
+    assert bench.step().standing() == []
+
+
+def test_airflow_missing_stops_only_beside_gas_or_smoke():
+    assert "15b" not in trip(prepare(running(), "15a"), "15a").standing()
+    bench = trip(prepare(running(), "15b"), "15b")
+    assert {"15a", "15b"} <= set(bench.standing())
+
+
+def test_step_of_44b_is_its_own_cause():
+    assert "44b" in step(running(), "44b", 1).standing()
