@@ -11,7 +11,6 @@ from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.features import IN_PART
 
 STAGE_COUNT = len(m.STAGES)
 
@@ -107,7 +106,7 @@ class Evaluator:
             return
         level = value[at] * self.sense[index]
         if level < self.set_at[index]:
-            if known[at] == IN_PART:
+            if known[at] == m.IN_PART:
                 return
             if self.active[index] or self.latched[index]:
                 self._miss(index, level)

@@ -10,15 +10,12 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.ages import Ages
+from safety.gas import Gas
 
 HISTORY_S = 10  # a module counts as heating when it is 0.2 K warmer than this long ago (noise of a sensor: 0.1 K)
 RISING_DDEGC = 2
 NO_HISTORY_DDEGC = 100_000  # what the history holds until the first temperature was seen
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
-# What `known` says: a value made of several inputs of which some are missing may trip a stage (what is missing could
-# only add to it), but shows no stage to be clear.
-KNOWN, IN_PART = 1, 2
-GAS_QUIET_MS = 90  # below the shortest silence that can be configured (100 ms), so no time-out is seen late
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
 
 ALWAYS_KNOWN = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_STEP_LATE_MS, m.F_BOOT_NOT_CLEAN,
@@ -47,7 +44,7 @@ class Features:
         self.clock = array("i", [0, 0])  # ticks into the present second, seconds modulo HISTORY_S
         self.order = array("i", [0] * max(1, layout.modules))
         self.tick_ms = image[p.H_TICK_MS]
-        self.gas_quiet_ticks = GAS_QUIET_MS // self.tick_ms
+        self.gas = Gas(image, image_map, self)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 
@@ -100,8 +97,7 @@ class Features:
         value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1]
         self.boot[0] = 0
         self.boot[1] = 0
-        if self.fresh[s.G_GAS_1] or self.fresh[s.G_GAS_2] or self._gas_quiet():
-            self._gas()
+        self.gas.update()
         self.changed[0] = 1
 
     def _contacts(self):
@@ -144,45 +140,18 @@ class Features:
         elif self.ages.seen[group]:
             self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, 1_000_000)
 
-    def _gas_quiet(self):
-        """True when a detector has said nothing for so long that its age must be looked at."""
-        ticks = self.ages.ticks
-        return max(ticks[s.G_GAS_1], ticks[s.G_GAS_2]) > self.gas_quiet_ticks
-
-    def _gas(self):
-        lfl = faulty = silent = good = 0
-        calibration_d = s.INT_MAX
-        fitted = self.image[self.map.cabinet + p.P_GAS_DETECTORS]
-        for detector in range(fitted):
-            group = s.G_GAS_2 if detector else s.G_GAS_1
-            first = s.GAS_2_LFL_PERMILLE if detector else s.GAS_1_LFL_PERMILLE
-            if not self.ages.known(group):
-                silent += self.ages.seen[group]
-                continue
-            calibration_d = min(calibration_d, self.inp[first + 2])
-            if self.inp[first + 1]:
-                good += 1
-                lfl = max(lfl, self.inp[first])
-            else:
-                faulty += 1
-        seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
-        required = self.image[self.map.cabinet + p.P_GAS_REQUIRED]
-        every = KNOWN if good + faulty == fitted else IN_PART
-        self._put(m.F_GAS_LFL_PERMILLE_MAX, lfl, 0 if not good else KNOWN if good == fitted else IN_PART)
-        self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
-        self._put(m.F_GAS_DETECTORS_SILENT, silent, KNOWN)
-        self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
-        self._put(m.F_GAS_DETECTORS_LOST, 1 if required and seen and not good else 0, 1)
-
     def _unit(self, unit):
         group, ages = self.layout.unit_group(unit, s.G_PCS_MEASURE), self.ages
-        base = self.unit_base + unit * len(m.UNIT_FEATURES)
-        ladder = self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS
         control = group + s.G_PCS_CONTROL - s.G_PCS_MEASURE
         older = max(ages.ticks[group] * ages.seen[group], ages.ticks[control] * ages.seen[control])
+        news = self.fresh[group] or self.fresh[control]
+        self.changed[1 + unit] = 1 if news or older >= ages.budget_ticks[group] else 0
+        if not self.changed[1 + unit]:
+            return
+        base = self.unit_base + unit * len(m.UNIT_FEATURES)
+        ladder = self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS
         self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(older, ladder), 1)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), self.ages.known(group))
-        self.changed[1 + unit] = 1
 
     def _level(self, age_ticks, ladder):
         """0 to 3: how many of the three times at image[ladder] the age has reached."""

@@ -15,7 +15,7 @@ from safety.features import Features
 from safety.latches import Latches
 from safety.permit import Permit
 
-CRC_WORDS_PER_STEP = 4  # an image of 260 words (one rack) is checked every 1.3 s at 20 ms
+CRC_WORDS_PER_STEP = 3  # an image of 260 words (one rack) is checked every 1.8 s at 20 ms
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
 GAS_OR_SMOKE_ROWS = (2, 3, 11, 12, 21)
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
@@ -49,7 +49,7 @@ class Kernel:
         self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
                                      for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
-        self.standing = array("i", [0])  # 1 while any stage stands
+        self.standing = array("i", [0, 1])  # 1 while any stage stands; 1 while the demands may be above none
         self.out[s.IMAGE_CRC] = self.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
         self._start_crc()
@@ -69,7 +69,8 @@ class Kernel:
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot,
                 f.bad_frames, f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
                 self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature,
-                c.step, c.closing_ticks, t.state, t.timer, self.crc, self.standing, self.inp, self.out)
+                c.step, c.closing_ticks, t.state, t.timer, self.crc, self.standing, self.demand,
+                self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
@@ -104,8 +105,16 @@ class Kernel:
 
     def _combine(self):
         """Demands of all standing stages, each output the highest level anybody asks for."""
-        demand, unit_demand = self.demand, self.unit_demand
         evaluator = self.evaluator
+        busy = self.standing[1]
+        for block in range(len(evaluator.busy)):
+            busy |= evaluator.busy[block]
+        if busy:
+            self._combine_anew(evaluator)
+
+    def _combine_anew(self, evaluator):
+        """The work of _combine, left out in the steps in which nothing stands, stood, or is being stopped."""
+        demand, unit_demand = self.demand, self.unit_demand
         for index in range(len(demand)):
             demand[index] = 0
         for index in range(len(unit_demand)):
@@ -118,7 +127,7 @@ class Kernel:
                         self._add(evaluator.stage[index], block)
                         standing = 1
                         alert |= 1 if m.STAGES[evaluator.stage[index]][m.S_ROW] in GAS_OR_SMOKE_ROWS else 0
-        self.standing[0] = standing
+        self.standing[0] = self.standing[1] = standing
         self.features.value[m.F_GAS_OR_SMOKE_ALERT] = alert
         self.features.known[m.F_GAS_OR_SMOKE_ALERT] = 1
 
@@ -143,6 +152,7 @@ class Kernel:
     def _stopping(self):
         """A controlled stop is a ramp to zero of every unit."""
         if self.permit.state[0] == s.STOPPING:
+            self.standing[1] = 1
             for unit in range(self.layout.units):
                 at = unit * len(m.DEMANDS) + m.D_PCS
                 self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)

@@ -31,6 +31,9 @@ RACK_FEATURES = (
  F_BMS_BAD_FRAMES_RECENT) = range(10)
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 NO_GATE = -1
+# What `known` of a feature says (0: not known). A value made of several inputs of which some are missing may trip a
+# stage (what is missing could only add to it), but shows no stage to be clear.
+KNOWN, IN_PART = 1, 2
 
 # Demands: what a stage asks of the outputs, each an ordered level.
 DEMANDS = ("pcs", "dc", "fan", "horn", "lamp", "red_lamp", "charge_inhibit", "discharge_inhibit",

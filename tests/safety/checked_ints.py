@@ -1,4 +1,4 @@
-"""The kernel's source with a watch on every arithmetic result: what a small int of a 32-bit MicroPython cannot hold fails.
+"""The kernel's source with a watch on every arithmetic result: what no small int of a 32-bit MicroPython holds fails.
 
 `load()` gives modules compiled from safety/*.py in which each operation, negation, min, max, abs and augmented
 assignment passes through `check`. They live beside the real ones under their own names in `sys.modules`.
@@ -11,8 +11,6 @@ import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "safety"
 LOW, HIGH = -(1 << 30), (1 << 30) - 1
-NAMES = ("signals", "crc", "parameters", "matrix", "ages", "features", "evaluate", "latches", "bounds", "contactors",
-         "permit", "kernel")
 
 
 class OutOfRange(Exception):
@@ -68,7 +66,8 @@ def load():
     loader = Loader()
     sys.meta_path.insert(0, loader)
     try:
-        modules = {name: importlib.import_module("safety." + name) for name in NAMES}
+        importlib.import_module("safety.kernel")
+        modules = {name[len("safety."):]: sys.modules[name] for name in sys.modules if name.startswith("safety.")}
         for module in modules.values():
             module.__dict__["__check__"] = check
         return modules

@@ -233,8 +233,8 @@ INPUTS = st.sampled_from([None, (s.CHARGE_CURRENT_MA_MAX, 0), (s.CHARGE_CURRENT_
                           (s.CHARGE_CURRENT_MA_MAX, 140_000), (s.DISCHARGE_CURRENT_MA_MAX, 50_000),
                           (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.CELL_VOLTAGE_MV_MAX, 3560),
                           (s.CELL_VOLTAGE_MV_MAX, 3300), (s.RACK_VOLTAGE_MV, 700_000)])
-STEPS = st.lists(st.tuples(st.sampled_from([1, 1, 1, 7, 30, 200]), LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS),
-                 min_size=1, max_size=12)
+LATENESS = st.sampled_from([1, 1, 1, 7, 30, 200])
+STEPS = st.lists(st.tuples(LATENESS, LEVELS, LEVELS, st.booleans(), st.booleans(), INPUTS), min_size=1, max_size=12)
 
 
 def apply_inputs(bench, change):

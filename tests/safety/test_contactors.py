@@ -12,7 +12,7 @@ from safety.kernel import Kernel
 
 OPEN, CLOSING, CLOSED, FAULT = c.OPEN, c.CLOSING, c.CLOSED, c.FAULT
 CLOSE_TICKS = 250  # 5 s
-# Written down from what the states mean; rows: step and command, columns: the BMS reports open, precharge, closed, fault.
+# From what the states mean; rows: step and command, columns: the BMS reports open, precharge, closed, fault.
 EXPECTED = {
     (OPEN, 0): (OPEN, OPEN, OPEN, OPEN),
     (OPEN, 1): (CLOSING, CLOSING, CLOSED, FAULT),

@@ -75,7 +75,11 @@ def test_what_a_reset_clears(kind, remote, key):
     for name, row in ((REMOTE_ROW, remote), (KEY_ROW, key)):
         if row:
             desk.stand(name, *row)
+    before = desk.latched(), list(desk.latches.token_age)
+    verdict = desk.latches.verdict(kind, desk.evaluator.first_out[0], desk.evaluator.cause_mask(), True)
+    assert before == (desk.latched(), list(desk.latches.token_age)), "asking changes nothing"
     result = desk.ask(kind, key_run=0)
+    assert verdict == result
     assert latches.RESULTS[result] == latches.RESULTS[expected(kind, remote, key)]
     left = ([KEY_ROW] if key else []) + ([REMOTE_ROW] if remote else [])
     if result == DONE:
@@ -84,7 +88,7 @@ def test_what_a_reset_clears(kind, remote, key):
     assert desk.latches.left() == (2 if result == DONE and kind == m.REMOTE else 3)
 
 
-@pytest.mark.parametrize("first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, REMOTE_ROW), ("41a", "41b"), ("20b", "35b")])
+@pytest.mark.parametrize("first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, "41a"), ("41a", "41b"), ("20b", "35b")])
 def test_all_or_nothing(first, second):
     """One cause that is not clear keeps them all, in whatever order they stand."""
     for late in (first, second):

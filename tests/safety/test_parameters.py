@@ -2,7 +2,7 @@
 
 import pytest
 from bench import default_image
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from started import Plant, running
 
 from safety import crc
@@ -150,6 +150,7 @@ def test_the_crc_of_the_image_covers_every_word():
 
 
 @given(st.integers(0, 10 ** 6), st.integers(0, 29), st.integers(0, 70))
+@settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
     bench = Plant()
     image = bench.kernel.image
@@ -169,7 +170,7 @@ def test_a_scan_takes_its_time_and_ends_well():
     known = [bench.step().kernel.features.known[m.F_IMAGE_CHANGED] for _ in range(scan)]
     assert known == [0] * (scan - 1) + [1]
     assert bench.step(3 * scan).standing() == []
-    assert scan * 20 < 2000, "one rack: within two seconds"
+    assert scan * 20 < 4000, "one rack: within four seconds"
 
 
 # -- parameters that the kernel reads once and must not mix up

@@ -166,43 +166,43 @@ def arrange_one(desk, state):
 WAITED = (0, 1, 9, 10, 11, 99, 100, 101, 249, 250, 100_000)
 
 
-def may_open(pcs, dc, current, pcs_current, waited):
+def may_open(pcs, dc, rack_carries, pcs_carries, waited):
     """Effects I, Z and "I at zero current" of the table, the silence ladder's 3.2 s; nothing else opens."""
     stopped = pcs == m.PCS_STOP
     if dc == m.DC_OPEN_ONLY_AT_ZERO:
-        return current == "zero" or current == "unknown" and pcs_current == "zero"
-    if current == "zero" and dc >= m.DC_OPEN_AT_ZERO:
+        return rack_carries == "zero" or rack_carries == "unknown" and pcs_carries == "zero"
+    if rack_carries == "zero" and dc >= m.DC_OPEN_AT_ZERO:
         return stopped or waited > 0
     if dc == m.DC_OPEN:
         return waited >= OPEN_TICKS
     if dc == m.DC_OPEN_AT_ZERO:
-        return waited >= (UNKNOWN_TICKS if current == "unknown" and stopped else ZERO_TICKS)
+        return waited >= (UNKNOWN_TICKS if rack_carries == "unknown" and stopped else ZERO_TICKS)
     return False
 
 
-@pytest.mark.parametrize("current", ["zero", "load", "unknown"])
-@pytest.mark.parametrize("pcs_current", ["zero", "load", "unknown"])
-def test_when_a_trip_opens(current, pcs_current):
+@pytest.mark.parametrize("rack_carries", ["zero", "load", "unknown"])
+@pytest.mark.parametrize("pcs_carries", ["zero", "load", "unknown"])
+def test_when_a_trip_opens(rack_carries, pcs_carries):
     desk = Desk()
     for pcs, dc, waited in itertools.product(range(3), range(5), WAITED):
         if not stops(pcs, dc):
             continue
         arrange_one(desk, TRIPPED)
         desk.at(TRIPPED, waited=waited - 1)
-        desk.current(current)
-        desk.pcs_current(pcs_current)
+        desk.current(rack_carries)
+        desk.pcs_current(pcs_carries)
         if waited == 0:
             desk.at(RUNNING)
         _, enable, supply = desk.update(pcs, dc)
-        assert supply == (0 if may_open(pcs, dc, current, pcs_current, waited) else 1), (pcs, dc, waited)
+        assert supply == (0 if may_open(pcs, dc, rack_carries, pcs_carries, waited) else 1), (pcs, dc, waited)
         assert enable == (supply if pcs < m.PCS_STOP else 0)
 
 
-@pytest.mark.parametrize("current, opens", [("zero", 1), ("load", STOPPING_TICKS), ("unknown", STOPPING_TICKS)])
-def test_when_a_controlled_stop_opens(current, opens):
+@pytest.mark.parametrize("rack_carries, opens", [("zero", 1), ("load", STOPPING_TICKS), ("unknown", STOPPING_TICKS)])
+def test_when_a_controlled_stop_opens(rack_carries, opens):
     desk = Desk()
     arrange_one(desk, RUNNING)
-    desk.current(current)
+    desk.current(rack_carries)
     lasted = [desk.update()[2] for _ in range(STOPPING_TICKS + 5)]
     assert lasted.index(0) == opens
     assert set(lasted[opens:]) == {0}
@@ -222,14 +222,14 @@ def test_zero_current_means_every_rack(first, second, third):
     assert desk.permit._current_zero() == (0 if "load" in kinds else -1 if "unknown" in kinds else 1)
 
 
-@pytest.mark.parametrize("current, state_known, found", [
+@pytest.mark.parametrize("rack_carries, state_known, found", [
     ("zero", True, 1), ("zero", False, 1), ("load", True, 0), ("load", False, 0), ("unknown", True, 1),
     ("unknown", False, -1)])
 def test_a_report_of_open_contactors_is_believed_only_while_fresh_and_while_no_current_speaks_against_it(
-        current, state_known, found):
+        rack_carries, state_known, found):
     desk = Desk()
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
-    desk.current(current)
+    desk.current(rack_carries)
     desk.know(desk.layout.rack_group(0, s.G_BMS_STATE), state_known)
     assert desk.permit._current_zero() == found
 
@@ -376,7 +376,7 @@ class Observer:
         self.supply = self.enable = 0
         self.dropped = False
 
-    def see(self, evidence, dc, current, is_open):
+    def see(self, evidence, dc, carries, is_open):
         """Check one step. evidence: all there before it; is_open: what was reported before it."""
         enable, supply = self.desk.out[s.PCS_ENABLE_OK], self.desk.out[s.CONTACTOR_SUPPLY_OK]
         assert enable <= supply, "PCS enable outlives the contactor supply"
@@ -387,7 +387,7 @@ class Observer:
         if self.supply and not supply:
             self.dropped = True
             in_closing = not self.enable
-            assert dc != m.DC_OPEN_ONLY_AT_ZERO or current != "load" or in_closing, "row 12 opened under current"
+            assert dc != m.DC_OPEN_ONLY_AT_ZERO or carries != "load" or in_closing, "row 12 opened under current"
         if self.dropped and is_open:
             self.dropped = False
         self.supply, self.enable = supply, enable

@@ -101,6 +101,24 @@ def test_discharging_never_opens_the_gate_of_the_charging_trip():
     assert "20a" in bench.step().standing()
 
 
+def test_a_gate_that_closes_restarts_the_debounce_and_one_not_known_does_not():
+    bench = prepare(running(racks=RACKS), "20a")
+    pack = bench.layout.rack_group(RACK, s.G_BMS_PACK)
+    feed(bench, "20a", 500)
+    bench.step(ticks(2000) - 1).set_rack(s.RACK_CURRENT_MA, 0, RACK)
+    bench.step().set_rack(s.RACK_CURRENT_MA, -50_000, RACK)
+    assert "20a" not in bench.step(ticks(2000) - 1).standing()
+    assert "20a" in bench.step().standing()
+    bench = prepare(running(racks=RACKS), "20a")
+    bench.silent.add(pack)
+    bench.step(ticks(500))
+    feed(bench, "20a", 500)
+    assert "20a" not in bench.step(ticks(2000) + 5).standing(), "whether it charges is not known"
+    bench.silent.clear()
+    assert "20a" not in bench.step(ticks(2000) - 1).standing()
+    assert "20a" in bench.step().standing()
+
+
 # -- silence is no answer: a stale input never trips and never clears
 
 def one_by_one(name, gates):

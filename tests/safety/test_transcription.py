@@ -119,6 +119,26 @@ def test_transcription_is_what_the_document_says(table, name):
     assert agrees != ((name, "DRT") in READ_AS)
 
 
+KEY_RANGE = re.compile(r"\b([ACDE])(\d+)(?:-[ACDE]?(\d+))?")
+
+
+def keys(text):
+    """The fact table's keys in a text: "A40-43, A32" -> A32, A40 ... A43."""
+    return {f"{letter}{number}" for letter, first, last in KEY_RANGE.findall(text)
+            for number in range(int(first), int(last or first) + 1)}
+
+
+@pytest.mark.parametrize("row", [row for row in m.CLAUSES if row < 49])
+def test_basis_and_confidence_are_those_of_the_document(shared, table, row):
+    _, basis, confidence = m.CLAUSES[row]
+    assert keys(basis) == keys(table[row]["basis"])
+    facts = (shared / "facts" / "nfpa855.md").read_text(encoding="utf-8").split("## 6.")[0].splitlines()
+    cited = [line for line in facts for key in keys(basis) if line.startswith(f"| {key} |")]
+    assert len(cited) == len(keys(basis))
+    codes = {code for line in cited for cell in line.split("|")[3:] for code in re.findall(r"^ (C2|C|G|D)\b", cell)}
+    assert confidence in codes
+
+
 def test_every_row_of_the_table_that_is_due_is_there(table):
     due = {1, 2, 3, 11, 12, 13, 14, 15, 19, 20, 21, 28, 29, 31, 32, 35, 40, 41, 44}
     assert due == {row_number(name) for name in ROWS if row_number(name) in table}

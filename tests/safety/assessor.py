@@ -1,0 +1,254 @@
+"""The tables of safety/README.md, made from the matrix. `python tests/safety/assessor.py` writes them into the page.
+
+Times that do not come from the matrix stand in SOURCES and ACTUATION with their kind: (c) computed by `check` for the
+example site, rounded up to 10 ms, or (a) assumed until somebody measures it on the real equipment.
+"""
+
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from safety import matrix as m  # noqa: E402  (the page is written without an installed package)
+from safety import parameters as p  # noqa: E402
+from safety.kernel import CRC_WORDS_PER_STEP  # noqa: E402
+
+PAGE = ROOT / "safety" / "README.md"
+TICK_MS = 20
+RESET = ("self", "remote", "key")
+FEATURES = {
+    "estop_1_ok": "E-stop contact 1 open", "estop_2_ok": "E-stop contact 2 open",
+    "estop_discrepancy": "E-stop contacts disagree", "fire_alarm_ok": "fire alarm relay open",
+    "suppression_ok": "agent release switch open", "gas_relay_ok": "25 % LFL relay open",
+    "gas_lfl_permille_max": "gas, highest detector", "gas_detectors_faulty": "detectors with a fault",
+    "gas_detectors_silent": "detectors silent", "gas_calibration_d_min": "days to calibration",
+    "gas_detectors_lost": "no detector left", "airflow_missing": "fan on, no airflow", "io_silence_ms": "I/O silent",
+    "meter_silence_ms": "meter silent", "meter_frozen_ms": "meter's words frozen",
+    "image_changed": "limit image changed", "step_late_ms": "step late", "boot_not_clean": "last run not ended cleanly",
+    "boot_store_unreadable": "store unreadable", "bms_fault_ok": "BMS fault contact open",
+    "pcs_silence_level": "PCS silent",
+    "pcs_excess_W": "power beyond the limit and 2 % of rated, at least 2 kW",
+    "cell_voltage_mV_max": "highest cell", "cell_voltage_mV_min": "lowest cell",
+    "temperature_ddegC_max": "hottest module", "temperature_over_median_ddegC": "hottest module over median",
+    "current_over_105_mA": "current beyond 1.05 x limit and the larger of 2 A and 1 % of rated",
+    "current_over_110_mA": "current beyond 1.10 x limit and the larger of 2 A and 1 % of rated",
+    "bms_silence_level": "BMS silent", "bms_bad_frames_recent": "bad frames (1 a second forgotten)",
+}
+GATES = {"charging": "charging", "temperature_rising": "rising", "gas_or_smoke_alert": "gas or smoke alert stands"}
+LEVELS_MS = {"bms_silence_level": (0, 500, 1000, 3000), "pcs_silence_level": (0, 2000, 3000, 5000)}
+UNITS = (("_mV_max", 1000, "V"), ("_mV_min", 1000, "V"), ("_ddegC_max", 10, "degC"), ("_ddegC", 10, "K"),
+         ("_permille_max", 10, "% LFL"), ("_ms", 1000, "s"), ("_mA", 1000, "A"), ("_d_min", 1, "d"), ("_W", 1, "W"))
+EFFECTS = ((m.D_PCS, ("", "PCS ramp", "PCS stop")),
+           (m.D_DC, ("", "no closing", "open at zero", "open", "open only at zero")),
+           (m.D_FAN, ("", "fan")), (m.D_HORN, ("", "horn")), (m.D_RED_LAMP, ("", "red lamp")), (m.D_LAMP, ("", "lamp")),
+           (m.D_CHARGE_INHIBIT, ("", "no charging", "no charging")),
+           (m.D_DISCHARGE_INHIBIT, ("", "no discharging", "no discharging")),
+           (m.D_MAINTENANCE, ("", "maintenance")), (m.D_OPERATOR, ("", "operator")), (m.D_FACU, ("", "fire panel")),
+           (m.D_PRE_ALARM, ("", "pre-alarm")))
+
+
+def feature_name(stage, index=m.S_FEATURE):
+    """Name of the stage's feature or gate."""
+    return m.FEATURES[stage[m.S_SCOPE]][stage[index]]
+
+
+def plain(number):
+    """A number without a useless fraction."""
+    return f"{number:g}"
+
+
+def level(stage, index):
+    """Threshold or clear value in the unit a person thinks in; empty for contacts and yes-or-no features."""
+    name, value = feature_name(stage), stage[index]
+    if name in LEVELS_MS:
+        return f"{plain(LEVELS_MS[name][value] / 1000)} s"
+    if name.endswith("_ok") or name in ("estop_discrepancy", "airflow_missing", "image_changed", "gas_detectors_lost",
+                                        "boot_not_clean", "boot_store_unreadable"):
+        return ""
+    for ending, divisor, unit in UNITS:
+        if name.endswith(ending):
+            return f"{plain(value / divisor)} {unit}"
+    return plain(value)
+
+
+def trips(stage):
+    """At what value."""
+    sign, value = ">=" if stage[m.S_SENSE] > 0 else "<=", level(stage, m.S_SET)
+    if feature_name(stage) in ("pcs_excess_W", "current_over_105_mA", "current_over_110_mA"):
+        return "> 0"
+    return f"{sign} {value}" if value else ""
+
+
+def after(duration_ms):
+    """A debounce."""
+    return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
+
+
+def effects(stage):
+    """What the stage demands, in words."""
+    demand = stage[m.S_DEMAND]
+    words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
+    for index, what in ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging")):
+        if demand[index]:
+            words.append(f"{what} at most {100 - demand[index]} %")
+    return ", ".join(words)
+
+
+def ordered():
+    """Stages by row number, then by letter."""
+    return sorted(m.STAGES, key=lambda stage: (stage[m.S_ROW], stage[m.S_ID]))
+
+
+def basis(row):
+    """Keys of the fact table and its confidence; unconfirmed ones carry a question mark."""
+    _, keys, confidence = m.CLAUSES[row]
+    return keys, "G (?)" if confidence == "G" else confidence
+
+
+def stage_table():
+    """One line a stage: everything in it comes from matrix.STAGES and matrix.CLAUSES."""
+    lines = ["| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for stage in ordered():
+        cause = FEATURES[feature_name(stage)]
+        if stage[m.S_GATE] != m.NO_GATE:
+            cause += ", while " + GATES[feature_name(stage, m.S_GATE)]
+        keys, confidence = basis(stage[m.S_ROW])
+        lines.append(f"| {stage[m.S_ID]} | {cause} | {trips(stage)} | {after(stage[m.S_SET_MS])} | "
+                     f"{level(stage, m.S_CLEAR) if trips(stage) != '> 0' else '0'} | {after(stage[m.S_CLEAR_MS])} | "
+                     f"{RESET[stage[m.S_LATCH]]} | {effects(stage)} | {keys}; {confidence} |")
+    return "\n".join(lines)
+
+
+def row_table():
+    """One line a row: what it is."""
+    lines = ["| row | what it is | basis | confidence |", "|---|---|---|---|"]
+    for row in sorted(m.CLAUSES):
+        keys, confidence = basis(row)
+        lines.append(f"| {row} | {m.CLAUSES[row][0]} | {keys} | {confidence} |")
+    return "\n".join(lines)
+
+
+# source: (sensor ms, why, bus ms, device and exchange whose worst case the bus time is)
+SOURCES = {
+    "contact": (10, "a: relay or switch", 50, ("io_1", "read inputs")),
+    "gas": (20_000, "a: detector to 90 % of a step", 610, ("gas_1", "read gas")),
+    "cells": (100, "a: measuring cycle of the BMS", 110, ("bms_1", "frames from BMS")),
+    "temperature": (10_000, "a: sensor on the cell", 110, ("bms_1", "frames from BMS")),
+    "pcs": (100, "a: refresh of the PCS's own value", 250, ("pcs_1", "read ac")),
+    "silence": (0, "the time is the cause itself", 0, None),
+    "self": (0, "the kernel itself", 0, None),
+}
+SOURCE_OF = {
+    "gas_lfl_permille_max": "gas", "gas_detectors_faulty": "gas", "gas_detectors_lost": "gas",
+    "gas_calibration_d_min": "gas", "cell_voltage_mV_max": "cells", "cell_voltage_mV_min": "cells",
+    "current_over_105_mA": "cells", "current_over_110_mA": "cells", "bms_bad_frames_recent": "cells",
+    "temperature_ddegC_max": "temperature", "temperature_over_median_ddegC": "temperature", "pcs_excess_W": "pcs",
+    "gas_detectors_silent": "silence", "io_silence_ms": "silence", "meter_silence_ms": "silence",
+    "meter_frozen_ms": "silence", "bms_silence_level": "silence", "pcs_silence_level": "silence",
+    "image_changed": "self", "step_late_ms": "self", "boot_not_clean": "self", "boot_store_unreadable": "self",
+}
+# What goes from the tick to the end of power, and on to open contactors, in ms.
+ACTUATION = (
+    ("I/O write, in flight and frame", 10, "c"), ("I/O module and relay", 20, "a"), ("PCS dead time", 60, "a"))
+OPENING = (("off-delay relay", 200, "a: hardware, set at commissioning"), ("contactor", 50, "a"))
+STOP_MS = sum([each[1] for each in ACTUATION])
+OPEN_MS = sum([each[1] for each in OPENING]) + ACTUATION[0][1] + ACTUATION[1][1]
+WAIT_MS = {m.DC_OPEN: 200, m.DC_OPEN_AT_ZERO: 2000}
+RAMP_MS = 2000
+SCANS = 2  # of the limit image: a change just behind the scan is found by the next one
+RACKS = 3  # of the example site
+
+
+def source_of(stage):
+    """Source class of a stage."""
+    return SOURCE_OF.get(feature_name(stage), "contact")
+
+
+def own_time_ms(stage):
+    """Debounce, or the silence that is the cause."""
+    name = feature_name(stage)
+    if name in LEVELS_MS:
+        return LEVELS_MS[name][stage[m.S_SET]]
+    if name == "gas_detectors_silent":
+        return 3000 + stage[m.S_SET_MS]
+    if name == "image_changed":
+        return scan_ms()
+    return stage[m.S_SET] if source_of(stage) == "silence" else stage[m.S_SET_MS]
+
+
+def image_words():
+    """Words of the limit image of the example site: one unit, RACKS racks."""
+    return p.ImageMap(1, RACKS, m.STAGES_PER_SCOPE).words
+
+
+def scan_ms():
+    """Longest time until a changed word of that image is found."""
+    return SCANS * -(-image_words() // CRC_WORDS_PER_STEP) * TICK_MS
+
+
+def decided_ms(stage):
+    """(sensor, bus, debounce, tick, sum) of a stage in ms."""
+    sensor_ms, _, bus_ms, _ = SOURCES[source_of(stage)]
+    # A cause waits up to one tick to be seen, which the debounce contains; the tick that decides takes up to another.
+    debounce_ms = max(TICK_MS, own_time_ms(stage))
+    return sensor_ms, bus_ms, debounce_ms, TICK_MS, sensor_ms + bus_ms + debounce_ms + TICK_MS
+
+
+def seconds(duration_ms):
+    """Milliseconds as seconds."""
+    return f"{duration_ms / 1000:.2f}"
+
+
+def time_table():
+    """One line a stage that takes power away: the chain in seconds, to the end of power and to open contactors."""
+    lines = ["| stage | sensor | bus | debounce | tick | decided | power zero | contactors open |",
+             "|---|---|---|---|---|---|---|---|"]
+    for stage in ordered():
+        demand = stage[m.S_DEMAND]
+        if not demand[m.D_PCS] or feature_name(stage).startswith("boot_"):
+            continue
+        *parts, total = decided_ms(stage)
+        zero_ms = total + STOP_MS + (RAMP_MS if demand[m.D_PCS] == m.PCS_RAMP else 0)
+        if demand[m.D_DC] in WAIT_MS:
+            opened = seconds(total + WAIT_MS[demand[m.D_DC]] + OPEN_MS)
+        else:
+            opened = "at zero current" if demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
+        words = [seconds(each) for each in parts]
+        lines.append(f"| {stage[m.S_ID]} | {' | '.join(words)} | {seconds(total)} | {seconds(zero_ms)} | {opened} |")
+    return "\n".join(lines)
+
+
+def sources_table():
+    """What the chain is made of."""
+    lines = ["| part | time | kind |", "|---|---|---|"]
+    for name, (sensor_ms, why, bus_ms, exchange) in SOURCES.items():
+        if sensor_ms:
+            lines.append(f"| sensor, {name} | {plain(sensor_ms / 1000)} s | {why} |")
+            lines.append(f"| bus, {name} | {bus_ms} ms | c: `{exchange[1]}` of {exchange[0]}, period and worst case |")
+    lines.append(f"| limit image, {SCANS} scans of {image_words()} words | {scan_ms()} ms | c: {RACKS} racks |")
+    for name, duration_ms, why in (*ACTUATION, *OPENING):
+        lines.append(f"| {name} | {duration_ms} ms | {why} |")
+    return "\n".join(lines)
+
+
+TABLES = {"stages": stage_table, "rows": row_table, "sources": sources_table, "times": time_table}
+
+
+def marked(name):
+    """(first, last) line around a generated table."""
+    return f"<!-- {name}: generated, see tests/safety/assessor.py -->", f"<!-- end of {name} -->"
+
+
+def written(page):
+    """The page with every table as it should be."""
+    for name, table in TABLES.items():
+        first, last = marked(name)
+        before, rest = page.split(first)
+        page = f"{before}{first}\n{table()}\n{last}{rest.split(last)[1]}"
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
