@@ -44,7 +44,7 @@ def _parser():
     checking.set_defaults(run=_check)
     replaying = commands.add_parser("replay", help="run a journal through the core again and compare every byte")
     replaying.add_argument("file")
-    replaying.set_defaults(run=lambda arguments: replay.run(arguments.file, cabinets.core_of))
+    replaying.set_defaults(run=_replay)
     resetting = commands.add_parser("reset", help="reset what stands (remote, or with --key on site)")
     resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
@@ -75,6 +75,14 @@ def _check(arguments):
     return check.main(given)
 
 
+def _replay(arguments):
+    try:
+        return replay.run(arguments.file, cabinets.core_of)
+    except ValueError as error:
+        _say(f"{arguments.file}: written by another version of this program: {error}")
+        return WRONG_INPUT
+
+
 def _say(line):
     print(f"firebreak: {line}", file=sys.stderr, flush=True)
 
@@ -100,6 +108,13 @@ def _run(arguments):
 
 def _start(settings, arguments):
     keeper = store.Keeper(arguments.state_dir)
+    try:
+        return _tick(settings, arguments, keeper)
+    finally:
+        keeper.close()
+
+
+def _tick(settings, arguments, keeper):
     loaded = store.Store(arguments.state_dir).load()
     for line in loaded.lines:
         _say(line)
@@ -110,14 +125,13 @@ def _start(settings, arguments):
                                     JOURNAL_BYTES)
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier)
-    notifier.ready(f"{settings.names[-1]}: ticking every {settings.tick_ms} ms")
+    notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
     for line in () if arguments.no_realtime else loop.prepare():
         _say(line)
     try:
         return running.run()
     finally:
         running.close()
-        keeper.close()
 
 
 def _reset(arguments):

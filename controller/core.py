@@ -77,14 +77,13 @@ class Core:
 
     def _soc(self):
         """(known, lowest, mean) of the racks' states of charge, permille; unknown if any rack's is."""
-        ages, inp = self.kernel.features.ages, self.inp
-        lowest, total = 1000, 0
-        for at, group in zip(self._soc_at, self._soc_group):
+        ages = self.kernel.features.ages
+        for group in self._soc_group:
             if not ages.known(group):
                 return 0, 0, 0
-            lowest = min(lowest, inp[at])
-            total += inp[at]
-        return 1, lowest, total // len(self._soc_at)
+        inp = self.inp
+        soc = [inp[at] for at in self._soc_at]
+        return 1, min(soc), sum(soc) // len(soc)
 
     def _bounds(self, elapsed_ticks):
         chain, out, layout = self.chain, self.kernel.out, self.layout

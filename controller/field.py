@@ -133,7 +133,8 @@ class CanBus:
         for rack in self.racks:
             if now_us >= rack[2]:
                 command_at, bms, due_us = rack
-                rack[2] = max(due_us + bms.command_period_us, now_us)
+                due_us += bms.command_period_us
+                rack[2] = due_us if due_us > now_us else now_us + bms.command_period_us
                 for can_id, data in bms.command(out[command_at]):
                     self.port.send(can_id, data)
 

@@ -166,7 +166,7 @@ def _open_can(bus):
     if bus.interface != "socketcand":
         return open_can(bus.interface, bus.channel, bus.bitrate_bps)
     server, _, name = bus.channel.rpartition("/")
-    host, _, port = server.rpartition(":")
+    host, _, port = server.partition(":")
     return open_can("socketcand", name, bus.bitrate_bps, host=host or "127.0.0.1", port=int(port or 29536))
 
 

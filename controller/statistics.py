@@ -7,6 +7,7 @@ import struct
 BUCKETS = 20_001  # 1 us each; the last holds everything later
 HEAD = struct.Struct("<8sQQQQQ")  # magic, ticks, missed, late, latest lateness in us, maximum
 MAGIC = b"FBLOOP\x00\x01"
+FILE_BYTES = HEAD.size + 4 * BUCKETS
 PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
 
 
@@ -15,10 +16,9 @@ class LoopStatistics:
 
     def __init__(self, path):
         """Makes the file anew; raises OSError."""
-        size = HEAD.size + 4 * BUCKETS
         with open(path, "w+b") as file:
-            file.truncate(size)
-            self._map = mmap.mmap(file.fileno(), size)
+            file.truncate(FILE_BYTES)
+            self._map = mmap.mmap(file.fileno(), FILE_BYTES)
         self._counts = memoryview(self._map)[HEAD.size:].cast("I")
         self._ticks = self._maximum_us = 0
 
@@ -38,14 +38,14 @@ class LoopStatistics:
 
 
 def read(path):
-    """{ticks, missed, late, lateness_us {p50, p99, p99_9, max}} of a statistics file; None without one."""
+    """{ticks, missed, late, lateness_us {p50, p99, p99_9, max}} of a statistics file; None without one, or a tick."""
     if not os.path.exists(path):
         return None
     with open(path, "rb") as file:
         content = file.read()
-    magic, ticks, missed, late, _, maximum_us = HEAD.unpack_from(content)
-    if magic != MAGIC:
-        return None
+    if len(content) != FILE_BYTES or not content.startswith(MAGIC):
+        return None  # a loop that is only just starting
+    _, ticks, missed, late, _, maximum_us = HEAD.unpack_from(content)
     counts = memoryview(content)[HEAD.size:].cast("I")
     lateness_us = {name: _percentile(counts, ticks, permille) for name, permille in PERCENTILES}
     return {"ticks": ticks, "missed": missed, "late": late, "lateness_us": lateness_us | {"max": maximum_us}}

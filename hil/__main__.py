@@ -192,7 +192,7 @@ class VirtualShow:
         cabinet = virtual.controller.cabinet
         if cabinet is not None:
             core = cabinet.core
-            shown |= view.controller_part(core.out, core.layout, self._names, None, self._since_s, now_s)
+            shown |= view.controller_part(core.out, core.layout, self._names, self._since_s, now_s)
         speed = now_s / max(1e-6, time.monotonic() - self._began_s)
         return {**shown, **self._common, "elapsed_s": now_s, "ticks": virtual.ticks, "speed": speed,
                 "load_history": self._load, "grid_history": self._grid, "next_action": virtual.clockwork.upcoming()}

@@ -255,7 +255,7 @@ class Bench:
         self.grid_history = (self.grid_history + [shown["grid_W"]])[-HISTORY:]
         if self.snapshot and self.snapshot.sequence is not None:
             seen = self.snapshot
-            shown |= view.controller_part(seen.out, seen.layout, seen.stage_names, None, self.since_s, now_us / 1e6)
+            shown |= view.controller_part(seen.out, seen.layout, seen.stage_names, self.since_s, now_us / 1e6)
         shown |= {"elapsed_s": now_us / 1e6, "load_history": self.load_history, "grid_history": self.grid_history,
                   "next_action": self.clockwork.upcoming()}
         self.send({"what": "view", "view": shown})

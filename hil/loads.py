@@ -10,8 +10,8 @@ MEASURED_S_MIN = 10.0  # a run that leaves less than this after START_S is measu
 
 
 class Load(NamedTuple):
-    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us: where the figures of
-    the load begin, None = at the start of the run."""
+    """power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us: where the figures
+    of the load begin, None = at the start of the run."""
 
     power: object
     about: dict

@@ -142,7 +142,8 @@ class Rig:
     def _check_controller(self):
         code = self.controller.poll()
         if code is not None and not (self.may_be_killed and code == -signal.SIGKILL):
-            raise RigError(f"the controller ended with exit code {code}: {(self.messages() or ['it said nothing'])[-1]}")
+            said = self.messages() or ["it said nothing"]
+            raise RigError(f"the controller ended with exit code {code}: {said[-1]}")
 
     def messages(self):
         """What the controller has said, as lines."""

@@ -72,14 +72,17 @@ class VirtualController:
             bus.ends.clear()
 
     def reset(self, by):
-        """An operator looks at what stands and asks for a reset of exactly that."""
+        """An operator looks at what stands and asks for a reset of exactly that; of a dead controller, in vain."""
+        if self.cabinet is None:
+            return
         out = self.cabinet.core.kernel.out
         kind = matrix.KEY if by == "key" else matrix.REMOTE
         self.cabinet.request_reset(kind, out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK])
 
     def run_request(self, on):
         """Ask for running or for a controlled stop."""
-        self.cabinet.request_run(on)
+        if self.cabinet is not None:
+            self.cabinet.request_run(on)
 
 
 class VirtualRig:
@@ -144,8 +147,9 @@ class VirtualRig:
         for name, bus in controller.can.items():
             bus.now_us = end_us
             for bms in cabinet.bms[name]:
-                for can_id, data in bms.frames(end_us):
-                    bus.send(can_id, data, end_us)
+                if bms.next_us is None or bms.next_us <= end_us:
+                    for can_id, data in bms.frames(end_us):
+                        bus.send(can_id, data, end_us)
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
         if controller.cabinet is not None:

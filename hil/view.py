@@ -3,11 +3,11 @@
 from controller import reasons
 from controller.core import STANDING_BITS
 from controller.setpoint import O_BINDING_REASON, O_REQUEST_FAST_REASON, O_REQUEST_W, O_SETPOINT_W
-from safety import contactors, matrix, signals as s
+from safety import matrix, signals as s
 
 RESETS = ("self", "remote", "key")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
-SINCE_UNKNOWN = 0.0
+CONTACTORS = ("open", "pre-charge", "closed", "fault")
 
 
 def plant_part(plant):
@@ -15,12 +15,11 @@ def plant_part(plant):
     battery_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     racks = [(100 * rack.soc, round(1000 * rack.cell_voltage_V_min), round(1000 * rack.cell_voltage_V_max),
               min(rack.temperatures_degC), max(rack.temperatures_degC), rack.current_A,
-              contactors.STEPS[0] if rack.contactor_state == 0 else
-              ("open", "pre-charge", "closed", "fault")[rack.contactor_state]) for rack in plant.racks]
+              CONTACTORS[rack.contactor_state]) for rack in plant.racks]
     return {"grid_W": plant.grid_power_W, "load_W": plant.load_power_W, "battery_W": battery_W, "racks": racks}
 
 
-def controller_part(out, layout, stage_names, armed, since_s, now_s):
+def controller_part(out, layout, stage_names, since_s, now_s):
     """State, decision and interlocks from the controller's outputs (array of ints, core.Core's order).
 
     since_s: {instance name: when it began to stand}, kept here from call to call.
@@ -38,7 +37,6 @@ def controller_part(out, layout, stage_names, armed, since_s, now_s):
         "limit": (reasons.label(code), reasons.text(code)[1]) if code else None,
         "charge_W_max": sum([out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]),
         "discharge_W_max": sum([out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]),
-        "armed": armed,
         "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
     }
 

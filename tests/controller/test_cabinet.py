@@ -1,0 +1,410 @@
+"""The cabinet: what a start takes over, and the order in which things take effect and are stored."""
+
+from array import array
+
+import pytest
+
+from controller import cabinet as cabinets
+from controller import command, config, store
+from safety import latches, matrix
+from safety import signals as s
+from site_files import SITES, SiteFiles
+
+CONFIG = config.load(SITES / "example" / "cabinet.toml")
+NAMES = cabinets.stage_instances(CONFIG.layout())
+TICK_US = 20_000
+CLEAR_TICKS = 260  # a cause must have been gone for 5 s
+RATED = {"rack_voltage_mV": 790_000, "cell_voltage_mV_min": 3290, "cell_voltage_mV_max": 3300, "soc_permille": 550,
+         "soh_permille": 990, "charge_current_mA_max": 140_000, "discharge_current_mA_max": 140_000,
+         "cells_online": 240, "gas_1_calibration_d": 100, "gas_2_calibration_d": 100}
+
+
+class Keeper:
+    """Takes records; acknowledges the first `durable` of them (all, unless a test says otherwise)."""
+
+    def __init__(self, log, durable=1 << 30):
+        self.log, self.durable = log, durable
+        self.ok, self.line = True, ""
+        self.records = []
+
+    def submit(self, record):
+        self.records.append(record)
+        self.log.append("stored")
+        return len(self.records)
+
+    def poll(self):
+        return min(len(self.records), self.durable)
+
+
+class Field:
+    """Stands in for ports and devices: everything is well, contactors and permits do what they are told."""
+
+    def __init__(self, image, log):
+        self.image, self.log, self.layout = image, log, image.layout
+        self.out = array("i", [0] * self.layout.outputs)
+        self.wrong = {}  # input index -> value
+        self.ticks = 0
+
+    def read(self, now_us):
+        image, layout = self.image, self.layout
+        self.ticks += 1
+        for at, (name, *_) in enumerate(s.CABINET_INPUTS[:s.RUN_REQUEST]):
+            image.inp[at] = 1 if name.endswith("_ok") else RATED.get(name, 0)
+        image.inp[s.GRID_RAW_HASH] = image.inp[s.LOAD_RAW_HASH] = self.ticks
+        image.inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
+        for rack in range(layout.racks):
+            first = layout.rack_input(rack, 0)
+            for at, (name, *_) in enumerate(s.RACK_INPUTS):
+                image.inp[first + at] = RATED.get(name, 0)
+            closed = self.out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
+            image.inp[first + s.CONTACTOR_STATE] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
+        for at, value in self.wrong.items():
+            image.inp[at] = value
+        image.fresh[:] = b"\1" * len(image.fresh)
+
+    def write(self, inp, out, setpoints_W, now_us):
+        self.out[:] = out[:self.layout.outputs]
+        self.log.append("written")
+
+
+class Bench:
+    """A cabinet on a stand-in field and keeper, ticked by hand."""
+
+    def __init__(self, loaded=None, durable=1 << 30, settings=CONFIG, journal=None):
+        self.log, self.now_us = [], 0
+        self.keeper = Keeper(self.log, durable)
+        self.cabinet = cabinets.Cabinet(settings, loaded or found(store.CLEAN), self.keeper, journal)
+        self.field = self.cabinet.field = Field(self.cabinet.image, self.log)
+        self.answers = []
+
+    def tick(self, count=1):
+        for _ in range(count):
+            self.now_us += TICK_US
+            self.cabinet.tick(self.now_us, 1)
+            if self.cabinet.reset_answer:
+                self.answers.append(self.cabinet.reset_answer)
+        return self
+
+    @property
+    def out(self):
+        return self.cabinet.core.kernel.out
+
+    @property
+    def state(self):
+        return s.STATES[self.out[s.STATE]]
+
+    @property
+    def standing(self):
+        evaluator = self.cabinet.core.kernel.evaluator
+        return [NAMES[at] for at in range(evaluator.count) if evaluator.standing(at)]
+
+    @property
+    def stored(self):
+        return self.keeper.records[-1]
+
+    def reset(self, kind=matrix.REMOTE):
+        self.cabinet.request_reset(kind, self.out[s.FIRST_OUT_INSTANCE], self.out[s.CAUSE_MASK])
+        return self.tick()
+
+    def trip(self, rack=0):
+        """Row 29 of a rack: a cell at 3.7 V for 2 s; then well again until a reset may clear it."""
+        at = self.cabinet.core.layout.rack_input(rack, s.CELL_VOLTAGE_MV_MAX)
+        self.field.wrong[at] = 3700
+        self.tick(110)
+        assert f"29.rack{rack + 1}" in self.standing
+        del self.field.wrong[at]
+        return self
+
+
+def found(state, **changes):
+    """What store.load gives; changes: fields of the record, no record for a missing or unreadable store."""
+    record = None if state in (store.MISSING, store.UNREADABLE) else {**store.empty_record(), **changes}
+    return store.Loaded(state, record, 1, [])
+
+
+# -- what a start takes over
+
+@pytest.mark.parametrize("loaded, standing", [
+    (found(store.CLEAN), []),
+    (found(store.ARMED), ["44c"]),
+    (found(store.UNREADABLE), ["44d"]),
+    (found(store.MISSING), ["44d"]),
+    (found(store.CLEAN, latches={"29.rack2": 1}), ["29.rack2"]),
+    (found(store.ARMED, latches={"29.rack2": 1, "1a": 1}), ["1a", "44c", "29.rack2"]),
+    (found(store.CLEAN, latches={"29.rack9": 1}), ["44d"]),
+    (found(store.CLEAN, latches={"a row of another version": 1, "1a": 1}), ["1a", "44d"])])
+def test_a_start_takes_over_what_the_store_holds(loaded, standing):
+    bench = Bench(loaded).tick()
+    assert bench.standing == standing
+    assert bench.stored["latches"] == dict.fromkeys(standing, 1)
+    bench.tick(200)
+    assert bench.state == ("inhibited" if standing else "running")
+
+
+def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_path):
+    settings = SiteFiles(tmp_path).append("site", '[not_fitted]\nsuppression = "N. N., 2026-01-01: test"').load()
+    bench = Bench(found(store.CLEAN, latches={"3": 1}), settings=settings).tick()
+    assert bench.standing == ["44d"]
+    bench.tick(CLEAR_TICKS)
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick(2).reset(matrix.KEY)
+    assert bench.answers == [latches.DONE] and bench.standing == []
+
+
+@pytest.mark.parametrize("ages_ms, left", [([], 3), ([0], 2), ([0, 3_599_900], 1), ([3_600_000], 3), ([1, 2, 3], 0),
+                                           ([1, 2, 3, 4], 0)])
+def test_spent_tokens_stay_spent(ages_ms, left):
+    bench = Bench(found(store.CLEAN, token_ages_ms=ages_ms)).tick()
+    assert bench.out[s.RESETS_LEFT] == left
+
+
+def test_a_token_comes_back_after_an_hour_of_running_only():
+    bench = Bench(found(store.CLEAN, token_ages_ms=[3_600_000 - 60])).tick(2)
+    assert bench.out[s.RESETS_LEFT] == 2
+    bench.tick()
+    assert bench.out[s.RESETS_LEFT] == 3
+    assert bench.stored["token_ages_ms"] == []
+
+
+# -- ARMED before anything closes
+
+@pytest.mark.parametrize("broken", ["never acknowledges", "dead", "dead after two records"])
+def test_nothing_closes_until_armed_is_stored(broken):
+    bench = Bench(durable=1 if "two" in broken else 0)
+    bench.keeper.ok = broken == "never acknowledges"
+    for _ in range(500):
+        bench.tick()
+        assert not bench.out[s.CONTACTOR_SUPPLY_OK] and not bench.out[s.PCS_ENABLE_OK]
+        assert not any(bench.out[bench.field.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)] for rack in range(3))
+    assert bench.state == "ready" and bench.stored["armed"] == 1
+
+
+def test_it_closes_as_soon_as_armed_is_stored():
+    bench = Bench(durable=0).tick(5)
+    number = next(at for at, record in enumerate(bench.keeper.records, 1) if record["armed"])
+    bench.keeper.durable = number - 1
+    assert bench.tick(5).state == "ready"
+    bench.keeper.durable = number
+    assert bench.tick().state == "closing"
+
+
+def test_armed_must_be_stored_anew_for_every_closing():
+    bench = Bench().tick(100)
+    assert bench.state == "running"
+    bench.cabinet.request_run(0)
+    bench.tick(100)
+    assert bench.state == "ready" and bench.stored["armed"] == 0
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(1)
+    assert bench.tick(100).state == "ready"
+    bench.keeper.durable += 1
+    assert bench.tick(2).state == "closing"
+
+
+def test_a_controlled_stop_ends_with_clean_stored():
+    bench = Bench().tick(100)
+    assert (bench.stored["armed"], bench.stored["clean"]) == (1, 0)
+    bench.cabinet.request_run(0)
+    bench.tick()
+    assert bench.state == "stopping" and bench.stored["armed"] == 1
+    bench.tick(60)
+    assert not bench.out[s.CONTACTOR_SUPPLY_OK]
+    assert (bench.stored["armed"], bench.stored["clean"], bench.stored["latches"]) == (0, 1, {})
+
+
+# -- set: effect first, then stored
+
+def test_a_latch_takes_effect_before_it_is_handed_over_and_in_the_same_tick():
+    bench = Bench().tick(100)
+    bench.field.wrong[s.ESTOP_1_OK] = 0
+    while "1a" not in bench.standing:
+        del bench.log[:]
+        bench.tick()
+    assert bench.log == ["written", "stored"]
+    assert bench.field.out[s.PCS_ENABLE_OK] == 0
+    assert "1a" in bench.stored["latches"] and bench.stored["armed"] == 1
+
+
+def test_a_keeper_that_hangs_does_not_hold_up_a_trip():
+    bench = Bench().tick(100)
+    bench.keeper.durable = 0
+    bench.trip()
+    assert bench.field.out[s.PCS_ENABLE_OK] == 0
+
+
+def test_records_are_handed_over_on_changes_only():
+    bench = Bench().tick(100)
+    count = len(bench.keeper.records)
+    bench.tick(500)
+    assert len(bench.keeper.records) == count <= 4
+
+
+# -- clear: stored first, then effect
+
+def test_a_reset_takes_effect_only_when_the_store_has_acknowledged_it():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    assert (bench.stored["latches"], bench.stored["token_ages_ms"]) == ({}, [0])
+    bench.tick(50)
+    assert bench.standing == ["29.rack1"] and bench.out[s.RESETS_LEFT] == 3 and bench.answers == []
+    bench.keeper.durable += 1
+    bench.tick()
+    assert bench.standing == [] and bench.out[s.RESETS_LEFT] == 2 and bench.answers == [latches.DONE]
+    assert (bench.stored["latches"], bench.stored["token_ages_ms"]) == ({}, [0])
+
+
+def test_a_reset_that_cannot_be_stored_is_void_and_says_so():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    bench.keeper.ok = False
+    bench.tick()
+    assert bench.answers == [command.NOT_STORED] and bench.standing == ["29.rack1"] and bench.out[s.RESETS_LEFT] == 3
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
+    bench.reset()
+    assert bench.answers == [command.NOT_STORED] * 2 and bench.standing == ["29.rack1"]
+
+
+def test_a_row_that_latches_while_a_reset_waits_voids_it():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    bench.trip(rack=1)
+    assert bench.stored["latches"] == {"29.rack2": 1}  # the new one, beside the reset that still waits
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.tick()
+    assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1", "29.rack2"]
+    assert bench.out[s.RESETS_LEFT] == 3
+    assert bench.stored["latches"] == {"29.rack1": 1, "29.rack2": 1} and bench.stored["token_ages_ms"] == []
+
+
+def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
+    bench = Bench(found(store.CLEAN, latches={"40b.rack1": 1}, token_ages_ms=[3_600_000 - 6000])).tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    bench.cabinet.core.kernel.latches.token_age[0] = bench.cabinet.core.kernel.latches.hour_ticks - 1
+    bench.tick()  # the hour of the first token is over: a change of its own
+    assert len(bench.keeper.records) == bench.keeper.durable + 2
+    assert bench.stored["latches"] == {}
+    bench.keeper.durable += 1
+    bench.tick(20)
+    assert bench.standing == ["40b.rack1"]
+    bench.keeper.durable += 1
+    bench.tick()
+    assert bench.standing == [] and bench.answers == [latches.DONE]
+
+
+def test_a_cause_that_returns_while_the_reset_waits_keeps_its_latch_in_the_store():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    at = bench.cabinet.core.layout.rack_input(0, s.CELL_VOLTAGE_MV_MAX)
+    bench.field.wrong[at] = 3700
+    bench.tick(110)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.tick()
+    assert bench.answers == [latches.NOT_CLEAR_YET] and bench.standing == ["29.rack1"]
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
+
+
+def test_a_second_reset_replaces_one_that_waits():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    bench.cabinet.request_reset(matrix.REMOTE, 0, 12345)  # of something nobody saw
+    bench.tick()
+    assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1"]
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
+
+
+@pytest.mark.parametrize("wait_ticks, kind, key, answer", [
+    (CLEAR_TICKS, matrix.REMOTE, 1, latches.DONE),
+    (CLEAR_TICKS - 40, matrix.REMOTE, 1, latches.NOT_CLEAR_YET),
+    (CLEAR_TICKS, matrix.KEY, 1, latches.KEY_NEEDED),
+    (CLEAR_TICKS, matrix.KEY, 0, latches.DONE)])
+def test_what_the_kernel_refuses_is_answered_at_once_and_stores_nothing(wait_ticks, kind, key, answer):
+    bench = Bench().tick(100).trip().tick(wait_ticks)
+    bench.field.wrong[s.KEY_RUN_OK] = key
+    bench.tick()
+    count = len(bench.keeper.records)
+    bench.reset(kind)
+    assert bench.answers == [answer]
+    if answer != latches.DONE:
+        assert [record["latches"] for record in bench.keeper.records[count:]] in ([], [{"29.rack1": 1}])
+    spent = answer == latches.DONE and kind == matrix.REMOTE
+    assert bench.out[s.RESETS_LEFT] == (2 if spent else 3)
+    assert bench.stored["token_ages_ms"] == ([0] if spent else [])
+
+
+def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
+    bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).tick(CLEAR_TICKS)
+    bench.reset()
+    assert bench.answers == [latches.DONE] and bench.standing == ["1a"]
+    assert bench.stored["latches"] == {"1a": 1}
+    bench.reset()
+    assert bench.answers[-1] == latches.KEY_NEEDED
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick().reset(matrix.KEY)
+    assert bench.standing == [] and bench.stored["latches"] == {}
+
+
+def test_the_fourth_remote_reset_of_an_hour_waits_even_over_a_restart():
+    bench = Bench().tick(100)
+    for _ in range(3):
+        bench.trip().tick(CLEAR_TICKS).reset()
+    assert bench.answers == [latches.DONE] * 3
+    bench.trip().tick(CLEAR_TICKS).reset()
+    assert bench.answers[-1] == latches.NO_TOKENS
+    again = Bench(store.Loaded(store.ARMED, bench.stored, 1, [])).tick(CLEAR_TICKS).reset()
+    assert again.answers == [latches.NO_TOKENS] and again.standing == ["44c", "29.rack1"]
+
+
+def test_a_cut_of_power_at_any_record_never_frees_what_stood():
+    """From each record that may be the last durable one: not clean or latched, until the one with the reset in it."""
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS).reset().tick(5)
+    assert bench.answers == [latches.DONE]
+    tripped = next(at for at, record in enumerate(bench.keeper.records) if record["latches"])
+    assert bench.keeper.records[tripped:] and not bench.stored["latches"]
+    for record in bench.keeper.records[2:]:
+        again = Bench(store.Loaded(store.ARMED if record["armed"] else store.CLEAN, record, 1, [])).tick(200)
+        freed = not record["armed"] and not record["latches"]
+        assert (again.state == "running") == freed
+        assert not freed or record["token_ages_ms"]
+
+
+# -- the rest of a tick
+
+class Journal:
+    """Remembers which frames were keyframes."""
+
+    def __init__(self):
+        self.frames = []
+
+    def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
+        assert sequence == len(self.frames)
+        self.frames.append(state is not None)
+
+
+def test_a_keyframe_every_10_s_and_whenever_other_rows_stand():
+    journal = Journal()
+    bench = Bench(journal=journal).tick(1001)
+    assert [at for at, key in enumerate(journal.frames) if key] == [0, 500, 1000]
+    bench.trip()
+    assert sum(journal.frames[1001:]) == 1
+
+
+def test_the_summary_is_what_the_screen_needs():
+    bench = Bench().tick(100)
+    reason, state, setpoint_W = bench.cabinet.summary()
+    assert (state, setpoint_W) == (s.RUNNING, bench.cabinet.core.setpoints()[0])
+    assert reason >= 0
+
+
+def test_instances_are_named_in_the_kernels_order():
+    evaluator = Bench().cabinet.core.kernel.evaluator
+    assert len(NAMES) == evaluator.count == len(set(NAMES))
+    for at, name in enumerate(NAMES):
+        stage, _, scope = name.partition(".")
+        assert matrix.STAGES[evaluator.stage[at]][matrix.S_ID] == stage
+        assert scope == {0: "", 1: "unit1", 2: "rack1", 3: "rack2", 4: "rack3"}[evaluator.block[at]]

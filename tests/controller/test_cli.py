@@ -1,0 +1,185 @@
+"""The `firebreak` command as somebody uses it who mistypes: one clear line, and an exit code that says which kind."""
+
+import re
+from array import array
+
+import pytest
+
+from controller import __main__ as cli
+from controller import cabinet as cabinets
+from controller import config, store
+from controller.journal import JournalWriter
+from hil.simulate import VirtualRig
+from site_files import SITES, SiteFiles
+
+EXAMPLE = str(SITES / "example" / "cabinet.toml")
+
+
+def run(capsys, *argv):
+    """(exit code, lines on stdout, lines on stderr) of a command."""
+    try:
+        code = cli.main([str(each) for each in argv])
+    except SystemExit as leaving:  # argparse
+        code = leaving.code
+    said = capsys.readouterr()
+    return code, said.out.splitlines(), said.err.splitlines()
+
+
+def refused(capsys, code, words, *argv):
+    """The command must end with this code and one line on stderr that says so."""
+    found, out, err = run(capsys, *argv)
+    assert (found, out, len(err)) == (code, [], 1), err
+    assert re.search(words, err[0]), err[0]
+    assert err[0].startswith("firebreak: ")
+
+
+# -- run
+
+@pytest.mark.parametrize("content, words", [
+    (None, r"no such file|cannot be read|No such file"), ("schema = 1\nlayer = ", "not a TOML|line 2|TOML"),
+    ('schema = 1\nlayer = "cabinet"\nname = "x"\nextends = "nowhere.toml"\n', "nowhere.toml")])
+def test_run_refuses_a_wrong_file_in_one_line(capsys, tmp_path, content, words):
+    path = tmp_path / "cabinet.toml"
+    if content is not None:
+        path.write_text(content)
+    refused(capsys, 2, words, "run", path, "--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state")
+    assert not (tmp_path / "run").exists() and not (tmp_path / "state").exists()
+
+
+def test_run_names_the_key_it_does_not_know(capsys, tmp_path):
+    site = SiteFiles(tmp_path).append("cabinet", "[rack.all]\nrated_curent_mA = 130000")
+    refused(capsys, 2, "rated_curent_mA.*rated_current_mA", "run", site.paths[2], "--run-dir", tmp_path / "run")
+
+
+def run_command(tmp_path):
+    return ("run", EXAMPLE, "--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state", "--no-realtime")
+
+
+@pytest.mark.wire
+def test_run_says_which_wire_is_not_there(capsys, tmp_path):
+    (tmp_path / "state").mkdir()
+    store.Store(str(tmp_path / "state")).save(store.empty_record())
+    refused(capsys, 3, "serial port /dev/serial/by-path/.*no such device", *run_command(tmp_path))
+
+
+@pytest.mark.wire
+def test_run_says_that_a_cabinet_is_new(capsys, tmp_path):
+    code, _, err = run(capsys, *run_command(tmp_path))
+    assert code == 3 and "no store here yet" in err[0]
+
+
+@pytest.mark.parametrize("option", ["--run-dir", "--state-dir"])
+def test_run_says_which_folder_it_cannot_have(capsys, tmp_path, option):
+    (tmp_path / "file").write_text("")
+    command = [*run_command(tmp_path)]
+    command[command.index(option) + 1] = tmp_path / "file" / "inside"
+    refused(capsys, 3, "file", *command)
+
+
+# -- prepare
+
+def test_prepare_makes_a_clean_store_once(capsys, tmp_path):
+    place = tmp_path / "state"
+    assert run(capsys, "prepare", "--state-dir", place) == (0, [], [])
+    loaded = store.Store(str(place)).load()
+    assert (loaded.state, loaded.record) == (store.CLEAN, store.empty_record())
+    refused(capsys, 2, "holds a store already", "prepare", "--state-dir", place)
+
+
+@pytest.mark.parametrize("damaged", store.COPIES)
+def test_prepare_never_replaces_a_damaged_store(capsys, tmp_path, damaged):
+    (tmp_path / damaged).write_bytes(b"x")
+    refused(capsys, 2, "holds a store already", "prepare", "--state-dir", tmp_path)
+    assert (tmp_path / damaged).read_bytes() == b"x"
+
+
+# -- check
+
+def test_check_reports_a_good_file(capsys):
+    code, out, err = run(capsys, "check", EXAMPLE)
+    assert code == 0 and len(out) > 20 and err == []
+
+
+def test_check_refuses_in_one_line(capsys, tmp_path):
+    site = SiteFiles(tmp_path).append("cabinet", "[rack.all]\nrated_current_mA = 999999")
+    code, out, err = run(capsys, "check", site.paths[2])
+    assert (code, out, len(err)) == (2, [], 1) and "999999" in err[0]
+
+
+def test_check_lists_every_key(capsys):
+    code, out, _ = run(capsys, "check", "--keys")
+    assert code == 0 and any(line.startswith("rack.") for line in out)
+
+
+# -- replay
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory):
+    """Two seconds of a virtual run."""
+    path = str(tmp_path_factory.mktemp("cli") / "journal")
+    settings = config.load(EXAMPLE)
+    core = cabinets.Core(settings.safety_image, settings.control_image)
+    writer = JournalWriter(path, cabinets.journal_header(settings), len(core.inp), len(core.fresh), len(core.out),
+                           len(core.state_words()), 1 << 20)
+    VirtualRig(settings, lambda t_s: 300_000.0, journal=writer).run(2)
+    writer.close()
+    return path
+
+
+def test_replay_of_a_good_journal(capsys, journal):
+    code, out, err = run(capsys, "replay", journal)
+    assert (code, err) == (0, []) and out[-1] == "the same bytes"
+
+
+def test_replay_of_no_journal(capsys, tmp_path):
+    code, out, err = run(capsys, "replay", tmp_path / "journal")
+    assert (code, len(out), err) == (2, 1, [])
+
+
+def test_replay_of_another_versions_journal(capsys, tmp_path):
+    settings = config.load(EXAMPLE)
+    path = str(tmp_path / "journal")
+    image = array("i", settings.safety_image)
+    image[0] += 1  # the schema
+    writer = JournalWriter(path, {"safety_image": image, "control_image": settings.control_image}, 1, 1, 1, 1, 10_000)
+    writer.close()
+    refused(capsys, 2, "another version", "replay", path)
+
+
+# -- reset
+
+def test_reset_without_a_controller(capsys, tmp_path):
+    refused(capsys, 3, "no controller answers in", "reset", "--run-dir", tmp_path)
+
+
+def test_reset_with_a_journal_but_no_controller(capsys, tmp_path, journal):
+    (tmp_path / "journal").symlink_to(journal)
+    refused(capsys, 3, "no controller answers in", "reset", "--run-dir", tmp_path)
+
+
+@pytest.mark.parametrize("answer, code, words", [(1, 0, "done"), (3, 1, "not clear yet"), (5, 1, "key needed"),
+                                                 (None, 1, "no answer"), (102, 1, "another reset waits"),
+                                                 (103, 1, "store does not take it")])
+@pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
+def test_reset_says_how_it_went(capsys, monkeypatch, tmp_path, journal, answer, code, words, option, what):
+    (tmp_path / "journal").symlink_to(journal)
+    asked = []
+    monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or answer)
+    found, out, err = run(capsys, "reset", "--run-dir", tmp_path, *option)
+    assert (found, err, len(out)) == (code, [], 1) and words in out[0] and "nothing" in out[0]
+    assert asked == [(str(tmp_path / "command.sock"), what, -1, 0)]
+
+
+# -- the command line itself
+
+@pytest.mark.parametrize("argv", [(), ("fly",), ("run",), ("replay",), ("reset", "--keys")])
+def test_a_wrong_command_line_is_code_2(capsys, argv):
+    code, out, err = run(capsys, *argv)
+    assert code == 2 and out == [] and err
+
+
+def test_help_lists_every_command(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for name in ("run", "check", "replay", "reset", "prepare"):
+        assert any(line.strip().startswith(name) for line in out)

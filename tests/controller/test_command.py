@@ -1,0 +1,182 @@
+"""Operator commands: the form of a datagram, one reset at a time, an answer for whoever asked."""
+
+import os
+import socket
+import stat
+import threading
+
+import pytest
+
+from controller import command
+from safety import latches
+
+pytestmark = pytest.mark.wire
+
+
+class Cabinet:
+    """Remembers what it was asked for."""
+
+    def __init__(self):
+        self.resets, self.runs = [], []
+
+    def request_reset(self, kind, first_out, mask):
+        self.resets.append((kind, first_out, mask))
+
+    def request_run(self, run):
+        self.runs.append(run)
+
+
+class Client:
+    """Somebody with a socket of their own."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("")
+        self.socket.setblocking(False)
+        self.path = path
+
+    def say(self, data):
+        self.socket.sendto(data, self.path)
+
+    def heard(self):
+        """Answer codes that have come."""
+        codes = []
+        while True:
+            try:
+                magic, code = command.ANSWER.unpack(self.socket.recv(64))
+            except BlockingIOError:
+                return codes
+            assert magic == command.MAGIC
+            codes.append(code)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A listener, its cabinet, and a function that makes clients."""
+    path = str(tmp_path / "command.sock")
+    listener, clients = command.Listener(path), []
+
+    def client():
+        clients.append(Client(path))
+        return clients[-1]
+    yield listener, Cabinet(), client
+    listener.close()
+    for each in clients:
+        each.socket.close()
+
+
+def request(what, first_out=-1, mask=0, magic=command.MAGIC):
+    return command.REQUEST.pack(magic, what, first_out, mask)
+
+
+@pytest.mark.parametrize("what", [command.REMOTE_RESET, command.KEY_RESET])
+def test_a_reset_is_answered_when_it_has_ended(place, what):
+    listener, cabinet, client = place
+    one = client()
+    one.say(request(what, 7, 0x3FFFFFFF))
+    listener.receive(cabinet)
+    assert cabinet.resets == [(what, 7, 0x3FFFFFFF)]
+    listener.answer(0)
+    assert one.heard() == []
+    listener.answer(latches.DONE)
+    listener.answer(latches.DONE)
+    assert one.heard() == [latches.DONE]
+
+
+def test_only_one_reset_waits_at_a_time(place):
+    listener, cabinet, client = place
+    one, other = client(), client()
+    one.say(request(command.REMOTE_RESET, 1, 1))
+    listener.receive(cabinet)
+    other.say(request(command.REMOTE_RESET, 2, 2))
+    listener.receive(cabinet)
+    assert cabinet.resets == [(command.REMOTE_RESET, 1, 1)] and other.heard() == [command.BUSY]
+    listener.answer(latches.CHANGED)
+    assert (one.heard(), other.heard()) == ([latches.CHANGED], [])
+    other.say(request(command.REMOTE_RESET, 2, 2))
+    listener.receive(cabinet)
+    assert len(cabinet.resets) == 2
+
+
+@pytest.mark.parametrize("what, run", [(command.RUN, True), (command.STOP, False)])
+def test_run_and_stop_are_answered_at_once(place, what, run):
+    listener, cabinet, client = place
+    one = client()
+    one.say(request(what))
+    listener.receive(cabinet)
+    assert (cabinet.runs, one.heard()) == ([run], [command.ACCEPTED])
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"x", request(command.RUN)[:-1], request(command.RUN) + b"\0", request(command.RUN, magic=b"FBC2"), request(0),
+    request(5), request(255), bytes(64), bytes(65)])
+def test_anything_else_is_refused_and_does_nothing(place, data):
+    listener, cabinet, client = place
+    one = client()
+    one.say(data)
+    listener.receive(cabinet)
+    assert (cabinet.resets, cabinet.runs, one.heard()) == ([], [], [command.REFUSED_FORM])
+
+
+def test_nothing_waiting_is_nothing(place):
+    listener, cabinet, _ = place
+    listener.receive(cabinet)
+    assert (cabinet.resets, cabinet.runs, listener.dropped) == ([], [], 0)
+
+
+def test_an_asker_who_has_gone_is_counted(place):
+    listener, cabinet, client = place
+    one = client()
+    one.say(request(command.REMOTE_RESET))
+    listener.receive(cabinet)
+    one.socket.close()
+    listener.answer(latches.DONE)
+    assert listener.dropped == 1
+
+
+def test_an_asker_without_an_address_gets_no_answer(place, tmp_path):
+    listener, cabinet, _ = place
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mute:
+        mute.sendto(request(command.RUN), str(tmp_path / "command.sock"))
+        listener.receive(cabinet)
+    assert (cabinet.runs, listener.dropped) == ([True], 0)
+
+
+def test_the_socket_is_its_owners_alone_and_replaces_one_left_over(tmp_path):
+    path = str(tmp_path / "command.sock")
+    command.Listener(path)._socket.close()  # as after kill -9: the file stays
+    listener = command.Listener(path)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    listener.close()
+    assert not os.path.exists(path)
+    listener.close()
+
+
+def test_ask_gets_the_answer(place, tmp_path):
+    listener, cabinet, _ = place
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(
+        command.ask(str(tmp_path / "command.sock"), command.KEY_RESET, 3, 4)))
+    asker.start()
+    while not cabinet.resets:
+        listener.receive(cabinet)
+    listener.answer(latches.KEY_NEEDED)
+    asker.join()
+    assert (cabinet.resets, answers) == ([(command.KEY_RESET, 3, 4)], [latches.KEY_NEEDED])
+
+
+def test_ask_gives_up_when_nobody_answers(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "ANSWER_S", 0.01)
+    assert command.ask(str(tmp_path / "command.sock"), command.RUN) is None
+
+
+def test_ask_says_when_there_is_no_controller(tmp_path):
+    with pytest.raises(OSError):
+        command.ask(str(tmp_path / "command.sock"), command.RUN)
+
+
+@pytest.mark.parametrize("code", [None, *range(len(latches.RESULTS)), *range(100, 104)])
+def test_every_answer_has_words_of_its_own(code):
+    words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 104))}
+    assert len(words) == len(latches.RESULTS) + 5
+    assert command.words(code) in words

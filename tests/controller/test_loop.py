@@ -1,0 +1,327 @@
+"""The real loop on real ptys: bytes in the slack, lost ports, one controller per site, controlled stops."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from controller import clock, command, config, loop, statistics, store
+from controller.cabinet import Cabinet
+from controller.realtime import Notifier
+from drivers.buses import rtu
+from drivers.buses.port import RtuPort
+from safety import signals as s
+from wired_site import WiredSite
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A cabinet on wires; everything started from it is ended with it."""
+    place = WiredSite(tmp_path)
+    yield place
+    place.close()
+
+
+def stop(site, process, number=signal.SIGTERM):
+    """Signal the controller and serve the wires until it has ended; (exit code, its messages)."""
+    process.send_signal(number)
+    site.serve_until(lambda: process.poll() is not None)
+    return process.returncode, process.stderr.read()
+
+
+def test_from_start_to_a_controlled_stop(site):
+    process = site.start()
+    site.serve_until(site.running)
+    assert store.Store(str(site.state)).load().state == store.ARMED
+    # Two modules read every 25 ms and written every 100 ms: with bytes moved once a tick, it would be one per 40 ms.
+    before, ticks = site.requests["io"], statistics.read(str(site.folder / "loop.stats"))["ticks"]
+    site.serve_until(lambda: site.requests["io"] > before + 60)
+    after = statistics.read(str(site.folder / "loop.stats"))["ticks"]
+    assert site.requests["io"] - before > 1.2 * (after - ticks)
+    second = site.start()
+    site.serve_until(lambda: second.poll() is not None)
+    assert second.returncode == 3
+    assert second.stderr.read() == f"firebreak: {site.folder}: another controller runs here; one per cabinet\n"
+    assert site.running() and process.poll() is None
+    assert stop(site, process) == (0, "")
+    loaded = store.Store(str(site.state)).load()
+    assert loaded.state == store.CLEAN and loaded.record["latches"] == {}
+    site.serve_until(lambda: site.contactors == [0, 0, 0])
+    assert not (site.folder / "command.sock").exists()
+
+
+def test_a_lost_port_is_opened_again_and_ctrl_c_stops_like_sigterm(site):
+    process = site.start()
+    site.serve_until(site.running)
+    site.unplug("meter")
+    site.serve_until(lambda: "50a" in site.standing())
+    assert site.running()  # the meters alone stop nothing
+    site.plug("meter")
+    before = site.requests["meter"]
+    site.serve_until(lambda: site.requests["meter"] > before + 10)
+    site.serve_until(lambda: site.standing() == [])
+    site.unplug("io")
+    before = site.requests["io"]
+    site.serve_until(lambda: "49" in site.standing() and site.contactors == [0, 0, 0])
+    site.plug("io")
+    site.serve_until(lambda: site.requests["io"] > before + 10)
+    code, said = stop(site, process, signal.SIGINT)
+    assert (code, said) == (1, "")  # stopped in order, but tripped and so not clean
+    loaded = store.Store(str(site.state)).load()
+    assert loaded.state == store.ARMED and "49" in loaded.record["latches"]
+
+
+def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(site):
+    process = site.start()
+    site.serve_until(site.running)
+    process.kill()
+    site.serve_until(lambda: site.contactors == [0, 0, 0])
+    process = site.start()
+    site.serve_until(lambda: site.standing() == ["44c"])
+    seen = site.seen()
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(_ask_until_done(site, seen)))
+    asker.start()
+    site.serve_until(lambda: not asker.is_alive())
+    assert answers[0][-1] == 1 and set(answers[0][:-1]) <= {3}  # not clear yet, then done
+    site.serve_until(site.running)
+    assert store.Store(str(site.state)).load().record["token_ages_ms"]
+    assert stop(site, process)[0] == 0
+
+
+def _ask_until_done(site, seen):
+    answers = []
+    while not answers or answers[-1] == 3 and len(answers) < 10_000:
+        answers.append(command.ask(str(site.folder / "command.sock"), command.REMOTE_RESET, seen.first_out,
+                                   seen.cause_mask))
+    return answers
+
+
+# -- the loop in this process, with ptys that nobody answers
+
+class Keeper:
+    """Acknowledges everything."""
+
+    ok, line, submitted = True, "", 0
+
+    def submit(self, record):
+        self.submitted += 1
+        return self.submitted
+
+    def poll(self):
+        return self.submitted
+
+
+class CountingSelect:
+    """select, counted."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def select(self, *arguments):
+        self.calls += 1
+        return select.select(*arguments)
+
+
+class Silent:
+    """Loop of the example cabinet on ptys without devices and a CAN bus without racks."""
+
+    def __init__(self, site, monkeypatch):
+        self.selects = CountingSelect()
+        monkeypatch.setattr(loop, "select", self.selects)
+        monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
+        settings = config.load(site.file)
+        self.cabinet = Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), Keeper())
+        self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}))
+        self.ticks = 0
+        plain = self.cabinet.tick
+
+        def tick(now_us, elapsed_ticks):
+            plain(now_us, elapsed_ticks)
+            self.ticks += 1
+            self.on_tick(self.ticks)
+        self.cabinet.tick = tick
+        self.on_tick = lambda ticks: None
+
+
+class SilentCan:
+    """A CAN port on which nothing happens."""
+
+    def drain(self, limit):
+        return []
+
+    def send(self, can_id, data):
+        return True
+
+    def service(self, now_us):
+        return True
+
+    def close(self):
+        return None
+
+
+@pytest.fixture
+def silent(site, monkeypatch):
+    """A loop in this process; the signal handlers it sets are put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    made = Silent(site, monkeypatch)
+    yield made
+    made.loop.close()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_slack_is_spent_waiting_not_spinning(silent):
+    """Unanswered requests: a wake-up for the tick, a few for time-outs and retries, none in between."""
+    silent.on_tick = lambda ticks: ticks == 60 and os.kill(os.getpid(), signal.SIGTERM)
+    assert silent.loop.run() == 0
+    assert 60 <= silent.ticks <= 63
+    assert silent.selects.calls < 6 * silent.ticks
+
+
+def test_the_watchdog_is_told_by_completed_ticks_only(silent):
+    said = []
+    silent.loop.notifier.alive = lambda: said.append(silent.ticks)
+    silent.loop.notifier.stopping = lambda: said.append("stopping")
+    silent.on_tick = lambda ticks: ticks == 10 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert said[-1] == "stopping" and set(said[:-1]) <= set(range(1, silent.ticks + 1)) and len(said) > 5
+
+
+@pytest.mark.parametrize("late_in_a_row, told", [(0, True), (1, True), (2, False), (3, False)])
+def test_two_late_ticks_in_a_row_starve_the_watchdog(silent, monkeypatch, late_in_a_row, told):
+    said = []
+    silent.loop.notifier.alive = lambda: said.append(silent.ticks)
+
+    class Deadlines(clock.Deadlines):
+        """Says how many ticks in a row were late."""
+
+        def end(self, now_us):
+            super().end(now_us)
+            self.late_in_a_row = late_in_a_row
+    monkeypatch.setattr(loop.clock, "Deadlines", Deadlines)
+    silent.on_tick = lambda ticks: ticks == 3 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert bool(said) == told
+
+
+def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, capsys):
+    keeper = silent.cabinet.keeper
+
+    def die(ticks):
+        if ticks == 3:
+            keeper.ok, keeper.line = False, "the store's process has ended"
+            keeper.poll = lambda: 0
+        if ticks == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = die
+    assert silent.loop.run() == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart"]
+
+
+def test_commands_reach_the_cabinet_in_the_slack(silent):
+    answers = []
+    path = str(silent.loop.commands._path)
+    asker = threading.Thread(target=lambda: answers.append(command.ask(path, command.REMOTE_RESET, 1, 1)))
+
+    def on_tick(ticks):
+        if ticks == 2:
+            asker.start()
+        if ticks > 2 and not asker.is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    asker.join()
+    assert answers == [2]  # changed: nothing of the kind stands
+
+
+def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch):
+    monkeypatch.setattr(loop, "STOP_US_MAX", 100_000)
+    out = silent.cabinet.core.kernel.out
+
+    def hold(ticks):
+        out[s.CONTACTOR_SUPPLY_OK] = 1
+        if ticks == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = hold
+    assert silent.loop.run() == 1
+    assert silent.ticks >= 5
+
+
+class Serial:
+    """A port that takes three bytes at a time."""
+
+    def __init__(self, arrived=b""):
+        self.arrived, self.taken, self.rest = arrived, b"", b""
+
+    @property
+    def pending(self):
+        return len(self.rest)
+
+    def read(self):
+        data, self.arrived = self.arrived, b""
+        return data
+
+    def write(self, data):
+        data = data or self.rest
+        self.taken, self.rest = self.taken + data[:3], data[3:]
+
+
+def wire_on(serial):
+    """A wire whose engine has one read to ask, and what became of it."""
+    ended = []
+    port = RtuPort("io", 115_200, first_byte_timeout_us=50_000)
+    port.submit(rtu.read_request("inputs", 1, 2, 0, 8, lambda pdu, now_us: ended.append("reply"),
+                                 lambda kind, code, now_us: ended.append(kind)))
+    wire = loop.Wire.__new__(loop.Wire)
+    wire.serial, wire.port = serial, port
+    return wire, ended
+
+
+def test_a_wire_goes_on_with_the_rest_of_a_frame_the_port_did_not_take():
+    serial = Serial()
+    wire, _ = wire_on(serial)
+    for now_us in range(4):
+        wire.give(now_us)
+    assert serial.taken == rtu.read_request("inputs", 1, 2, 0, 8).frame and not serial.pending
+
+
+def test_a_reply_that_waits_in_the_tty_is_no_time_out():
+    """The process was held up past the time-out; the reply had come in time."""
+    serial = Serial()
+    wire, ended = wire_on(serial)
+    wire.give(0)
+    serial.arrived = rtu.seal(b"\1\2\1\xff")
+    wire.give(500_000)
+    assert ended == ["reply"]
+
+
+def test_the_lock_is_one_process_at_a_time(tmp_path):
+    code = "import sys; from controller import loop; sys.exit(9 if loop.lock(sys.argv[1]) is None else 0)"
+
+    def another():
+        command_line = [sys.executable, "-c", code, str(tmp_path)]
+        return subprocess.run(command_line, cwd=Path(loop.__file__).parents[1], check=False).returncode
+    held = loop.lock(str(tmp_path))
+    assert another() == 9
+    os.close(held)
+    assert another() == 0
+
+
+@pytest.mark.parametrize("channel, host, port, name", [
+    ("127.0.0.1:3000/can0", "127.0.0.1", 3000, "can0"), ("box:29536/can1", "box", 29_536, "can1"),
+    ("can0", "127.0.0.1", 29_536, "can0"), ("box/can0", "box", 29_536, "can0")])
+def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name):
+    opened = {}
+    monkeypatch.setattr(loop, "open_can", lambda *given, **settings: opened.update(given=given, **settings))
+    loop._open_can(SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000))
+    assert opened == {"given": ("socketcand", name, 500_000), "host": host, "port": port}

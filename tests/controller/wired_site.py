@@ -1,0 +1,154 @@
+"""A simulated cabinet behind real ptys and a CAN server, served by the test itself: for tests with mark.wire only."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from controller import config, store
+from controller.journal import JournalError
+from controller.snapshot import Snapshot
+from hil.cabinet import SimulatedCabinet
+from hil.devices.canserver import CanServer
+from hil.pty_wire import PtyWire
+from hil.wires import VirtualCan
+from site_files import SITES
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP_US = 10_000
+GUARD_S = 40.0  # a hang guard: nothing here waits for a time
+FILE = """schema = 1
+layer = "cabinet"
+extends = "{site}"
+name = "Wired"
+"""
+
+
+class WiredSite:
+    """Plant, devices, wires and the files of one cabinet in a folder; controllers are started as processes."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.config = config.load(SITES / "example" / "cabinet.toml")
+        self.cabinet = SimulatedCabinet(self.config, lambda t_s: 300_000.0, 1, {"soc": 0.55})
+        self.requests = {}  # bus: how many chunks the controller has sent on it
+        self.ptys, self.servers, self.cans, self.started = {}, [], [], []
+        lines = [FILE.format(site=SITES / "example" / "site.toml")]
+        for bus in self.config.buses:
+            lines.append(self._can(bus) if bus.kind == "can" else self._serial(bus))
+        self.file = self.folder / "cabinet.toml"
+        self.file.write_text("".join(lines))
+        self.state = self.folder / "state"
+        self.state.mkdir()
+        store.Store(str(self.state)).save(store.empty_record())
+        self._journal = self._snapshot = None
+        self.start_ns, self.step_due_us, self.last_us = time.monotonic_ns(), 0, 0
+
+    def _can(self, bus):
+        can = VirtualCan(bus.name)
+        for bms in self.cabinet.bms[bus.name]:
+            can.listen((bms.command_id,), bms.receive)
+        self.cans.append(can)
+        self.servers.append(CanServer(can))
+        channel = f"127.0.0.1:{self.servers[-1].port}/{bus.name}"
+        return f'[bus.{bus.name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
+
+    def _serial(self, bus):
+        self.requests[bus.name] = 0
+        self.plug(bus.name)
+        return f'[bus.{bus.name}]\nport = "{self.folder / bus.name}"\n'
+
+    def plug(self, name):
+        """A new pty behind the bus's name, as an adapter that is plugged in again gets a new device."""
+        bus = next(bus for bus in self.config.buses if bus.name == name)
+        wire = self.ptys[name] = PtyWire(bus.baud_Bd, bus.character_bits, self.cabinet.slaves[name].receive,
+                                         lambda time_us, is_up, data: self._heard(name, is_up))
+        link = self.folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(wire.slave_name)
+
+    def unplug(self, name):
+        """The adapter is gone."""
+        self.ptys.pop(name).close()
+        (self.folder / name).unlink()
+
+    def _heard(self, name, is_up):
+        if not is_up:
+            self.requests[name] += 1
+
+    def start(self, *arguments):
+        """A controller as a process of its own; its messages go to a pipe."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "controller", "run", str(self.file), "--run-dir", str(self.folder), "--state-dir",
+             str(self.state), "--no-realtime", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        self.started.append(process)
+        return process
+
+    def now_us(self):
+        return (time.monotonic_ns() - self.start_ns) // 1000
+
+    def serve_until(self, happened):
+        """Let time pass for plant and wires until happened() is true."""
+        guard_us = self.now_us() + round(GUARD_S * 1e6)
+        while not happened():
+            assert self.now_us() < guard_us, "nothing happened"
+            self._serve()
+
+    def _serve(self):
+        now_us = self.now_us()
+        due_us = min(self.step_due_us, *[wire.next_us for wire in self.ptys.values()])
+        waiting = [*self.ptys.values(), *self.servers]
+        select.select(waiting, (), (), max(0, due_us - now_us) / 1e6)
+        now_us = self.now_us()
+        for wire in list(self.ptys.values()):
+            wire.service(now_us)
+        if now_us >= self.step_due_us:
+            self._step(now_us)
+        for server in self.servers:
+            server.service(now_us)
+
+    def _step(self, now_us):
+        self.step_due_us = now_us + STEP_US
+        self.cabinet.plant.step(max(1, min(now_us - self.last_us, 1_000_000)) / 1e6)
+        self.last_us = now_us
+        self.cabinet.tick(now_us)
+        for can in self.cans:
+            for bms in [bms for each in self.cabinet.bms.values() for bms in each]:
+                for can_id, data in bms.frames(now_us):
+                    can.send(can_id, data, now_us)
+
+    @property
+    def contactors(self):
+        """Contactor state of each rack."""
+        return [rack.contactor_state for rack in self.cabinet.plant.racks]
+
+    def running(self):
+        """True when all contactors are closed and the PCS may run."""
+        return self.cabinet.plant.relays.pcs_enable and self.contactors == [2, 2, 2]
+
+    def seen(self):
+        """Snapshot of the controller's journal, read on from where it was; None before there is one."""
+        try:
+            journal = os.stat(self.folder / "journal").st_ino
+            if journal != self._journal:
+                self._snapshot, self._journal = Snapshot(str(self.folder / "journal")), journal
+        except (FileNotFoundError, JournalError):
+            return None
+        return self._snapshot if self._snapshot.update() else None
+
+    def standing(self):
+        """Names of the rows that stand, None before the controller has said anything."""
+        seen = self.seen()
+        return None if seen is None else seen.standing
+
+    def close(self):
+        """End what was started, and give everything back."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            process.stderr.close()
+        for each in [*self.ptys.values(), *self.servers]:
+            each.close()

@@ -1,0 +1,54 @@
+"""Every scenario of the rig in virtual time: all it expects is met; the same seed gives the same timeline."""
+
+from pathlib import Path
+
+import pytest
+
+from controller import config
+from hil import loads, result, scenario
+from hil.simulate import VirtualRig
+
+CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
+NEEDED = {"estop", "fire_alarm", "gas_10", "gas_25", "bms_silent", "pcs_silent", "io_silent", "meter_frozen",
+          "rtu_garbage", "controller_killed", "normal"}
+
+
+def run(name, duration_s=None):
+    """(VirtualRig, Outcome) of a scenario; duration_s cuts it short."""
+    chosen = scenario.load(name)
+    order = {"seed": chosen.seed, "duration_s": duration_s or chosen.duration_s}
+    load = loads.load_of(order, chosen)
+    virtual = VirtualRig(CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100})
+    virtual.run(order["duration_s"])
+    loop = {"ticks": virtual.ticks, "missed": 0}
+    return virtual, result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, {},
+                                   chosen, load.from_us)
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_everything_a_scenario_expects_is_met(name):
+    _, outcome = run(name)
+    assert [text for ok, text in outcome.results if not ok] == []
+    assert outcome.results and outcome.exit_code == result.MET
+
+
+@pytest.mark.parametrize("name, duration_s", [("rtu_garbage", 28), ("controller_killed", 45)])
+def test_a_scenario_runs_the_same_way_every_time(name, duration_s):
+    first, again = (run(name, duration_s)[0] for _ in range(2))
+    assert first.observer.result() == again.observer.result()
+    assert first.trips.trips == again.trips.trips
+    assert first.recorder.rows().tobytes() == again.recorder.rows().tobytes()
+    assert len(first.observer.result()) > 15
+
+
+def test_the_faults_that_are_asked_for_are_there():
+    assert NEEDED <= set(scenario.names())
+
+
+def test_an_expectation_that_is_not_met_is_said_and_is_exit_code_1():
+    """The E-stop scenario, ended before its key reset."""
+    _, outcome = run("estop", 34)
+    assert outcome.exit_code == result.NOT_MET
+    lines = outcome.lines()
+    assert "NOT MET    contactors_closed: key_reset never came" in lines
+    assert any(line.startswith("met        row 1a trips 0 .. 100 ms after estop_press: ") for line in lines)

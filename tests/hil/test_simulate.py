@@ -1,0 +1,138 @@
+"""The simulation: the same seed gives the same run, a killed controller says nothing, a new one finds the old store."""
+
+from pathlib import Path
+
+import pytest
+
+from controller import config, store
+from hil.faults import Clockwork
+from hil.scenario import Action
+from hil.simulate import MemoryStore, VirtualController, VirtualRig
+from hil.wires import DOWN, NEVER
+from safety import signals as s
+
+SITES = Path(config.__file__).parent / "sites"
+CONFIG = config.load(SITES / "example" / "cabinet.toml")
+SECOND_US = 1_000_000
+
+
+def load(t_s):
+    return 300_000.0 + 40_000.0 * (int(t_s) % 3)
+
+
+def rig(seed=1, actions=()):
+    return VirtualRig(CONFIG, load, seed, actions, {"soc": 0.55})
+
+
+def action(at_s, do, **arguments):
+    return Action(round(at_s * SECOND_US), do, do, arguments)
+
+
+def fingerprint(virtual):
+    """Everything a run leaves, byte for byte."""
+    return (virtual.recorder.rows().tobytes(), virtual.observer.result(), virtual.trips.trips,
+            virtual.observer.violations, virtual.controller.cabinet.core.state_words())
+
+
+@pytest.mark.parametrize("actions", [(), (action(4, "noise", bus="io", seed=5, garbage_permille=100, flip_permille=30,
+                                                 drop_permille=30), action(6.003, "estop_press"))])
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(actions):
+    first, again, other = (fingerprint(rig(seed, actions).run(8)) for seed in (1, 1, 2))
+    assert first == again
+    assert first[0] != other[0]
+
+
+def test_it_starts_closes_and_follows_the_load():
+    virtual = rig().run(12)
+    names = [name for _, name, _ in virtual.observer.result()]
+    assert names.index("contactors_closed") < names.index("power_flowing")
+    assert virtual.observer.violations == [] and virtual.trips.trips == []
+    assert virtual.controller.cabinet.core.out[s.STATE] == s.RUNNING
+    assert virtual.ticks == 600 and virtual.now_us == 12 * SECOND_US
+
+
+def test_bytes_take_their_time_on_the_wire():
+    """A request of 8 bytes at 115200 Bd takes 694.4 us; the reply follows after the module's 2 ms; then the gap."""
+    virtual = rig()
+    wire, heard = virtual.controller.wires["io"], []
+    plain = wire.tap
+    wire.tap = lambda time_us, way, data: (heard.append((time_us, way, len(data))), plain(time_us, way, data))
+    virtual.run(0.1)
+    request, reply = heard[0], heard[1]
+    assert (request[1], request[2]) == (DOWN, 8) and reply[1] != DOWN
+    assert reply[0] - request[0] == 2000 + wire.bytes_us(reply[2])
+    downs = [time_us for time_us, way, _ in heard if way == DOWN]
+    assert any(time_us % virtual.tick_us for time_us in downs)  # sent when the bus was free, not at ticks
+
+
+def test_several_exchanges_fit_between_two_ticks():
+    virtual = rig().run(2)
+    port = virtual.controller.cabinet.field.ports["io"]
+    sent = sum(unit.sent for unit in port.statistics.values())
+    assert sent > 1.1 * virtual.ticks - 10 and sum(unit.timeout for unit in port.statistics.values()) == 0
+
+
+def test_a_killed_controller_is_silent_and_the_hardware_lets_go():
+    virtual = rig(actions=[action(5, "controller_kill")]).run(7)
+    assert virtual.controller.cabinet is None
+    times = {name: time_us for time_us, name, _ in reversed(virtual.observer.result())}
+    assert times["controller_kill"] < times["pcs_enable_off"] < times["contactor_supply_off"]
+    assert all(rack.contactor_state == 0 for rack in virtual.plant.racks)
+    assert all(wire.next_us == NEVER for wire in virtual.controller.wires.values())
+    assert virtual.recorder.rows()["state"][-1] == s.INHIBITED
+
+
+def test_nothing_reaches_a_killed_controller_any_more():
+    virtual = rig().run(5)
+    dead = virtual.controller.cabinet
+    virtual.controller.kill()
+    before = [(unit.ok, unit.noise_bytes) for port in dead.field.ports.values() for unit in port.statistics.values()]
+    virtual.run(6)
+    assert before == [(unit.ok, unit.noise_bytes)
+                      for port in dead.field.ports.values() for unit in port.statistics.values()]
+    assert virtual.controller.can["can0"].ends == []
+
+
+def test_a_controller_that_is_started_again_finds_its_store():
+    virtual = rig(actions=[action(5, "controller_kill"), action(6, "controller_start")]).run(9)
+    assert [trip["stage"] for trip in virtual.trips.trips] == ["44c"]
+    assert virtual.controller.cabinet.core.out[s.STATE] == s.INHIBITED
+    assert len(virtual.controller.can["can0"].ends) == 1
+
+
+@pytest.mark.parametrize("do, arguments", [("reset", {"by": "remote"}), ("run_request", {"on": True})])
+def test_what_is_asked_of_a_dead_controller_is_asked_in_vain(do, arguments):
+    virtual = rig(actions=[action(1, "controller_kill"), action(2, do, **arguments)]).run(3)
+    assert virtual.controller.cabinet is None
+
+
+def test_a_controlled_stop_leaves_a_clean_store_and_nothing_closed():
+    virtual = rig(actions=[action(5, "run_request", on=False)]).run(9)
+    assert virtual.controller.store.loaded().state == store.CLEAN
+    assert all(rack.contactor_state == 0 for rack in virtual.plant.racks)
+    assert virtual.trips.trips == [] and virtual.observer.violations == []
+
+
+def test_the_store_in_memory_is_what_a_start_finds():
+    kept = MemoryStore()
+    assert kept.loaded().state == store.CLEAN and kept.loaded().record is None
+    for number, armed in enumerate((1, 0), 1):
+        record = {**store.empty_record(), "armed": armed}
+        assert kept.submit(record) == kept.poll() == number
+        assert (kept.loaded().state, kept.loaded().record) == (store.ARMED if armed else store.CLEAN, record)
+
+
+def test_show_is_called_every_so_often_of_virtual_time():
+    virtual, shown_us = rig(), []
+    virtual.run(3, lambda: shown_us.append(virtual.now_us), 0.5)
+    assert shown_us == [20_000, 500_000, 1_000_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000]
+
+
+def test_actions_come_at_their_tick_and_before_the_controllers():
+    virtual = rig(actions=[action(1.001, "estop_press")])
+    assert isinstance(virtual.clockwork, Clockwork) and isinstance(virtual.controller, VirtualController)
+    virtual.run(1.0)
+    assert virtual.plant.contacts["estop_1"]
+    virtual.step()
+    assert not virtual.plant.contacts["estop_1"]
+    assert (1_020_000, "estop_press", "") in virtual.observer.result()

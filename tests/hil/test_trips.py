@@ -1,0 +1,73 @@
+"""Trips out of the words that name what stands: one entry each time an instance begins to stand, in its own words."""
+
+from array import array
+
+import pytest
+
+from controller.cabinet import stage_instances
+from controller.core import STANDING_BITS
+from hil.trips import TripWatch
+from safety import signals as s
+
+LAYOUT = s.Layout(1, 3, 15)
+NAMES = stage_instances(LAYOUT)
+WORDS = -(-len(NAMES) // STANDING_BITS)
+
+
+def words(*names):
+    """The words in which these instances stand."""
+    out = array("i", [0] * WORDS)
+    for name in names:
+        index = NAMES.index(name)
+        out[index // STANDING_BITS] |= 1 << index % STANDING_BITS
+    return out
+
+
+def seen(*steps):
+    """TripWatch after (time_s, names) one after the other."""
+    watch = TripWatch(LAYOUT)
+    for time_s, names in steps:
+        watch.see(round(time_s * 1e6), words(*names))
+    return watch
+
+
+def entry(row, stage, scope, t_s):
+    return {"row": row, "stage": stage, "scope": scope, "t_s": t_s}
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("1a", (1, "1a", "cabinet")), ("12b", (12, "12b", "cabinet")), ("41a.unit1", (41, "41a", "unit 1")),
+    ("29.rack1", (29, "29", "rack 1")), ("40d.rack3", (40, "40d", "rack 3")), (NAMES[0], (1, "1a", "cabinet")),
+    (NAMES[STANDING_BITS], None), (NAMES[-1], None)])
+def test_an_instance_is_named_by_row_stage_and_scope(name, expected):
+    found = seen((1.5, [name])).trips
+    assert len(found) == 1 and found[0]["t_s"] == 1.5
+    if expected:
+        assert found == [entry(*expected, 1.5)]
+    else:
+        assert found[0]["stage"] == name.partition(".")[0]
+
+
+def test_an_instance_counts_once_while_it_stands_and_again_when_it_comes_back():
+    watch = seen((1, []), (2, ["1a"]), (3, ["1a"]), (4, ["1a", "29.rack2"]), (5, ["29.rack2"]), (6, ["1a", "29.rack2"]))
+    assert watch.trips == [entry(1, "1a", "cabinet", 2.0), entry(29, "29", "rack 2", 4.0),
+                           entry(1, "1a", "cabinet", 6.0)]
+    assert watch.standing() == ["1a", "29.rack2"]
+
+
+def test_what_stands_at_the_first_look_has_begun_then():
+    assert seen((7, ["44c"])).trips == [entry(44, "44c", "cabinet", 7.0)]
+
+
+def test_nothing_stands_before_the_first_look_nor_after_all_is_clear():
+    assert TripWatch(LAYOUT).standing() == []
+    assert seen((1, ["1a"]), (2, [])).standing() == []
+
+
+def test_the_words_may_be_the_same_array_every_time():
+    """The controller's outputs are one array that changes in place; a slice of it is a copy."""
+    watch, out = TripWatch(LAYOUT), words()
+    for time_us, name in ((1_000_000, "1a"), (2_000_000, "28.rack1")):
+        out[:] = words(name)
+        watch.see(time_us, out[:])
+    assert [trip["stage"] for trip in watch.trips] == ["1a", "28"]
