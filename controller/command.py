@@ -4,6 +4,7 @@ A reset names the first-out instance and the cause mask the operator saw; the ke
 The socket lies in the run directory, whose permissions say who may send.
 """
 
+import contextlib
 import os
 import socket
 import struct
@@ -19,6 +20,16 @@ ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED = range(100, 104)
 ANSWER_S = 2.0
 
 
+@contextlib.contextmanager
+def short(path):
+    """A name for `path` that fits a socket address (107 bytes) however deep the run directory lies."""
+    directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{os.path.basename(path)}"
+    finally:
+        os.close(directory)
+
+
 class Listener:
     """The loop's end: one reset at a time, answered after the tick that has ended it; everything else at once."""
 
@@ -28,7 +39,8 @@ class Listener:
         if os.path.exists(path):
             os.unlink(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.bind(path)
+        with short(path) as name:
+            self._socket.bind(name)
         os.chmod(path, 0o600)
         self._socket.setblocking(False)
         self._waiting = None
@@ -102,7 +114,8 @@ def ask(path, what, first_out=-1, mask=0):
     with client:
         client.bind("")  # the kernel gives an abstract name to answer to
         client.settimeout(ANSWER_S)
-        client.sendto(REQUEST.pack(MAGIC, what, first_out, mask), path)
+        with short(path) as name:
+            client.sendto(REQUEST.pack(MAGIC, what, first_out, mask), name)
         try:
             return ANSWER.unpack(client.recv(16))[1]
         except TimeoutError:

@@ -36,7 +36,8 @@ class Client:
         self.path = path
 
     def say(self, data):
-        self.socket.sendto(data, self.path)
+        with command.short(self.path) as name:
+            self.socket.sendto(data, name)
 
     def heard(self):
         """Answer codes that have come."""
@@ -180,3 +181,18 @@ def test_every_answer_has_words_of_its_own(code):
     words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 104))}
     assert len(words) == len(latches.RESULTS) + 5
     assert command.words(code) in words
+
+
+def test_a_run_directory_may_lie_deeper_than_a_socket_address_is_long(tmp_path):
+    folder = tmp_path / ("d" * 60) / ("e" * 60)
+    folder.mkdir(parents=True)
+    listener = command.Listener(str(folder / "command.sock"))
+    try:
+        client = Client(str(folder / "command.sock"))
+        client.say(request(command.RUN))
+        listener.receive(Cabinet())
+        assert client.heard() == [command.ACCEPTED]
+        client.socket.close()
+    finally:
+        listener.close()
+    assert not (folder / "command.sock").exists()
