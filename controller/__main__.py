@@ -10,14 +10,13 @@ import sys
 
 from controller import cabinet as cabinets
 from controller import check, command, config, loop, realtime, replay, snapshot, store
-from controller.journal import JournalError, JournalWriter
+from controller.journal import JournalError
 from controller.layers import ConfigError
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
-JOURNAL_BYTES = 64 << 20
 WRONG_INPUT, NO_START = 2, 3
 
 
@@ -119,10 +118,7 @@ def _tick(settings, arguments, keeper):
     for line in loaded.lines:
         _say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
-    core = cabinet.core
-    cabinet.journal = JournalWriter(os.path.join(arguments.run_dir, "journal"), cabinets.journal_header(settings),
-                                    len(core.inp), len(core.fresh), len(core.out), len(core.state_words()),
-                                    JOURNAL_BYTES)
+    cabinet.journal = cabinets.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier)
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")

@@ -10,12 +10,14 @@ from controller import command, replay
 from controller.core import Core
 from controller.field import Field
 from controller.image import ProcessImage
+from controller.journal import JournalWriter
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from controller.store import ARMED, MISSING, UNREADABLE
 from safety import latches, matrix, signals as s
 from safety import parameters as p
 
 KEYFRAME_MS = 10_000
+JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
 class Cabinet:
@@ -179,6 +181,12 @@ def journal_header(config):
             "control_image": array("i", config.control_image), "input_names": inputs,
             "output_names": outputs + list(CHAIN_OUTPUTS) + units,
             "stage_instances": stage_instances(layout)}
+
+
+def open_journal(path, config, core, capacity_bytes=JOURNAL_BYTES):
+    """A new JournalWriter at `path` for this configuration and core. Raises OSError, JournalError."""
+    return JournalWriter(path, journal_header(config), len(core.inp), len(core.fresh), len(core.out),
+                         len(core.state_words()), capacity_bytes)
 
 
 def core_of(header):

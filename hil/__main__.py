@@ -78,6 +78,7 @@ def _parser():
     command.add_argument("--virtual", action="store_true", help="virtual time, as fast as it goes")
     command.add_argument("--headless", action="store_true", help="no screen")
     command.add_argument("--json", metavar="FILE", help="write all figures there")
+    command.add_argument("--journal", metavar="FILE", help="keep the controller's journal there, for firebreak replay")
     command.add_argument("--plot", metavar="FILE", default="rig.html", help=".html, .png or .svg (rig.html)")
     return parser
 
@@ -106,7 +107,7 @@ def _check(arguments):
     for option, given in (("--column", arguments.column), ("--scale", arguments.scale), ("--raw", arguments.raw)):
         if given and not arguments.load:
             raise InputError(f"{option} says something about a file: it needs --load FILE")
-    for option, path in (("--json", arguments.json), ("--plot", arguments.plot)):
+    for option, path in (("--json", arguments.json), ("--plot", arguments.plot), ("--journal", arguments.journal)):
         folder = os.path.dirname(path) or "." if path else None
         if folder and not os.path.isdir(folder):
             raise InputError(f"{option} {path}: there is no folder {folder}")
@@ -132,6 +133,7 @@ def _rig(arguments):
     print("\n".join(outcome.lines()), flush=True)
     written = outcome.write(arguments.json, arguments.plot,
                             chosen.title if chosen else f"Load tracking on {load.about['column']}")
+    written += [arguments.journal] if arguments.journal else []
     print(f"written    {', '.join(written) or 'nothing'}")
     if outcome.doc["interrupted"]:
         _say(f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part", 0)
@@ -148,12 +150,12 @@ def _order(arguments, chosen, config):
             "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
             "scale": arguments.scale or 1.0, "raw": arguments.raw,
             "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "armed": armed,
-            "not_fitted": len(config.topology.not_fitted)}
+            "not_fitted": len(config.topology.not_fitted), "journal": arguments.journal}
 
 
 def _virtual(order, chosen, config, headless, load):
     actions = chosen.actions if chosen else ()
-    virtual = VirtualRig(config, load.power, order["seed"], actions, {"soc": order["soc_pct"] / 100})
+    virtual = VirtualRig(config, load.power, order["seed"], actions, {"soc": order["soc_pct"] / 100}, order["journal"])
     shower = VirtualShow(virtual, order, load, chosen, config)
     began_s = time.monotonic()
     interrupted = False

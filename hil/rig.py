@@ -8,6 +8,7 @@ controller first, by a controlled stop, while the bench still serves its wires.
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -264,4 +265,6 @@ def run(order, scenario, config, headless, load):
                 rig.run((lambda shown: None) if headless else (lambda shown: screen.show({**shown, **common})))
         finally:
             rig.stop()
+        if order["journal"]:
+            shutil.copyfile(os.path.join(directory, "journal"), order["journal"])
         return rig.outcome(load, {"mode": "real time", "seed": order["seed"]})

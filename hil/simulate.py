@@ -4,7 +4,7 @@ Byte-accurate: every frame takes its time on its wire; the plant and the devices
 controller is the same object the real loop runs (controller.cabinet.Cabinet), with the same drivers.
 """
 
-from controller.cabinet import Cabinet
+from controller.cabinet import Cabinet, open_journal
 from controller.store import ARMED, CLEAN, Loaded
 from drivers.buses.can_port import CanPort
 from hil.cabinet import SimulatedCabinet, observed_wiring
@@ -47,8 +47,8 @@ class MemoryStore:
 class VirtualController:
     """The controller as a scenario sees it: it can be killed, started, reset and asked to run."""
 
-    def __init__(self, config, journal=None):
-        self.config, self.journal = config, journal
+    def __init__(self, config, journal_path=None):
+        self.config, self.journal_path = config, journal_path
         self.store = MemoryStore()
         self.cabinet = None
         self.can = {}
@@ -57,7 +57,9 @@ class VirtualController:
 
     def start(self):
         """Start afresh from what the store holds."""
-        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store, self.journal)
+        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store)
+        if self.journal_path:
+            self.cabinet.journal = open_journal(self.journal_path, self.config, self.cabinet.core)
         for name, bus in self.can.items():
             self.cabinet.field.can[name].port = CanPort(bus.attach())
         for name, wire in self.wires.items():
@@ -88,14 +90,15 @@ class VirtualController:
 class VirtualRig:
     """One run. Call `run` or `step`; then `recorder`, `observer` and `trips` hold what happened."""
 
-    def __init__(self, config, load, seed=1, actions=(), plant_config=None, journal=None):
-        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of time."""
+    def __init__(self, config, load, seed=1, actions=(), plant_config=None, journal_path=None):
+        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of time.
+        journal_path: where the controller's journal is kept, None for none."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
         self.cabinet = SimulatedCabinet(config, load, seed, plant_config)
         self.plant = self.cabinet.plant
-        self.controller = VirtualController(config, journal)
+        self.controller = VirtualController(config, journal_path)
         self.recorder = Recorder()
         self._record_us = self._hottest_us = 0
         self._hottest_degC = 0.0

@@ -6,7 +6,6 @@ from array import array
 import pytest
 
 from controller import __main__ as cli
-from controller import cabinet as cabinets
 from controller import config, store
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
@@ -117,12 +116,8 @@ def test_check_lists_every_key(capsys):
 def journal(tmp_path_factory):
     """Two seconds of a virtual run."""
     path = str(tmp_path_factory.mktemp("cli") / "journal")
-    settings = config.load(EXAMPLE)
-    core = cabinets.Core(settings.safety_image, settings.control_image)
-    writer = JournalWriter(path, cabinets.journal_header(settings), len(core.inp), len(core.fresh), len(core.out),
-                           len(core.state_words()), 1 << 20)
-    VirtualRig(settings, lambda t_s: 300_000.0, journal=writer).run(2)
-    writer.close()
+    rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, journal_path=path).run(2)
+    rig.controller.cabinet.journal.close()
     return path
 
 

@@ -229,14 +229,11 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
 def journal_path(tmp_path_factory):
     """Journal of 14 s: start, load tracking, an E-stop at 11 s."""
     path = str(tmp_path_factory.mktemp("journal") / "journal")
-    core = core_of(FIREBREAK)
-    writer = journal.JournalWriter(path, cabinets.journal_header(FIREBREAK), len(core.inp), len(core.fresh),
-                                   len(core.out), len(core.state_words()), 4 << 20)
     rig = VirtualRig(FIREBREAK, lambda t_s: 300_000 + 50_000 * (int(t_s) % 2), 1,
-                     [Action(11_000_000, "estop_press", "estop_press", {})], {"soc": 0.55}, writer)
+                     [Action(11_000_000, "estop_press", "estop_press", {})], {"soc": 0.55}, path)
     rig.run(14)
     assert {trip["stage"] for trip in rig.trips.trips} >= {"1a"}
-    writer.close()
+    rig.controller.cabinet.journal.close()
     return path
 
 

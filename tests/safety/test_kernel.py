@@ -7,6 +7,7 @@ from bench import default_image
 from parity_steps import Walk
 from started import Plant, running
 
+from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.evaluate import Evaluator
@@ -61,6 +62,36 @@ def test_what_it_carries_over_is_all_there_is(seed, past, other_past):
     assert all(a == b for a, b in zip(first.kernel.state_blocks(), second.kernel.state_blocks()))
 
 
+# Arrays that a step writes before it reads them: nothing in them lives from one step to the next.
+SCRATCH = {"features.order", "features.bms_age_ticks", "bounds.rack_now", "fresh"}
+
+
+def arrays(kernel):
+    """{path: array} of every array and bytearray the kernel and its parts hold, each once."""
+    parts = {"": kernel, "features.": kernel.features, "ages.": kernel.features.ages, "gas.": kernel.features.gas,
+             "evaluator.": kernel.evaluator, "latches.": kernel.latches, "bounds.": kernel.bounds,
+             "contactors.": kernel.contactors, "permit.": kernel.permit}
+    found = {}
+    for path, part in parts.items():
+        for name, value in vars(part).items():
+            if isinstance(value, (array, bytearray)) and not any(value is other for other in found.values()):
+                found[path + name] = value
+    return found
+
+
+def test_every_array_that_changes_is_carried_over():
+    walk = tripping(Walk(5, 2, 3))
+    before = {path: bytes(value) for path, value in arrays(walk.kernel).items()}
+    changed = set()
+    for _ in range(600):
+        walk.step()
+        changed |= {path for path, value in arrays(walk.kernel).items() if bytes(value) != before[path]}
+    carried = {path for path, value in arrays(walk.kernel).items()
+               if any(value is block for block in walk.kernel.state_blocks())}
+    assert changed - carried == SCRATCH
+    assert len(walk.kernel.state_blocks()) == len(carried)
+
+
 def test_outputs_depend_on_the_inputs_of_this_step_only_through_the_state():
     """Two kernels with the same past and the same inputs: the same outputs, whatever is left in spare places."""
     one, other = running(racks=2), running(racks=2)
@@ -85,6 +116,19 @@ def test_the_lamp_says_when_there_can_be_no_energy(state, lamp):
     bench.kernel.permit.state[0] = state
     bench.kernel._publish()
     assert bench.out[s.LAMP_ON] == lamp
+
+
+GAS_OR_SMOKE = {2, 3, 11, 12, 21}  # rows that are a gas or smoke alert for row 15
+
+
+@pytest.mark.parametrize("stage", range(len(m.STAGES)), ids=[stage[m.S_ID] for stage in m.STAGES])
+def test_which_rows_are_a_gas_or_smoke_alert(stage):
+    kernel = Plant().kernel
+    at = list(kernel.evaluator.stage).index(stage)
+    kernel.evaluator.latched[at] = kernel.evaluator.busy[kernel.evaluator.block[at]] = 1
+    kernel._combine()
+    assert kernel.features.value[m.F_GAS_OR_SMOKE_ALERT] == (m.STAGES[stage][m.S_ROW] in GAS_OR_SMOKE)
+    assert kernel.features.known[m.F_GAS_OR_SMOKE_ALERT] == 1
 
 
 def test_a_controlled_stop_is_a_ramp_of_every_unit():

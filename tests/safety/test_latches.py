@@ -212,6 +212,15 @@ def test_a_cause_that_comes_back_begins_its_five_seconds_anew():
     assert bench.reset().step().out[s.RESET_RESULT] == DONE
 
 
+def test_a_key_whose_contact_is_not_fresh_is_not_turned():
+    bench = running()
+    bench.inp[s.FIRE_ALARM_OK] = 0
+    bench.step(10)
+    bench.inp[s.FIRE_ALARM_OK], bench.inp[s.KEY_RUN_OK] = 1, 0
+    bench.step(CLEAR + 10).silent.add(s.G_IO_1)
+    assert bench.wait(ticks(500) + 1).reset(m.KEY).step().out[s.RESET_RESULT] == KEY_NEEDED
+
+
 def test_inside_the_hysteresis_the_five_seconds_do_not_run():
     bench = running()
     bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650)
