@@ -17,7 +17,7 @@ from controller.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from safety import signals as s
-from wired_site import WiredSite
+from wired_site import WiredSite, said
 
 pytestmark = pytest.mark.wire
 
@@ -34,7 +34,7 @@ def stop(site, process, number=signal.SIGTERM):
     """Signal the controller and serve the wires until it has ended; (exit code, its messages)."""
     process.send_signal(number)
     site.serve_until(lambda: process.poll() is not None)
-    return process.returncode, process.stderr.read()
+    return process.returncode, said(process)
 
 
 def test_from_start_to_a_controlled_stop(site):
@@ -49,9 +49,9 @@ def test_from_start_to_a_controlled_stop(site):
     second = site.start()
     site.serve_until(lambda: second.poll() is not None)
     assert second.returncode == 3
-    assert second.stderr.read() == f"firebreak: {site.folder}: another controller runs here; one per cabinet\n"
+    assert said(second) == [f"firebreak: {site.folder}: another controller runs here; one per cabinet"]
     assert site.running() and process.poll() is None
-    assert stop(site, process) == (0, "")
+    assert stop(site, process) == (0, [])
     loaded = store.Store(str(site.state)).load()
     assert loaded.state == store.CLEAN and loaded.record["latches"] == {}
     site.serve_until(lambda: site.contactors == [0, 0, 0])
@@ -73,8 +73,8 @@ def test_a_lost_port_is_opened_again_and_ctrl_c_stops_like_sigterm(site):
     site.serve_until(lambda: "49" in site.standing() and site.contactors == [0, 0, 0])
     site.plug("io")
     site.serve_until(lambda: site.requests["io"] > before + 10)
-    code, said = stop(site, process, signal.SIGINT)
-    assert (code, said) == (1, "")  # stopped in order, but tripped and so not clean
+    # Stopped in order, but tripped and so not clean.
+    assert stop(site, process, signal.SIGINT) == (1, [])
     loaded = store.Store(str(site.state)).load()
     assert loaded.state == store.ARMED and "49" in loaded.record["latches"]
 
