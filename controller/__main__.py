@@ -25,7 +25,13 @@ def main(argv=None):
     for library in ("can", "pymodbus"):  # they log a line per noise burst; what matters is counted by the drivers
         logging.getLogger(library).setLevel(logging.CRITICAL)
     arguments = _parser().parse_args(argv)
-    return arguments.run(arguments)
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read this has seen enough (check FILE | head)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _parser():
