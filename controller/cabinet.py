@@ -64,6 +64,8 @@ class Cabinet:
         core, image = self.core, self.image
         self.field.read(now_us)
         image.inp[s.ARMED_STORED] = self._armed_stored()
+        if not self.keeper.ok:  # a latch could be lost with the next restart: end in order while all is well
+            image.inp[s.RUN_REQUEST] = 0
         self.reset_answer = self._pass_reset() if self._asked else 0
         image.freeze(core.inp, core.fresh)
         core.tick(elapsed_ticks)

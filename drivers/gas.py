@@ -2,6 +2,8 @@
 
 from drivers.buses import rtu
 
+FULL_SCALE_PERMILLE = 1000  # of the lower flammable limit; a saturated cell reads at least this
+
 
 class GasDetector:
     """One detector: stores concentration, `ok` and the calibration days into the sink, all three or none."""
@@ -15,6 +17,7 @@ class GasDetector:
         self._lfl_index, self._ok_index = lfl_index, ok_index
         self._calibration_index, self._group = calibration_index, group
         self._fault_mask = profile.settings["fault_mask"]
+        self._over_range_mask = profile.settings["over_range_mask"]
         names = ("concentration", "status", "calibration_due", "today")
         self._address, self._count, layout = profile.block(names)
         self._unpack = layout.unpack_from
@@ -47,6 +50,8 @@ class GasDetector:
             if not low <= value <= high:
                 return False
         concentration, status, due, today = values
+        if status & self._over_range_mask or concentration > FULL_SCALE_PERMILLE:
+            concentration = FULL_SCALE_PERMILLE
         self._inp[self._lfl_index] = concentration
         self._inp[self._ok_index] = 0 if status & self._fault_mask else 1
         self._inp[self._calibration_index] = max(-36500, min(36500, due - today))

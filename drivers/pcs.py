@@ -47,12 +47,13 @@ class SunSpecPcs:
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
+        self._stop_request = None  # kept through a rediscovery: a stop must have somewhere to go
         self._forget()
         self._steps.begin(self._start_up())
 
     def _forget(self):
         self.state, self._models, self.setpoint_address = DISCOVER, None, None
-        self._stop_request = self._start_request = self._setpoint_zero = None
+        self._start_request = self._setpoint_zero = None
         self._acknowledged, self._acknowledged_us, self._rearmed_us = None, LONG_AGO_US, LONG_AGO_US
         self._heartbeat, self._heartbeat_due_us = 0, NOW_US
         self._extra = []

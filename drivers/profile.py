@@ -263,7 +263,7 @@ FAMILIES = {
         "expiry_ms": (INTEGER, 40, 500, REQUIRED), "check_period_ms": (INTEGER, 100, 60_000, REQUIRED),
     }, lambda settings: ("inputs", "coils", "output_expiry"), ()),
     "gas": ({
-        "fault_mask": (INTEGER, 1, 65535, REQUIRED),
+        "fault_mask": (INTEGER, 1, 65535, REQUIRED), "over_range_mask": (INTEGER, 0, 65535, REQUIRED),
     }, lambda settings: ("concentration", "status", "calibration_due", "today"), ()),
     "sunspec_pcs": ({
         "base_addresses": (INTEGERS, 0, 65000, REQUIRED), "control_period_ms": (INTEGER, 20, 5000, REQUIRED),

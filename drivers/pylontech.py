@@ -132,9 +132,7 @@ class PylontechBms:
         self._seen_us[can_id] = now_us
         if 0x351 not in self._seen_us or not self._coming((0x351, 0x359, 0x35A, 0x35C), now_us):
             return True
-        inp, first = self._inp, self._first
-        permitted = inp[first + signals.CHARGE_CURRENT_MA_MAX] or inp[first + signals.DISCHARGE_CURRENT_MA_MAX]
-        closed = self._enabled if 0x35C in self._seen_us else permitted
+        closed = self._inp[signals.PERMIT_2_CLOSED]  # no frame tells of contactors: they follow their supply
         return self._store(signals.G_BMS_STATE, (
             (signals.CONTACTOR_STATE, signals.CONTACTOR_CLOSED if closed else signals.CONTACTOR_OPEN),
             (signals.BMS_FAULT_BITS, self._faults[0x359] | self._faults[0x35A]),

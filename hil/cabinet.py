@@ -36,8 +36,11 @@ class SimulatedCabinet:
     def __init__(self, config, load, seed, plant_config=None):
         """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the plant's config."""
         topology = config.topology
+        rack, unit = config.rack_tables[0], config.unit_tables[0]
+        modules = max(1, config.modules)
         sizes = {"units": topology.units, "racks": topology.racks, "unit_of_rack": topology.rack_units,
-                 "modules": config.modules}
+                 "modules": modules, "cells_per_module": max(1, rack["cells"] // modules),
+                 "rated_current_A": rack["rated_current_mA"] / 1000, "pcs_rated_W": float(unit["rated_W"])}
         self.plant = Cabinet({**sizes, **(plant_config or {})}, load, seed)
         self.devices, self.slaves, self.bms = {}, {}, {}
         for bus in topology.buses:
@@ -72,7 +75,7 @@ class SimulatedCabinet:
     def _add_bms(self, device):
         rack = self.plant.racks[device.index]
         native = device.profile.family == "native_bms"
-        bms = NativeBms(rack, device.address) if native else PylontechBms(rack, voltage_scale_V=0.1)
+        bms = NativeBms(rack, device.address) if native else PylontechBms(rack)
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 

@@ -10,6 +10,7 @@ from array import array
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.contactors import CLOSED
 
 LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temperature_taper", "bms_silence", "derate",
           "inhibit", "ramp_to_zero", "stop", "permit")
@@ -138,7 +139,8 @@ class Bounds:
         image, inp = self.image, self.inp
         now = self.rack_now
         rated_mA = image[words + p.R_RATED_CURRENT_MA]
-        now[RL_CLOSED] = 1 if inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
+        closed = self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED
+        now[RL_CLOSED] = 1 if closed and inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
         now[RL_CURRENT_MA] = min(inp[first + s.CHARGE_CURRENT_MA_MAX], rated_mA)
         now[RL_CURRENT_MA + 1] = min(inp[first + s.DISCHARGE_CURRENT_MA_MAX], rated_mA)
         now[RL_SILENCE] = self._silence_permille(rack, words)

@@ -214,7 +214,8 @@ class Features:
         rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
         margin = max(ZERO_CURRENT_MA, rated // 100)
         current = self.inp[first + s.RACK_CURRENT_MA]
-        limit = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
+        allowed = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
+        limit = min(allowed, rated)  # as in bounds.py: a BMS that allows more than the rack's rating widens nothing
         pack = self.ages.known(groups + s.G_BMS_PACK)
         both = pack & self.ages.known(groups + s.G_BMS_LIMITS)
         self._put(base + m.F_CURRENT_OVER_105_MA, abs(current) - limit * 105 // 100 - margin, both)
@@ -243,4 +244,4 @@ class Features:
             order[place] = value
         if modules:
             self.value[base + m.F_TEMPERATURE_DDEGC_MAX] = order[modules - 1]
-            self.value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = order[modules - 1] - order[modules // 2]
+            self.value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = order[modules - 1] - order[(modules - 1) // 2]

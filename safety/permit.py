@@ -23,10 +23,10 @@ STOPPING_MS_MAX = 5000
 RELAY_MS = 1000  # for the permit relay to report closed after the contactors; longer is a failed closing
 # Tuples stand here and not in the code: building one allocates on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
+STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
 ENDING = (s.STOPPING, s.TRIPPED)
-ENABLED = (s.RUNNING, s.STOPPING)
 
 
 class Permit:
@@ -85,18 +85,16 @@ class Permit:
         if state == s.READY:
             return self._from_ready(missing)
         if state == s.CLOSING:
-            return self._from_closing(dc_demand)
+            return self._from_closing(missing)
         if state == s.RUNNING:
-            return s.RUNNING if self.inp[s.RUN_REQUEST] else s.STOPPING
+            return s.RUNNING if self.inp[s.RUN_REQUEST] and self.inp[s.KEY_RUN_OK] else s.STOPPING
         return self._from_ending(state, pcs_demand, dc_demand)
 
     def _from_ending(self, state, pcs_demand, dc_demand):
         """A trip stands as long as something demands it; then, and after a controlled stop, all must be open."""
         demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
-        if state == s.TRIPPED and demanded:
-            return s.TRIPPED
-        if not self.timer[2]:
-            return s.STOPPING
+        if state == s.TRIPPED and demanded or not self.timer[2]:
+            return state
         return s.INHIBITED if self.contactors.all_reported_open() else state
 
     def _from_ready(self, missing):
@@ -104,8 +102,9 @@ class Permit:
             return s.INHIBITED
         return s.CLOSING if self.inp[s.RUN_REQUEST] and self.inp[s.ARMED_STORED] else s.READY
 
-    def _from_closing(self, dc_demand):
-        if dc_demand >= m.DC_INHIBIT or not self.inp[s.RUN_REQUEST] or self.contactors.count(c.FAULT):
+    def _from_closing(self, missing):
+        """Evidence that is withdrawn while the contactors close ends the attempt; no current can flow yet."""
+        if missing != I_NONE or not self.inp[s.RUN_REQUEST] or self.contactors.count(c.FAULT):
             return s.INHIBITED
         if self.timer[0] > self.closing_ticks:
             return s.INHIBITED
@@ -123,16 +122,19 @@ class Permit:
             self.timer[2] = 1
         supply = 1 if live and not self.timer[2] else 0
         self.contactors.update(elapsed, supply)
-        enable = supply if state in ENABLED or (state == s.CLOSING and self._all_closed()) else 0
-        if state == s.TRIPPED and pcs_demand < m.PCS_STOP:
-            enable = supply
         out = self.out
+        enable = supply if state == s.RUNNING or (state == s.CLOSING and self._all_closed()) else 0
+        if state in ENDING and pcs_demand < m.PCS_STOP:
+            enable = supply & out[s.PCS_ENABLE_OK]  # kept for a ramp, never given back after it was dropped
         out[s.STATE] = state
         out[s.PCS_ENABLE_OK] = enable
         out[s.CONTACTOR_SUPPLY_OK] = supply
-        out[s.ARM_REQUEST] = 1 if live or (state == s.READY and self.inp[s.RUN_REQUEST]) else 0
+        armed = live or (state == s.READY and self.inp[s.RUN_REQUEST])
+        if not supply and state != s.READY:  # clean once everything has said that it is open, and not before
+            armed = out[s.ARM_REQUEST] and not self.contactors.all_reported_open()
+        out[s.ARM_REQUEST] = 1 if armed else 0
         for unit in range(self.layout.units):
-            running = state == s.RUNNING or (state == s.STOPPING and supply) or (state == s.TRIPPED and enable)
+            running = state == s.RUNNING or (state in ENDING and enable)
             out[self.layout.unit_output(unit, s.PCS_RUN_OK)] = 1 if running else 0
 
     def _may_open(self, state, pcs_demand, dc_demand):
@@ -141,8 +143,8 @@ class Permit:
         current = self._current_zero()
         if state == s.STOPPING:
             return current == 1 and waited > 0 or waited >= self.stopping_ticks
-        if dc_demand < m.DC_OPEN_AT_ZERO:
-            return False
+        if dc_demand < m.DC_OPEN_AT_ZERO:  # a stop alone opens nothing; once it is reset, as a controlled stop does
+            return pcs_demand < m.PCS_STOP and (current == 1 or waited >= self.stopping_ticks)
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return current == 1 or current < 0 and self._pcs_current_zero()
         if current == 1 and (pcs_demand >= m.PCS_STOP or waited > 0):
@@ -179,11 +181,11 @@ class Permit:
         return True
 
     def missing(self, pcs_demand, dc_demand):
-        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or not at rest."""
-        at_rest = self.state[0] in AT_REST
-        if dc_demand >= m.DC_INHIBIT or at_rest and pcs_demand >= m.PCS_RAMP:
+        """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or past the start."""
+        starting = self.state[0] in STARTING
+        if dc_demand >= m.DC_INHIBIT or starting and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
-        if not at_rest:
+        if not starting:
             return I_NONE
         ages = self.features.ages
         if not ages.known(s.G_IO_1):
@@ -207,15 +209,22 @@ class Permit:
                 return I_BMS
         if not self.inp[s.KEY_RUN_OK]:
             return I_KEY
-        return self._missing_in_racks()
+        return self._missing_cells() or (self._missing_at_rest() if self.state[0] in AT_REST else I_NONE)
 
-    def _missing_in_racks(self):
+    def _missing_cells(self):
+        for rack in range(self.layout.racks):
+            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+            online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
+            if self.image[words + p.R_CELLS_REPORTED] and online != self.image[words + p.R_CELLS]:
+                return I_CELLS
+        return I_NONE
+
+    def _missing_at_rest(self):
+        """What can only be asked of a cabinet in which nothing is closed yet."""
         inp, layout = self.inp, self.layout
         for rack in range(layout.racks):
             first = layout.rack_input(rack, 0)
             words = self.map.rack + rack * len(p.RACK_PARAMETERS)
-            if self.image[words + p.R_CELLS_REPORTED] and inp[first + s.CELLS_ONLINE] != self.image[words + p.R_CELLS]:
-                return I_CELLS
             if inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:
                 return I_CONTACTOR
             if abs(inp[first + s.RACK_CURRENT_MA]) * 20 >= self.image[words + p.R_RATED_CURRENT_MA]:

@@ -176,7 +176,8 @@ def test_nothing_closes_until_armed_is_stored(broken):
         bench.tick()
         assert not bench.out[s.CONTACTOR_SUPPLY_OK] and not bench.out[s.PCS_ENABLE_OK]
         assert not any(bench.out[bench.field.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)] for rack in range(3))
-    assert bench.state == "ready" and bench.stored["armed"] == 1
+    # Without a store that works nothing is even asked for: a latch could be lost.
+    assert bench.state == "ready" and bench.stored["armed"] == (1 if bench.keeper.ok else 0)
 
 
 def test_it_closes_as_soon_as_armed_is_stored():

@@ -20,13 +20,19 @@ def writer(path, capacity_bytes=4 << 20):
                          len(core.state_words()), capacity_bytes)
 
 
+def started(journal, actions=()):
+    """A virtual run that writes into this journal."""
+    made = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
+    made.controller.cabinet.journal = journal
+    return made
+
+
 @pytest.fixture
 def rig(tmp_path):
     """A virtual run that writes a journal, tripped by an E-stop at 3 s."""
-    journal = writer(tmp_path / "journal")
-    actions = [Action(3_000_000, "estop_press", "estop_press", {})]
-    yield VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55}, journal)
-    journal.close()
+    made = started(writer(tmp_path / "journal"), [Action(3_000_000, "estop_press", "estop_press", {})])
+    yield made
+    made.controller.cabinet.journal.close()
 
 
 def test_it_shows_what_the_core_has(rig, tmp_path):
@@ -57,7 +63,7 @@ def test_it_follows_tick_by_tick(rig, tmp_path):
 def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites what was not read; what comes then builds on frames that are gone."""
     journal = writer(tmp_path / "small", 24_000)
-    rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, journal).run(0.1)
+    rig = started(journal).run(0.1)
     seen = snapshot.Snapshot(str(tmp_path / "small"))
     assert seen.update() and seen.sequence == 4
     rig.run(9.9)  # the first frames, and the keyframe among them, are overwritten

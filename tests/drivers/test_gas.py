@@ -27,7 +27,7 @@ def fed(*registers):
 
 
 class TestSuite(ModbusSuite):
-    absurd = {0: 1001, 2: 0xFFFF, 3: 0}
+    absurd = {0: 10_001, 2: 0xFFFF, 3: 0}
     settle_ms = 1500
 
     def build(self):
@@ -48,10 +48,17 @@ def test_the_whole_scale_is_taken(concentration):
     assert fed(concentration, 0, DUE, TODAY)[1].inp[signals.GAS_1_LFL_PERMILLE] == concentration
 
 
-@pytest.mark.parametrize("status, ok", [(0, 1), (1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (32, 1), (0xFFE0, 1), (31, 0)])
+@pytest.mark.parametrize("status, ok", [(0, 1), (1, 0), (2, 0), (4, 1), (8, 0), (16, 0), (32, 1), (0xFFE0, 1), (31, 0)])
 def test_each_fault_bit(status, ok):
     _, sink = fed(0, status, DUE, TODAY)
     assert sink.inp[signals.GAS_1_OK] == ok and sink.taken() == {signals.G_GAS_1}
+
+
+@pytest.mark.parametrize("concentration, status", [(1001, 0), (10_000, 0), (0, 4), (600, 4)])
+def test_a_saturated_cell_reads_full_scale_and_never_unknown(concentration, status):
+    """Most gas is exactly when the cell is over range: row 12 must see it."""
+    sink = fed(concentration, status, DUE, TODAY)[1]
+    assert (sink.inp[signals.GAS_1_LFL_PERMILLE], sink.inp[signals.GAS_1_OK]) == (1000, 1)
 
 
 @pytest.mark.parametrize("due, today, days", [(TODAY, TODAY, 0), (TODAY - 1, TODAY, -1), (65534, 1, 36500),
@@ -60,7 +67,7 @@ def test_calibration_days(due, today, days):
     assert fed(0, 0, due, today)[1].inp[signals.GAS_1_CALIBRATION_D] == days
 
 
-@pytest.mark.parametrize("registers", [(1001, 0, DUE, TODAY), (0xFFFF, 1, DUE, TODAY), (0, 0, 0xFFFF, TODAY),
+@pytest.mark.parametrize("registers", [(10_001, 0, DUE, TODAY), (0xFFFF, 1, DUE, TODAY), (0, 0, 0xFFFF, TODAY),
                                        (0, 0, DUE, 0)])
 def test_refused_whole(registers):
     device, sink = fed(*registers)

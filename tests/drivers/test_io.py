@@ -97,8 +97,8 @@ def test_expiry_is_written_and_read_back():
     reads = [request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]
     assert len(reads) == 2 and bus.device.refused == 0
     bus.slave.bits = 0
-    bus.run(1000)
-    assert len([request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]) == 2
+    bus.run(5000)
+    assert 5 <= len([request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]) <= 7, "once a second"
 
 
 def test_expiry_that_is_right_already_is_not_written():
@@ -123,8 +123,6 @@ def test_module_that_lost_its_expiry_is_found_at_the_next_check():
     bus, _ = running()
     bus.slave.holding[EXPIRY] = 3000
     bus.slave.ignore_writes = True
-    bus.run(9000)
-    assert bus.device.expiry_ok
     bus.run(2000)
     assert not bus.device.expiry_ok and coils(bus.device.write(ON)) == 0
     bus.slave.ignore_writes = False

@@ -328,7 +328,7 @@ def test_long_silence_begins_with_discovery_and_heals():
     bus.slave.silent = True
     bus.run(4000)
     assert bus.device.state == pcs.DISCOVER and bus.device.restarts == 1
-    assert bus.device.setpoint(0) is bus.device.stop() is None
+    assert bus.device.setpoint(0) is None and bus.device.stop() is not None, "a stop has somewhere to go, even now"
     moved = Converter(base=50000)
     bus.slave.silent = False
     bus.slave.holding, bus.slave.at = moved.holding, moved.at

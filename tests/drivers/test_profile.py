@@ -74,7 +74,7 @@ def test_values_of_a_register():
      "settings.expiry_ms: 501; allowed a whole number from 40 to 500"),
     ("io_8in_8out", "output_expiry = ", "output_expire = ",
      "registers.output_expire: unknown name, did you mean output_expiry?"),
-    ("gas_detector", "fault_mask = 0b11111", "fault_mask = 0",
+    ("gas_detector", "fault_mask = 0b11011", "fault_mask = 0",
      "settings.fault_mask: 0; allowed a whole number from 1 to 65535"),
     ("sunspec_pcs", "W_SF = {offset = 116", "X_SF = {offset = 116",
      "registers.701.W.scale_factor: 'W_SF'; allowed a sunssf point of the same model"),

@@ -136,3 +136,56 @@ def test_actions_come_at_their_tick_and_before_the_controllers():
     virtual.step()
     assert not virtual.plant.contacts["estop_1"]
     assert (1_020_000, "estop_press", "") in virtual.observer.result()
+
+
+def run_state(virtual):
+    """(run state, stages that ever stood) of a rig."""
+    out = virtual.controller.cabinet.core.out
+    return s.STATES[out[s.STATE]], [trip["stage"] for trip in virtual.trips.trips]
+
+
+def test_a_cabinet_with_a_bms_that_tells_of_no_contactors_starts():
+    site = config.load(SITES / "pylontech" / "cabinet.toml")
+    virtual = VirtualRig(site, lambda t_s: 20_000.0, 1, (), {"soc": 0.55})
+    assert run_state(virtual.run(10)) == ("running", [])
+
+
+@pytest.mark.parametrize("withdraw", [
+    lambda virtual: setattr(virtual.plant, "key_run", False),
+    lambda virtual: setattr(virtual.cabinet.devices["bms_1"], "silent", True),
+    lambda virtual: setattr(virtual.cabinet.devices["meter_grid"], "silent", True)])
+def test_evidence_withdrawn_while_closing_ends_the_attempt(withdraw):
+    virtual = rig()
+    while run_state(virtual)[0] != "closing":
+        virtual.step()
+    withdraw(virtual)
+    virtual.run(8)
+    assert run_state(virtual)[0] == "inhibited"
+    assert [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]
+
+
+def test_the_key_out_of_run_is_a_controlled_stop():
+    virtual = rig().run(10)
+    virtual.plant.key_run = False
+    virtual.run(20)
+    assert run_state(virtual) == ("inhibited", [])
+    assert [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]
+
+
+def test_a_rack_that_recloses_against_the_command_widens_nothing():
+    virtual = rig().run(10)
+    kernel = virtual.controller.cabinet.core.kernel
+    virtual.cabinet.devices["bms_1"].overrides["STATE.contactor_state"] = 0
+    virtual.run(11)
+    narrowed = kernel.bounds.rack_limit[8]
+    virtual.cabinet.devices["bms_1"].overrides.clear()
+    virtual.run(12)
+    assert (narrowed, kernel.bounds.rack_limit[8]) == (0, 0)
+
+
+def test_a_store_that_dies_while_running_ends_in_a_controlled_stop():
+    virtual = rig().run(10)
+    virtual.controller.store.ok = False
+    virtual.run(20)
+    assert run_state(virtual)[0] == "ready"
+    assert [rack.contactor_state for rack in virtual.plant.racks] == [0, 0, 0]

@@ -230,6 +230,15 @@ def test_a_detector_that_falls_silent_is_counted_when_its_time_is_over():
     assert desk.of(m.F_GAS_LFL_PERMILLE_MAX)[1] == desk.of(m.F_GAS_CALIBRATION_D_MIN)[1] == UNKNOWN
 
 
+def test_the_silence_of_one_detector_is_seen_in_its_tick_however_seldom_the_other_speaks():
+    for silent, speaking in ((s.G_GAS_1, s.G_GAS_2), (s.G_GAS_2, s.G_GAS_1)):
+        desk = gas_desk((50, 1, 90), (30, 1, 80)).silence(silent, speaking).step(ticks(3000) - 2)
+        desk.silent.discard(speaking)
+        desk.step().silence(speaking).step()
+        assert desk.of(m.F_GAS_DETECTORS_SILENT) == (0, KNOWN)
+        assert desk.step().of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN)
+
+
 def test_one_detector_that_is_not_fitted_is_not_missed():
     desk = gas_desk((120, 1, 5), None, gas_detectors=1)
     assert tuple(desk.of(feature) for feature in GAS) == (
@@ -270,7 +279,7 @@ def test_hottest_and_median_of_any_order(modules):
         values = [chance.choice((-600, 3000, 250, chance.randint(-600, 3000))) for _ in range(modules)]
         desk.temperatures(values).step()
         assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (max(values), KNOWN)
-        over = max(values) - statistics.median_high(values)
+        over = max(values) - statistics.median_low(values)
         assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (over, KNOWN)
 
 
@@ -282,7 +291,7 @@ def test_each_rack_has_its_own_number_of_modules():
         desk.temperatures((100, 200, 300, 400), rack)
     desk.step()
     assert [desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX, rack)[0] for rack in range(2)] == [200, 400]
-    assert [desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, rack)[0] for rack in range(2)] == [0, 100]
+    assert [desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, rack)[0] for rack in range(2)] == [100, 200]
 
 
 def test_a_rack_without_temperatures_has_no_hottest_module():

@@ -256,6 +256,29 @@ def test_first_out_moves_to_the_next_latch_when_it_is_reset_and_vanishes_with_th
             bench.out[s.ACTIVE_COUNT], bench.out[s.CAUSE_MASK]) == (-1, -1, 0, 0, 0)
 
 
+def test_the_very_first_stage_of_the_matrix_stays_first_out_too():
+    bench = running()
+    bench.inp[s.ESTOP_1_OK] = 0
+    bench.step(ticks(500))
+    assert bench.standing() == ["1a", "1c"]
+    assert (bench.out[s.FIRST_OUT], bench.out[s.FIRST_OUT_INSTANCE]) == (0, 0)
+
+
+def test_a_stage_that_cleared_by_itself_needs_its_whole_debounce_again():
+    bench = running()
+    for module in range(bench.layout.modules):
+        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 450)
+    bench.wait(ticks(5000))
+    for module in range(bench.layout.modules):
+        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 430)
+    assert bench.step(ticks(1000) - 1).standing() == ["19a"]
+    assert bench.step().standing() == []
+    for module in range(bench.layout.modules):
+        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 450)
+    assert bench.step(ticks(5000) - 1).standing() == []
+    assert bench.step().standing() == ["19a"]
+
+
 def test_what_was_latched_before_the_restart_must_be_seen_clear_again():
     bench = Plant(racks=2)
     bench.kernel.boot(0, 0, (bench.instance("29"),))

@@ -173,6 +173,21 @@ def test_a_scan_takes_its_time_and_ends_well():
     assert scan * 20 < 4000, "one rack: within four seconds"
 
 
+def test_units_and_racks_have_their_own_silence_budgets():
+    image = default_image(units=2, racks=3)
+    image_map = p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
+    for unit in range(2):
+        image[image_map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS] = 1000 + 200 * unit
+    for rack in range(3):
+        image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS] = 200 + 100 * rack
+    kernel = Kernel(image)
+    budgets, layout = kernel.features.ages.budget_ticks, kernel.layout
+    assert [budgets[layout.unit_group(unit, group)] for unit in range(2) for group in range(2)] == [50, 50, 60, 60]
+    for rack in range(3):
+        found = {budgets[layout.rack_group(rack, group)] for group in range(len(s.RACK_GROUPS))}
+        assert found == {10 + 5 * rack}
+
+
 # -- parameters that the kernel reads once and must not mix up
 
 def changed(name, value, **topology):

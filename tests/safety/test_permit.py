@@ -68,7 +68,8 @@ class Desk:
 FACTS = ("evidence", "run", "armed", "closed", "relay", "io_known", "fault", "opened", "all_open")
 # The facts that may matter in a state; the others stay at what is usual in it.
 MATTER = {INHIBITED: ("evidence", "run", "armed"), READY: ("evidence", "run", "armed"),
-          CLOSING: ("run", "closed", "relay", "io_known", "fault"), RUNNING: ("run", "relay", "io_known", "fault"),
+          CLOSING: ("evidence", "run", "closed", "relay", "io_known", "fault"),
+          RUNNING: ("evidence", "run", "relay", "io_known", "fault"),
           STOPPING: ("run", "opened", "all_open"), TRIPPED: ("run", "opened", "all_open")}
 USUAL = {"evidence": 1, "run": 1, "armed": 1, "closed": 1, "relay": 1, "io_known": 1, "fault": 0, "opened": 0,
          "all_open": 0}
@@ -85,13 +86,15 @@ RULES = {
     READY: ((lambda pcs, dc, f: not f["evidence"] or pcs or dc, INHIBITED),
             (lambda pcs, dc, f: f["run"] and f["armed"], CLOSING)),
     CLOSING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
-              (lambda pcs, dc, f: dc or not f["run"] or f["fault"], INHIBITED),
-              (lambda pcs, dc, f: f["closed"] and f["relay"] and f["io_known"], RUNNING)),
-    RUNNING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED), (lambda pcs, dc, f: not f["run"], STOPPING)),
+              (lambda pcs, dc, f: pcs or dc or not (f["run"] and f["evidence"] and f["io_known"]) or f["fault"],
+               INHIBITED),
+              (lambda pcs, dc, f: f["closed"] and f["relay"], RUNNING)),
+    RUNNING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+              (lambda pcs, dc, f: not (f["run"] and f["evidence"]), STOPPING)),
     STOPPING: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
                (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED)),
-    TRIPPED: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED), (lambda pcs, dc, f: not f["opened"], STOPPING),
-              (lambda pcs, dc, f: f["all_open"], INHIBITED)),
+    TRIPPED: ((lambda pcs, dc, f: stops(pcs, dc), TRIPPED),
+              (lambda pcs, dc, f: f["opened"] and f["all_open"], INHIBITED)),
 }
 
 
@@ -193,6 +196,7 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
         desk.pcs_current(pcs_carries)
         if waited == 0:
             desk.at(RUNNING)
+        desk.out[s.PCS_ENABLE_OK] = 1
         _, enable, supply = desk.update(pcs, dc)
         assert supply == (0 if may_open(pcs, dc, rack_carries, pcs_carries, waited) else 1), (pcs, dc, waited)
         assert enable == (supply if pcs < m.PCS_STOP else 0)
