@@ -133,7 +133,10 @@ def _never(expect, evidence):
 
 def _state(expect, evidence):
     rows = evidence.rows
-    at_us = rows["t_us"][-1] if expect["at"] is None else (moment_s(expect["at"], evidence) or 0.0) * 1e6
+    at_s = None if expect["at"] is None else moment_s(expect["at"], evidence)
+    if expect["at"] is not None and at_s is None:
+        return Outcome(False, f"{expect['is']}: {_name(expect['at'])} never came")
+    at_us = rows["t_us"][-1] if at_s is None else at_s * 1e6
     place = max(0, int(rows["t_us"].searchsorted(at_us, "right")) - 1)
     found = STATES[int(rows["state"][place])]
     when = "end" if expect["at"] is None else _name(expect["at"])

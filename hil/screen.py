@@ -162,7 +162,7 @@ def _bar(percent, width):
 def _interlocks(view, tripped, lines):
     links = view.get("links") or {}
     bad = [f"{name} {text}" for name, text in links.items() if text != "ok"]
-    words = "LINKS  " + (", ".join(bad) if bad else f"{len(links)} ok")
+    words = "LINKS  " + (", ".join(bad) if bad else " ".join(links) + " ok" if links else "-")
     out = [f"INTERLOCKS  {view.get('armed', '-')} armed  {len(tripped)} tripped  "
            f"{view.get('not_fitted', '-')} not fitted   {words}"]
     shown = tripped if len(tripped) <= lines - 1 else tripped[:lines - 2]

@@ -8,6 +8,8 @@ from safety import matrix, signals as s
 RESETS = ("self", "remote", "key")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 CONTACTORS = ("open", "pre-charge", "closed", "fault")
+SILENT = {"BMS": {"40a", "40b", "40c", "40d", "40e"}, "PCS": {"41a", "41b", "41c"}, "I/O": {"49"},
+          "meter": {"50a", "50b"}, "gas": {"14"}}
 
 
 def plant_part(plant):
@@ -38,7 +40,14 @@ def controller_part(out, layout, stage_names, since_s, now_s):
         "charge_W_max": sum([out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]),
         "discharge_W_max": sum([out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]),
         "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
+        "links": links(standing),
     }
+
+
+def links(standing):
+    """{link: "ok" or "silent"} by the names of the stage instances that stand: the kernel judges, not the screen."""
+    stages = {name.partition(".")[0] for name in standing}
+    return {link: "silent" if stages & silent else "ok" for link, silent in SILENT.items()}
 
 
 def names_standing(out, stage_names):

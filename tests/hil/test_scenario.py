@@ -301,6 +301,7 @@ BATTERY = {"what": "quantity", "name": "battery_W", "after": "pcs_enable_off"}
     (False, {"what": "state", "is": "running"}, "running at end: tripped"),
     (True, {"what": "state", "is": "running", "at": 10.059}, "running at 10.059 s: running"),
     (True, {"what": "state", "is": "tripped", "at": 10.06}, "tripped"),
+    (False, {"what": "state", "is": "inhibited", "at": "pcs_back"}, "pcs_back never came"),
     (True, {"what": "reaction", "name": "estop", "ms_max": 43.2}, "43.2 ms"),
     (False, {"what": "reaction", "name": "estop", "ms_max": 43.1}, "43.2 ms"),
     (False, {"what": "reaction", "name": "estop", "ms_min": 43.3, "ms_max": 99}, "43.2 ms"),

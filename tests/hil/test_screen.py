@@ -37,7 +37,7 @@ def test_the_frame_shows_what_it_is_given():
     text = shown()
     for words in ("RUNNING", "virtual time, 123 x", "314.9 kW", "396.4 kW", "81.5 kW", "load tracking",
                   "R217 BMS discharge limit, rack 3", "REQUEST  discharge 200.0 kW", "SET-POINT  discharge 81.0 kW",
-                  "charge 3.6 kW, discharge 81.5 kW", "44 armed  0 tripped  4 not fitted", "LINKS  2 ok",
+                  "charge 3.6 kW, discharge 81.5 kW", "44 armed  0 tripped  4 not fitted", "LINKS  BMS PCS ok",
                   "15.0 / 60 s   next: estop_press at 45 s", "late us p50 31  p99 120  max 900", "390 .. 400 kW"):
         assert words in text, words
 

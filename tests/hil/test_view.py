@@ -91,3 +91,14 @@ def test_contactor_states_have_names(rig, state, name):
 
         pcs, racks, grid_power_W, load_power_W = [], [Rack()], 0.0, 0.0
     assert view.plant_part(Plant())["racks"] == [(50.0, 3300, 3310, 25.0, 25.0, 0.0, name)]
+
+
+@pytest.mark.parametrize("link, name", [(link, name) for link, stages in view.SILENT.items() for name in stages])
+def test_a_link_is_silent_exactly_when_a_row_of_silence_stands(link, name):
+    healthy = dict.fromkeys(view.SILENT, "ok")
+    assert view.links([]) == view.links(["1a", "20a.rack1"]) == healthy
+    assert view.links(["1a", f"{name}.rack2"]) == healthy | {link: "silent"}
+
+
+def test_the_stages_of_the_links_are_in_the_matrix():
+    assert set().union(*view.SILENT.values()) <= {stage[matrix.S_ID] for stage in matrix.STAGES}
