@@ -45,6 +45,9 @@ class Core:
         self._mask = 0
         self._charge_W = array("i", [0] * layout.units)
         self._discharge_W = array("i", [0] * layout.units)
+        self._limits_at = [(layout.unit_output(unit, s.CHARGE_W_MAX), layout.unit_output(unit, s.DISCHARGE_W_MAX))
+                           for unit in range(layout.units)]
+        self._reason_at = layout.unit_output(0, s.CHARGE_REASON), layout.unit_output(0, s.DISCHARGE_REASON)
         self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in range(layout.racks)]
         self._soc_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in range(layout.racks)]
 
@@ -86,7 +89,7 @@ class Core:
         return 1, min(soc), sum(soc) // len(soc)
 
     def _bounds(self, elapsed_ticks):
-        chain, out, layout = self.chain, self.kernel.out, self.layout
+        chain, out = self.chain, self.kernel.out
         known, lowest, self.soc_permille = self._soc()
         self.soc_ok = known
         self.reserve.step(known, lowest, elapsed_ticks)
@@ -96,11 +99,11 @@ class Core:
                           kept[reserve.S_SOFT_REASON])
         chain.limits.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_HARD_DISCHARGE_W_MAX],
                             kept[reserve.S_HARD_REASON])
-        for unit in range(layout.units):
-            self._charge_W[unit] = out[layout.unit_output(unit, s.CHARGE_W_MAX)]
-            self._discharge_W[unit] = out[layout.unit_output(unit, s.DISCHARGE_W_MAX)]
-        charge = reasons.KERNEL_CHARGE[out[layout.unit_output(0, s.CHARGE_REASON)]]
-        discharge = reasons.KERNEL_DISCHARGE[out[layout.unit_output(0, s.DISCHARGE_REASON)]]
+        for unit, (charge_at, discharge_at) in enumerate(self._limits_at):
+            self._charge_W[unit] = out[charge_at]
+            self._discharge_W[unit] = out[discharge_at]
+        charge = reasons.KERNEL_CHARGE[out[self._reason_at[0]]]
+        discharge = reasons.KERNEL_DISCHARGE[out[self._reason_at[1]]]
         chain.limits.narrow(sum(self._charge_W), charge, sum(self._discharge_W), discharge)
         state = self.load.state
         setpoint.connection(chain.obligations, state[site_load.S_CONNECTION_OK], state[site_load.S_CONNECTION_W],

@@ -18,7 +18,7 @@ def load(path):
 class MessageEncoder:
     """Encodes the named signals of one message into the low bytes of its payload, Intel byte order only."""
 
-    __slots__ = ("fields", "per_units", "offsets", "last_values", "last_payload", "payload_bytes")
+    __slots__ = ("fields", "last_values", "last_payload", "payload_bytes")
 
     def __init__(self, message, signal_names, payload_bytes):
         """signal_names: the order in which encode() takes the values; payload_bytes: how many bytes they fill."""
@@ -28,9 +28,8 @@ class MessageEncoder:
         for signal in signals:
             if signal.byte_order != "little_endian":
                 raise ValueError(f"{message.name}.{signal.name}: only Intel byte order is supported")
-        self.per_units = [1 / signal.scale for signal in signals]
-        self.offsets = [signal.offset for signal in signals]
-        self.fields = [(*_limits(signal), (1 << signal.length) - 1, signal.start) for signal in signals]
+        self.fields = [(signal.offset, 1 / signal.scale, *_limits(signal), (1 << signal.length) - 1, signal.start)
+                       for signal in signals]
 
     def encode(self, values):
         """Physical values in the order given at construction -> payload; values beyond the field's width saturate.
@@ -40,7 +39,7 @@ class MessageEncoder:
         if values == self.last_values:
             return self.last_payload
         word = 0
-        for value, per_unit, offset, (low, high, mask, start) in zip(values, self.per_units, self.offsets, self.fields):
+        for value, (offset, per_unit, low, high, mask, start) in zip(values, self.fields):
             raw = round((value - offset) * per_unit)
             if raw < low:
                 raw = low
