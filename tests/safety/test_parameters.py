@@ -121,6 +121,18 @@ def test_blocks_of_instances_are_the_cabinet_then_units_then_racks():
         assert {m.STAGES[evaluator.stage[at]][m.S_SCOPE] for at in found} == {scope}
 
 
+@pytest.mark.parametrize("units, racks", [(1, 1), (3, 4), (16, 16)])
+def test_no_two_blocks_share_a_feature(units, racks):
+    kernel = Kernel(default_image(units=units, racks=racks, modules=1))
+    evaluator, of_block = kernel.evaluator, {}
+    for at in range(evaluator.count):
+        of_block.setdefault(evaluator.block[at], set()).add(evaluator.feature[at])
+        if evaluator.gate[at] != m.NO_GATE:
+            of_block[evaluator.block[at]].add(evaluator.gate[at])
+    every = [feature for found in of_block.values() for feature in found]
+    assert len(set(every)) == len(every) and max(every) < kernel.features.never == len(kernel.features.value) - 1
+
+
 @pytest.mark.parametrize("duration_ms, tick_ms, expected", [(0, 20, 0), (1, 20, 1), (20, 20, 1), (21, 20, 2),
                                                             (500, 20, 25), (500, 30, 17), (5000, 100, 50)])
 def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):

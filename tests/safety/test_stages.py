@@ -5,6 +5,7 @@ The stages are driven through the evaluator's feature arrays, so each row is tes
 
 import pytest
 from bench import Bench, default_image
+from started import running
 
 from safety import matrix as m
 from safety import parameters as p
@@ -179,7 +180,7 @@ def test_a_latching_stage_takes_the_first_out_from_a_warning_but_not_from_anothe
 
 @pytest.mark.parametrize("index", STAGES, ids=IDS)
 def test_its_demand_reaches_the_outputs(index):
-    bench = Bench().run()
+    bench = running()
     evaluator = bench.kernel.evaluator
     instance = list(evaluator.stage).index(index)
     evaluator.active[instance] = evaluator.latched[instance] = 1
