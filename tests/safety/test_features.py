@@ -405,6 +405,23 @@ def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     assert desk.of(m.F_PCS_EXCESS_W, s.UNIT, 1)[1] == UNKNOWN
 
 
+def test_each_group_of_the_pcs_is_news_of_its_own():
+    desk = Desk().step()
+    measure, control = (desk.layout.unit_group(0, group) for group in range(2))
+    desk.out[desk.layout.unit_output(0, s.DISCHARGE_W_MAX)] = 100_000
+    desk.silence(control)
+    for power_W, excess_W in ((110_000, 5000), (120_000, 15_000)):
+        desk.inp[desk.layout.unit_input(0, s.PCS_POWER_W)] = power_W
+        assert desk.step().of(m.F_PCS_EXCESS_W, s.UNIT) == (excess_W, KNOWN)
+    assert desk.features.changed[1] == 1
+    desk.silence(measure).silent.discard(control)
+    assert desk.step().features.changed[1] == 1
+    desk.silence(control)
+    assert desk.step().features.changed[1] == 0, "no news"
+    desk.step(ticks(2000) - 2)
+    assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (1, KNOWN) and desk.features.changed[1] == 1
+
+
 # -- bad frames
 
 def bad(desk, count, steps=1):

@@ -246,6 +246,19 @@ def test_zero_current_is_less_than_five_percent(current_mA, zero):
     assert desk.permit._current_zero() == zero
 
 
+@pytest.mark.parametrize("rack, current_mA, zero", [(1, 499, True), (1, -500, False), (0, 6999, True),
+                                                    (0, 7000, False)])
+def test_five_percent_of_each_racks_own_rating_at_rest_and_when_opening(rack, current_mA, zero):
+    image = default_image(racks=2)
+    image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA] = 10_000
+    bench = Plant(image)
+    bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
+    assert bench.kernel.permit._current_zero() == -1, "never seen"
+    bench.step(20)
+    assert bench.kernel.permit._current_zero() == (1 if zero else 0)
+    assert bench.out[s.INHIBIT_REASON] == (permit.I_NONE if zero else permit.I_CURRENT)
+
+
 def test_every_converter_must_be_at_zero():
     desk = Desk(racks=2, units=2)
     assert desk.permit._pcs_current_zero()
