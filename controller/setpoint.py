@@ -152,13 +152,17 @@ class Chain:
         self.limits.clear()
 
     def available(self):
-        """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits, without the ramp."""
-        caps, limits = self.caps, self.limits
-        low_W = within(self.obligations.apply(caps.low_W), limits.low_W, limits.high_W)
-        return low_W, within(self.obligations.apply(caps.high_W), limits.low_W, limits.high_W)
+        """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits, without the ramp.
+
+        Written into `out` too: to be asked once a tick, between the last bound and `finish`.
+        """
+        caps, limits, out = self.caps, self.limits, self.out
+        out[O_AVAILABLE_LOW_W] = within(self.obligations.apply(caps.low_W), limits.low_W, limits.high_W)
+        out[O_AVAILABLE_HIGH_W] = within(self.obligations.apply(caps.high_W), limits.low_W, limits.high_W)
+        return out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W]
 
     def finish(self, base_W, base_reason, fast_W, fast_reason, elapsed_ticks):
-        """Set-point, W, from base request + fast request; fills `out`."""
+        """Set-point, W, from base request + fast request; fills the rest of `out`."""
         out = self.out
         base_W, fast_W = within(base_W, -WIDE_W, WIDE_W), within(fast_W, -WIDE_W, WIDE_W)
         request_W = within(base_W + fast_W, -WIDE_W, WIDE_W)
@@ -168,7 +172,6 @@ class Chain:
         value_W = self._obliged(self._ramped(self._capped(request_W), elapsed_ticks))
         setpoint_W = self._limited(value_W)
         out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = self.obligations.short(setpoint_W)
-        out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W] = self.available()
         out[O_HELD_BACK_W] = within(request_W - setpoint_W, -WIDE_W, WIDE_W)
         out[O_BINDING_REASON] = (out[O_LIMIT_REASON] or out[O_OBLIGATION_REASON] or out[O_RAMP_REASON]
                                  or out[O_CAPS_REASON])

@@ -26,13 +26,15 @@ class Kernel:
     """The safety kernel of one cabinet. `inp`, `fresh`, `out` are its arrays; the caller fills the first two."""
 
     def __init__(self, image):
-        """image: array('i') as parameters.ImageMap describes it. Raises ValueError on another schema or length."""
+        """image: array('i') as parameters.ImageMap describes it. Raises ValueError when it is no such image."""
         if image[p.H_SCHEMA] != p.IMAGE_SCHEMA:
             raise ValueError("limit image schema is not the kernel's")
         layout = s.Layout(image[p.H_UNITS], image[p.H_RACKS], image[p.H_MODULES])
         image_map = p.ImageMap(layout.units, layout.racks, m.STAGES_PER_SCOPE)
         if len(image) != image_map.words:
             raise ValueError("limit image length does not fit its topology")
+        if not p.fits(image, image_map):  # or it would be an IndexError at the very trip, or another rack's temperature
+            raise ValueError("limit image holds a word beyond 2^30, or a unit or modules its topology does not have")
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
         self.fresh = bytearray(layout.groups)

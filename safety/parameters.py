@@ -103,3 +103,15 @@ def image_crc(image):
 def in_range(value):
     """True if value can be stored on a 32-bit MicroPython without becoming a heap integer."""
     return -signals.INT_MAX <= value <= signals.INT_MAX
+
+
+def fits(image, image_map):
+    """True if no word is out of range and every rack's unit and modules are among those that the header names."""
+    for word in image:
+        if not in_range(word):
+            return False
+    for rack in range(image[H_RACKS]):
+        words = image_map.rack + rack * len(RACK_PARAMETERS)
+        if not 0 <= image[words + R_UNIT] < image[H_UNITS] or not 0 <= image[words + R_MODULES] <= image[H_MODULES]:
+            return False
+    return True

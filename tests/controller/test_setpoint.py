@@ -30,6 +30,7 @@ def chain(caps=(), limits=(), obligations=None, ramp_W_per_s=1_000_000_000):
 def decide(caps=(), limits=(), obligations=None, request_W=0, fast_W=0, **more):
     """(set-point, {name of CHAIN_OUTPUTS: value})"""
     result = chain(caps, limits, obligations, **more)
+    result.available()
     power_W = result.finish(request_W, 103, fast_W, 102, 1000)
     return power_W, dict(zip(setpoint.CHAIN_OUTPUTS, result.out))
 

@@ -21,7 +21,8 @@ def default_image(units=1, racks=1, modules=15, tick_ms=20):
     for _ in range(units):
         image.extend(row[4] for row in p.UNIT_PARAMETERS)
     for rack in range(racks):
-        image.extend(row[4] if row[0] != "unit" else rack % units for row in p.RACK_PARAMETERS)
+        of_rack = {"unit": rack % units, "modules": min(15, modules)}
+        image.extend(of_rack.get(row[0], row[4]) for row in p.RACK_PARAMETERS)
     for stage in m.STAGES:
         image.extend((stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], tick_ms),
                       p.ticks(stage[m.S_CLEAR_MS], tick_ms)))

@@ -166,6 +166,21 @@ def test_counts_of_what_stands():
     assert (bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (0, 2)
 
 
+@pytest.mark.parametrize("parameter, word, fits", [
+    (p.R_UNIT, 1, True), (p.R_UNIT, 2, False), (p.R_UNIT, -1, False), (p.R_MODULES, 15, True), (p.R_MODULES, 16, False),
+    (p.R_MODULES, -1, False), (p.R_CELLS, s.INT_MAX, True), (p.R_CELLS, s.INT_MAX + 1, False),
+    (p.R_CELLS, -s.INT_MAX - 1, False)])
+def test_a_kernel_refuses_a_rack_outside_its_topology_and_words_beyond_its_integers(parameter, word, fits):
+    image = default_image(units=2, racks=3)
+    first = p.ImageMap(2, 3, m.STAGES_PER_SCOPE).rack
+    image[first + 2 * len(p.RACK_PARAMETERS) + parameter] = word
+    if fits:
+        assert Kernel(image).image is image
+    else:
+        with pytest.raises(ValueError, match="topology"):
+            Kernel(image)
+
+
 def test_a_kernel_refuses_an_image_of_another_schema_or_length():
     image = default_image()
     with pytest.raises(ValueError, match="length"):
