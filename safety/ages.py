@@ -7,13 +7,16 @@ from safety import signals as s
 
 
 class Ages:
-    """Ages of one cabinet's groups in ticks."""
+    """Ages of one cabinet's groups in ticks. Blocks: the cabinet's and the units' groups together, then each rack's."""
 
     def __init__(self, layout, image, image_map, fresh):
         self.layout, self.fresh = layout, fresh
         self.ticks = array("i", [0] * layout.groups)
         self.seen = bytearray(layout.groups)
         self.budget_ticks = array("i", [0] * layout.groups)
+        self.block_first = array("i", [0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)])
+        self.news = bytearray(1 + layout.racks)  # per block: 1 if a group of it is fresh
+        self.oldest_ticks = array("i", [0] * (1 + layout.racks))  # per block: of the groups that were seen
         self._set_budgets(image, image_map)
 
     def _set_budgets(self, image, image_map):
@@ -24,23 +27,34 @@ class Ages:
         for index, budget in enumerate((io, io, meter, meter, gas, gas, s.INT_MAX)):
             self.budget_ticks[index] = budget
         for unit in range(self.layout.units):
-            ramp = image[image_map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS]
-            for group in range(len(s.UNIT_GROUPS)):
+            ramp = image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]
+            for group in range(s.UNIT_GROUP_COUNT):
                 self.budget_ticks[self.layout.unit_group(unit, group)] = p.ticks(ramp, tick_ms)
         for rack in range(self.layout.racks):
-            warn = image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS]
-            for group in range(len(s.RACK_GROUPS)):
+            warn = image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]
+            for group in range(s.RACK_GROUP_COUNT):
                 self.budget_ticks[self.layout.rack_group(rack, group)] = p.ticks(warn, tick_ms)
 
     def update(self, elapsed):
         """Age every group by `elapsed` ticks, or set its age to 0 where it is fresh."""
-        ticks, fresh = self.ticks, self.fresh
-        for group in range(self.layout.groups):
+        for block in range(len(self.news)):
+            self._block(block, elapsed)
+
+    def _block(self, block, elapsed):
+        ticks, fresh, seen = self.ticks, self.fresh, self.seen
+        news = oldest = 0
+        for group in range(self.block_first[block], self.block_first[block + 1]):
             if fresh[group]:
                 ticks[group] = 0
-                self.seen[group] = 1
-            elif ticks[group] < s.TICKS_MAX:
-                ticks[group] += elapsed
+                seen[group] = news = 1
+                continue
+            age = ticks[group]
+            if age < s.TICKS_MAX:
+                ticks[group] = age = age + elapsed
+            if age > oldest and seen[group]:
+                oldest = age
+        self.news[block] = news
+        self.oldest_ticks[block] = oldest
 
     def known(self, group):
         """1 if the group was seen and its age is within its budget."""

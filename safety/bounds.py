@@ -16,6 +16,7 @@ LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temper
           "inhibit", "ramp_to_zero", "stop", "permit")
 (L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_BMS_SILENCE, L_DERATE,
  L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT) = range(11)
+LIMIT_COUNT = len(LIMITS)
 CHARGE, DISCHARGE = 0, 1
 # What one rack allows; where two words stand, charge then discharge.
 RACK_LIMITS = 9
@@ -45,10 +46,10 @@ class Bounds:
     def __init__(self, layout, image, image_map, inp, out, features):
         self.layout, self.image, self.map = layout, image, image_map
         self.inp, self.out, self.features = inp, out, features
-        self.limit_W = array("i", [0] * (layout.units * 2 * len(LIMITS)))
+        self.limit_W = array("i", [0] * (layout.units * 2 * LIMIT_COUNT))
         self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
         self.rack_now = array("i", [0] * RACK_LIMITS)
-        self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
+        self.rack_unit = array("i", [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT]
                                      for rack in range(layout.racks)])
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
@@ -61,9 +62,9 @@ class Bounds:
     def _set_constants(self):
         """The limits that never change: the converter's rating and the installer's."""
         for unit in range(self.layout.units):
-            words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
+            words = self.map.unit + unit * p.UNIT_WORDS
             for way in range(2):
-                at = (unit * 2 + way) * len(LIMITS)
+                at = (unit * 2 + way) * LIMIT_COUNT
                 self.limit_W[at + L_PCS_RATED] = self.image[words + p.U_RATED_W]
                 installer_W = self.image[words + (
                     p.U_INSTALLER_DISCHARGE_W_MAX if way else p.U_INSTALLER_CHARGE_W_MAX)]
@@ -73,7 +74,7 @@ class Bounds:
         """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is permitted."""
         racks_changed = self._racks_changed()
         for unit in range(self.layout.units):
-            first = unit * len(m.DEMANDS)
+            first = unit * m.DEMAND_COUNT
             signature = self._signature(demand, first, running)
             if racks_changed or signature or signature != self.signature[unit]:
                 for way in range(2):
@@ -112,9 +113,9 @@ class Bounds:
                                         | demand[first + m.D_DISCHARGE_DERATE_PCT])
 
     def _limits(self, unit, way, elapsed, demand, first, running):
-        words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
+        words = self.map.unit + unit * p.UNIT_WORDS
         rated = self.image[words + p.U_RATED_W]
-        at = (unit * 2 + way) * len(LIMITS)
+        at = (unit * 2 + way) * LIMIT_COUNT
         limit = self.limit_W
         derate = demand[first + (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT)]
         limit[at + L_DERATE] = scale_W(rated, (100 - derate) * 10)
@@ -134,7 +135,7 @@ class Bounds:
 
     def _rack(self, rack):
         """What one rack allows now, into the words of `rack_now` (RL_...)."""
-        words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+        words = self.map.rack + rack * p.RACK_WORDS
         first = self.layout.rack_input(rack, 0)
         image, inp = self.image, self.inp
         now = self.rack_now
@@ -157,19 +158,19 @@ class Bounds:
     def _rack_temperature(self, rack, words):
         features, now = self.features, self.rack_now
         reported = self.image[words + p.R_TEMPERATURES_REPORTED]
-        hottest = features.value[features.rack_base + rack * len(m.RACK_FEATURES) + m.F_TEMPERATURE_DDEGC_MAX]
+        hottest = features.value[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_TEMPERATURE_DDEGC_MAX]
         for way in range(2):
             now[RL_TEMPERATURE + way] = taper_permille(
                 hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1]) if reported else 1000
 
     def _silence_permille(self, rack, words):
         """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
-        age_ms = min(self.features.bms_age_ticks[rack], 1_000_000) * self.tick_ms
+        age_ms = min(self.features.ages.oldest_ticks[1 + rack], 1_000_000) * self.tick_ms
         return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
 
     def _rack_limits(self, unit, way):
         """The limits that come from the racks that are on the unit's DC bus: the weakest rack decides for all."""
-        rated = self.image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W]
+        rated = self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W]
         limit = self.rack_limit
         online = 0
         current_mA = s.INT_MAX
@@ -185,7 +186,7 @@ class Bounds:
             silence = min(silence, limit[first + RL_SILENCE])
             voltage = min(voltage, limit[first + RL_CELL_VOLTAGE + way])
             temperature = min(temperature, limit[first + RL_TEMPERATURE + way])
-        limit_W, at = self.limit_W, (unit * 2 + way) * len(LIMITS)
+        limit_W, at = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
         dc_W = self._dc_limit_W(unit, way, online, current_mA, voltage_V) if online else 0
         limit_W[at + L_BMS_CURRENT] = min(rated, dc_W)
         limit_W[at + L_CELL_VOLTAGE_TAPER] = scale_W(rated, voltage)
@@ -194,7 +195,7 @@ class Bounds:
 
     def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
         """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward zero."""
-        words = self.map.unit + unit * len(p.UNIT_PARAMETERS)
+        words = self.map.unit + unit * p.UNIT_WORDS
         current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
         power_W = current_dA * online * voltage_V // 10
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
@@ -202,10 +203,10 @@ class Bounds:
     def _lowest(self, unit, way):
         """Find the binding limit and remember it for the steps in which nothing changes. Of several that leave
         nothing the last is named: a stop says more than the limits that follow from it."""
-        at = (unit * 2 + way) * len(LIMITS)
+        at = (unit * 2 + way) * LIMIT_COUNT
         limit, reason = self.limit_W, 0
         lowest = limit[at]
-        for index in range(1, len(LIMITS)):
+        for index in range(1, LIMIT_COUNT):
             if limit[at + index] < lowest or limit[at + index] == 0:
                 lowest, reason = limit[at + index], index
         self.lowest_W[unit * 2 + way] = lowest
@@ -217,7 +218,7 @@ class Bounds:
         place = unit * 2 + way
         before, lowest = self.published_W[place], self.lowest_W[place]
         if before != lowest:
-            rated = self.limit_W[place * len(LIMITS)]
+            rated = self.limit_W[place * LIMIT_COUNT]
             step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
             self.published_W[place] = min(lowest, before + step_W)
         self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX)] = self.published_W[place]

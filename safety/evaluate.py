@@ -13,6 +13,7 @@ from safety import parameters as p
 from safety import signals as s
 
 STAGE_COUNT = len(m.STAGES)
+D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS = range(4)
 
 
 def _instances(layout):
@@ -36,40 +37,42 @@ class Evaluator:
         instances = _instances(layout)
         count = len(instances)
         self.count = count
-        self.stage = array("i", [stage for stage, _ in instances])
-        self.block = array("i", [block for _, block in instances])
-        self.feature, self.gate, self.sense, self.set_at, self.clear_at, self.set_ticks, self.clear_ticks = (
-            [array("i", [0] * count) for _ in range(7)])
-        self.block_first = array("i", [0] * (2 + layout.units + layout.racks))
+        self.stage = tuple([stage for stage, _ in instances])
+        self.block = tuple([block for _, block in instances])
+        self.block_first = tuple([self.block.index(block) for block in range(self.block[-1] + 1)] + [count])
+        self.watch = self.debounce = self.armed = ()
         self.set_count = array("i", [0] * count)
         self.clear_count = array("i", [0] * count)
         self.active = bytearray(count)
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
-        self._build(layout, image, image_map)
+        self.build(layout, image, image_map)
 
-    def _build(self, layout, image, image_map):
+    def build(self, layout, image, image_map):
+        """Take from the image what stays as it is: per instance `watch` (feature, sense, set) and `debounce` (D_...),
+        per block `armed`, the watch of its armed instances."""
+        watch, debounce = [], []
         for index in range(self.count):
-            stage, block = self.stage[index], self.block[index]
-            row = m.STAGES[stage]
-            words = image_map.stage + stage * len(p.STAGE_WORDS)
-            base = self._feature_base(layout, row[m.S_SCOPE], block)
-            armed = image[image_map.armed + index]
-            self.feature[index] = base + row[m.S_FEATURE] if armed else self.features.never
-            self.gate[index] = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
-            self.sense[index] = row[m.S_SENSE]
-            self.set_at[index] = image[words] * row[m.S_SENSE]
-            self.clear_at[index] = image[words + 1] * row[m.S_SENSE]
-            self.set_ticks[index] = image[words + 2]
-            self.clear_ticks[index] = image[words + 3]
-            self.block_first[block + 1] = index + 1
+            row = m.STAGES[self.stage[index]]
+            words = image_map.stage + self.stage[index] * len(p.STAGE_WORDS)
+            base = self._feature_base(layout, row[m.S_SCOPE], self.block[index])
+            feature = base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
+            gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
+            watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE]))
+            debounce.append((gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3]))
+        self.watch, self.debounce = tuple(watch), tuple(debounce)
+        self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
+
+    def _armed(self, block):
+        first, after = self.block_first[block], self.block_first[block + 1]
+        return tuple([one for one in self.watch[first:after] if one[0] != self.features.never])
 
     def _feature_base(self, layout, scope, block):
         if scope == s.UNIT:
-            return self.features.unit_base + (block - 1) * len(m.UNIT_FEATURES)
+            return self.features.unit_base + (block - 1) * m.UNIT_FEATURE_COUNT
         if scope == s.RACK:
-            return self.features.rack_base + (block - 1 - layout.units) * len(m.RACK_FEATURES)
+            return self.features.rack_base + (block - 1 - layout.units) * m.RACK_FEATURE_COUNT
         return 0
 
     def update(self, elapsed):
@@ -82,11 +85,8 @@ class Evaluator:
     def _any_hit(self, block):
         """True if any feature of a quiet block is at or beyond its threshold: the whole work of an uneventful step."""
         value, known = self.features.value, self.features.known
-        feature, sense = self.feature, self.sense
-        set_at = self.set_at
-        for index in range(self.block_first[block], self.block_first[block + 1]):
-            at = feature[index]
-            if known[at] and value[at] * sense[index] >= set_at[index]:
+        for feature, sense, set_at in self.armed[block]:
+            if known[feature] and value[feature] * sense >= set_at:
                 return True
         return False
 
@@ -101,19 +101,19 @@ class Evaluator:
 
     def _instance(self, index, elapsed):
         value, known = self.features.value, self.features.known
-        at = self.feature[index]
-        if not known[at]:
+        feature, sense, set_at = self.watch[index]
+        if not known[feature]:
             return
-        level = value[at] * self.sense[index]
-        if level < self.set_at[index]:
-            if known[at] == m.IN_PART:
+        level = value[feature] * sense
+        if level < set_at:
+            if known[feature] == m.IN_PART:
                 return
             if self.active[index] or self.latched[index]:
                 self._miss(index, level)
             else:
                 self.set_count[index] = 0
             return
-        gate = self.gate[index]
+        gate = self.debounce[index][D_GATE]
         if gate == m.NO_GATE or (known[gate] and value[gate]):
             self._hit(index, elapsed)
         elif known[gate]:
@@ -122,7 +122,7 @@ class Evaluator:
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
         self.clear_count[index] = 0
-        if self.set_count[index] >= self.set_ticks[index] and not self.active[index]:
+        if self.set_count[index] >= self.debounce[index][D_SET_TICKS] and not self.active[index]:
             self.active[index] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
@@ -136,11 +136,11 @@ class Evaluator:
 
     def _miss(self, index, level):
         self.set_count[index] = 0
-        if level > self.clear_at[index]:
+        if level > self.debounce[index][D_CLEAR_AT]:
             self.clear_count[index] = 0
             return
         self.clear_count[index] = min(self.clear_count[index] + 1, s.TICKS_MAX)
-        if self.clear_count[index] >= self.clear_ticks[index]:
+        if self.clear_count[index] >= self.debounce[index][D_CLEAR_TICKS]:
             self.active[index] = 0
 
     def standing(self, index):

@@ -28,13 +28,12 @@ class Features:
     def __init__(self, layout, image, image_map, inp, fresh, out):
         self.layout, self.image, self.map, self.inp, self.fresh, self.out = layout, image, image_map, inp, fresh, out
         self.unit_base = len(m.CABINET_FEATURES)
-        self.rack_base = self.unit_base + layout.units * len(m.UNIT_FEATURES)
-        count = self.rack_base + layout.racks * len(m.RACK_FEATURES)
+        self.rack_base = self.unit_base + layout.units * m.UNIT_FEATURE_COUNT
+        count = self.rack_base + layout.racks * m.RACK_FEATURE_COUNT
         self.never = count  # a feature that is never known: what a stage that is not armed looks at
         self.value = array("i", [0] * (count + 1))
         self.known = bytearray(count + 1)
         self.ages = Ages(layout, image, image_map, fresh)
-        self.bms_age_ticks = array("i", [0] * layout.racks)  # of the oldest group, of those seen
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.frozen_ticks = array("i", [0, 0])
         self.raw_hash = array("i", [0, 0])
@@ -56,7 +55,7 @@ class Features:
         for unit in range(self.layout.units):
             self._unit(unit)
         for rack in range(self.layout.racks):
-            self._rack(rack)
+            self._rack(rack, rack + 1)
 
     def _second(self, elapsed):
         """Once a second: leak the bad-frame buckets and step the temperature history."""
@@ -74,7 +73,7 @@ class Features:
 
     def _rising(self, rack, second):
         """Compare with the temperature of HISTORY_S ago, or with the first one seen while there is none so old."""
-        base = self.rack_base + rack * len(m.RACK_FEATURES)
+        base = self.rack_base + rack * m.RACK_FEATURE_COUNT
         hottest, first = self.value[base + m.F_TEMPERATURE_DDEGC_MAX], rack * HISTORY_S
         if self.history[first + second] == NO_HISTORY_DDEGC:
             for place in range(first, first + HISTORY_S):
@@ -148,8 +147,8 @@ class Features:
         self.changed[1 + unit] = 1 if news or older >= ages.budget_ticks[group] else 0
         if not self.changed[1 + unit]:
             return
-        base = self.unit_base + unit * len(m.UNIT_FEATURES)
-        ladder = self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_PCS_RAMP_MS
+        base = self.unit_base + unit * m.UNIT_FEATURE_COUNT
+        ladder = self.map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS
         self._put(base + m.F_PCS_SILENCE_LEVEL, self._level(older, ladder), 1)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), self.ages.known(group))
 
@@ -162,46 +161,34 @@ class Features:
     def _excess_W(self, unit):
         """Measured power beyond the limit of the last step, less 2 % of rated or 2 kW (row 41)."""
         power = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
-        margin = max(2000, self.image[self.map.unit + unit * len(p.UNIT_PARAMETERS) + p.U_RATED_W] // 50)
+        margin = max(2000, self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W] // 50)
         limit = self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if power > 0 else s.CHARGE_W_MAX)]
         return abs(power) - limit - margin
 
-    def _rack(self, rack):
-        layout = self.layout
-        groups = layout.rack_group(rack, 0)
-        silence = self._rack_silence(rack, groups)
-        base = self.rack_base + rack * len(m.RACK_FEATURES)
-        fresh = self.fresh
-        for group in range(groups, groups + len(s.RACK_GROUPS)):
-            if fresh[group]:
-                break
-        else:
-            if not silence:
-                self.changed[1 + layout.units + rack] = 0
-                return
-        self.changed[1 + layout.units + rack] = 1
-        self._put(base + m.F_BMS_SILENCE_LEVEL, silence, 1)
+    def _rack(self, rack, block):
+        """Nothing new of a rack of which no group is fresh and none is late."""
+        ages = self.ages
+        groups = ages.block_first[block]
+        oldest_ticks = ages.oldest_ticks[block]
+        if not ages.news[block] and oldest_ticks < ages.budget_ticks[groups]:
+            self.changed[self.layout.units + block] = 0
+            return
+        self.changed[self.layout.units + block] = 1
+        self._rack_anew(rack, groups, oldest_ticks)
+
+    def _rack_anew(self, rack, groups, oldest_ticks):
+        base = self.rack_base + rack * m.RACK_FEATURE_COUNT
+        ladder = self.map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS
+        self._put(base + m.F_BMS_SILENCE_LEVEL, self._level(oldest_ticks, ladder), 1)
         self._cells(rack, groups, base)
         self._current(rack, groups, base)
         self._bad_frames(rack, base)
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        if fresh[groups + s.G_BMS_TEMPERATURES]:
+        if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._temperatures(rack, base)
         self.known[base + m.F_TEMPERATURE_DDEGC_MAX] = known
         self.known[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = known
         self.known[base + m.F_TEMPERATURE_RISING] = known
-
-    def _rack_silence(self, rack, groups):
-        """Silence level of the rack's BMS: the oldest of the groups it sends and that were seen."""
-        age, seen = self.ages.ticks, self.ages.seen
-        oldest = 0
-        for group in range(groups, groups + len(s.RACK_GROUPS)):
-            if age[group] > oldest and seen[group]:
-                oldest = age[group]
-        self.bms_age_ticks[rack] = oldest
-        if oldest < self.ages.budget_ticks[groups]:
-            return 0
-        return self._level(oldest, self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_BMS_WARN_MS)
 
     def _cells(self, rack, groups, base):
         known = self.ages.known(groups + s.G_BMS_CELLS)
@@ -211,7 +198,7 @@ class Features:
 
     def _current(self, rack, groups, base):
         first = self.layout.rack_input(rack, 0)
-        rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
+        rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         margin = max(ZERO_CURRENT_MA, rated // 100)
         current = self.inp[first + s.RACK_CURRENT_MA]
         allowed = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
@@ -233,7 +220,7 @@ class Features:
         self._put(base + m.F_BMS_BAD_FRAMES_RECENT, self.bad_frames[bucket], self.ages.known(group))
 
     def _temperatures(self, rack, base):
-        modules = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_MODULES]
+        modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         order, inp = self.order, self.inp
         for index in range(modules):

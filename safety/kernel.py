@@ -46,9 +46,9 @@ class Kernel:
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out)
         self.permit = Permit(layout, image, image_map, self.inp, self.out, self.features, self.contactors)
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
-        self.demand = array("i", [0] * len(m.DEMANDS))
-        self.unit_demand = array("i", [0] * (len(m.DEMANDS) * layout.units))
-        self.rack_unit = array("i", [image[image_map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT]
+        self.demand = array("i", [0] * m.DEMAND_COUNT)
+        self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
+        self.rack_unit = array("i", [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT]
                                      for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
         self.standing = array("i", [0, 1])  # 1 while any stage stands; 1 while the demands may be above none
@@ -142,7 +142,7 @@ class Kernel:
             last = first + 1
         elif block > 0:
             first, last = block - 1, block
-        count = len(m.DEMANDS)
+        count = m.DEMAND_COUNT
         for index in range(count):
             level = levels[index]
             if level > self.demand[index]:
@@ -156,7 +156,7 @@ class Kernel:
         if self.permit.state[0] == s.STOPPING:
             self.standing[1] = 1
             for unit in range(self.layout.units):
-                at = unit * len(m.DEMANDS) + m.D_PCS
+                at = unit * m.DEMAND_COUNT + m.D_PCS
                 self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)
 
     def _publish(self):

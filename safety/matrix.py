@@ -30,6 +30,7 @@ RACK_FEATURES = (
  F_TEMPERATURE_RISING, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA, F_BMS_SILENCE_LEVEL,
  F_BMS_BAD_FRAMES_RECENT) = range(10)
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
+UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
 # What `known` of a feature says (0: not known). A value made of several inputs of which some are missing may trip a
 # stage (what is missing could only add to it), but shows no stage to be clear.
@@ -40,6 +41,7 @@ DEMANDS = ("pcs", "dc", "fan", "horn", "lamp", "red_lamp", "charge_inhibit", "di
            "charge_derate_pct", "discharge_derate_pct", "maintenance", "operator", "facu", "pre_alarm")
 (D_PCS, D_DC, D_FAN, D_HORN, D_LAMP, D_RED_LAMP, D_CHARGE_INHIBIT, D_DISCHARGE_INHIBIT, D_CHARGE_DERATE_PCT,
  D_DISCHARGE_DERATE_PCT, D_MAINTENANCE, D_OPERATOR, D_FACU, D_PRE_ALARM) = range(14)
+DEMAND_COUNT = len(DEMANDS)
 PCS_RAMP, PCS_STOP = 1, 2
 # DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or 200 ms; open only at
 # zero current, however long that takes. The last outranks opening under load: an arc in gas above 25 % LFL (row 12).

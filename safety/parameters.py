@@ -69,6 +69,7 @@ RACK_PARAMETERS = (
  R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV, R_DISCHARGE_TAPER_MV,
  R_DISCHARGE_END_MV) = range(13)
 
+UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)
 STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
 
 
@@ -79,8 +80,8 @@ class ImageMap:
         """stages_per_scope: (cabinet, unit, rack) counts of stages."""
         self.cabinet = len(HEADER)
         self.unit = self.cabinet + len(CABINET_PARAMETERS)
-        self.rack = self.unit + units * len(UNIT_PARAMETERS)
-        self.stage = self.rack + racks * len(RACK_PARAMETERS)
+        self.rack = self.unit + units * UNIT_WORDS
+        self.stage = self.rack + racks * RACK_WORDS
         self.stages = stages_per_scope[0] + stages_per_scope[1] + stages_per_scope[2]
         self.armed = self.stage + self.stages * len(STAGE_WORDS)
         self.instances = stages_per_scope[0] + units * stages_per_scope[1] + racks * stages_per_scope[2]
@@ -111,7 +112,7 @@ def fits(image, image_map):
         if not in_range(word):
             return False
     for rack in range(image[H_RACKS]):
-        words = image_map.rack + rack * len(RACK_PARAMETERS)
+        words = image_map.rack + rack * RACK_WORDS
         if not 0 <= image[words + R_UNIT] < image[H_UNITS] or not 0 <= image[words + R_MODULES] <= image[H_MODULES]:
             return False
     return True

@@ -51,8 +51,8 @@ class Permit:
         layout, image = self.layout, self.image
         found = []
         for rack in range(layout.racks):
-            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
-            for group in range(len(s.RACK_GROUPS)):
+            words = self.map.rack + rack * p.RACK_WORDS
+            for group in range(s.RACK_GROUP_COUNT):
                 if group == s.G_BMS_CELLS and not image[words + p.R_CELLS_REPORTED]:
                     continue
                 if group == s.G_BMS_TEMPERATURES and not image[words + p.R_TEMPERATURES_REPORTED]:
@@ -163,7 +163,7 @@ class Permit:
         found, ages = 1, self.features.ages
         for rack in range(self.layout.racks):
             first = self.layout.rack_input(rack, 0)
-            rated = self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA]
+            rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
             if ages.known(self.layout.rack_group(rack, s.G_BMS_PACK)):
                 if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated:
                     return 0
@@ -213,7 +213,7 @@ class Permit:
 
     def _missing_cells(self):
         for rack in range(self.layout.racks):
-            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+            words = self.map.rack + rack * p.RACK_WORDS
             online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
             if self.image[words + p.R_CELLS_REPORTED] and online != self.image[words + p.R_CELLS]:
                 return I_CELLS
@@ -224,7 +224,7 @@ class Permit:
         inp, layout = self.inp, self.layout
         for rack in range(layout.racks):
             first = layout.rack_input(rack, 0)
-            words = self.map.rack + rack * len(p.RACK_PARAMETERS)
+            words = self.map.rack + rack * p.RACK_WORDS
             if inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:
                 return I_CONTACTOR
             if abs(inp[first + s.RACK_CURRENT_MA]) * 20 >= self.image[words + p.R_RATED_CURRENT_MA]:
@@ -240,7 +240,7 @@ class Permit:
         """Difference between the racks on one unit's DC bus: what would drive a current when they are joined."""
         lowest, highest = s.INT_MAX, 0
         for rack in range(self.layout.racks):
-            if self.image[self.map.rack + rack * len(p.RACK_PARAMETERS) + p.R_UNIT] == unit:
+            if self.image[self.map.rack + rack * p.RACK_WORDS + p.R_UNIT] == unit:
                 rack_voltage_mV = self.inp[self.layout.rack_input(rack, s.RACK_VOLTAGE_MV)]
                 lowest = min(lowest, rack_voltage_mV)
                 highest = max(highest, rack_voltage_mV)

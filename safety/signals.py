@@ -116,6 +116,9 @@ UNIT_OUTPUTS = (
 RACK_OUTPUTS = (("contactor_close_ok", "bool"), ("contactor_step", "code"))
 CONTACTOR_CLOSE_OK, CONTACTOR_STEP = range(2)
 
+UNIT_INPUT_COUNT, UNIT_GROUP_COUNT, UNIT_OUTPUT_COUNT = len(UNIT_INPUTS), len(UNIT_GROUPS), len(UNIT_OUTPUTS)
+RACK_GROUP_COUNT, RACK_OUTPUT_COUNT = len(RACK_GROUPS), len(RACK_OUTPUTS)
+
 # Run states of the cabinet (output `state`).
 STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
 INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
@@ -129,20 +132,20 @@ class Layout:
         self.units = units
         self.racks = racks
         self.modules = modules
-        self.rack_width = len(RACK_INPUTS) + modules
+        self.rack_width = MODULE_TEMPERATURE_DDEGC + modules
         self.unit_base = len(CABINET_INPUTS)
-        self.rack_base = self.unit_base + units * len(UNIT_INPUTS)
+        self.rack_base = self.unit_base + units * UNIT_INPUT_COUNT
         self.inputs = self.rack_base + racks * self.rack_width
         self.unit_group_base = len(CABINET_GROUPS)
-        self.rack_group_base = self.unit_group_base + units * len(UNIT_GROUPS)
-        self.groups = self.rack_group_base + racks * len(RACK_GROUPS)
+        self.rack_group_base = self.unit_group_base + units * UNIT_GROUP_COUNT
+        self.groups = self.rack_group_base + racks * RACK_GROUP_COUNT
         self.unit_out_base = len(CABINET_OUTPUTS)
-        self.rack_out_base = self.unit_out_base + units * len(UNIT_OUTPUTS)
-        self.outputs = self.rack_out_base + racks * len(RACK_OUTPUTS)
+        self.rack_out_base = self.unit_out_base + units * UNIT_OUTPUT_COUNT
+        self.outputs = self.rack_out_base + racks * RACK_OUTPUT_COUNT
 
     def unit_input(self, unit, index):
         """Index into the inputs of signal `index` of UNIT_INPUTS for unit `unit`."""
-        return self.unit_base + unit * len(UNIT_INPUTS) + index
+        return self.unit_base + unit * UNIT_INPUT_COUNT + index
 
     def rack_input(self, rack, index):
         """Index into the inputs of signal `index` of RACK_INPUTS (or a module temperature) for rack `rack`."""
@@ -150,16 +153,16 @@ class Layout:
 
     def unit_group(self, unit, group):
         """Index into the freshness bytes of group `group` of UNIT_GROUPS."""
-        return self.unit_group_base + unit * len(UNIT_GROUPS) + group
+        return self.unit_group_base + unit * UNIT_GROUP_COUNT + group
 
     def rack_group(self, rack, group):
         """Index into the freshness bytes of group `group` of RACK_GROUPS."""
-        return self.rack_group_base + rack * len(RACK_GROUPS) + group
+        return self.rack_group_base + rack * RACK_GROUP_COUNT + group
 
     def unit_output(self, unit, index):
         """Index into the outputs of signal `index` of UNIT_OUTPUTS."""
-        return self.unit_out_base + unit * len(UNIT_OUTPUTS) + index
+        return self.unit_out_base + unit * UNIT_OUTPUT_COUNT + index
 
     def rack_output(self, rack, index):
         """Index into the outputs of signal `index` of RACK_OUTPUTS."""
-        return self.rack_out_base + rack * len(RACK_OUTPUTS) + index
+        return self.rack_out_base + rack * RACK_OUTPUT_COUNT + index

@@ -3,7 +3,7 @@
 import copy
 import functools
 
-from bench import Bench
+from bench import Bench, disarm
 
 from safety import matrix as m
 from safety import signals as s
@@ -63,9 +63,8 @@ class Plant(Bench):
     def alone(self, *names):
         """Leave only the last instances of these stages armed."""
         kept = [self.instance(name) for name in names]
-        for index in range(self.kernel.evaluator.count):
-            if index not in kept:
-                self.kernel.evaluator.feature[index] = self.kernel.features.never
+        evaluator = self.kernel.evaluator
+        disarm(evaluator, self.kernel.image, [at for at in range(evaluator.count) if at not in kept])
         return self
 
 

@@ -9,6 +9,7 @@ from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.evaluate import D_GATE
 from safety.kernel import CRC_WORDS_PER_STEP, Kernel
 
 TABLES = {"CABINET": (p.CABINET_PARAMETERS, "P_"), "UNIT": (p.UNIT_PARAMETERS, "U_"),
@@ -105,10 +106,11 @@ def test_each_stage_instance_takes_its_own_words_from_the_image():
     for instance in range(evaluator.count):
         stage = m.STAGES[evaluator.stage[instance]]
         words = image_map.stage + 4 * evaluator.stage[instance]
-        assert evaluator.set_at[instance] == words * stage[m.S_SENSE]
-        assert evaluator.clear_at[instance] == (words + 1) * stage[m.S_SENSE]
-        assert (evaluator.set_ticks[instance], evaluator.clear_ticks[instance]) == (words + 2, words + 3)
-        assert (evaluator.feature[instance] == evaluator.features.never) == (instance % 3 == 0)
+        feature, sense, set_at = evaluator.watch[instance]
+        assert (sense, set_at) == (stage[m.S_SENSE], words * stage[m.S_SENSE])
+        assert evaluator.debounce[instance][1:] == ((words + 1) * stage[m.S_SENSE], words + 2, words + 3)
+        assert (feature == evaluator.features.never) == (instance % 3 == 0)
+        assert (evaluator.watch[instance] in evaluator.armed[evaluator.block[instance]]) == (instance % 3 != 0)
 
 
 def test_blocks_of_instances_are_the_cabinet_then_units_then_racks():
@@ -126,9 +128,10 @@ def test_no_two_blocks_share_a_feature(units, racks):
     kernel = Kernel(default_image(units=units, racks=racks, modules=1))
     evaluator, of_block = kernel.evaluator, {}
     for at in range(evaluator.count):
-        of_block.setdefault(evaluator.block[at], set()).add(evaluator.feature[at])
-        if evaluator.gate[at] != m.NO_GATE:
-            of_block[evaluator.block[at]].add(evaluator.gate[at])
+        of_block.setdefault(evaluator.block[at], set()).add(evaluator.watch[at][0])
+        gate = evaluator.debounce[at][D_GATE]
+        if gate != m.NO_GATE:
+            of_block[evaluator.block[at]].add(gate)
     every = [feature for found in of_block.values() for feature in found]
     assert len(set(every)) == len(every) and max(every) < kernel.features.never == len(kernel.features.value) - 1
 

@@ -4,13 +4,13 @@ The stages are driven through the evaluator's feature arrays, so each row is tes
 """
 
 import pytest
-from bench import Bench, default_image
+from bench import Bench, default_image, disarm
 from started import running
 
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.evaluate import Evaluator
+from safety.evaluate import D_GATE, Evaluator
 from safety.features import Features
 
 TICK_MS = 20
@@ -37,8 +37,8 @@ class Stage:
         self.evaluator = Evaluator(bench.layout, image, image_map, self.features)
         self.row = m.STAGES[index]
         self.instance = [i for i in range(self.evaluator.count) if self.evaluator.stage[i] == index][-1]
-        self.feature = self.evaluator.feature[self.instance]
-        self.gate = self.evaluator.gate[self.instance]
+        self.image, self.feature = image, self.evaluator.watch[self.instance][0]
+        self.gate = self.evaluator.debounce[self.instance][D_GATE]
         self.set_ticks = p.ticks(self.row[m.S_SET_MS], TICK_MS)
         self.features.changed[self.evaluator.block[self.instance]] = 1
         self.feed(self.safe(), gate=1)
@@ -153,15 +153,13 @@ def test_a_closed_gate_holds_the_row_back(stage):
 
 
 def test_an_unarmed_stage_is_blind(stage):
-    stage.evaluator.feature[stage.instance] = stage.features.never
+    disarm(stage.evaluator, stage.image, [stage.instance])
     stage.feed(stage.row[m.S_SET])
     assert not stage.step(stage.set_ticks + 100).active()
 
 
 def test_a_single_trip_is_the_first_out(stage):
-    for index in range(stage.evaluator.count):
-        if index != stage.instance:
-            stage.evaluator.feature[index] = stage.features.never
+    disarm(stage.evaluator, stage.image, [at for at in range(stage.evaluator.count) if at != stage.instance])
     stage.feed(stage.row[m.S_SET])
     stage.step(max(1, stage.set_ticks))
     assert stage.evaluator.first_out[0] == stage.instance
@@ -185,7 +183,7 @@ def test_its_demand_reaches_the_outputs(index):
     instance = list(evaluator.stage).index(index)
     evaluator.active[instance] = evaluator.latched[instance] = 1
     evaluator.busy[evaluator.block[instance]] = 1
-    bench.kernel.features.known[evaluator.feature[instance]] = 0
+    bench.kernel.features.known[evaluator.watch[instance][0]] = 0
     bench.kernel._combine()
     assert list(bench.kernel.demand) == list(m.STAGES[index][m.S_DEMAND])
     assert list(bench.kernel.unit_demand) == list(m.STAGES[index][m.S_DEMAND])
