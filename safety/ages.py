@@ -13,27 +13,24 @@ class Ages:
         self.layout, self.fresh = layout, fresh
         self.ticks = array("i", [0] * layout.groups)
         self.seen = bytearray(layout.groups)
-        self.budget_ticks = array("i", [0] * layout.groups)
-        self.block_first = array("i", [0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)])
+        self.budget_ticks = self._budgets(image, image_map)
+        self.block_first = tuple([0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)])
         self.news = bytearray(1 + layout.racks)  # per block: 1 if a group of it is fresh
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))  # per block: of the groups that were seen
-        self._set_budgets(image, image_map)
 
-    def _set_budgets(self, image, image_map):
+    def _budgets(self, image, image_map):
         tick_ms, cabinet = image[p.H_TICK_MS], image_map.cabinet
         io = p.ticks(image[cabinet + p.P_IO_SILENT_MS], tick_ms)
         meter = p.ticks(image[cabinet + p.P_METER_SILENT_MS], tick_ms)
         gas = p.ticks(image[cabinet + p.P_GAS_SILENT_MS], tick_ms)
-        for index, budget in enumerate((io, io, meter, meter, gas, gas, s.INT_MAX)):
-            self.budget_ticks[index] = budget
+        budgets = [io, io, meter, meter, gas, gas, s.INT_MAX]  # in the order of CABINET_GROUPS
         for unit in range(self.layout.units):
             ramp = image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]
-            for group in range(s.UNIT_GROUP_COUNT):
-                self.budget_ticks[self.layout.unit_group(unit, group)] = p.ticks(ramp, tick_ms)
+            budgets += [p.ticks(ramp, tick_ms)] * s.UNIT_GROUP_COUNT
         for rack in range(self.layout.racks):
             warn = image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]
-            for group in range(s.RACK_GROUP_COUNT):
-                self.budget_ticks[self.layout.rack_group(rack, group)] = p.ticks(warn, tick_ms)
+            budgets += [p.ticks(warn, tick_ms)] * s.RACK_GROUP_COUNT
+        return tuple(budgets)
 
     def update(self, elapsed):
         """Age every group by `elapsed` ticks, or set its age to 0 where it is fresh."""

@@ -49,8 +49,9 @@ class Bounds:
         self.limit_W = array("i", [0] * (layout.units * 2 * LIMIT_COUNT))
         self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
         self.rack_now = array("i", [0] * RACK_LIMITS)
-        self.rack_unit = array("i", [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT]
-                                     for rack in range(layout.racks)])
+        self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
+        self.publish_at = tuple([layout.unit_output(unit, signal) for unit in range(layout.units)
+                                 for signal in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)])
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
@@ -83,8 +84,9 @@ class Bounds:
                     self._limits(unit, way, elapsed, demand, first, running)
                     self._lowest(unit, way)
             self.signature[unit] = signature
-            for way in range(2):
-                self._publish(unit, way, elapsed)
+        for place in range(2 * self.layout.units):
+            if self.published_W[place] != self.lowest_W[place]:
+                self._publish(place, elapsed)
 
     def _racks_changed(self):
         """Recompute what racks with news allow; True if one allows something else than before."""
@@ -213,12 +215,9 @@ class Bounds:
         reason_signal = self.layout.unit_output(unit, s.DISCHARGE_REASON if way else s.CHARGE_REASON)
         self.out[reason_signal] = reason
 
-    def _publish(self, unit, way, elapsed):
+    def _publish(self, place, elapsed):
         """Fall to the binding limit at once, rise to it slowly."""
-        place = unit * 2 + way
-        before, lowest = self.published_W[place], self.lowest_W[place]
-        if before != lowest:
-            rated = self.limit_W[place * LIMIT_COUNT]
-            step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
-            self.published_W[place] = min(lowest, before + step_W)
-        self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX)] = self.published_W[place]
+        rated = self.limit_W[place * LIMIT_COUNT]
+        step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8) + 1
+        self.published_W[place] = min(self.lowest_W[place], self.published_W[place] + step_W)
+        self.out[self.publish_at[place]] = self.published_W[place]

@@ -32,8 +32,8 @@ class Contactors:
         self.layout, self.inp, self.out = layout, inp, out
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
-        self.state_at = array("i", [layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
-        self.out_at = array("i", [layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
+        self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
+        self.out_at = tuple([layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
 
@@ -49,8 +49,9 @@ class Contactors:
             else:
                 self.closing_ticks[rack] = 0
             self.step[rack] = step
-            out[self.out_at[rack]] = 1 if close and step != FAULT else 0
-            out[self.out_at[rack] + CONTACTOR_STEP_AFTER] = step
+            at = self.out_at[rack]
+            out[at] = 1 if close and step != FAULT else 0
+            out[at + CONTACTOR_STEP_AFTER] = step
 
     def count(self, step):
         """How many racks stand at `step`."""
@@ -63,7 +64,7 @@ class Contactors:
     def all_reported_open(self):
         """True if every rack's BMS last reported open contactors."""
         for rack in range(self.layout.racks):
-            if self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] != s.CONTACTOR_OPEN:
+            if self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN:
                 return False
         return True
 

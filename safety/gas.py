@@ -4,8 +4,6 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-QUIET_MS = 90  # below the shortest silence that can be configured (100 ms), so no time-out is seen late
-
 
 class Gas:
     """The gas features of a cabinet, written into `value` and `known` of its features."""
@@ -15,13 +13,12 @@ class Gas:
         self.value, self.known = features.value, features.known
         self.fitted = image[image_map.cabinet + p.P_GAS_DETECTORS]
         self.required = image[image_map.cabinet + p.P_GAS_REQUIRED]
-        self.quiet_ticks = QUIET_MS // image[p.H_TICK_MS]
 
     def update(self):
-        """Vote anew when a detector has news, or has been quiet for so long that its age must be looked at."""
-        ticks = self.ages.ticks
-        if (self.fresh[s.G_GAS_1] or self.fresh[s.G_GAS_2]
-                or max(ticks[s.G_GAS_1], ticks[s.G_GAS_2]) > self.quiet_ticks):
+        """Vote anew when a detector has news or is silent for longer than it may: else nothing can have changed."""
+        ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks[s.G_GAS_1]
+        if (self.fresh[s.G_GAS_1] or self.fresh[s.G_GAS_2] or ticks[s.G_GAS_1] > budget_ticks
+                or ticks[s.G_GAS_2] > budget_ticks):
             self._vote()
 
     def _vote(self):

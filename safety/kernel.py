@@ -5,6 +5,7 @@ No clock, no I/O, no allocation, no float. The same source runs on CPython and o
 
 from array import array
 
+from safety import crc
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -48,8 +49,7 @@ class Kernel:
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        self.rack_unit = array("i", [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT]
-                                     for rack in range(layout.racks)])
+        self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
         self.standing = array("i", [0, 1])  # 1 while any stage stands; 1 while the demands may be above none
         self.out[s.IMAGE_CRC] = self.crc[0]
@@ -95,9 +95,9 @@ class Kernel:
         """A slice of the image CRC per step; a wrong result is a feature (row 44), not an exception."""
         first = self.crc[2]
         last = min(first + CRC_WORDS_PER_STEP, len(self.image))
-        value = p.crc.START if first == 0 else self.crc[1]
+        value = crc.START if first == 0 else self.crc[1]
         for word in range(first, last):
-            value = p.crc.add_word(value, self.image[word])
+            value = crc.add_word(value, self.image[word])
         self.crc[1] = value
         self.crc[2] = last
         if last == len(self.image):

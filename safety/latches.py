@@ -38,8 +38,10 @@ class Latches:
 
     def update(self, elapsed, inp, known_key):
         """Age the tokens and carry out the reset the inputs ask for. Returns a result code (RESULTS)."""
+        age = self.token_age
         for token in range(TOKENS):
-            self.token_age[token] = min(self.token_age[token] + elapsed, self.hour_ticks)
+            if age[token] < self.hour_ticks:
+                age[token] = min(age[token] + elapsed, self.hour_ticks)
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
