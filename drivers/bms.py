@@ -49,7 +49,7 @@ class _Message:
     """One id of a native rack: where its fields lie and what was seen last."""
 
     __slots__ = ("seed", "counter", "payload", "used_bytes", "group", "fields", "indexes", "cells", "position",
-                 "seen_us", "values")
+                 "seen_us", "values", "stored_ok")
 
     def __init__(self, can_id, group, fields, indexes, position=-1):
         self.seed = crc_seed(can_id)
@@ -62,7 +62,8 @@ class _Message:
         self.cells = ()  # where the cell signals stand among the fields, in the order of CELLS
         self.position = position  # number of a temperature frame, else -1
         self.seen_us = NEVER_US
-        self.values = ()
+        self.values = ()  # of a temperature frame, until all of them have come
+        self.stored_ok = True
 
 
 class NativeBms:
@@ -172,6 +173,7 @@ class NativeBms:
         for index, value in zip(message.indexes, values):
             inp[index] = value
         message.values = values
+        message.stored_ok = False
         message.payload = payload
         return True
 
@@ -191,12 +193,16 @@ class NativeBms:
             if now_us - frame.seen_us > self._window_us:
                 return
         self._arrived = 0
-        index, inp = self._first + signals.MODULE_TEMPERATURE_DDEGC, self._inp
         for frame in self._temperatures:
-            for value in frame.values:
-                inp[index] = value
-                index += 1
+            if not frame.stored_ok:
+                self._store_temperatures(frame)
         self._fresh[self._temperature_group] = 1
+
+    def _store_temperatures(self, frame):
+        first = self._first + signals.MODULE_TEMPERATURE_DDEGC + frame.position * MODULES_PER_FRAME
+        for index, value in enumerate(frame.values, first):
+            self._inp[index] = value
+        frame.stored_ok = True
 
     def command(self, close_ok):
         """[(can_id, data)] to send now and every `command_period_us`: the rack opens by itself without it for 1 s."""

@@ -5,6 +5,8 @@ every coil write carries 0 in all coils: permits off, and what is wired inverted
 times, because a module that restarted has its factory setting.
 """
 
+from operator import itemgetter
+
 from drivers.buses import rtu
 from drivers.steps import StepError, Steps
 from safety import signals
@@ -37,6 +39,9 @@ class IoModule:
         self._inputs = tuple((index, bit) for bit, index in enumerate(input_indexes) if index >= 0)
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
         self._pdu = None
+        self._pick = _picker([index for _, index, _, _ in self._outputs])
+        self._pick_named = _picker([name for name, _, _, _ in self._outputs])
+        self._picked = self._write = None  # the levels of the last write, and its Request
         self._requests = {}  # coil byte -> Request
         self._steps = Steps(unit_id, self._on_expiry_end)
 
@@ -68,16 +73,21 @@ class IoModule:
 
         While the expiry is not confirmed the request sets all coils to 0.
         """
-        coils = 0
-        if self.expiry_ok:
-            named = isinstance(levels, dict)
-            for name, index, mask, inverted in self._outputs:
-                if (not (levels[name] if named else levels[index])) is inverted:
-                    coils |= mask
-        request = self._requests.get(coils)
-        return request or self._coils_request(coils)
+        pick = self._pick_named if isinstance(levels, dict) else self._pick
+        picked = pick(levels) if self.expiry_ok else ()
+        if picked != self._picked:
+            self._picked, self._write = picked, self._coils_request(picked)
+        return self._write
 
-    def _coils_request(self, coils):
+    def _coils_request(self, picked):
+        """The one Request for these levels of the outputs; none picked: all coils 0."""
+        coils = 0
+        for level, (_, _, mask, inverted) in zip(picked, self._outputs):
+            if (not level) is inverted:
+                coils |= mask
+        return self._requests.get(coils) or self._new_request(coils)
+
+    def _new_request(self, coils):
         register = self.profile.registers["coils"]
         levels = [coils >> bit & 1 for bit in range(CHANNELS)]
         request = rtu.write_coils_request((self.unit_id, "coils"), self.unit_id, register.address, levels,
@@ -129,3 +139,8 @@ class IoModule:
         self.failures += 1
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
+
+
+def _picker(keys):
+    """pick(levels) -> tuple of the levels at `keys`."""
+    return itemgetter(*keys) if len(keys) > 1 else lambda levels: tuple([levels[key] for key in keys])

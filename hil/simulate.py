@@ -53,6 +53,7 @@ class VirtualController:
         self.cabinet = None
         self.can = {}
         self.wires = {}
+        self.lines = []  # (wire, its port; None while the controller is dead)
         self.reset_due = None
 
     def start(self):
@@ -62,12 +63,15 @@ class VirtualController:
             self.cabinet.journal = open_journal(self.journal_path, self.config, self.cabinet.core)
         for name, bus in self.can.items():
             self.cabinet.field.can[name].port = CanPort(bus.attach())
-        for name, wire in self.wires.items():
-            wire.on_up = self.cabinet.field.ports[name].receive
+        ports = self.cabinet.field.ports
+        self.lines = [(wire, ports[name]) for name, wire in self.wires.items()]
+        for wire, port in self.lines:
+            wire.on_up = port.receive
 
     def kill(self):
         """The process is gone between two instructions: nothing is said to anybody."""
         self.cabinet = None
+        self.lines = [(wire, None) for wire in self.wires.values()]
         for wire in self.wires.values():
             wire.on_up = _nobody
         for bus in self.can.values():
@@ -141,9 +145,8 @@ class VirtualRig:
         """One tick: bytes until its deadline, then the plant and devices, then the controller's tick."""
         end_us = self.now_us + self.tick_us
         controller, cabinet = self.controller, self.cabinet
-        ports = controller.cabinet.field.ports if controller.cabinet else {}
-        for name, wire in controller.wires.items():
-            _advance(wire, ports.get(name), self.now_us, end_us)
+        for wire, port in controller.lines:
+            _advance(wire, port, self.now_us, end_us)
         self.now_us = end_us
         self.plant.step(self.tick_us / 1e6)
         cabinet.tick(end_us)
@@ -165,11 +168,11 @@ class VirtualRig:
     def _tick_controller(self, now_us):
         cabinet = self.controller.cabinet
         cabinet.tick(now_us, 1)
-        for name, port in cabinet.field.ports.items():
+        for wire, port in self.controller.lines:
             if port.wake_us <= now_us:
                 data = port.poll(now_us)
                 if data:
-                    self.controller.wires[name].send_down(data, now_us)
+                    wire.send_down(data, now_us)
         core = cabinet.core
         self.trips.see(now_us, core.out[core.standing_at:])
 
@@ -197,19 +200,19 @@ def _advance(wire, port, start_us, end_us):
         wire.deliver(end_us)
         return
     while True:
-        due_us, arrives_us = port.wake_us, wire.next_us
-        if arrives_us < due_us:
-            due_us = arrives_us
-        if due_us > end_us:
+        wake_us, arrives_us = port.wake_us, wire.next_us
+        if arrives_us <= wake_us:
+            if arrives_us > end_us:
+                return
+            wire.deliver(arrives_us if arrives_us > start_us else start_us)
+            continue
+        if wake_us > end_us:
             return
-        if due_us < start_us:
-            due_us = start_us
-        if arrives_us <= due_us:
-            wire.deliver(due_us)
-        if port.wake_us <= due_us:
-            data = port.poll(due_us)
-            if data:
-                wire.send_down(data, due_us)
+        if wake_us < start_us:
+            wake_us = start_us
+        data = port.poll(wake_us)
+        if data:
+            wire.send_down(data, wake_us)
 
 
 def _nobody(data, time_us):

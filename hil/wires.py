@@ -84,9 +84,10 @@ class VirtualSerial:
 
     def _send(self, direction, data, now_us):
         ends = self._end_us
-        other_end_us = ends[1 - direction]
-        start_us = now_us if now_us > ends[direction] else ends[direction]
-        end_us = start_us + self.bytes_us(len(data))
+        other_end_us, start_us = ends[1 - direction], ends[direction]
+        if now_us > start_us:
+            start_us = now_us
+        end_us = start_us + -(-len(data) * self._scale // self._baud_Bd)
         if self.cut:
             return end_us
         arrives = direction
@@ -99,12 +100,15 @@ class VirtualSerial:
         ends[direction] = end_us
         if self.noise is not None:
             data = self.noise.applied(data)
-        self._schedule(arrives, data, start_us, end_us)
+        if self.chunk_bytes:
+            self._insert_pieces(arrives, data, start_us, end_us)
+        else:
+            self._insert((end_us, arrives, data))
         if self.echo and direction == DOWN:
-            self._schedule(UP, data, start_us, end_us)
+            self._insert_pieces(UP, data, start_us, end_us)
         return end_us
 
-    def _schedule(self, direction, data, start_us, end_us):
+    def _insert_pieces(self, direction, data, start_us, end_us):
         size = self.chunk_bytes
         if not size or len(data) <= size:
             self._insert((end_us, direction, data))
@@ -115,12 +119,14 @@ class VirtualSerial:
 
     def _insert(self, event):
         events = self._events
-        if events and event[0] < events[-1][0]:
+        if not events:
+            self.next_us = event[0]
+        elif event[0] < events[-1][0]:
             events.append(event)
             events.sort(key=_event_time)  # stable: what was sent first arrives first
-        else:
-            events.append(event)
-        self.next_us = events[0][0]
+            self.next_us = events[0][0]
+            return
+        events.append(event)
 
     def _collide(self, direction, data):
         """Two senders at once: neither is readable."""
@@ -132,8 +138,9 @@ class VirtualSerial:
     def deliver(self, now_us):
         """Hand over, in order, everything that has arrived up to now_us."""
         while self.next_us <= now_us:
-            time_us, direction, data = self._events.pop(0)
-            self.next_us = self._events[0][0] if self._events else NEVER
+            events = self._events  # a collision makes a new list
+            time_us, direction, data = events.pop(0)
+            self.next_us = events[0][0] if events else NEVER
             if self.tap is not None:
                 self.tap(time_us, direction & 1, data)
             if direction == UP:

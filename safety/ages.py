@@ -39,17 +39,18 @@ class Ages:
 
     def _block(self, block, elapsed):
         ticks, fresh, seen = self.ticks, self.fresh, self.seen
-        news = oldest = 0
+        news, oldest, most = 0, 0, s.TICKS_MAX
         for group in range(self.block_first[block], self.block_first[block + 1]):
             if fresh[group]:
                 ticks[group] = 0
                 seen[group] = news = 1
-                continue
-            age = ticks[group]
-            if age < s.TICKS_MAX:
-                ticks[group] = age = age + elapsed
-            if age > oldest and seen[group]:
-                oldest = age
+            else:
+                age = ticks[group] + elapsed
+                if age > most:
+                    age = most
+                ticks[group] = age
+                if age > oldest and seen[group]:
+                    oldest = age
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 

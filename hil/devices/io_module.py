@@ -32,6 +32,7 @@ class IoModule(RegisterDevice):
         self.coils = 0
         self.expiries = 0
         self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
+        self._seen, self._bits = None, 0  # the contacts at the last look, and the bits of ours
         self._inputs = 0
         self._expiry_ms = EXPIRY_ms
         self._written_us = None
@@ -51,7 +52,8 @@ class IoModule(RegisterDevice):
             if now_us - self._written_us >= self._expiry_ms * 1000:
                 self.expiries += 1
                 self.coils = 0
-        self._drive()
+        if self.coils != self._driven or self.coils_stuck:
+            self._drive()
 
     def restart(self):
         """Power cycle: coils off, the expiry back at its power-on value."""
@@ -63,11 +65,11 @@ class IoModule(RegisterDevice):
         """The eight inputs as an integer, bit 0 = input 0, 1 = contact closed."""
         if self.frozen:
             return self._inputs
-        contacts, bits = self.cabinet.contacts, 0
-        for name, weight in self._contacts:
-            if contacts[name]:
-                bits |= weight
-        self._inputs = _stuck(bits, self.inputs_stuck)
+        contacts = self.cabinet.contacts
+        levels = tuple(contacts.values())
+        if levels != self._seen:
+            self._seen, self._bits = levels, sum([weight for name, weight in self._contacts if contacts[name]])
+        self._inputs = _stuck(self._bits, self.inputs_stuck) if self.inputs_stuck else self._bits
         return self._inputs
 
     def payload(self, function, address, count):

@@ -147,16 +147,17 @@ class NativeBms:
         if now_us - self.next_us > PERIOD_US:  # nobody asked for a while: the missed frames are gone
             self.next_us += (now_us - self.next_us) // PERIOD_US * PERIOD_US
         due = []
-        messages, step_us = self._messages, SPACING_US
         while self.next_us <= now_us:
-            message = messages[self._position]
-            if not self.silent and message.name not in self.silent_messages:
-                due.append((message.can_id, self._encoded(message)))
-            self._position += 1
-            self.next_us += step_us
-            if self._position == len(messages):
+            first = self._position
+            after = min(len(self._messages), first + (now_us - self.next_us) // SPACING_US + 1)
+            if not self.silent:
+                due += [(message.can_id, self._encoded(message)) for message in self._messages[first:after]
+                        if message.name not in self.silent_messages]
+            self._position = after
+            self.next_us += SPACING_US * (after - first)
+            if after == len(self._messages):
                 self._position = 0
-                self.next_us += PERIOD_US - step_us * len(messages)
+                self.next_us += PERIOD_US - SPACING_US * after
         return due
 
     def _encoded(self, message):
@@ -167,11 +168,9 @@ class NativeBms:
                 message.payload = payload
                 message.partial = crc8(payload, message.start)
         counter = message.counter
-        crc = _CRC[message.partial ^ counter] ^ 0xFF
+        crc = _CRC[message.partial ^ counter] ^ (0x5A if self.bad_crc else 0xFF)
         if not self.counter_frozen:
             message.counter = counter + 1 & 15
-        if self.bad_crc:
-            crc ^= 0xA5
         return message.payload + bytes((counter, crc))
 
     def _overridden(self, message):

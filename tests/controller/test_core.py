@@ -215,7 +215,8 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     core, tick = running_core()
     tick()
     high_W = core.out[core.chain_at + setpoint.O_CAPS_HIGH_W]
-    core.kernel.features.ages.budget_ticks[core.layout.rack_group(1, s.G_BMS_CHARGE)] = -1
+    ages, unknown = core.kernel.features.ages, core.layout.rack_group(1, s.G_BMS_CHARGE)
+    ages.budget_ticks = tuple(-1 if group == unknown else ticks for group, ticks in enumerate(ages.budget_ticks))
     for _ in range(10):
         tick()
     assert core.soc_ok == 0
