@@ -239,6 +239,15 @@ def test_the_silence_of_one_detector_is_seen_in_its_tick_however_seldom_the_othe
         assert desk.step().of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN)
 
 
+def test_what_one_detector_says_counts_in_its_tick_whether_or_not_the_other_speaks():
+    for quiet, speaking, reading in ((s.G_GAS_1, s.G_GAS_2, s.GAS_2_LFL_PERMILLE),
+                                     (s.G_GAS_2, s.G_GAS_1, s.GAS_1_LFL_PERMILLE)):
+        desk = gas_desk((50, 1, 90), (30, 1, 80)).step().silence(quiet, speaking).step()
+        desk.inp[reading] = 260
+        desk.silent.discard(speaking)
+        assert desk.step().of(m.F_GAS_LFL_PERMILLE_MAX) == (260, KNOWN)
+
+
 def test_one_detector_that_is_not_fitted_is_not_missed():
     desk = gas_desk((120, 1, 5), None, gas_detectors=1)
     assert tuple(desk.of(feature) for feature in GAS) == (
@@ -484,4 +493,4 @@ def test_nothing_is_known_before_it_was_seen_and_the_local_group_never_grows_old
     desk.step().silence(*range(50)).step(2000, elapsed=1_000_000)
     assert [desk.features.ages.known(group) for group in range(desk.layout.groups)].count(1) == 1
     assert desk.features.ages.known(s.G_LOCAL)
-    assert max(desk.features.ages.ticks) < 1 << 30
+    assert max(desk.features.ages.ticks) == s.TICKS_MAX < 1 << 30
