@@ -12,12 +12,12 @@ from controller import cabinet as cabinets
 from controller import check, command, config, loop, realtime, replay, snapshot, store
 from controller.journal import JournalError
 from controller.layers import ConfigError
+from controller.places import NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
-RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
-WRONG_INPUT, NO_START = 2, 3
+COMMANDS = ()  # modules of console/ with commands of their own: each has add(commands)
 
 
 def main(argv=None):
@@ -58,6 +58,8 @@ def _parser():
                                     help="write the first store of a new cabinet; without one it needs the key")
     preparing.add_argument("--state-dir", default=STATE_DIRECTORY)
     preparing.set_defaults(run=_prepare)
+    for module in COMMANDS:
+        module.add(commands)
     return parser
 
 
@@ -66,11 +68,11 @@ def _prepare(arguments):
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         place = store.Store(arguments.state_dir)
         if place.load().state != store.MISSING:
-            _say(f"{arguments.state_dir}: holds a store already; nothing changed")
+            say(f"{arguments.state_dir}: holds a store already; nothing changed")
             return WRONG_INPUT
         place.save(store.empty_record())
     except (OSError, store.StoreError) as error:
-        _say(error)
+        say(error)
         return NO_START
     return 0
 
@@ -84,30 +86,26 @@ def _replay(arguments):
     try:
         return replay.run(arguments.file, cabinets.core_of)
     except ValueError as error:
-        _say(f"{arguments.file}: written by another version of this program: {error}")
+        say(f"{arguments.file}: written by another version of this program: {error}")
         return WRONG_INPUT
-
-
-def _say(line):
-    print(f"firebreak: {line}", file=sys.stderr, flush=True)
 
 
 def _run(arguments):
     try:
         settings = config.load(arguments.file)
     except ConfigError as error:
-        _say(error)
+        say(error)
         return WRONG_INPUT
     try:
         os.makedirs(arguments.run_dir, mode=0o750, exist_ok=True)
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         locked = loop.lock(arguments.run_dir)
         if locked is None:
-            _say(f"{arguments.run_dir}: another controller runs here; one per cabinet")
+            say(f"{arguments.run_dir}: another controller runs here; one per cabinet")
             return NO_START
         return _start(settings, arguments)
     except (OSError, JournalError, SerialPortError, CanPortError) as error:
-        _say(error)
+        say(error)
         return NO_START
 
 
@@ -122,14 +120,14 @@ def _start(settings, arguments):
 def _tick(settings, arguments, keeper):
     loaded = store.Store(arguments.state_dir).load()
     for line in loaded.lines:
-        _say(line)
+        say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.journal = cabinets.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier)
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
     for line in () if arguments.no_realtime else loop.prepare():
-        _say(line)
+        say(line)
     try:
         return running.run()
     finally:
@@ -142,7 +140,7 @@ def _reset(arguments):
         kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
         result = command.ask(os.path.join(arguments.run_dir, "command.sock"), kind, seen.first_out, seen.cause_mask)
     except (OSError, JournalError) as error:
-        _say(f"no controller answers in {arguments.run_dir}: {error}")
+        say(f"no controller answers in {arguments.run_dir}: {error}")
         return NO_START
     print(f"reset of {', '.join(seen.standing) or 'nothing'}: {command.words(result)}")
     return 0 if result == latches.DONE else 1

@@ -1,0 +1,11 @@
+"""Where things lie on a cabinet's box, and what the exit codes of the `firebreak` command mean."""
+
+import sys
+
+RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
+DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
+
+
+def say(line):
+    """One line to the person who gave the command, apart from its output."""
+    print(f"firebreak: {line}", file=sys.stderr, flush=True)
