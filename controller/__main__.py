@@ -34,8 +34,16 @@ def main(argv=None):
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, like everything else here."""
+
+    def error(self, message):
+        """Print the line and leave with the code of wrong input."""
+        self.exit(WRONG_INPUT, f"firebreak: {message}\n")
+
+
 def _parser():
-    parser = argparse.ArgumentParser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
+    parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the controller of one cabinet")
     run.add_argument("file", help="cabinet.toml (or the last layer there is)")

@@ -48,6 +48,8 @@ def keys():
     lines = []
     for key, spec in schema.every_key():
         default = "" if spec.default is None else f"; default {shown(spec.default)}"
+        if key.rpartition(".")[2] in schema.FACTS:
+            default = "; must be said"
         lines += _wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
     return _ascii("\n".join(lines))
 

@@ -64,7 +64,7 @@ def cabinet_parameters(values, topology, budgets):
 def unit_parameters(values, unit, budgets):
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number = str(unit + 1)
-    return {row[0]: int(budgets.get(("unit", number, row[0]), values.numbered("unit", number, row[0]).value))
+    return {row[0]: int(budgets.get(("unit", number, row[0]), values.said("unit", number, row[0])))
             for row in parameters.UNIT_PARAMETERS}
 
 
@@ -74,14 +74,14 @@ def rack_parameters(values, topology, rack, budgets):
     cells, temperatures = rack_facts(topology)[rack]
     derived = {"unit": topology.rack_units[rack], "cells_reported": cells, "temperatures_reported": temperatures}
     return {row[0]: int(derived[row[0]] if row[0] in derived else budgets.get(
-        ("rack", number, row[0]), values.numbered("rack", number, row[0]).value))
+        ("rack", number, row[0]), values.said("rack", number, row[0])))
         for row in parameters.RACK_PARAMETERS}
 
 
 def control_parameters(values, topology):
     """{name: integer} of CONTROL_PARAMETERS."""
     derived = {"load_meter_fitted": topology.device("meter_load") is not None}
-    return {row[0]: int(derived[row[0]] if row[0] in derived else values.get("control", row[0]))
+    return {row[0]: int(derived[row[0]] if row[0] in derived else values.need("control", row[0]))
             for row in CONTROL_PARAMETERS}
 
 

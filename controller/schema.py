@@ -71,6 +71,11 @@ def _derived(reason):
     return Spec("derived", (reason,), None, "fixed")
 
 
+# Facts about the equipment: a layer says them. A default would make a large cabinet of a small one that forgot a line.
+FACTS = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max", "rated_current_mA", "modules", "cells",
+         "energy_Wh")
+
+
 def _parameters(table, derived):
     specs = {}
     for name, unit, low, high, default, tighter in table:
@@ -79,7 +84,7 @@ def _parameters(table, derived):
         elif unit == "bool":
             specs[name] = Spec("bool", (False, True), bool(default), tighter)
         else:
-            specs[name] = Spec("int", (low, high), default, tighter)
+            specs[name] = Spec("int", (low, high), None if name in FACTS else default, tighter)
     return specs
 
 

@@ -49,6 +49,11 @@ class Values:
         pick = min if spec.tighter == "down" else max
         return pick(entry, shared, key=lambda candidate: candidate.value)
 
+    def said(self, section, number, key):
+        """Value of a key of unit or rack `number` that must be said where it has no default."""
+        entry = self.numbered(section, number, key)
+        return entry.value if entry else self.need(section, number, key)
+
     def tables(self, section):
         """Names of the tables of a section, in the order they were first said."""
         return list(dict.fromkeys(path[1] for path in self.entries if path[0] == section and len(path) > 1))

@@ -111,10 +111,33 @@ def _check(arguments):
         folder = os.path.dirname(path) or "." if path else None
         if folder and not os.path.isdir(folder):
             raise InputError(f"{option} {path}: there is no folder {folder}")
-        if folder and (os.path.isdir(path) or not os.access(folder, os.W_OK)):
+        if folder and not _writable(path):
             raise InputError(f"{option} {path}: cannot be written")
+    _check_apart(arguments)
     if arguments.plot and not arguments.plot.endswith(PLOTS):
         raise InputError(f"--plot {arguments.plot}: allowed endings are {', '.join(PLOTS)}")
+
+
+def _check_apart(arguments):
+    """No output may be written over the load or another output."""
+    seen = {}
+    for option in ("load", "json", "plot", "journal"):
+        path = getattr(arguments, option)
+        other = seen.setdefault(os.path.realpath(path), option) if path else option
+        if other != option:
+            raise InputError(f"--{option} {path}: is the file of --{other} too: allowed is one of its own")
+
+
+def _writable(path):
+    """True if the file can be opened for writing; it is left as it was."""
+    existed = os.path.lexists(path)
+    try:
+        open(path, "ab").close()
+    except OSError:
+        return False
+    if not existed:
+        os.unlink(path)
+    return True
 
 
 def _rig(arguments):
@@ -129,15 +152,29 @@ def _rig(arguments):
     run = _virtual if arguments.virtual else rig.run
     outcome = run(order, chosen, config, arguments.headless, load)
     outcome.doc["wall_s"] = round(time.monotonic() - began_s, 3)
-    print(f"seed       {order['seed']}")
-    print("\n".join(outcome.lines()), flush=True)
     written = outcome.write(arguments.json, arguments.plot,
                             chosen.title if chosen else f"Load tracking on {load.about['column']}")
-    written += [arguments.journal] if arguments.journal else []
-    print(f"written    {', '.join(written) or 'nothing'}")
+    written += _journals(arguments.journal, began_s)
+    _print([f"seed       {order['seed']}", *outcome.lines(), f"written    {', '.join(written) or 'nothing'}"])
     if outcome.doc["interrupted"]:
         _say(f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part", 0)
     return outcome.exit_code
+
+
+def _journals(path, began_s):
+    """The journals of this run: that of a controller that was killed is kept beside the one of its successor."""
+    previous = f"{path}.previous"
+    began_utc_s = time.time() - (time.monotonic() - began_s)
+    killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
+    return [name for name, there in ((path, path), (previous, killed)) if there]
+
+
+def _print(lines):
+    """Print; whoever reads may have seen enough before the end (rig ... | head)."""
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _order(arguments, chosen, config):

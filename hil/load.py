@@ -18,6 +18,7 @@ import zlib
 from hil import load_shape
 
 GAP_S = 10.0
+LOAD_W_MAX = 10e6  # the meters of the rig end at 20 kA a phase, which is 12 MW at their lowest voltage
 TIME_COLUMN = "t_s"
 POWER_ENDINGS = (("_kW", 1000.0), ("_W", 1.0))
 CHANNEL_POINTS = ("W", "V", "A", "PF")
@@ -178,6 +179,10 @@ class _Reader:
         if len(self.times) < 2 or self.refused > len(table) // 2:
             raise LoadError(f"{self.path}: {len(self.times)} of {len(table)} rows usable in {self.shape.column} "
                             f"({self.refused} refused, {self.empty} empty): needed are 2 and at least half")
+        highest_W = max(map(abs, self.powers))
+        if highest_W > LOAD_W_MAX:
+            raise LoadError(f"{self.path}: {self.shape.column} reaches {highest_W / 1e6:.4g} MW with scale "
+                            f"{self.scale:g}: allowed is at most {LOAD_W_MAX / 1e6:g} MW")
         typical_s = statistics.median_low(b - a for a, b in zip(self.times, self.times[1:]))
         if typical_s > self.gap_s:
             raise LoadError(f"{self.path}: sampled every {typical_s:g} s: allowed is at most {self.gap_s:g} s")

@@ -266,5 +266,7 @@ def run(order, scenario, config, headless, load):
         finally:
             rig.stop()
         if order["journal"]:
-            shutil.copyfile(os.path.join(directory, "journal"), order["journal"])
+            for name in ("journal", "journal.previous"):  # of a controller that was killed, what it saw before
+                if os.path.exists(os.path.join(directory, name)):
+                    shutil.copyfile(os.path.join(directory, name), order["journal"] + name.removeprefix("journal"))
         return rig.outcome(load, {"mode": "real time", "seed": order["seed"]})

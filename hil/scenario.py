@@ -78,8 +78,8 @@ def names(folder=FOLDER):
 def load(name, folder=FOLDER):
     """Scenario by name or by path of a *.toml file. Raises ScenarioError."""
     path = Path(name) if name.endswith(".toml") else Path(folder) / f"{name}.toml"
-    if not path.is_file():
-        known = names(folder)
+    known = names(folder)
+    if not path.is_file() or not name.endswith(".toml") and name not in known:
         raise ScenarioError(f"no scenario {name!r}{_nearest(name, known)}; there are {', '.join(known)}")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

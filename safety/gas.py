@@ -15,7 +15,7 @@ class Gas:
         self.required = image[image_map.cabinet + p.P_GAS_REQUIRED]
 
     def update(self):
-        """Vote anew when a detector has news or is silent for longer than it may: else nothing can have changed."""
+        """Vote anew when a detector has news or is silent for longer than it may (never heard: since the start)."""
         ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks[s.G_GAS_1]
         if (self.fresh[s.G_GAS_1] or self.fresh[s.G_GAS_2] or ticks[s.G_GAS_1] > budget_ticks
                 or ticks[s.G_GAS_2] > budget_ticks):

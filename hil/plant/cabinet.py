@@ -12,6 +12,8 @@ CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "air
 AIR_US = 100_000  # slow things move ten times a second, which is also how often a BMS reports
 LOOK_US = 1_000_000  # every module is looked at once a second, in turn
 PHASE_V, FREQUENCY_HZ = 230.0, 50.0
+SAG_V_PER_W = 1e-5  # 10 mohm of line per phase, roughly: 5 V at 500 kW
+SAG_V_MAX = 23.0  # the band of EN 50160; a transformer's tap changer keeps it whatever the load
 
 
 class Cabinet:
@@ -104,7 +106,7 @@ class Cabinet:
             one.bms.update(one, dt_s)
         deal = self._grid_random.gauss
         self.grid_frequency_Hz += 0.02 * (FREQUENCY_HZ - self.grid_frequency_Hz) + deal(0.0, 0.002)
-        sag_V = self.grid_power_W * 1e-5  # 10 mohm of line per phase, roughly: 5 V at 500 kW
+        sag_V = max(-SAG_V_MAX, min(SAG_V_MAX, self.grid_power_W * SAG_V_PER_W))
         self.grid_voltage_V += 0.05 * (PHASE_V - sag_V - self.grid_voltage_V) + deal(0.0, 0.05)
 
     def _publish(self):

@@ -302,7 +302,7 @@ def test_main_lists_every_key(capsys):
                  "cabinet.tick_ms", "bus.NAME.port", "not_fitted.door", "optional_equipment"):
         assert name in keys
     assert "rack.N.cells_reported" not in keys
-    assert "rack.N.rated_current_mA                   only down 1000..3000000; default 140000" in lines
+    assert "rack.N.rated_current_mA                   only down 1000..3000000; must be said" in lines
 
 
 def test_main_refuses_a_file_that_is_not_there(capsys):

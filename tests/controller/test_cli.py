@@ -173,6 +173,10 @@ def test_a_wrong_command_line_is_code_2(capsys, argv):
     assert code == 2 and out == [] and err
 
 
+def test_a_wrong_command_line_is_one_line(capsys):
+    assert run(capsys, "check", "file.toml", "another") == (2, [], ["firebreak: unrecognized arguments: another"])
+
+
 def test_help_lists_every_command(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0

@@ -83,7 +83,9 @@ def test_two_units_with_racks_of_their_own(files):
     files.replace("type", "[rack.1]\n[rack.2]\n[rack.3]", '[rack.1]\ndc_bus = "dc_2"\n[rack.2]\ndc_bus = "dc_1"\n'
                   '[rack.3]\ndc_bus = "dc_1"')
     files.replace("type", 'would hold for rack 2 alone\ndc_bus = "dc_1"\n', "\n")
-    files.append("type", '[unit.2]\ndc_bus = "dc_2"\n[device.pcs_2]\nrole = "pcs"\nunit = 2\nprofile = "sunspec_pcs"\n'
+    files.append("type", '[unit.2]\ndc_bus = "dc_2"\nrated_W = 100000\n'
+                 'installer_charge_W_max = 100000\ninstaller_discharge_W_max = 100000\n'
+                 '[device.pcs_2]\nrole = "pcs"\nunit = 2\nprofile = "sunspec_pcs"\n'
                  'bus = "pcs_b"\nunit_id = 1\n[bus.pcs_b]\nkind = "rtu"\nbaud_Bd = 115200')
     files.append("cabinet", '[bus.pcs_b]\nport = "/dev/serial/by-path/b"')
     loaded = files.load()
@@ -289,6 +291,11 @@ REFUSALS = {
                       "allowed; allowed an address of its own on bus meter (device.meter_grid has this one)"),
     "node_twice": ("type", "node = 2", "node = 1", "types/firebreak_645.toml:device.bms_2.node: 1 is not allowed; "
                    "allowed an address of its own on bus can0 (device.bms_1 has this one)"),
+    **{f"{name}_absent": ("type", f"{name} = {value}", "", f"example/cabinet.toml:{path}.{name}: is missing; allowed ")
+       for path, name, value in (("unit.1", "rated_W", 250000), ("unit.1", "installer_charge_W_max", 250000),
+                                 ("unit.1", "installer_discharge_W_max", 250000), ("rack.1", "modules", 15),
+                                 ("rack.1", "rated_current_mA", 140000), ("rack.1", "cells", 240),
+                                 ("control", "energy_Wh", 645000))},
     "address_absent": ("type", "node = 2\n", "", "example/cabinet.toml:device.bms_2.node: is missing; allowed 1..55"),
     "surplus": ("type", "node = 2\n", "node = 2\nunit_id = 2\n", "types/firebreak_645.toml:device.bms_2.unit_id: is "
                 "not a key of a device with role bms and this profile; allowed role, profile, bus, node, rack"),

@@ -192,7 +192,8 @@ def trace(tmp_path):
     (("--seed", "1.5"), "allowed is a whole number from 0"), (("--seed", "-1"), "allowed is a whole number from 0"),
     (("--soc", "4.9"), "argument --soc: 4.9: allowed is a number from 5 to 95"),
     (("--json", "/no/such/folder/x.json"), "--json /no/such/folder/x.json: there is no folder /no/such/folder"),
-    (("--json", "/"), "--json /: cannot be written"),
+    (("--json", "/"), "--json /: cannot be written"), (("--json", "/proc/x.json"), "--json /proc/x.json: cannot be"),
+    (("--scenario", "../scenarios/estop"), "no scenario '../scenarios/estop'"),
     (("--plot", "/no/such/folder/x.html"), "there is no folder"), (("--plot", "x.pdf"), ".html, .png, .svg"),
     (("--load", "/no/such/file.csv"), "/no/such/file.csv: cannot be read: No such file or directory"),
     (("--column", "a"), "--column says something about a file: it needs --load FILE"),
@@ -200,6 +201,53 @@ def trace(tmp_path):
 def test_wrong_input_is_code_2_and_one_line(capsys, arguments, words):
     code, line = refused(capsys, *arguments, "--virtual", "--headless")
     assert code == 2 and words in line
+
+
+def test_the_default_plot_is_tried_before_the_run(capsys, monkeypatch):
+    monkeypatch.chdir("/proc")
+    assert refused(capsys, "--virtual", "--headless") == (2, "rig: --plot rig.html: cannot be written")
+
+
+@pytest.mark.parametrize("one, other", [("load", "json"), ("json", "plot"), ("json", "journal"), ("load", "journal")])
+def test_no_output_is_written_over_the_load_or_another_output(capsys, monkeypatch, trace, tmp_path, one, other):
+    monkeypatch.chdir(tmp_path)
+    path = trace if one == "load" else "same.html"
+    code, line = refused(capsys, "--virtual", "--headless", "--column", "run01_kW", "--load", trace,
+                         *(() if one == "load" else (f"--{one}", f"{tmp_path}/same.html")), f"--{other}", path)
+    assert code == 2 and line == f"rig: --{other} {path}: is the file of --{one} too: allowed is one of its own"
+    assert sorted(os.listdir(tmp_path)) == ["load.csv"]
+
+
+def test_a_load_beyond_any_connection_is_refused(capsys, trace):
+    code, line = refused(capsys, "--load", trace, "--column", "run01_kW", "--scale", "90", "--virtual")
+    assert code == 2 and line.endswith("run01_kW reaches 10.62 MW with scale 90: allowed is at most 10 MW")
+
+
+def test_the_largest_load_runs(capsys, trace):
+    """The voltage of the connection keeps its band: a cabinet behind a load 40 times its size is no crash."""
+    assert cli.main(["rig", "--load", trace, "--column", "run01_kW", "--scale", "84", "--virtual", "--headless",
+                     "--for", "60", "--plot", ""]) == 0
+    assert "trips      0" in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_early_changes_nothing(tmp_path):
+    """rig ... | head -1: the figures are written all the same."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "hil", "rig", "--virtual", "--headless", "--for", "2", "--plot", ""]
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run([*command, "--json", str(tmp_path / "a.json")], stdout=pipe, stderr=subprocess.PIPE,
+                              check=False)
+    assert (done.returncode, done.stderr) == (0, b"") and json.loads((tmp_path / "a.json").read_text())["ticks"] == 100
+
+
+def test_the_journal_from_before_a_kill_is_kept_and_named(capsys, tmp_path):
+    path = str(tmp_path / "k.bin")
+    assert cli.main(["rig", "--scenario", "controller_killed", "--virtual", "--headless", "--plot", "", "--journal",
+                     path]) == 0
+    assert capsys.readouterr().out.endswith(f"written    {path}, {path}.previous\n")
+    assert cli.main(["rig", "--virtual", "--headless", "--for", "2", "--plot", "", "--journal", path]) == 0
+    assert capsys.readouterr().out.endswith(f"written    {path}\n"), "what is beside it now is of an earlier run"
 
 
 def test_several_columns_and_none_chosen_are_listed(capsys, trace):
