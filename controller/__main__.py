@@ -9,7 +9,8 @@ import os
 import sys
 
 from controller import cabinet as cabinets
-from controller import check, command, config, loop, realtime, replay, snapshot, store
+from controller import check, clock, command, config, keys, loop, realtime, replay, snapshot, store
+from controller.console import bench, can_up, console, export, hint, key, record, show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
 from controller.places import NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
@@ -17,7 +18,8 @@ from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
-COMMANDS = ()  # modules of console/ with commands of their own: each has add(commands)
+# Modules with commands of their own: each has add(commands).
+COMMANDS = (show, hint, sources, key, upstream, record, export, console, bench, can_up)
 
 
 def main(argv=None):
@@ -132,7 +134,7 @@ def _tick(settings, arguments, keeper):
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.journal = cabinets.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
     notifier = realtime.Notifier()
-    running = loop.Loop(cabinet, arguments.run_dir, notifier)
+    running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
     for line in () if arguments.no_realtime else loop.prepare():
         say(line)
@@ -140,6 +142,14 @@ def _tick(settings, arguments, keeper):
         return running.run()
     finally:
         running.close()
+
+
+def _keys(settings, state_directory):
+    names = [source.name for source in settings.sources]
+    found, lines = keys.load(state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000)
+    for line in lines:
+        say(line)
+    return found
 
 
 def _reset(arguments):

@@ -7,9 +7,10 @@ freeze -> features -> safety -> control -> gate -> write.
 from array import array
 
 from controller import command, replay
+from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
-from controller.image import ProcessImage
+from controller.image import ProcessImage, own_names
 from controller.journal import JournalWriter
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from controller.store import ARMED, MISSING, UNREADABLE
@@ -29,7 +30,7 @@ class Cabinet:
     def __init__(self, config, loaded, keeper, journal=None):
         """loaded: store.Loaded of the last run; journal: JournalWriter or None."""
         self.config = config
-        self.core = Core(config.safety_image, config.control_image)
+        self.core = Core(config.safety_image, config.control_image, config.source_image)
         self.image = ProcessImage(self.core.layout)
         self.field = Field(config, self.image)
         self.keeper, self.journal = keeper, journal
@@ -42,7 +43,7 @@ class Cabinet:
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
         self._clearing = ()  # instances it will clear, once the store has acknowledged record number _clearing_number
         self._clearing_number = 0
-        self._mask = 0
+        self._recorded = None  # (cause mask, run state, first-out) of the last frame
         self._boot(loaded)
         self.image.inp[s.RUN_REQUEST] = 1
 
@@ -77,11 +78,11 @@ class Cabinet:
         self._persist()
 
     def _record(self, elapsed_ticks):
-        """Append the tick to the journal; a keyframe every 10 s and whenever other rows stand."""
+        """Append the tick to the journal; a keyframe every 10 s and whenever other rows stand or the state changes."""
         core = self.core
-        mask = core.out[s.CAUSE_MASK]
-        keyframe = self.sequence % self.keyframe_ticks == 0 or mask != self._mask
-        self._mask = mask
+        now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
+        keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._recorded
+        self._recorded = now
         self.journal.append(self.sequence, elapsed_ticks, core.inp, core.fresh, core.out,
                             core.state_words() if keyframe else None)
         self.sequence += 1
@@ -159,6 +160,13 @@ class Cabinet:
             self._end_reset(0)
         self._asked = (kind, first_out, mask)
 
+    def request_hint(self, source_index, kind, quantity, value_W, valid_ms):
+        """A hint that was found genuine and in range; the next tick takes it.
+
+        Returns the number of its slot, None when all of this tick are taken.
+        """
+        return self.image.add_hint(source_index, kind, quantity, value_W, valid_ms)
+
     def request_run(self, run):
         """1: the cabinet is to run; 0: a controlled stop."""
         self.image.inp[s.RUN_REQUEST] = 1 if run else 0
@@ -180,9 +188,16 @@ def journal_header(config):
     inputs, outputs = replay.signal_names(layout)
     units = [f"unit_{unit}.setpoint_W" for unit in range(layout.units)]
     return {"schema": 1, "safety_image": array("i", config.safety_image),
-            "control_image": array("i", config.control_image), "input_names": inputs,
-            "output_names": outputs + list(CHAIN_OUTPUTS) + units,
-            "stage_instances": stage_instances(layout)}
+            "control_image": array("i", config.control_image),
+            "source_image": array("i", config.source_image), "source_names": [source.name for source in config.sources],
+            "input_names": inputs + own_names(config.units),
+            "output_names": outputs + list(CHAIN_OUTPUTS) + hint_table.output_names(len(config.sources)) + units,
+            "stage_instances": stage_instances(layout), "names": dict(config.names),
+            "not_fitted": dict(config.topology.not_fitted),
+            "buses": [{"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}
+                      for bus in config.buses],
+            "devices": [{"name": device.name, "role": device.role, "bus": device.bus, "address": device.address,
+                         "index": device.index} for device in config.devices]}
 
 
 def open_journal(path, config, core, capacity_bytes=JOURNAL_BYTES):
@@ -192,5 +207,5 @@ def open_journal(path, config, core, capacity_bytes=JOURNAL_BYTES):
 
 
 def core_of(header):
-    """Core of a journal header: the factory replay asks for."""
-    return Core(header["safety_image"], header["control_image"])
+    """Core of a journal header: the factory replay asks for. Raises ValueError when the header is another version's."""
+    return Core(header["safety_image"], header["control_image"], header.get("source_image", array("i")))

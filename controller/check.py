@@ -7,7 +7,7 @@ each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDT
 import sys
 import textwrap
 
-from controller import bus_times, images, schema
+from controller import bus_times, hint_codes, images, schema
 from controller.config import ConfigError, load
 from controller.layers import allowed_text, shown
 from safety import matrix, parameters, signals
@@ -38,8 +38,8 @@ def main(argv):
 def report(config):
     """What the configuration means, as text for a terminal."""
     schedule = bus_times.schedule(config)
-    lines = [*_head(config), *_topology(config), *_silence(config), *_rows(config), *_buses(config, schedule),
-             *_latencies(config, schedule)]
+    lines = [*_head(config), *_topology(config), *_sources(config), *_silence(config), *_rows(config),
+             *_buses(config, schedule), *_latencies(config, schedule)]
     return _ascii("\n".join(lines))
 
 
@@ -93,6 +93,25 @@ def _rack(rack, table):
              f"{table['rated_current_mA'] / 1000:g} A", "" if table["cells_reported"] else "no cell voltages",
              "" if table["temperatures_reported"] else "no module temperatures"]
     return ", ".join([part for part in parts if part])
+
+
+def _sources(config):
+    """Who may send hints, and what stands in for them when they are silent."""
+    if not config.sources:
+        return ["", "SOURCES OF HINTS: none"]
+    lines = ["", "SOURCES OF HINTS (a hint only narrows, asks, or obliges within the limits)",
+             "  source           role     priority  valid    hints  ramp of requests  energy of requests"]
+    for source in config.sources:
+        lines.append(f"  {source.name:16} {source.role:9} {source.priority or '-':>7} {source.valid_s_max:4} s "
+                     f"{source.hints_per_s_max:4}/s " + (_requests(source) if source.priority else "     no requests"))
+        said = [f"{hint_codes.QUANTITIES[quantity].removesuffix('_W_max')} {watts / 1000:g} kW"
+                for quantity, watts in source.fallback.items() if watts is not None]
+        lines += _wrapped(f"{'':19}fallback: ", ", ".join(said) or "none; what has expired no longer acts")
+    return lines
+
+
+def _requests(source):
+    return f"{source.request_ramp_W_per_s / 1000:10g} kW/s {source.energy_Wh_per_h_max / 1000:11g} kWh in any hour"
 
 
 def _silence(config):

@@ -1,7 +1,8 @@
 """Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer.
 
 A reset names the first-out instance and the cause mask the operator saw; the kernel refuses it when they have changed.
-The socket lies in the run directory, whose permissions say who may send.
+The socket lies in the run directory, whose permissions say who may send. A changed key of a source of hints comes the
+same way, bytes and all, because the loop reads no file after its start.
 """
 
 import contextlib
@@ -15,8 +16,10 @@ REQUEST = struct.Struct("<4sBxxxii")  # magic, what, first-out instance, cause m
 ANSWER = struct.Struct("<4sB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
+KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
+SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
-ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED = range(100, 104)
+ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE = range(100, 105)
 ANSWER_S = 2.0
 
 
@@ -30,19 +33,28 @@ def short(path):
         os.close(directory)
 
 
+def bound(path, mode):
+    """A non-blocking datagram socket at `path` in place of one left over there. Raises OSError."""
+    if os.path.exists(path):
+        os.unlink(path)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with short(path) as name:
+        made.bind(name)
+    os.chmod(path, mode)
+    made.setblocking(False)
+    return made
+
+
 class Listener:
     """The loop's end: one reset at a time, answered after the tick that has ended it; everything else at once."""
 
-    def __init__(self, path):
-        """Replaces a socket left over at `path`; raises OSError."""
-        self._path = path
-        if os.path.exists(path):
-            os.unlink(path)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        with short(path) as name:
-            self._socket.bind(name)
-        os.chmod(path, 0o600)
-        self._socket.setblocking(False)
+    def __init__(self, path, change_key=None):
+        """Replaces a socket left over at `path`; raises OSError.
+
+        change_key(source as 16 bytes, key or None to revoke, made_s, rotate) returns False for an unknown source.
+        """
+        self._path, self._change_key = path, change_key
+        self._socket = bound(path, 0o600)
         self._waiting = None
         self.dropped = 0
 
@@ -53,7 +65,7 @@ class Listener:
     def receive(self, cabinet):
         """Take one command and pass it to the cabinet for its next tick."""
         try:
-            data, sender = self._socket.recvfrom(64)
+            data, sender = self._socket.recvfrom(KEY_CHANGE.size + 1)
         except BlockingIOError:
             return
         answer = self._obey(data, cabinet)
@@ -63,6 +75,8 @@ class Listener:
             self._send(answer, sender)
 
     def _obey(self, data, cabinet):
+        if len(data) == KEY_CHANGE.size:
+            return self._obey_key(*KEY_CHANGE.unpack(data))
         if len(data) != REQUEST.size:
             return REFUSED_FORM
         magic, what, first_out, mask = REQUEST.unpack(data)
@@ -75,6 +89,12 @@ class Listener:
             cabinet.request_run(what == RUN)
             return ACCEPTED
         return REFUSED_FORM
+
+    def _obey_key(self, magic, what, source, key, made_s):
+        if magic != MAGIC or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY) or self._change_key is None:
+            return REFUSED_FORM
+        known = self._change_key(source, None if what == REVOKE_KEY else key, made_s, what == ROTATE_KEY)
+        return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result):
         """After a tick: tell whoever asked for a reset how it ended; result 0: it has not."""
@@ -101,7 +121,8 @@ def words(answer):
     if answer is None:
         return "no answer"
     named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?", BUSY: "another reset waits",
-             NOT_STORED: "the store does not take it: see the controller's messages"}
+             NOT_STORED: "the store does not take it: see the controller's messages",
+             NO_SOURCE: "its configuration has no such source"}
     return named.get(answer) or latches.RESULTS[answer]
 
 
@@ -110,12 +131,21 @@ def ask(path, what, first_out=-1, mask=0):
 
     Raises OSError when there is no such socket.
     """
+    return _exchange(path, REQUEST.pack(MAGIC, what, first_out, mask))
+
+
+def change_key(path, what, source, key, made_s):
+    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As `ask`."""
+    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s))
+
+
+def _exchange(path, datagram):
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client:
         client.bind("")  # the kernel gives an abstract name to answer to
         client.settimeout(ANSWER_S)
         with short(path) as name:
-            client.sendto(REQUEST.pack(MAGIC, what, first_out, mask), name)
+            client.sendto(datagram, name)
         try:
             return ANSWER.unpack(client.recv(16))[1]
         except TimeoutError:

@@ -8,7 +8,7 @@ key, value, what is allowed. Reading in order: layers.py (files), schema.py (key
 from array import array
 from dataclasses import dataclass
 
-from controller import bus_times, images, layers, schema, sense, topology
+from controller import bus_times, images, layers, schema, sense, sources, topology
 from controller.values import Values
 from safety import matrix, parameters, signals
 
@@ -22,7 +22,8 @@ class Config:
 
     names: (layer, its own name), the type's first. cabinet, control: {parameter: integer}; unit_tables, rack_tables:
     one such dict per unit, rack. devices: devices.Device; buses: topology.Bus. coil_period_ms: coils are written at
-    least this often, so that permits stay. stage_words: {stage id: (set, clear, set ticks, clear ticks)}.
+    least this often, so that permits stay. stage_words: {stage id: (set, clear, set ticks, clear ticks)}. sources:
+    sources.Source of each, by index.
     """
 
     path: str
@@ -38,6 +39,8 @@ class Config:
     safety_image: array
     control_image: array
     coil_period_ms: int
+    sources: tuple
+    source_image: array
 
     @property
     def units(self):
@@ -88,13 +91,15 @@ def _config(chain, values, plan):
     sense.check(values, plan, cabinet, units, racks, control)
     tick_ms = values.get("cabinet", "tick_ms")
     modules = max([table["modules"] for table in racks])
+    hinting = sources.read(values)
     stage_words = {stage[matrix.S_ID]: images.stage_words(values, stage, cabinet, tick_ms) for stage in matrix.STAGES}
     return Config(
         path=chain[-1].file, names=tuple([(layers.LAYERS[layer.rank], layer.name) for layer in chain]),
         topology=plan, tick_ms=tick_ms, modules=modules, cabinet=cabinet, unit_tables=units, rack_tables=racks,
         control=control, stage_words=stage_words,
         safety_image=images.safety_image(plan, tick_ms, modules, cabinet, units, racks, stage_words),
-        control_image=images.control_image(control), coil_period_ms=_coil_period_ms(plan))
+        control_image=images.control_image(control), coil_period_ms=_coil_period_ms(plan),
+        sources=hinting, source_image=sources.image(hinting))
 
 
 def _coil_period_ms(plan):

@@ -2,13 +2,14 @@
 
 It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the same inputs, which
 is what replay relies on. `out` holds the kernel's outputs, the chain's trace, one set-point per unit, and which stage
-instances stand (active or latched), 30 to a word, so that whoever reads the journal can name every alarm.
+instances stand (active or latched), 30 to a word, so that whoever reads the journal can name every alarm. What hints
+make of the chain is published between the trace and the set-points (control/hint_table.py).
 """
 
 from array import array
 
-from controller import parameters, reasons, setpoint
-from controller.control import reserve, site_load, track
+from controller import image, parameters, reasons, setpoint
+from controller.control import hint_request, hint_table, reserve, site_load, track
 from controller.split import Split
 from safety import matrix, signals as s
 from safety import parameters as p
@@ -20,14 +21,15 @@ STANDING_BITS = 30
 class Core:
     """`inp`, `fresh` are filled by the caller before `tick`; `out` is valid after it."""
 
-    def __init__(self, safety_image, control_image):
-        """Both array('i'). ValueError when an image is not of this version."""
+    def __init__(self, safety_image, control_image, source_image):
+        """All array('i'). ValueError when an image is not of this version."""
         if len(control_image) != len(parameters.CONTROL_PARAMETERS):
             raise ValueError("control image length does not fit this version")
         self.safety_image, self.control_image = safety_image, control_image
         self.kernel = Kernel(safety_image)
         self.layout = layout = self.kernel.layout
-        self.inp, self.fresh = self.kernel.inp, self.kernel.fresh
+        self.inp, self.fresh = array("i", [0] * image.words(layout)), self.kernel.fresh
+        self._kernel_inp, self._kernel_words = memoryview(self.kernel.inp), memoryview(self.inp)[:layout.inputs]
         tick_ms = safety_image[p.H_TICK_MS]
         self.chain = setpoint.Chain(control_image, tick_ms)
         self.track = track.Track(control_image, tick_ms)
@@ -39,10 +41,15 @@ class Core:
         self._weights = [min(rated_W // 1000, (1 << 20) - 1) for rated_W in self.rated_W]  # kW; Split wants < 2^20
         self.split = Split(layout.units)
         self.chain_at = layout.outputs
-        self.setpoint_at = self.chain_at + len(setpoint.CHAIN_OUTPUTS)
+        self.hints = hint_table.HintTable(source_image, tick_ms)
+        self.requests = hint_request.Requests(source_image, tick_ms, self.hints)
+        self.hinted = self.hints.count > 0  # without sources there is nothing to do for hints
+        self.hint_at = self.chain_at + len(setpoint.CHAIN_OUTPUTS)
+        self.setpoint_at = self.hint_at + len(self.hints.out)
         self.standing_at = self.setpoint_at + layout.units
         self.out = array("i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS)))
         self._mask = 0
+        self._lowest_permille, self._lowest_ok = -1, 0  # what remaining_Wh was published for
         self._charge_W = array("i", [0] * layout.units)
         self._discharge_W = array("i", [0] * layout.units)
         self._limits_at = [(layout.unit_output(unit, s.CHARGE_W_MAX), layout.unit_output(unit, s.DISCHARGE_W_MAX))
@@ -54,6 +61,7 @@ class Core:
     def tick(self, elapsed_ticks):
         """One tick over the frozen inputs."""
         kernel = self.kernel
+        self._kernel_inp[:] = self._kernel_words
         kernel.step(elapsed_ticks)
         self._measure()
         self._bounds(elapsed_ticks)
@@ -61,7 +69,9 @@ class Core:
         self.split.step(total_W, self._charge_W, self._discharge_W, self._weights)
         out = self.out
         out[:self.chain_at] = kernel.out
-        out[self.chain_at:self.setpoint_at] = self.chain.out
+        out[self.chain_at:self.hint_at] = self.chain.out
+        if self.hinted:
+            out[self.hint_at:self.setpoint_at] = self.hints.out
         out[self.setpoint_at:self.standing_at] = self.split.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
@@ -108,15 +118,41 @@ class Core:
         state = self.load.state
         setpoint.connection(chain.obligations, state[site_load.S_CONNECTION_OK], state[site_load.S_CONNECTION_W],
                             self.control_image)
+        if self.hinted:
+            self.hints.step(self.inp, self.layout.inputs, elapsed_ticks)
+            self.hints.narrow(chain, state[site_load.S_CONNECTION_OK], state[site_load.S_CONNECTION_W],
+                              self.control_image[parameters.C_SETPOINT_QUANTUM_W])
+        if lowest != self._lowest_permille or known != self._lowest_ok:
+            self._publish_remaining(known, lowest)
 
     def _decide(self, elapsed_ticks):
-        low_W, high_W = self.chain.available()
-        state = self.load.state
-        fast_W = self.track.step(state[site_load.S_SOURCE], state[site_load.S_LOAD_W], self.soc_ok, self.soc_permille,
-                                 low_W, high_W, self.chain.state[0], elapsed_ticks)
-        known = state[site_load.S_SOURCE] != track.UNKNOWN
-        return self.chain.finish(0, reasons.NONE, fast_W, reasons.LOAD_TRACKING if known else reasons.LOAD_UNKNOWN,
-                                 elapsed_ticks)
+        """Set-point from the base request, if anybody sends one, and load tracking in what that leaves.
+
+        While a request is in force the state of charge is its sender's: load tracking does not bring it back.
+        """
+        load, chain, requests = self.load.state, self.chain, self.requests
+        low_W, high_W = chain.available()
+        soc_ok, before_W = self.soc_ok, chain.state[0]
+        base_W, base_reason = 0, reasons.NONE
+        if self.hinted:
+            before_W -= requests.state[hint_request.S_EFFECTIVE_W]
+            base_W, base_reason = requests.step(low_W, high_W, elapsed_ticks)
+            soc_ok = soc_ok and not requests.state[hint_request.S_CONTROL]
+            low_W -= requests.state[hint_request.S_EFFECTIVE_W]
+            high_W -= requests.state[hint_request.S_EFFECTIVE_W]
+        fast_W = self.track.step(load[site_load.S_SOURCE], load[site_load.S_LOAD_W], soc_ok, self.soc_permille,
+                                 low_W, high_W, before_W, elapsed_ticks)
+        known = load[site_load.S_SOURCE] != track.UNKNOWN
+        return chain.finish(base_W, base_reason, fast_W, reasons.LOAD_TRACKING if known else reasons.LOAD_UNKNOWN,
+                            elapsed_ticks)
+
+    def _publish_remaining(self, soc_ok, soc_permille):
+        """Energy above the soft reserve, of the rack that has least; -1 while it is unknown."""
+        self._lowest_ok, self._lowest_permille = soc_ok, soc_permille
+        image = self.control_image
+        above = max(0, soc_permille - image[parameters.C_SOC_RESERVE_SOFT_PERMILLE])
+        self.hints.out[hint_table.O_REMAINING_WH] = image[parameters.C_ENERGY_WH] * above // 1000 if soc_ok else -1
+        self.out[self.hint_at:self.setpoint_at] = self.hints.out
 
     def setpoints(self):
         """Set-point of each unit, W, of the last tick."""
@@ -133,7 +169,8 @@ class Core:
                 out[self.standing_at + index // STANDING_BITS] |= 1 << index % STANDING_BITS
 
     def _blocks(self):
-        return (*self.kernel.state_blocks(), self.chain.state, self.track.state, self.load.state, self.reserve.state)
+        return (*self.kernel.state_blocks(), self.chain.state, self.track.state, self.load.state, self.reserve.state,
+                self.hints.state, self.hints.out, self.requests.state)
 
     def state_words(self):
         """Everything that carries over to the next tick, as array('i') (each block padded to whole words)."""
@@ -154,4 +191,5 @@ class Core:
             at += len(view) + -len(view) % words.itemsize
         if at != len(data):
             raise ValueError("state words do not fit this topology")
+        self._lowest_permille = -1
         self._name_standing()

@@ -8,6 +8,8 @@ from functools import partial
 
 from controller import bus_times, families, reasons
 from controller.gate import Gate
+from controller.image import sent_at
+from controller.sent import Sent
 from drivers.buses import rtu
 from safety import signals as s
 
@@ -41,7 +43,9 @@ class IoChannel:
 class PcsChannel:
     """One converter: what was last asked of it, and the gate before every set-point."""
 
-    def __init__(self, pcs, port, layout, unit, period_ms):
+    def __init__(self, pcs, port, layout, unit, period_ms, sent=None):
+        """sent: told of what the gate refused, or None."""
+        self.sent = sent
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
         self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
         self.charge_at = layout.unit_output(unit, s.CHARGE_W_MAX)
@@ -89,6 +93,8 @@ class PcsChannel:
         else:
             self.gate_refusals += 1
             self.sent_W = None
+            if self.sent:
+                self.sent.refuse(self.gate_verdict)
             request = self.pcs.stop()
         self.port.submit(request)
 
@@ -149,17 +155,19 @@ class Field:
         self.can = {bus.name: CanBus(bus.name) for bus in config.buses if bus.kind == "can"}
         self.io, self.pcs = [], []
         for device in config.devices:
-            self._add(device, self.drivers[device.name], config, image.layout)
+            self._add(device, self.drivers[device.name], config, image)
 
-    def _add(self, device, driver, config, layout):
+    def _add(self, device, driver, config, image):
         if device.role == "bms":
-            self.can[device.bus].add(driver, layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK))
+            self.can[device.bus].add(driver, image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK))
             return
         port = self.ports[device.bus]
         if device.outputs:
             self.io.append(IoChannel(driver, port, config.coil_period_ms))
         elif device.role == "pcs":
-            self.pcs.append(PcsChannel(driver, port, layout, device.index, device.setpoint_ms))
+            sent = Sent(driver, image.inp, sent_at(image.layout, device.index))
+            port.watch[device.address] = sent.see
+            self.pcs.append(PcsChannel(driver, port, image.layout, device.index, device.setpoint_ms, sent))
         for request, period_us in driver.periodic():
             port.add(request, period_us)
 

@@ -1,20 +1,47 @@
 """The process image: what drivers write between ticks, and what a tick freezes.
 
 Drivers (and the shell, for the local signals) write into `inp` and set `fresh` bytes at any time between two ticks;
-`freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it.
+`freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it. Behind the kernel's
+inputs lie the slots for the hints of one tick: source + 1 (0: empty), kind, quantity, value_W, valid_ms; and behind
+them, per unit, the set-point that was sent last and its code (controller/sent.py). The core never
+looks at the latter: they are for whoever reads the journal.
 """
 
 from array import array
 
+from controller.control.integers import within
 from safety import signals as s
+
+HINT_SLOTS = 8
+SLOT = ("source", "kind", "quantity", "value_W", "valid_ms")
+SLOT_WORDS = len(SLOT)
+HINT_WORDS = HINT_SLOTS * SLOT_WORDS
+HINT_INPUTS = tuple([f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT])
+SENT = ("sent_W", "sent_code")
+
+
+def own_names(units):
+    """Names of the words behind the kernel's inputs."""
+    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT]]
+
+
+def words(layout):
+    """Words of a whole image of inputs."""
+    return sent_at(layout, layout.units)
+
+
+def sent_at(layout, unit):
+    """Place of a unit's SENT words."""
+    return layout.inputs + HINT_WORDS + unit * len(SENT)
 
 
 class ProcessImage:
-    """Live inputs and freshness bytes of one cabinet, indexed like safety.signals.Layout."""
+    """Live inputs and freshness bytes of one cabinet, indexed like safety.signals.Layout, then our own words."""
 
     def __init__(self, layout):
         self.layout = layout
-        self.inp = array("i", [0] * layout.inputs)
+        self.inp = array("i", [0] * words(layout))
+        self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)
         self._none = bytes(layout.groups)
 
@@ -25,3 +52,19 @@ class ProcessImage:
         fresh[:] = self.fresh
         self.fresh[:] = self._none
         self.inp[s.RESET_KIND] = 0
+        if self.hints:
+            first = self.layout.inputs
+            self.inp[first:first + HINT_WORDS] = array("i", [0] * HINT_WORDS)
+            self.hints = 0
+
+    def add_hint(self, source_index, kind, quantity, value_W, valid_ms):
+        """Fill the next free slot with a hint; returns the number of the slot, None when all are taken."""
+        slot = self.hints
+        if slot == HINT_SLOTS:
+            return None
+        content = (source_index + 1, kind, quantity, within(value_W, -s.INT_MAX, s.INT_MAX),
+                   within(valid_ms, 0, s.INT_MAX))
+        at = self.layout.inputs + slot * SLOT_WORDS
+        self.inp[at:at + SLOT_WORDS] = array("i", content)
+        self.hints = slot + 1
+        return slot

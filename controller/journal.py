@@ -1,7 +1,7 @@
 """The journal: a ring of tick frames in a mapped file, written by the loop and read by anybody, read-only.
 
 File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs), newest complete
-sequence, ring. Little-endian throughout, like every machine this runs on. A frame is
+sequence, where the last two keyframes lie, ring. Little-endian throughout, like every machine this runs on. A frame is
 
     magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16, changes u16,
     fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x changes
@@ -23,10 +23,11 @@ from zlib import crc32
 import msgpack
 import numpy
 
-SCHEMA = 1
+SCHEMA = 2
 MAGIC = b"FIREBRK\n"
 PREAMBLE = struct.Struct("<8sHHIIIIII")  # magic, schema, n_groups, n_in, n_out, n_state, header bytes, ring bytes, crc
 NEWEST = struct.Struct("<Q")
+KEYFRAMES = struct.Struct("<QQ")  # offsets in the file of the newest keyframe and of the one before it, 0: none
 FRAME_MAGIC = b"FBJ\x01"
 FRAME = struct.Struct("<4sII")  # magic, crc, length
 BODY = struct.Struct("<QIHH")  # sequence, elapsed_ticks, kind, changes
@@ -147,14 +148,15 @@ class JournalWriter:
             raise JournalError(f"{path}: a ring of {capacity_bytes} bytes is too small, this image needs "
                                f">= {4 * self._encoder.frame_bytes_max}")
         packed = pack_header(header)
-        fields = (MAGIC, SCHEMA, n_groups, n_in, n_out, n_state, len(packed), capacity_bytes)
+        start = file_start((n_in, n_groups, n_out, n_state), packed, capacity_bytes)
         self._newest_at = PREAMBLE.size + len(packed)
-        self._ring_at = self._newest_at + NEWEST.size
+        self._keyframes_at = self._newest_at + NEWEST.size
+        self._keyframes = (0, 0)
+        self._ring_at = self._keyframes_at + KEYFRAMES.size
         self._end = self._ring_at + capacity_bytes
         self._at = self._ring_at
         self._map = _new_map(path, self._end)
-        crc = crc32(packed, crc32(PREAMBLE.pack(*fields, 0)))
-        self._map[:self._newest_at] = PREAMBLE.pack(*fields, crc) + packed
+        self._map[:self._newest_at] = start
         NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
 
     def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
@@ -167,6 +169,9 @@ class JournalWriter:
             at = self._ring_at
             after = at + len(frame)
         self._map[at:after] = frame
+        if state is not None:
+            self._keyframes = (at, self._keyframes[0])
+            KEYFRAMES.pack_into(self._map, self._keyframes_at, *self._keyframes)
         NEWEST.pack_into(self._map, self._newest_at, sequence)
         self._at = after
 
@@ -175,12 +180,23 @@ class JournalWriter:
         self._map.close()
 
 
+def file_start(counts, packed, ring_bytes):
+    """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of pack_header."""
+    n_in, n_groups, n_out, n_state = counts
+    fields = (MAGIC, SCHEMA, n_groups, n_in, n_out, n_state, len(packed), ring_bytes)
+    return PREAMBLE.pack(*fields, crc32(packed, crc32(PREAMBLE.pack(*fields, 0)))) + packed
+
+
 def _new_map(path, size_bytes):
     if os.path.exists(path):
         os.replace(path, f"{path}.previous")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         os.posix_fallocate(descriptor, 0, size_bytes)  # a full /run is an error now and not a SIGBUS in the loop
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
+    try:
         return mmap.mmap(descriptor, size_bytes)
     finally:
         os.close(descriptor)
@@ -201,21 +217,51 @@ class JournalReader:
         _, _, n_groups, n_in, n_out, n_state, header_bytes, ring_bytes, _ = fields
         self.counts = (n_in, n_groups, n_out, n_state)
         self._newest_at = PREAMBLE.size + header_bytes
-        self._ring_at = self._newest_at + NEWEST.size
+        self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
         packed = self._map[PREAMBLE.size:self._newest_at]
         if self._ring_at > len(self._map) or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != fields[-1]:
             raise JournalError(f"{path}: the header of this journal is damaged")
+        self.packed_header = packed
         self.header = unpack_header(packed)
         self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
         self._end = self._ring_at + ring_bytes - self.missing_bytes
         self._at = self._ring_at
         self._expected = None  # sequence of the next frame to be read, once one was read
+        self._keyframe_at = None  # position of the last one `keyframes` has yielded
         self.lost = 0
 
     def newest(self):
         """Sequence of the newest complete frame, or None before the first."""
         sequence, = NEWEST.unpack_from(self._map, self._newest_at)
         return None if sequence == NOTHING_YET else sequence
+
+    def skip(self):
+        """Let `frames` begin at the last keyframe but one instead of the oldest frame: what is now, at once.
+
+        The last but one, so that at least one tick follows it. A hint only: where nothing readable lies there,
+        `frames` begins with the oldest one after all.
+        """
+        for at in reversed(KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)):
+            frame = self._frame_at(at) if self._ring_at <= at < self._end else None
+            if frame is not None and frame.kind == KEYFRAME:
+                self._at, self._expected = at, frame.sequence
+                return
+
+    def rewind(self):
+        """Let `frames` begin at the oldest frame the ring holds."""
+        self._at, self._expected = self._ring_at, None
+
+    def begin_at(self, sequence):
+        """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame where none is left.
+
+        Returns the keyframe it begins with, or None.
+        """
+        for found, at in sorted(self._walk(), reverse=True):
+            frame = self._frame_at(at) if found <= sequence else None
+            if frame is not None and frame.sequence == found and frame.kind == KEYFRAME:
+                self._at, self._expected = at, found
+                return frame
+        return None
 
     def frames(self):
         """Yields the frames completed since the last call (at first all that the ring holds), oldest first."""
@@ -226,6 +272,57 @@ class JournalReader:
             yield from self._follow(newest)
         if self._expected is None or self._expected <= newest:
             yield from self._recover(newest)
+
+    def keyframes(self, since=None):
+        """Yields the keyframes the ring holds, oldest first, without taking the frames between them apart.
+
+        since: sequence of the last one that was yielded: only newer ones then, without walking the whole ring for them.
+        """
+        found = self._newer(since, self._keyframe_at) if since is not None else None
+        for sequence, at in sorted(self._walk()) if found is None else found:
+            frame = self._frame_at(at)
+            if frame is not None and frame.sequence == sequence and frame.kind == KEYFRAME and sequence != since:
+                self._keyframe_at = at
+                yield frame
+
+    def _newer(self, sequence, at):
+        """[(sequence, position)] of the keyframe at a position and those after it, None where no frames follow on."""
+        newest, found = self.newest(), []
+        if newest is None:
+            return None
+        for expected in range(sequence, newest + 1):
+            head = self._head_at(at, expected)
+            if head is None:  # the writer may have begun a new lap
+                at = self._ring_at
+                head = self._head_at(at, expected)
+            if head is None:
+                return None
+            kind, length = head
+            if kind == KEYFRAME:
+                found.append((expected, at))
+            at += length
+        return found
+
+    def _head_at(self, at, expected):
+        """(kind, length) of the frame at a position if it has the expected sequence, else None; its CRC is not read."""
+        if at is None or at > self._end - FRAME.size - BODY.size:
+            return None
+        magic, _, length = FRAME.unpack_from(self._map, at)
+        sequence, _, kind, _ = BODY.unpack_from(self._map, at + FRAME.size)
+        return (kind, length) if magic == FRAME_MAGIC and sequence == expected else None
+
+    def _walk(self):
+        """(sequence, position) of what looks like a keyframe, from frame to frame by their lengths."""
+        at, end, content = self._ring_at, self._end, self._map
+        while 0 <= at <= end - FRAME.size - BODY.size:
+            magic, _, length = FRAME.unpack_from(content, at)
+            if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= end - at:
+                at = content.find(FRAME_MAGIC, at + 1, end)
+                continue
+            sequence, _, kind, _ = BODY.unpack_from(content, at + FRAME.size)
+            if kind == KEYFRAME:
+                yield sequence, at
+            at += length
 
     def close(self):
         """Unmap the file."""

@@ -15,6 +15,7 @@ SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
 FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
+FREE_NAME = "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 
 
@@ -167,7 +168,7 @@ def check_names(file, path, siblings_of):
             wrong = path[depth - 1]
             near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
             nearest = [dotted((*path[:depth - 1], near[0]))] if near else []
-            refuse(file, path[:depth], "is not a known key", "" if nearest else _few(names), nearest,
+            refuse(file, path[:depth], "is not a known key", "" if nearest else _few(names) or FREE_NAME, nearest,
                    nearest[0] if nearest else "")
 
 

@@ -10,6 +10,8 @@ import signal
 import sys
 
 from controller import clock, command, realtime
+from controller.hint_listener import HintListener
+from controller.link_statistics import LinkStatistics
 from controller.statistics import LoopStatistics
 from drivers.buses.can_port import open_can
 from drivers.buses.serial_port import SerialPort
@@ -50,12 +52,16 @@ class Wire:
 class Loop:
     """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code` after `run`."""
 
-    def __init__(self, cabinet, run_directory, notifier):
-        """cabinet: controller.cabinet.Cabinet; run_directory: for statistics and the command socket."""
+    def __init__(self, cabinet, run_directory, notifier, keys=None):
+        """cabinet: controller.cabinet.Cabinet; run_directory: for statistics and sockets.
+
+        keys: {name of a source of hints: tuple of hints.Key}.
+        """
         self.cabinet = cabinet
         self.notifier = notifier
         self.statistics = LoopStatistics(os.path.join(run_directory, "loop.stats"))
-        self.commands = command.Listener(os.path.join(run_directory, "command.sock"))
+        self.hints = HintListener(run_directory, cabinet, keys or {})
+        self.commands = command.Listener(os.path.join(run_directory, "command.sock"), self.hints.change_key)
         config, field = cabinet.config, cabinet.field
         self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind == "rtu"]
         self.can_ports = []
@@ -63,10 +69,12 @@ class Loop:
             if bus.kind == "can":
                 field.can[bus.name].port = _open_can(bus)
                 self.can_ports.append(field.can[bus.name].port)
+        self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
         self.stopping_us = None
         self._told = False
         self._by_fd = {}
         self._generations = None
+        self._waiting = self._waiting_fed = ()  # descriptors to wait for; the second without the socket of hints
 
     def run(self):
         """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
@@ -81,6 +89,7 @@ class Loop:
             self._after(now_us)
             deadlines.end(clock.now_us())
             self.statistics.note(deadlines)
+            self.links.note(now_us)
             if deadlines.late_in_a_row < LATE_IN_A_ROW_MAX:
                 self.notifier.alive()
             if self.stopping_us is not None and self._stopped(now_us):
@@ -110,8 +119,10 @@ class Loop:
             self._generations = generations
             self._by_fd = {wire.serial.fileno(): wire.take for wire in self.wires if wire.serial.fileno() >= 0}
             self._by_fd[self.commands.fileno()] = self._command
+            self._waiting_fed = list(self._by_fd)
+            self._by_fd[self.hints.fileno()] = self.hints.receive
             self._waiting = list(self._by_fd)
-        return self._waiting
+        return self._waiting if self.hints.hungry else self._waiting_fed
 
     def _command(self, now_us):
         self.commands.receive(self.cabinet)
@@ -125,6 +136,7 @@ class Loop:
         for port in self.can_ports:
             port.service(now_us)
         self.commands.answer(self.cabinet.reset_answer)
+        self.hints.answer(now_us)
         if not self.cabinet.keeper.ok and not self._told:
             self._told = True
             print(f"firebreak: {self.cabinet.keeper.line}; nothing closes and no reset is taken until a restart",
@@ -158,7 +170,9 @@ class Loop:
         for port in self.can_ports:
             port.close()
         self.commands.close()
+        self.hints.close()
         self.statistics.close()
+        self.links.close()
 
 
 def _open_can(bus):

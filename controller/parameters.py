@@ -37,6 +37,19 @@ CONTROL_PARAMETERS = (
  C_TRACK_TIME_CONSTANT_S, C_TRACK_GRID_RAMP_W_PER_S, C_TRACK_PATH_DELAY_MS, C_TRACK_DEAD_BAND_W,
  C_TRACK_FALL_RAMP_W_PER_S, C_LOAD_METER_FITTED) = range(18)
 
+# Of each source of hints; the words of the source image behind role. Fallbacks: absent unless a file says one.
+SOURCE_PARAMETERS = (
+    ("priority", "count", 1, 8, None, "fixed"),
+    ("valid_s_max", "s", 1, 300, 300, "down"),
+    ("hints_per_s_max", "count", 1, 50, 10, "down"),
+    ("request_ramp_W_per_s", "W/s", 100, 1_000_000_000, 25_000, "down"),
+    ("energy_Wh_per_h_max", "Wh/h", 0, 500_000_000, 100_000, "down"),
+    ("fallback_charge_W_max", "W", 0, 100_000_000, None, "down"),
+    ("fallback_discharge_W_max", "W", 0, 100_000_000, None, "down"),
+    ("fallback_import_W_max", "W", 0, 100_000_000, None, "down"),
+    ("fallback_export_W_max", "W", 0, 100_000_000, None, "down"),
+)
+
 
 def default_image():
     """Control image (array of int) with every parameter at its default."""

@@ -57,8 +57,13 @@ class Replayer:
     """One core fed from one journal; `report` grows with each frame."""
 
     def __init__(self, reader, core_factory):
-        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words, load_state."""
-        self.core = core_factory(reader.header)
+        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words, load_state.
+
+        ValueError when the journal holds other words than that core: it is of another version.
+        """
+        self.core = core = core_factory(reader.header)
+        if (len(core.inp), len(core.fresh), len(core.out), len(core.state_words())) != reader.counts:
+            raise ValueError("its frames do not have the words of this version's core")
         self.encoder = FrameEncoder(*reader.counts)
         self.recorded_out = array("i", bytes(4 * reader.counts[2]))
         self.names = (reader.header.get("input_names", ()), reader.header.get("output_names", ()))

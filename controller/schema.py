@@ -6,12 +6,14 @@ controller.parameters); only the structure (buses, devices, equipment) is said h
 
 import re
 
+from controller.hint_codes import ROLES as SOURCE_ROLES
 from controller.layers import Spec
-from controller.parameters import CONTROL_PARAMETERS
+from controller.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from safety import matrix, parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # what a hint has room for
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 
 ROLES = ("pcs", "bms", "meter_grid", "meter_load", "io_1", "io_2", "gas_1", "gas_2")
@@ -97,6 +99,7 @@ UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
 RACK = _parameters(parameters.RACK_PARAMETERS, {
     "unit": "it follows from dc_bus", "cells_reported": _BY_PROFILE, "temperatures_reported": _BY_PROFILE}) | _DC_BUS
 CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
+SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOURCE_PARAMETERS, {})
 
 # Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
 STAGE_SET_FROM = {"49": "io_silent_ms", "50a": "meter_silent_ms", "50b": "meter_frozen_ms"}
@@ -132,7 +135,7 @@ _FLAT = {"cabinet": CABINET, "control": CONTROL,
          "not_fitted": {name: Spec("text", _ACCEPTED, None, "free") for name in EQUIPMENT}}
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {"unit": (("all", *NUMBERS), UNIT), "rack": (("all", *NUMBERS), RACK), "bus": (None, BUS),
-           "device": (None, DEVICE)}
+           "device": (None, DEVICE), "source": (None, SOURCE)}
 _TOP = {"optional_equipment": Spec("list", (0, tuple(EQUIPMENT)), [], "subset")}
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
@@ -171,7 +174,8 @@ def names_at(path):
         return SECTIONS
     if len(path) == 2 and path[0] in _TABLES:
         names = _TABLES[path[0]][0]
-        return names if names else (path[1],) if NAME.fullmatch(path[1]) else ()
+        form = SOURCE_NAME if path[0] == "source" else NAME
+        return names if names else (path[1],) if form.fullmatch(path[1]) else ()
     if len(path) == 2 and path[0] == "stage":
         return tuple(STAGE)
     return tuple(_keys(path[:-1]))

@@ -123,13 +123,17 @@ def connection(obligations, connection_ok, connection_W, image):
     if not connection_ok:
         obligations.drop(GRID_CONNECTION)
         return
-    quantum_W = image[parameters.C_SETPOINT_QUANTUM_W]
-    low_W = connection_W - image[parameters.C_GRID_IMPORT_W_MAX]
-    high_W = connection_W + image[parameters.C_GRID_EXPORT_W_MAX]
+    oblige_grid(obligations, GRID_CONNECTION, connection_W, image[parameters.C_GRID_IMPORT_W_MAX], reasons.GRID_IMPORT,
+                image[parameters.C_GRID_EXPORT_W_MAX], reasons.GRID_EXPORT, image[parameters.C_SETPOINT_QUANTUM_W])
+
+
+def oblige_grid(obligations, rank, connection_W, import_W_max, import_reason, export_W_max, export_reason, quantum_W):
+    """Set the obligation of a rank that keeps the grid within [-export_W_max, import_W_max]; see `connection`."""
+    low_W, high_W = connection_W - import_W_max, connection_W + export_W_max
     low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W
     if low_up_W > high_down_W:
         low_up_W, high_down_W = low_W, high_W
-    obligations.set(GRID_CONNECTION, low_up_W, reasons.GRID_IMPORT, high_down_W, reasons.GRID_EXPORT)
+    obligations.set(rank, low_up_W, import_reason, high_down_W, export_reason)
 
 
 class Chain:

@@ -37,16 +37,32 @@ class LoopStatistics:
         self._map.close()
 
 
-def read(path):
-    """{ticks, missed, late, lateness_us {p50, p99, p99_9, max}} of a statistics file; None without one, or a tick."""
+def content(path):
+    """The bytes of a statistics file as it is now, for `figures`; None without one, or a tick."""
     if not os.path.exists(path):
         return None
     with open(path, "rb") as file:
-        content = file.read()
-    if len(content) != FILE_BYTES or not content.startswith(MAGIC):
+        found = file.read()
+    if len(found) != FILE_BYTES or not found.startswith(MAGIC):
         return None  # a loop that is only just starting
-    _, ticks, missed, late, _, maximum_us = HEAD.unpack_from(content)
-    counts = memoryview(content)[HEAD.size:].cast("I")
+    return found
+
+
+def read(path):
+    """{ticks, missed, late, lateness_us {p50, p99, p99_9, max}} of a statistics file; None without one, or a tick."""
+    found = content(path)
+    return found and figures(found)
+
+
+def figures(found, earlier=None):
+    """As `read`, of the content of a file; earlier: only of the ticks since that content of the same file."""
+    _, ticks, missed, late, _, maximum_us = HEAD.unpack_from(found)
+    counts = memoryview(found)[HEAD.size:].cast("I")
+    if earlier is not None:
+        _, ticks_before, missed_before, late_before, _, _ = HEAD.unpack_from(earlier)
+        ticks, missed, late = ticks - ticks_before, missed - missed_before, late - late_before
+        counts = [after - before for after, before in zip(counts, memoryview(earlier)[HEAD.size:].cast("I"))]
+        maximum_us = max([lateness_us for lateness_us, count in enumerate(counts) if count], default=0)
     lateness_us = {name: _percentile(counts, ticks, permille) for name, permille in PERCENTILES}
     return {"ticks": ticks, "missed": missed, "late": late, "lateness_us": lateness_us | {"max": maximum_us}}
 

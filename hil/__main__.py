@@ -1,4 +1,7 @@
-"""`python -m hil rig`: the controller against the built-in simulated cabinet, in real or in virtual time."""
+"""`python -m hil rig`: the controller against the built-in simulated cabinet, in real or in virtual time.
+
+`python -m hil bench`: what is measured with it.
+"""
 
 import argparse
 import math
@@ -12,7 +15,9 @@ from controller import config as configs
 from controller import realtime
 from controller.cabinet import stage_instances
 from controller.layers import ConfigError
-from hil import loads, result, rig, scenario, view
+from hil import hint_attack, loads, result, rig, scenario, view
+from hil.benchmarks import command as benchmarks
+from hil.chaos import command as chaos
 from hil.load import LoadError
 from hil.rig import RigError
 from hil.scenario import ScenarioError
@@ -32,7 +37,8 @@ def main(argv=None):
     """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start or go on, 130 interrupted."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        return _rig(_parser().parse_args(argv))
+        arguments = _parser().parse_args(argv)
+        return arguments.run(arguments)
     except (ScenarioError, LoadError, ConfigError, InputError) as error:
         return _say(error, WRONG_INPUT)
     except (RigError, OSError) as error:
@@ -63,8 +69,12 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser():
     parser = _Parser(prog="python -m hil")
-    command = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
-        "rig", help="run the controller against the simulated cabinet")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    hint_attack.add(commands)
+    chaos.add(commands)
+    benchmarks.add(commands, lambda line: _say(line, NO_START))
+    command = commands.add_parser("rig", help="run the controller against the simulated cabinet")
+    command.set_defaults(run=_rig)
     command.add_argument("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     command.add_argument("--column", metavar="NAME", help="which power column of the file")
     command.add_argument("--scale", type=_number(0.001, 1000), metavar="FACTOR", help="factor on the file's load (1)")
@@ -77,6 +87,8 @@ def _parser():
                          help="state of charge at the start (what load tracking returns to)")
     command.add_argument("--virtual", action="store_true", help="virtual time, as fast as it goes")
     command.add_argument("--headless", action="store_true", help="no screen")
+    command.add_argument("--run-dir", metavar="DIR", help="new or empty folder for the controller's files, which stay: "
+                         "another terminal may look with firebreak status --run-dir DIR")
     command.add_argument("--json", metavar="FILE", help="write all figures there")
     command.add_argument("--journal", metavar="FILE", help="keep the controller's journal there, for firebreak replay")
     command.add_argument("--plot", metavar="FILE", default="rig.html", help=".html, .png or .svg (rig.html)")
@@ -114,8 +126,17 @@ def _check(arguments):
         if folder and not _writable(path):
             raise InputError(f"{option} {path}: cannot be written")
     _check_apart(arguments)
+    _check_run_directory(arguments)
     if arguments.plot and not arguments.plot.endswith(PLOTS):
         raise InputError(f"--plot {arguments.plot}: allowed endings are {', '.join(PLOTS)}")
+
+
+def _check_run_directory(arguments):
+    path = arguments.run_dir
+    if path and arguments.virtual:
+        raise InputError("--run-dir is for a controller in real time: leave --virtual out")
+    if path and os.path.exists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise InputError(f"--run-dir {path}: is not an empty folder")
 
 
 def _check_apart(arguments):
@@ -187,7 +208,8 @@ def _order(arguments, chosen, config):
             "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
             "scale": arguments.scale or 1.0, "raw": arguments.raw,
             "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "armed": armed,
-            "not_fitted": len(config.topology.not_fitted), "journal": arguments.journal}
+            "not_fitted": len(config.topology.not_fitted), "journal": arguments.journal,
+            "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir)}
 
 
 def _virtual(order, chosen, config, headless, load):

@@ -24,9 +24,10 @@ from controller.journal import JournalError
 from controller.setpoint import O_BINDING_REASON
 from controller.snapshot import Snapshot
 from hil import loads, scenario, view
+from hil.beats import Beats
 from hil.cabinet import SimulatedCabinet, observed_wiring
 from hil.devices.canserver import CanServer
-from hil.faults import Clockwork, World
+from hil.faults import ACTIONS, NEVER_US, Clockwork, World
 from hil.observer import Observer
 from hil.pty_wire import PtyWire
 from hil.report import Recorder
@@ -85,6 +86,10 @@ class RemoteController:
         """Have the rig ask for running or stopping."""
         self._send({"what": "run_request", "on": on})
 
+    def hint(self, source, kind, quantity, value_W, valid_ms):
+        """Have the rig send a hint over the wire, signed with the key of the source."""
+        self._send({"what": "hint", "source": source, "order": [kind, quantity, value_W, valid_ms]})
+
 
 class Bench:
     """Wires, devices, clockwork and observer on one clock that begins at `go`."""
@@ -99,15 +104,16 @@ class Bench:
         load = loads.load_of(order, self.scenario)
         self.cabinet = SimulatedCabinet(self.config, load.power, order["seed"], {"soc": order["soc_pct"] / 100})
         self.observer = Observer(observed_wiring(self.cabinet))
+        self.beats = Beats(self.observer.wiring) if order.get("beats") else None
         self.trips = TripWatch(self.config.layout())
         self.recorder = Recorder()
         self.controller = RemoteController(self.send)
         self.ptys, self.servers, self.cans = {}, [], {}
         for bus in self.config.buses:
             self._wire(bus)
-        world = World(self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller)
+        self.world = World(self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller)
         actions = self.scenario.actions if self.scenario else ()
-        self.clockwork = Clockwork(actions, world, self.observer.mark)
+        self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.snapshot = self.seen_ino = None
         self.since_s, self.load_history, self.grid_history = {}, [], []
         self.start_ns = 0
@@ -115,14 +121,17 @@ class Bench:
         self.last_us = 0
 
     def _wire(self, bus):
+        can_tap, rtu_tap = self.observer.can_tap, self.observer.rtu_tap(bus.name)
+        if self.beats is not None:
+            can_tap, rtu_tap = self.beats.can_tap(can_tap), self.beats.rtu_tap(bus.name, rtu_tap)
         if bus.kind == "can":
-            can = self.cans[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
+            can = self.cans[bus.name] = VirtualCan(bus.name, can_tap)
             for bms in self.cabinet.bms[bus.name]:
                 can.listen((getattr(bms, "command_id", 0x305),), bms.receive)
             self.servers.append(CanServer(can))
         else:
             self.ptys[bus.name] = PtyWire(bus.baud_Bd, bus.character_bits, self.cabinet.slaves[bus.name].receive,
-                                          self.observer.rtu_tap(bus.name))
+                                          rtu_tap)
 
     def send(self, message):
         """One message to the rig; it waits there, never here: while the rig does not read, views are left out."""
@@ -182,7 +191,8 @@ class Bench:
 
     def _wait(self, waiting):
         now_us = self.now_us()
-        due_us = min(self.step_due_us, *[wire.next_us for wire in self.ptys.values()])
+        action_us = self.clockwork.next_us if self.recording else NEVER_US
+        due_us = min(self.step_due_us, action_us, *[wire.next_us for wire in self.ptys.values()])
         select.select(waiting, (), (), max(0, due_us - now_us) / 1e6)
 
     def _service(self, now_us):
@@ -190,6 +200,8 @@ class Bench:
             wire.service(now_us)
         for can in self.cans.values():
             can.now_us = now_us
+        if self.recording:  # at its own time, not with the plant's step: a press comes at any phase of the tick
+            self.clockwork.apply(now_us)
         if now_us >= self.step_due_us:
             self._step(now_us)
         for server in self.servers:
@@ -212,7 +224,6 @@ class Bench:
 
     def _watch(self, now_us):
         """What belongs to the run itself, and not to the controlled stop after it."""
-        self.clockwork.apply(now_us)
         self.observer.sample(now_us, self.cabinet.plant)
         if now_us >= self.sample_due_us:
             self.sample_due_us += SAMPLE_US * (1 + (now_us - self.sample_due_us) // SAMPLE_US)
@@ -261,7 +272,7 @@ class Bench:
         self.send({"what": "view", "view": shown})
 
     def _hear(self):
-        """Messages of the rig: a controller's process id, the end of the recording, the end of everything."""
+        """Messages of the rig: a controller's process id, a mark, an action, the end of the recording or of all."""
         while not self.ending:
             try:
                 data = self.connection.recv(65_536)
@@ -272,6 +283,10 @@ class Bench:
             message = msgpack.unpackb(data) if data else {"what": "lost"}
             if message["what"] == "go":
                 self.controller.runs_as(message["pid"])
+            elif message["what"] == "mark":
+                self.observer.mark(self.now_us(), message["name"])
+            elif message["what"] == "act":
+                ACTIONS[message["do"]][1](self.world, message["arguments"])
             elif message["what"] == "finish":
                 if self.recording:
                     self._finish()
@@ -285,6 +300,8 @@ class Bench:
         self._follow(self.now_us())
         content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
                    "violations": self.observer.violations, "trips": self.trips.trips}
+        if self.beats is not None:
+            content["beats"] = self.beats.packed()
         with open(os.path.join(self.order["run_dir"], RESULT), "wb") as file:
             file.write(msgpack.packb(content))
         self.send({"what": "done"})

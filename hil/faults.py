@@ -6,6 +6,7 @@ the wires by bus name (can0 pcs meter io gas), and the controller's process. Rac
 
 from typing import NamedTuple
 
+from controller import hint_codes
 from hil.plant.cabinet import CONTACTS
 from hil.wires import Noise
 
@@ -31,7 +32,10 @@ _PERMILLE = Field(NUMBER, 0, 0, 1000)
 
 
 class World(NamedTuple):
-    """Everything an action may touch. controller has kill(), start(), reset(kind) and run_request(on)."""
+    """Everything an action may touch.
+
+    controller has kill(), start(), reset(kind), run_request(on) and, in virtual time, hint(...).
+    """
 
     plant: object
     devices: dict
@@ -73,6 +77,22 @@ def _heat(world, a):
         world.plant.heat(rack, module, a["degC"], a["rate_K_per_s"])
 
 
+_HINT = {"source": Field(TEXT, REQUIRED), "kind": Field(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
+         "quantity": Field(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
+         "value_W": Field(INTEGER, 0, -10**9, 10**9), "valid_s": Field(NUMBER, REQUIRED, 0.02, 300)}
+
+
+def _hint(world, a):
+    kind, quantity = _code(hint_codes.KINDS, a["kind"]), _code({0: "", **hint_codes.QUANTITIES}, a["quantity"])
+    if hint_codes.KIND_OF[quantity] != kind:
+        raise ValueError(f"a hint of kind {a['kind']!r} has no quantity {a['quantity']!r}")
+    world.controller.hint(a["source"], kind, quantity, a["value_W"], round(a["valid_s"] * 1000))
+
+
+def _code(names, wanted):
+    return next(code for code, name in names.items() if name == wanted)
+
+
 # name: (its keys, function of (world, arguments))
 ACTIONS = {
     "estop_press": ({}, lambda world, a: world.plant.press_estop()),
@@ -104,6 +124,7 @@ ACTIONS = {
     "reset": ({"by": Field(TEXT, "remote", choices=("remote", "key"))},
               lambda world, a: world.controller.reset(a["by"])),
     "run_request": (_ON, lambda world, a: world.controller.run_request(a["on"])),
+    "hint": (_HINT, _hint),
 }
 
 

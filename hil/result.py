@@ -15,15 +15,16 @@ class Outcome:
     """What a run left: `doc`, `results` [(ok, sentence)], `exit_code`."""
 
     def __init__(self, recorder, observer, trips, loop, load, extra, scenario=None, from_us=None, interrupted=False):
-        """loop, load, extra: as report.document takes them; scenario: whose expectations are judged, or None; they are
-        not when the run was interrupted, because what was to come did not."""
+        """loop, load, extra: as report.document takes them, its hints among extra; scenario: whose expectations are
+        judged, or None; they are not when the run was interrupted, because what was to come did not."""
         timeline = observer.result()
         self.recorder, self.scenario = recorder, scenario
         self.marks = [(time_us / 1e6, name) for time_us, name, _ in timeline
                       if scenario and name in {action.label for action in scenario.actions}]
         extra = {"timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in timeline],
                  "violations": list(observer.violations), **machine(), **extra}
-        self.doc = report.document(recorder, loop, reaction_ms(timeline), trips, load=load, extra=extra,
+        hints = extra.pop("hints", None)
+        self.doc = report.document(recorder, loop, reaction_ms(timeline), trips, hints, load=load, extra=extra,
                                    from_us=from_us)
         evidence = expectations.Evidence(timeline, trips, recorder.rows(), self.doc, observer.violations)
         self.results = [(one.ok, one.text) for one in

@@ -5,6 +5,7 @@ shows the screen, acts as the operator of a scenario, and writes the result. It 
 controller first, by a controlled stop, while the bench still serves its wires.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -18,7 +19,8 @@ import tempfile
 import msgpack
 import numpy as np
 
-from controller import command, snapshot, statistics, store
+from controller import command, hint_codes, hint_statistics, keys, snapshot, statistics, store
+from controller.hint_client import HintClient
 from controller.journal import JournalError
 from hil import bench, loads, result
 from hil.report import SAMPLE, Recorder
@@ -52,10 +54,13 @@ class Rig:
         self.may_be_killed = any(action.do == "controller_kill" for action in (scenario.actions if scenario else ()))
         self.connection, self._bench_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
+        self.wires = {}  # where the bench has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
+        self.keys = {}  # of the sources of hints, by name
         self._done = False
         self.interrupted = False
         self.missed = self.ticks = 0
         self.lateness_us = None
+        self.hints = dict.fromkeys(hint_statistics.TOTALS, 0)
 
     def start(self):
         """Start the bench, learn its wires, write the cabinet's file and start the controller on it."""
@@ -66,6 +71,7 @@ class Rig:
         wires = self._receive()
         if wires is None:
             raise RigError(f"the simulated cabinet did not start, exit code {self.bench.wait()}")
+        self.wires = wires
         self._write_cabinet_file(wires)
         self._commission()
         self._start_controller()
@@ -79,10 +85,11 @@ class Rig:
         pathlib.Path(self.directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
 
     def _commission(self):
-        """A new cabinet's store: without one, the controller's first start would need the key."""
+        """What a new cabinet is given: a store, without which its first start would need the key, and keys of hints."""
         directory = os.path.join(self.directory, "state")
-        os.mkdir(directory, 0o700)
+        os.makedirs(directory, 0o700, exist_ok=True)
         store.Store(directory).save(store.empty_record())
+        self.keys = {source.name: keys.create(directory, source.name) for source in self.config.sources}
 
     def _start_controller(self):
         directory = self.directory
@@ -153,6 +160,9 @@ class Rig:
 
     def _note_statistics(self):
         """Add the figures of the controller's process so far: a restarted one begins a new file."""
+        hints = hint_statistics.read(os.path.join(self.directory, "hints.stats")) or {}
+        for name in self.hints:
+            self.hints[name] += hints.get(name, 0)
         loop = statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             self.ticks += loop["ticks"]
@@ -173,6 +183,16 @@ class Rig:
 
     def _do_run_request(self, message):
         self._ask(command.RUN if message["on"] else command.STOP)
+
+    def _do_hint(self, message):
+        source = message["source"]
+        try:
+            with HintClient(self.directory) as client:
+                said = client.say(source, self.keys[source], *message["order"])
+        except (OSError, KeyError) as error:
+            said = print(f"rig: the hint of {source} was not sent: {error}", file=sys.stderr)
+        if said is not None and not hint_codes.taken(said[1].code):
+            print(f"rig: the hint of {source}: {hint_codes.text(said[1].code)[1]}", file=sys.stderr)
 
     def _ask(self, what):
         try:
@@ -209,8 +229,8 @@ class Rig:
         rows = np.frombuffer(content["rows"], SAMPLE)
         observer = RecordedObserver(content)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
-        extra = {**extra, "restarts": self.restarts, "controller_exit_code": self.controller.returncode,
-                 "controller_messages": self.messages()}
+        extra = {**extra, "restarts": self.restarts, "hints": self.hints, "controller_messages": self.messages(),
+                 "controller_exit_code": self.controller.returncode}
         return result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
                               load.from_us, self.interrupted)
 
@@ -251,10 +271,18 @@ def _wait(process, seconds):
         process.wait()
 
 
+def _directory(kept):
+    """Context that gives the run directory: `kept`, made if it is missing, or one that vanishes."""
+    if kept is None:
+        return tempfile.TemporaryDirectory(prefix="firebreak-rig-")
+    os.makedirs(kept, mode=0o750, exist_ok=True)
+    return contextlib.nullcontext(kept)
+
+
 def run(order, scenario, config, headless, load):
     """A whole run in real time. Returns result.Outcome; raises RigError."""
     title = scenario.title if scenario else "Load tracking"
-    with tempfile.TemporaryDirectory(prefix="firebreak-rig-") as directory:
+    with _directory(order.get("keep_dir")) as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)
         try:
             rig.start()

@@ -90,6 +90,14 @@ class VirtualController:
         if self.cabinet is not None:
             self.cabinet.request_run(on)
 
+    def hint(self, source, kind, quantity, value_W, valid_ms):
+        """A hint of the source with this name, as if it had come over the wire and been found genuine."""
+        names = [known.name for known in self.config.sources]
+        if source not in names:
+            raise ValueError(f"no source {source!r}, there are {', '.join(names)}")
+        if self.cabinet is not None:
+            self.cabinet.request_hint(names.index(source), kind, quantity, value_W, valid_ms)
+
 
 class VirtualRig:
     """One run. Call `run` or `step`; then `recorder`, `observer` and `trips` hold what happened."""

@@ -387,10 +387,10 @@ class Journal:
         self.frames.append(state is not None)
 
 
-def test_a_keyframe_every_10_s_and_whenever_other_rows_stand():
+def test_a_keyframe_every_10_s_and_whenever_other_rows_stand_or_the_state_changes():
     journal = Journal()
     bench = Bench(journal=journal).tick(1001)
-    assert [at for at, key in enumerate(journal.frames) if key] == [0, 500, 1000]
+    assert [at for at, key in enumerate(journal.frames) if key] == [0, 1, 3, 500, 1000]  # ready, running
     bench.trip()
     assert sum(journal.frames[1001:]) == 1
 

@@ -6,6 +6,7 @@ from array import array
 import pytest
 
 from controller import __main__ as cli
+from controller import cabinet as cabinets
 from controller import config, store
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
@@ -136,7 +137,7 @@ def test_replay_of_another_versions_journal(capsys, tmp_path):
     path = str(tmp_path / "journal")
     image = array("i", settings.safety_image)
     image[0] += 1  # the schema
-    writer = JournalWriter(path, {"safety_image": image, "control_image": settings.control_image}, 1, 1, 1, 1, 10_000)
+    writer = JournalWriter(path, dict(cabinets.journal_header(settings), safety_image=image), 1, 1, 1, 1, 10_000)
     writer.close()
     refused(capsys, 2, "another version", "replay", path)
 

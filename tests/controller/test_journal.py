@@ -166,10 +166,11 @@ def test_every_damaged_byte_costs_a_frame_or_is_named(tmp_path):
     writer.close()
     content = path.read_bytes()
     used = len(content.rstrip(b"\0"))
-    newest_at = content.index(j.FRAME_MAGIC) - j.NEWEST.size
+    hints = j.NEWEST.size + j.KEYFRAMES.size
+    newest_at = content.index(j.FRAME_MAGIC) - hints
     for at in list(range(0, used, 29)) + list(range(newest_at - 30, newest_at)):
-        if newest_at <= at < newest_at + j.NEWEST.size:
-            continue  # the one field without a CRC, see below
+        if newest_at <= at < newest_at + hints:
+            continue  # the fields without a CRC, see below
         damaged = bytearray(content)
         damaged[at] ^= 0x41
         path.write_bytes(damaged)
@@ -229,8 +230,74 @@ def test_another_schema_and_a_missing_file_are_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[8] = 9
     path.write_bytes(content)
-    with pytest.raises(j.JournalError, match="journal schema 9, this program reads 1"):
+    with pytest.raises(j.JournalError, match="journal schema 9, this program reads 2"):
         j.JournalReader(path)
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 19, 20, 21, 300, 301, 305])
+def test_a_reader_may_begin_at_the_last_keyframe_but_one(tmp_path, count):
+    writer = make(tmp_path / "journal", 8000)
+    written = write(writer, count)
+    reader = j.JournalReader(tmp_path / "journal")
+    reader.skip()
+    assert read(reader) == written[max(0, (count - 1) // 10 * 10 - 10):]
+    assert reader.lost == 0
+    more = write(writer, 30, count, seed=7)
+    assert [seen[0] for seen in read(reader)] == [each[0] for each in more]
+
+
+def test_what_cannot_be_begun_at_is_looked_for(tmp_path):
+    """Nothing was written yet, or the places named hold no keyframe (any more)."""
+    writer = make(tmp_path / "journal", 4000)
+    reader = j.JournalReader(tmp_path / "journal")
+    reader.skip()
+    assert read(reader) == []
+    written = write(writer, 25)
+    for places in ((7, 1 << 40), (writer._ring_at + 1, writer._at)):
+        j.KEYFRAMES.pack_into(writer._map, writer._keyframes_at, *places)
+        reader = j.JournalReader(tmp_path / "journal")
+        reader.skip()
+        assert read(reader) == written
+
+
+@pytest.mark.parametrize("count", [1, 35, 300, 333])
+def test_the_keyframes_are_those_of_all_frames(tmp_path, count):
+    write(make(tmp_path / "journal", 6000), count)
+    everything = [frame.raw for frame in j.JournalReader(tmp_path / "journal").frames() if frame.kind == j.KEYFRAME]
+    assert [frame.raw for frame in j.JournalReader(tmp_path / "journal").keyframes()] == everything
+
+
+@pytest.mark.parametrize("pause, walks_max", [(1, 2), (7, 2), (10, 1), (18, 1), (150, 99)])
+def test_newer_keyframes_are_found_without_walking_the_ring_again(tmp_path, pause, walks_max, monkeypatch):
+    """Looked for once a second, walks through a ring of 64 MB would cost half a core."""
+    writer = make(tmp_path / "journal", 6000)
+    reader, given, walks, frames = j.JournalReader(tmp_path / "journal"), [], [], []
+    walk = j.JournalReader._walk
+    monkeypatch.setattr(j.JournalReader, "_walk", lambda reader: walks.append(1) or walk(reader))
+
+    def look():
+        frames.append(1)
+        if len(frames) % pause == 0:
+            given.extend([frame.sequence for frame in reader.keyframes(given[-1] if given else None)])
+    write(writer, 450, on_frame=look)
+    assert given == sorted(set(given)) and given[-1] == 440
+    assert given == list(range(0, 450, 10)) or pause > 100, "a lap is about 90 frames"
+    assert len(walks) <= walks_max
+
+
+def test_a_damaged_keyframe_is_not_given(tmp_path):
+    path = tmp_path / "journal"
+    writer = make(path, 100_000)
+    write(writer, 50)
+    for at in range(j.FRAME.size, j.FRAME.size + 120, 7):  # anywhere in the first one
+        writer._map[writer._ring_at + at] ^= 1
+        assert [frame.sequence for frame in j.JournalReader(path).keyframes()] == [10, 20, 30, 40]
+        writer._map[writer._ring_at + at] ^= 1
+    writer._map[writer._ring_at] ^= 1  # its magic: the walk goes on at the next frame
+    assert [frame.sequence for frame in j.JournalReader(path).keyframes()] == [10, 20, 30, 40]
+    writer._map[writer._ring_at] ^= 1
+    writer._map[writer._ring_at + 8] ^= 1  # its length: a walk that lands inside a frame finds its way
+    assert [frame.sequence for frame in j.JournalReader(path).keyframes()][-4:] == [10, 20, 30, 40]
 
 
 def test_the_journal_before_is_kept(tmp_path):

@@ -1,8 +1,10 @@
 """The real loop on real ptys: bytes in the slack, lost ports, one controller per site, controlled stops."""
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,8 +13,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller import clock, command, config, loop, statistics, store
+from controller import clock, command, config, hints, loop, statistics, store
+from controller import hint_codes as h
 from controller.cabinet import Cabinet
+from controller.hint_client import HintClient
 from controller.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
@@ -20,6 +24,7 @@ from safety import signals as s
 from wired_site import WiredSite, said
 
 pytestmark = pytest.mark.wire
+KEY = bytes(range(32))
 
 
 @pytest.fixture
@@ -140,7 +145,7 @@ class Silent:
         monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
         settings = config.load(site.file)
         self.cabinet = Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), Keeper())
-        self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}))
+        self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), {"site_ems": (hints.key_of(KEY, 1),)})
         self.ticks = 0
         plain = self.cabinet.tick
 
@@ -154,6 +159,8 @@ class Silent:
 
 class SilentCan:
     """A CAN port on which nothing happens."""
+
+    received = sent = foreign = error_frames = bus_offs = full = losses = state = 0
 
     def drain(self, limit):
         return []
@@ -325,3 +332,43 @@ def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name
     monkeypatch.setattr(loop, "open_can", lambda *given, **settings: opened.update(given=given, **settings))
     loop._open_can(SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000))
     assert opened == {"given": ("socketcand", name, 500_000), "host": host, "port": port}
+
+
+# -- hints
+
+def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent):
+    """Bad hints keep the socket readable: eight a tick are read, the rest waits and does not wake the loop."""
+    path = silent.loop.hints._path
+    ended, found = threading.Event(), []
+
+    def flood():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
+            while not ended.is_set():  # until the loop has closed the socket at the latest
+                sender.sendto(b"x" * 88, path)
+
+    def ask():
+        with HintClient(os.path.dirname(path)) as client:
+            found.append(client.say("site_ems", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000))
+        ended.set()
+    threads = [threading.Thread(target=flood), threading.Thread(target=ask)]
+    taken = []
+    plain = silent.loop.hints.receive
+
+    def receive(now_us):
+        taken.append(silent.ticks)
+        plain(now_us)
+    silent.loop.hints.receive = receive
+
+    def on_tick(ticks):
+        if ticks == 2:
+            for thread in threads:
+                thread.start()
+        if ticks > 60 and ended.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    for thread in threads:
+        thread.join()
+    assert found[0][1].code == h.GRANTED
+    per_tick = [taken.count(tick) for tick in set(taken)]
+    assert max(per_tick) == 8 and silent.selects.calls < 20 * silent.ticks

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from controller import __main__ as controller
 from controller import config, store
 from hil import __main__ as cli
 from hil import rig, scenario
@@ -85,6 +86,22 @@ def test_a_short_run_in_real_time(tmp_path):
     assert doc["controller_exit_code"] == 0  # its controlled stop went well: the wires were still served
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
     assert "seed       1" in out and re.search(r"written    out.png, out.json", out)
+
+
+def test_another_terminal_can_look_at_the_run_directory(tmp_path, capsys):
+    """The pages of a controller that runs on real wires, and after it has ended."""
+    place = tmp_path / "run"
+    run = Run(tmp_path, "--for", "100", "--run-dir", str(place))
+    run.wait_for_line(" running ")
+    where = ["--run-dir", str(place), "--state-dir", str(place / "state")]
+    for page in ("status", "why", "links"):
+        assert controller.main([page, *where]) == 0
+        assert "Rig" in capsys.readouterr().out.splitlines()[0]
+    run.process.send_signal(signal.SIGINT)
+    assert run.end()[0] == 130
+    assert controller.main(["status", *where]) == 1
+    assert "NOT TICKING" in capsys.readouterr().out.splitlines()[0]
+    assert (place / "cabinet.toml").exists()
 
 
 def test_an_interrupted_run_stops_in_order_and_keeps_its_figures(tmp_path):
@@ -181,6 +198,14 @@ def trace(tmp_path):
     path = tmp_path / "load.csv"
     path.write_text("t_s,run01_kW,run02_kW\n" + "".join(f"{t},{100 + t},200\n" for t in range(0, 20, 2)))
     return str(path)
+
+
+@pytest.mark.parametrize("more, words", [(("--virtual",), "leave --virtual out"), ((), "is not an empty folder")])
+def test_a_run_directory_is_for_one_run_in_real_time(capsys, tmp_path, more, words):
+    (tmp_path / "file").write_text("")
+    code, line = refused(capsys, "--run-dir", str(tmp_path), *more)
+    assert code == 2 and words in line
+    assert refused(capsys, "--run-dir", str(tmp_path / "file"))[0] == 2
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -319,3 +344,15 @@ def test_the_default_charge_is_what_load_tracking_returns_to():
     assert cli._order(plain, None, settings)["soc_pct"] == settings.control["soc_target_permille"] / 10
     assert cli._order(chosen, None, settings)["soc_pct"] == 70
     assert cli._order(plain, scenario.load("estop"), settings)["soc_pct"] == scenario.load("estop").soc_pct
+
+
+def test_a_scenario_sends_its_hints_over_the_wire(tmp_path):
+    """Signed, sent, taken, counted (longzheng/open-dynamic-export issue 132: a limit was parsed and never applied)."""
+    path = tmp_path / "hinted.toml"
+    path.write_text('name = "hinted"\ntitle = "Hinted"\nduration_s = 6\n[[action]]\nat_s = 4\ndo = "hint"\n'
+                    'source = "site_ems"\nkind = "grid_cap"\nquantity = "import_W_max"\nvalue_W = 400_000\n'
+                    'valid_s = 60\n'
+                    '[[expect]]\nwhat = "quantity"\nname = "battery_W"\nafter = 0\nlow = -250_000\nhigh = 250_000\n')
+    code, out, err = Run(tmp_path, "--scenario", str(path), "--headless", "--json", "out.json").end()
+    assert (code, err) == (0, []), out
+    assert json.loads((tmp_path / "out.json").read_text())["hints"]["accepted"] == 1

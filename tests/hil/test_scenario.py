@@ -199,6 +199,21 @@ def test_actions_on_the_controller_reach_it():
                                         ("run_request", False)]
 
 
+HINT = {"do": "hint", "source": "site_ems", "kind": "grid_cap", "quantity": "import_W_max", "value_W": 9000,
+        "valid_s": 1.5}
+
+
+def test_a_hint_reaches_the_controller_in_numbers():
+    a_world = do(world(), HINT, {"do": "hint", "source": "a", "kind": "heartbeat", "valid_s": 10})
+    assert a_world.controller.asked == [("hint", "site_ems", 3, 4, 9000, 1500), ("hint", "a", 4, 0, 0, 10_000)]
+
+
+@pytest.mark.parametrize("change", [{"kind": "cap"}, {"quantity": ""}, {"kind": "heartbeat"}])
+def test_a_hint_whose_kind_and_quantity_do_not_go_together_is_refused(change):
+    with pytest.raises(ValueError, match="a hint of kind '.*' has no quantity '.*'"):
+        do(world(), HINT | change)
+
+
 def test_device_and_wire_faults_are_attributes_of_the_right_type():
     device_fault, wire = {"do": "device_fault", "device": "io_1"}, {"do": "wire_fault", "bus": "io"}
     a_world = do(world(), device_fault | {"fault": "silent"}, device_fault | {"fault": "late_us", "value": 900},

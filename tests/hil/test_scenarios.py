@@ -1,35 +1,51 @@
-"""Every scenario of the rig in virtual time: all it expects is met; the same seed gives the same timeline."""
+"""Every scenario of the rig in virtual time: all it expects is met, and `why` is what goes over the wire on every tick;
+the same seed gives the same timeline."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from controller import config
-from hil import loads, result, scenario
+from controller.cabinet import open_journal
+from hil import loads, result, scenario, simulate
 from hil.simulate import VirtualRig
+from why_on_the_wire import Comparison, TappedSerial
 
 CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
 NEEDED = {"estop", "fire_alarm", "gas_10", "gas_25", "bms_silent", "pcs_silent", "io_silent", "meter_frozen",
           "rtu_garbage", "controller_killed", "normal"}
 
 
-def run(name, duration_s=None):
-    """(VirtualRig, Outcome) of a scenario; duration_s cuts it short."""
+RING_BYTES = 8 << 20
+UNCLEAN = ("rtu_garbage", "pcs_silent")  # frames are spoiled on the wire, or nobody is there to take them
+
+
+def run(name, duration_s=None, journal_path=None, drive=VirtualRig.run):
+    """(VirtualRig, Outcome) of a scenario; duration_s cuts it short; drive(rig, duration_s) runs it."""
     chosen = scenario.load(name)
     order = {"seed": chosen.seed, "duration_s": duration_s or chosen.duration_s}
     load = loads.load_of(order, chosen)
-    virtual = VirtualRig(CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100})
-    virtual.run(order["duration_s"])
+    virtual = VirtualRig(CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100},
+                         journal_path)
+    drive(virtual, order["duration_s"])
     loop = {"ticks": virtual.ticks, "missed": 0}
     return virtual, result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, {},
                                    chosen, load.from_us)
 
 
 @pytest.mark.parametrize("name", scenario.names())
-def test_everything_a_scenario_expects_is_met(name):
-    _, outcome = run(name)
+def test_everything_a_scenario_expects_is_met_and_why_is_what_went_over_the_wire(name, tmp_path, monkeypatch):
+    """Both in one run, as the simulation is what takes the time."""
+    monkeypatch.setattr(simulate, "VirtualSerial", TappedSerial)
+    monkeypatch.setattr(simulate, "open_journal", partial(open_journal, capacity_bytes=RING_BYTES))
+    path, compared = str(tmp_path / "journal"), []
+    _, outcome = run(name, None, path, lambda rig, duration_s: compared.append(
+        Comparison(rig, path, name not in UNCLEAN).run(duration_s)))
     assert [text for ok, text in outcome.results if not ok] == []
     assert outcome.results and outcome.exit_code == result.MET
+    found = compared[0]
+    assert found.ticks > 1000 and found.frames > 50 and found.pages > 40
 
 
 @pytest.mark.parametrize("name, duration_s", [("rtu_garbage", 28), ("controller_killed", 45)])

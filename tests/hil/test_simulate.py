@@ -34,6 +34,18 @@ def fingerprint(virtual):
             virtual.observer.violations, virtual.controller.cabinet.core.state_words())
 
 
+def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller():
+    virtual = rig().run(1)
+    virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
+    core = virtual.controller.cabinet.core
+    virtual.step()
+    assert list(core.inp[core.layout.inputs:core.layout.inputs + 6]) == [2, 3, 4, 9000, 1500, 0]
+    with pytest.raises(ValueError, match="no source 'ems', there are scheduler, site_ems"):
+        virtual.controller.hint("ems", 3, 4, 9000, 1500)
+    virtual.controller.kill()
+    virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
+
+
 @pytest.mark.parametrize("actions", [(), (action(4, "noise", bus="io", seed=5, garbage_permille=100, flip_permille=30,
                                                  drop_permille=30), action(6.003, "estop_press"))])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(actions):

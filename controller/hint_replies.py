@@ -1,0 +1,81 @@
+"""What a source is told of its hint after the tick that took it: granted, left, fallback, available power, and why.
+
+Reads the core as the tick has left it; changes nothing.
+"""
+
+from controller import hint_codes as h
+from controller import hint_wire as w
+from controller import hints, reasons, setpoint
+from controller.control import hint_table
+from controller.control.integers import within
+
+
+def reply(pending, core, nonce, uptime_ms):
+    """Reply to a hints.Pending. The nonce is always that of this run, so that a sender of another one learns it."""
+    fields, source = pending.fields, pending.account.source
+    quantity = fields[hints.F_QUANTITY]
+    code, granted_W, valid_ms = pending.code, *in_force(core, source.index, quantity)
+    if not code:
+        code, granted_W = effect(core, source, fields, granted_W)
+        valid_ms = min(fields[hints.F_VALID_MS], valid_ms)
+    fallback_W = source.fallback.get(quantity)
+    trace = core.chain.out
+    low_W, high_W = trace[setpoint.O_AVAILABLE_LOW_W], trace[setpoint.O_AVAILABLE_HIGH_W]
+    return w.Reply(
+        source.name, nonce, fields[hints.F_SEQUENCE], uptime_ms, code, fields[hints.F_KIND], quantity,
+        fields[hints.F_VALUE_W], granted_W, valid_ms, w.NOTHING_W if fallback_W is None else fallback_W, low_W, high_W,
+        end_reason(core.chain, core.chain.caps.low_W, core.chain.caps.low_reason),
+        end_reason(core.chain, core.chain.caps.high_W, core.chain.caps.high_reason),
+        trace[setpoint.O_SETPOINT_W], trace[setpoint.O_BINDING_REASON])
+
+
+def in_force(core, source_index, quantity):
+    """(value in W, ms left) of a source's quantity; NOTHING_W when it has none. A fallback has 0 ms left."""
+    if quantity not in h.QUANTITIES:
+        return w.NOTHING_W, 0
+    value_W, valid_s, state = [core.out[core.hint_at + hint_table.output_at(source_index, quantity, field)]
+                               for field in (hint_table.F_VALUE_W, hint_table.F_VALID_S, hint_table.F_STATE)]
+    return (w.NOTHING_W, 0) if state == hint_table.NONE else (value_W, valid_s * 1000)
+
+
+def effect(core, source, fields, value_W):
+    """(result code, granted_W) of a hint that was taken; value_W: what its source now has in force of that quantity."""
+    kind, quantity = fields[hints.F_KIND], fields[hints.F_QUANTITY]
+    if kind == h.REQUEST:
+        return _of_request(core, source, value_W)
+    if kind == h.GRID_CAP:
+        return _of_grid_cap(core, source, quantity, value_W)
+    return h.GRANTED, value_W
+
+
+def _of_request(core, source, value_W):
+    out, at = core.out, core.hint_at
+    if out[at + hint_table.output_at(source.index, h.POWER_W, hint_table.F_STATE)] == hint_table.RESTING:
+        return h.RESTING, 0
+    if out[at + hint_table.O_CONTROL_SOURCE] != source.index + 1:
+        return h.OUTRANKED, 0
+    trace = core.chain.out
+    granted_W = within(value_W, trace[setpoint.O_AVAILABLE_LOW_W], trace[setpoint.O_AVAILABLE_HIGH_W])
+    return (h.GRANTED if granted_W == value_W else h.LIMITED), granted_W
+
+
+def _of_grid_cap(core, source, quantity, value_W):
+    if not hints.obliges(source.role):
+        return h.CHARGING_ONLY, value_W
+    out, trace = core.out, core.chain.out
+    place = hint_table.O_IMPORT_SOURCE if quantity == h.IMPORT_W_MAX else hint_table.O_EXPORT_SOURCE
+    short_W = trace[setpoint.O_OBLIGATION_SHORT_W]
+    short = short_W and trace[setpoint.O_OBLIGATION_SHORT_REASON] == reasons.GRID_CAP_HINT
+    if short and out[core.hint_at + place] == source.index + 1:
+        return h.LIMITED, value_W + short_W
+    return h.GRANTED, value_W
+
+
+def end_reason(chain, cap_W, cap_reason):
+    """Reason code of one end of the available power: what moved the end of the caps last, in the order of the chain."""
+    obliged_W = chain.obligations.apply(cap_W)
+    if obliged_W <= chain.limits.low_W:
+        return chain.limits.low_reason
+    if obliged_W >= chain.limits.high_W:
+        return chain.limits.high_reason
+    return chain.obligations.explain(cap_W) or cap_reason

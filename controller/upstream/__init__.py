@@ -1,0 +1,1 @@
+"""Interfaces to whoever sends hints: processes of their own, whose death the loop never notices."""

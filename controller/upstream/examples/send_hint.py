@@ -1,0 +1,32 @@
+"""Sends one import maximum: python3 send_hint.py /run/firebreak/hints.sock KEYFILE SOURCE WATTS SECONDS"""
+
+import hashlib
+import hmac
+import socket
+import struct
+import sys
+
+GRID_CAP, IMPORT_W_MAX = 3, 4
+path, key_file, source, watts, seconds = sys.argv[1:]
+key = bytes.fromhex(open(key_file).read())
+name = source.encode().ljust(16, b"\0")
+
+link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+link.bind("")  # an abstract address: the controller answers to no other
+link.settimeout(2)
+link.connect(path)
+
+link.send(struct.pack("<4s16s", b"FBQ1", name))
+_, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", link.recv(64))
+
+hint = struct.pack("<4s16s8sQQBBHiI", b"FBH1", name, nonce, sequence + 1, uptime_ms, GRID_CAP, IMPORT_W_MAX, 0,
+                   int(watts), int(seconds) * 1000)
+link.send(hint + hmac.new(key, hint, hashlib.sha256).digest())
+
+reply = link.recv(256)
+if not hmac.compare_digest(hmac.new(key, reply[:-32], hashlib.sha256).digest(), reply[-32:]):
+    sys.exit("the reply is not from the controller")
+fields = struct.unpack("<4s16s8sQQHBBiiIiiiHHiHH32s", reply)
+code, asked_W, granted_W, valid_ms, fallback_W, low_W, high_W = [fields[at] for at in (5, 8, 9, 10, 11, 12, 13)]
+print(f"H{code}: in force {granted_W} W for {valid_ms} ms, available {low_W} .. {high_W} W, now {fields[16]} W")
+sys.exit(code > 10)

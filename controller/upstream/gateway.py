@@ -1,0 +1,154 @@
+"""`firebreak upstream`: hands hints to the loop, taken as JSON lines or msgpack from local programs and a serial line.
+
+A process of its own without any key or right: it can only pass on what somebody else has signed.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import stat
+
+from controller import clock, command
+from controller import hint_codes as h
+from controller.places import DONE, NO_START, say
+from controller.upstream import framing, link, messages
+from drivers.buses.serial_port import SerialPort, SerialPortError
+
+LINKS_MAX = 16
+IDLE_US = 300_000_000  # a connection that has said nothing for so long makes room for a new one
+SERIAL_RETRY_US = 200_000
+BACKLOG = 2 * LINKS_MAX
+
+
+class GatewayError(Exception):
+    """The gateway cannot start; one line."""
+
+
+class Gateway:
+    """Serves one UNIX stream socket and, if given, one serial line."""
+
+    def __init__(self, run_directory, listen_path, port=None):
+        """port: an open SerialPort or None. Raises GatewayError, OSError."""
+        self._hints_path = os.path.join(run_directory, "hints.sock")
+        self._listen_path, self._port = listen_path, port
+        self._listening = _listening(listen_path)
+        self.links = []
+        self._line = None
+        if port is not None:
+            self._line = link.Link(link.SerialLine(port), self._hints_path, clock.now_us(), framing.JsonLines())
+
+    def run(self):
+        """Serve until interrupted by an exception (KeyboardInterrupt of a signal)."""
+        while True:
+            self.turn(clock.now_us())
+
+    def turn(self, now_us):
+        """Wait for whatever comes first, and serve it."""
+        served = self._served(now_us)
+        reading, writing = [self._listening], []
+        for each in served:
+            to_read, to_write = each.waits_for()
+            reading += to_read
+            writing += to_write
+        due_us = [each.due_us for each in served if each.message is not None]
+        if self._port is not None and self._line not in served:
+            due_us.append(now_us + SERIAL_RETRY_US)
+        wait_s = max(0, min(due_us) - now_us) / 1e6 if due_us else None
+        ready_in, ready_out, _ = select.select(reading, writing, (), wait_s)
+        self._serve(served, {*ready_in, *ready_out}, clock.now_us())
+
+    def _served(self, now_us):
+        """Links that can be waited for now: a serial adapter that is gone cannot."""
+        if self._port is None or not self._port.service(now_us):
+            return list(self.links)
+        return [*self.links, self._line]
+
+    def _serve(self, served, ready, now_us):
+        for each in served:
+            waited = {descriptor for group in each.waits_for() for descriptor in group}
+            if waited & ready or each.message is not None and now_us >= each.due_us:
+                each.service(now_us)
+        for each in [each for each in self.links if each.ended]:
+            self.links.remove(each)
+            each.close()
+        if self._listening in ready:
+            self._accept(now_us)
+
+    def _accept(self, now_us):
+        try:
+            connection, _ = self._listening.accept()
+        except OSError:  # gone again, or no descriptor left: the next one may do better
+            return
+        if len(self.links) >= LINKS_MAX and not self._make_room(now_us):
+            with contextlib.suppress(OSError):
+                connection.send(framing.JsonLines.packed(messages.problem(h.CROWDED)), socket.MSG_DONTWAIT)
+            connection.close()
+            return
+        self.links.append(link.Link(link.Stream(connection), self._hints_path, now_us))
+
+    def _make_room(self, now_us):
+        """Close the connection that has been silent the longest, if that is long. True when one was."""
+        oldest = min(self.links, key=lambda each: each.heard_us)
+        if now_us - oldest.heard_us < IDLE_US:
+            return False
+        self.links.remove(oldest)
+        oldest.close()
+        return True
+
+    def close(self):
+        """Close everything and remove the socket."""
+        for each in [*self.links, *([self._line] if self._line else [])]:
+            each.close()
+        self._listening.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._listen_path)
+
+
+def _listening(path):
+    """A listening stream socket in place of one left over at `path`. GatewayError when something else is there."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    with command.short(path) as name:
+        _remove_left_over(path, name)
+        made.bind(name)
+    os.chmod(path, 0o660)
+    made.listen(BACKLOG)
+    return made
+
+
+def _remove_left_over(path, name):
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise GatewayError(f"{path}: is there already and is no socket; choose another --listen")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(name)
+        except OSError:
+            os.unlink(path)
+            return
+    raise GatewayError(f"{path}: another gateway listens there")
+
+
+def serve(run_directory, listen_path, tty, baud_Bd):
+    """Run a gateway until SIGTERM or SIGINT; tty None: no serial line. Returns the exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    gateway = port = None
+    try:
+        if tty is not None:
+            port = SerialPort(tty, baud_Bd)
+            port.open()
+        gateway = Gateway(run_directory, listen_path, port)
+        say(f"upstream: listening on {listen_path}" + (f" and {tty} at {baud_Bd} Bd" if tty else ""))
+        gateway.run()
+    except (GatewayError, SerialPortError, OSError) as error:
+        say(error)
+        return NO_START
+    except KeyboardInterrupt:
+        return DONE
+    finally:
+        if gateway is not None:
+            gateway.close()
+    return DONE

@@ -1,0 +1,187 @@
+"""One client of the gateway: a stream in, one message under way at a time, its answer out before the next is looked at.
+
+So every buffer is bounded by one message, a client that floods holds up itself only, and one that stops reading is not
+read from either.
+"""
+
+import socket
+
+from controller import command
+from controller import hint_codes as h
+from controller.upstream import framing, messages
+
+ANSWER_US = 2_000_000
+READ_BYTES = 4096
+_DATAGRAM_BYTES = 256
+
+
+class Stream:
+    """A connected stream socket, as a Link uses it."""
+
+    def __init__(self, connection):
+        connection.setblocking(False)
+        self._connection = connection
+
+    def fileno(self):
+        """The descriptor to wait for."""
+        return self._connection.fileno()
+
+    def read(self):
+        """Bytes that have arrived, None at the end of the stream."""
+        try:
+            return self._connection.recv(READ_BYTES) or None
+        except BlockingIOError:
+            return b""
+        except OSError:
+            return None
+
+    def write(self, data):
+        """Number of bytes taken, None when nobody is there any more."""
+        try:
+            return self._connection.send(data, socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return None
+
+    def close(self):
+        """Close the connection."""
+        self._connection.close()
+
+
+class SerialLine:
+    """A serial line as a Link uses it: it never ends, a lost adapter is opened again by the gateway."""
+
+    def __init__(self, port):
+        """port: SerialPort."""
+        self._port = port
+
+    def fileno(self):
+        """The descriptor to wait for, -1 while the adapter is gone."""
+        return self._port.fileno()
+
+    def read(self):
+        """Bytes that have arrived."""
+        return self._port.read()
+
+    def write(self, data):
+        """Number of bytes taken; all of them, in vain, while the adapter is gone."""
+        self._port.write(data)
+        return len(data) - self._port.pending
+
+    def close(self):
+        """Give the port back."""
+        self._port.close()
+
+
+class Link:
+    """`out`: bytes of an answer still to be written; `message`: what waits for the loop's answer until `due_us`, never
+    both at once; `ended`: to be closed."""
+
+    def __init__(self, stream, hints_path, now_us, form=None):
+        """form: framing, None to tell it from the first byte."""
+        self.stream, self._path, self._framing = stream, hints_path, form
+        self.out, self.message, self.due_us = b"", None, 0
+        self.ended = self._last = False
+        self.heard_us = now_us
+        self._answers = _answers()
+
+    def waits_for(self):
+        """(descriptors to read, descriptors to write) whose readiness means something to `service`."""
+        if self.out:
+            return (), (self.stream,)
+        return ((self._answers,) if self.message is not None else (self.stream,)), ()
+
+    def service(self, now_us):
+        """Go on as far as it goes without waiting."""
+        if self.message is not None:
+            self._hear(now_us)
+        elif not self.out and not self._read(now_us):
+            return
+        self._advance(now_us)
+
+    def _read(self, now_us):
+        data = self.stream.read()
+        if data is None:
+            self.ended = True
+            return False
+        if data:
+            self.heard_us = now_us
+            self._framing = self._framing or framing.framing_of(data[0])
+            self._framing.feed(data)
+        return True
+
+    def _advance(self, now_us):
+        """Write what is to be written; begin with the next message when there is nothing under way."""
+        while not self.ended:
+            self._write()
+            if self.out or self.message is not None or self.ended:
+                return
+            if self._last:
+                self.ended = True
+                return
+            if self._framing is None or not self._next(now_us):
+                return
+
+    def _write(self):
+        if self.out:
+            count = self.stream.write(self.out)
+            self.ended = count is None
+            self.out = self.out[count or 0:]
+
+    def _next(self, now_us):
+        """Begin the next message. False when none has come whole."""
+        try:
+            found, message = self._framing.take()
+        except framing.StreamError:
+            self._last = found = True
+            message = None
+        if found:
+            self._begin(message, now_us)
+        return found
+
+    def _begin(self, message, now_us):
+        if message is None:
+            return self._say(messages.problem(h.NOT_UNDERSTOOD))
+        try:
+            data = messages.datagram(message)
+            with command.short(self._path) as name:
+                self._answers.sendto(data, name)
+        except messages.MessageError as error:
+            return self._say(messages.problem(h.NOT_UNDERSTOOD, str(error)))
+        except BlockingIOError:
+            return self._say(messages.problem(h.BUSY))
+        except OSError:
+            return self._say(messages.problem(h.NO_CONTROLLER))
+        self.message, self.due_us = message, now_us + ANSWER_US
+        return None
+
+    def _hear(self, now_us):
+        """Take the loop's answer, or give up waiting for it."""
+        while self.message is not None:
+            try:
+                answer = messages.answer(self._answers.recv(_DATAGRAM_BYTES), self.message)
+            except BlockingIOError:
+                break
+            if answer is not None:
+                self._say(answer)
+        if self.message is not None and now_us >= self.due_us:
+            self._say(messages.problem(h.NO_ANSWER))
+            self._answers.close()  # an answer that comes after all must not be taken for one to the next message
+            self._answers = _answers()
+
+    def _say(self, answer):
+        self.message = None
+        self.out = self._framing.packed(answer)
+
+    def close(self):
+        """Give sockets back."""
+        self._answers.close()
+        self.stream.close()
+
+
+def _answers():
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    made.bind("")  # an abstract name, the only kind the loop answers to
+    made.setblocking(False)
+    return made

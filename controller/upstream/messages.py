@@ -1,0 +1,88 @@
+"""A message of the gateway's clients (a dict) as a datagram for the loop, and the answer as a dict.
+
+The MAC comes from the sender, over the fixed layout; nothing here holds a key.
+"""
+
+from controller import hint_codes as h
+from controller import hint_wire as w
+from controller.console.hint_words import fields
+
+DETAIL_CHARACTERS = 200
+_NUMBERS = {"sequence": (0, 2**64 - 1), "sent_ms": (0, 2**64 - 1), "value_W": (-2**31, 2**31 - 1),
+            "valid_ms": (0, 2**32 - 1), "purpose": (0, 2**16 - 1)}
+_HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
+
+
+class MessageError(ValueError):
+    """The message is no hint and no hello; says in one line what is wrong."""
+
+
+def datagram(message):
+    """Datagram of {"hello": NAME} or of a hint's fields. Raises MessageError.
+
+    nonce, mac: hex or, in msgpack, bytes; kind may be left out, it follows from the quantity; purpose is 0 if left out.
+    """
+    try:
+        if "hello" in message:
+            return w.hello(_text(message, "hello"))
+        return _hint(message)
+    except ValueError as error:
+        raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
+
+
+def _hint(message):
+    unknown = sorted(map(str, message.keys() - _HINT_KEYS))
+    if unknown:
+        raise ValueError(f"{unknown[0][:40]!r} is not a known field; allowed {', '.join(sorted(_HINT_KEYS))}, or hello")
+    kind, quantity = w.quantity_of(_text(message, "quantity"))
+    if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
+        raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
+    message = {"purpose": 0, **message}
+    sequence, sent_ms, value_W, valid_ms, purpose = [_number(message, name) for name in _NUMBERS]
+    hint = w.Hint(_text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES), sequence, sent_ms, kind, quantity,
+                  purpose, value_W, valid_ms)
+    return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
+
+
+def _text(message, name):
+    value = message.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is missing or no text")
+    return value
+
+
+def _number(message, name):
+    value = message.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name} is missing or no whole number")
+    low, high = _NUMBERS[name]
+    if not low <= value <= high:
+        raise ValueError(f"{name} is not within {low} .. {high}")
+    return value
+
+
+def _bytes(message, name, count):
+    value = message.get(name)
+    data = bytes.fromhex(value) if isinstance(value, str) else value
+    if not isinstance(data, bytes) or len(data) != count:
+        raise ValueError(f"{name} is missing or not {count} bytes (as hex: {2 * count} digits)")
+    return data
+
+
+def answer(data, message):
+    """The loop's answer to `message`, a dict; None when `data` is the answer to something else."""
+    if "hello" in message:
+        welcome = w.welcome_of(data)
+        return welcome and {"source": message["hello"], "nonce": welcome.nonce.hex(), "uptime_ms": welcome.uptime_ms,
+                            "sequence": welcome.sequence}
+    reply = w.reply_of(data)
+    if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
+        return None
+    return {**fields(reply), "mac": data[-w.MAC_BYTES:].hex()}
+
+
+def problem(code, detail=""):
+    """What the gateway itself answers: a code of its own, with its words."""
+    name, sentence, remedy = h.text(code)
+    return {"granted": False, "code": code, "label": h.label(code), "name": name, "sentence": detail or sentence,
+            "remedy": remedy}

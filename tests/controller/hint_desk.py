@@ -1,0 +1,62 @@
+"""A desk with sources of every role and no socket, for tests of hints."""
+
+from types import SimpleNamespace
+
+from controller import hint_codes as h
+from controller import hint_statistics, hints
+from controller import hint_wire as w
+from controller.sources import Source
+
+NONCE = bytes(range(8))
+NOW_MS = 1_000_000
+ROLES = {"caps": "cap", "asks": "request", "grid": "grid_cap", "boss": "operator"}
+
+
+def key_bytes(number):
+    """A key of its own per number."""
+    return bytes([number]) * w.KEY_BYTES
+
+
+def sources(hints_per_s_max=10, valid_s_max=300):
+    """One source of each role, by name sorted as the configuration does it."""
+    fallback = dict.fromkeys(h.QUANTITIES) | {h.IMPORT_W_MAX: 350_000}
+    return tuple([Source(name, index, ROLES[name], index + 1 if ROLES[name] != "cap" else 0, valid_s_max,
+                         hints_per_s_max, 25_000, 100_000, fallback) for index, name in enumerate(sorted(ROLES))])
+
+
+class Statistics:
+    """The writer's side of hint_statistics, without a file."""
+
+    def __init__(self, count):
+        self.common = [0] * len(hint_statistics.COMMON)
+        self.rows = [[0] * len(hint_statistics.OWN) for _ in range(count)]
+
+
+def made(**settings):
+    """(desk, list of what it handed over, its statistics)."""
+    given, configured = [], sources(**settings)
+    statistics = Statistics(len(configured))
+    keys = {source.name: (hints.key_of(key_bytes(source.index + 1), 5),) for source in configured}
+    place = SimpleNamespace(slots=8)
+
+    def take(*words):
+        if len(given) >= place.slots:
+            return None
+        given.append(words)
+        return len(given) - 1
+    desk = hints.Desk(configured, keys, NONCE, take, statistics)
+    desk.place = place
+    return desk, given, statistics
+
+
+def hint(source="grid", sequence=1, **fields):
+    """A good Hint with some fields changed."""
+    plain = {"nonce": NONCE, "sent_ms": NOW_MS, "kind": h.GRID_CAP, "quantity": h.IMPORT_W_MAX, "purpose": 7,
+             "value_W": 400_000, "valid_ms": 300_000}
+    return w.Hint(source=source, sequence=sequence, **(plain | fields))
+
+
+def datagram(one, key=None):
+    """The hint signed with its source's key, or another one."""
+    index = sorted(ROLES).index(one.source) if one.source in ROLES else 0
+    return w.signed(one, key or key_bytes(index + 1))

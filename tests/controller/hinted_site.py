@@ -1,0 +1,131 @@
+"""A cabinet with sources of hints, its sockets and its keys in a folder: for tests with mark.wire only.
+
+It is ticked by hand (`step`), or by a thread (`pumped`) that ticks once for every batch of datagrams; its time is its
+own.
+"""
+
+import contextlib
+import os
+import re
+import select
+import threading
+from pathlib import Path
+
+from controller import cabinet as cabinets
+from controller import command, hint_statistics, keys, store
+from controller.hint_client import HintClient
+from controller.hint_listener import HintListener
+from site_files import LAYER, SiteFiles
+from test_cabinet import Bench
+
+SOURCES = """
+[source.site_ems]
+role = "grid_cap"
+priority = 2
+fallback_import_W_max = 350_000
+[source.scheduler]
+role = "request"
+priority = 3
+request_ramp_W_per_s = 1_000_000_000
+[source.cloud]
+role = "cap"
+valid_s_max = 60
+hints_per_s_max = 3
+fallback_charge_W_max = 50_000
+[source.desk]
+role = "operator"
+priority = 1
+request_ramp_W_per_s = 1_000_000_000
+"""
+KEYS = {name: bytes([number]) * 32 for number, name in enumerate(("cloud", "desk", "scheduler", "site_ems"), 1)}
+
+
+def _files(folder):
+    """The example with the sources of this module in place of its own."""
+    files = SiteFiles(folder)
+    own = re.findall(r"(?m)^\[source\..*\n(?:.+\n)*?(?=\[|\n)", files.paths[LAYER["site"]].read_text())
+    for table in own:
+        files.replace("site", table, "")
+    return files.append("site", SOURCES)
+
+
+class HintedSite:
+    """`run_dir` and `state_dir` as the tools want them; `bench` is the cabinet."""
+
+    def __init__(self, folder):
+        self.run_dir, self.state_dir = Path(folder, "run"), Path(folder, "state")
+        for path in (self.run_dir, self.state_dir):
+            path.mkdir()
+        (self.state_dir / "keys").mkdir(mode=0o700)
+        for name, key in KEYS.items():
+            self.write_key(name, key)
+        settings = _files(folder).load()
+        self.bench = Bench(store.Loaded(store.CLEAN, None, 0, []), settings=settings)
+        cabinet = self.bench.cabinet
+        cabinet.journal = cabinets.open_journal(str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20)
+        loaded, lines = keys.load(str(self.state_dir), KEYS, 0, 0)
+        assert lines == []
+        self.listener = HintListener(str(self.run_dir), cabinet, loaded)
+        self.commands = command.Listener(str(self.run_dir / "command.sock"), self.listener.change_key)
+        self.wake = os.pipe()
+
+    def write_key(self, name, key):
+        path = self.state_dir / "keys" / f"{name}.key"
+        path.write_text(key.hex() + "\n")
+        path.chmod(0o600)
+
+    def run(self):
+        """Tick until the cabinet runs, without limits that are still opening."""
+        self.bench.tick(2000)
+        assert self.bench.state == "running", self.bench.state
+        return self
+
+    def step(self):
+        """One tick: what waits is taken as the loop does it, then answered. Returns how many datagrams it took."""
+        now_us, taken = self.bench.now_us, 0
+        while self.listener.hungry and select.select([self.listener], (), (), 0)[0]:
+            self.listener.receive(now_us)
+            taken += 1
+        self.bench.tick()
+        self.listener.answer(self.bench.now_us)
+        return taken
+
+    @contextlib.contextmanager
+    def pumped(self):
+        """A thread in the place of the loop, for senders that wait for an answer."""
+        thread = threading.Thread(target=self._pump)
+        thread.start()
+        try:
+            yield self
+        finally:
+            os.write(self.wake[1], b".")
+            thread.join()
+
+    def _pump(self):
+        while True:
+            ready = select.select([self.listener, self.commands, self.wake[0]], (), ())[0]
+            if self.wake[0] in ready:
+                os.read(self.wake[0], 1)
+                return
+            if self.commands in ready:
+                self.commands.receive(self.bench.cabinet)
+            self.step()
+
+    def client(self):
+        return HintClient(str(self.run_dir))
+
+    def statistics(self):
+        return hint_statistics.read(str(self.run_dir / "hints.stats"))
+
+    def source(self, name):
+        return next(source for source in self.statistics()["sources"] if source["name"] == name)
+
+    def close(self):
+        """Close sockets and files."""
+        self.listener.close()
+        self.commands.close()
+        self.bench.cabinet.journal.close()
+        for descriptor in self.wake:
+            os.close(descriptor)
+
+

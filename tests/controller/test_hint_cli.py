@@ -1,0 +1,210 @@
+"""`firebreak hint`, `key` and `sources` as an integrator uses them, against a cabinet that ticks."""
+
+import json
+import re
+
+import pytest
+
+from controller import hint_codes as h
+from controller import hint_statistics
+from controller import hint_wire as w
+from controller.console import hint_words
+from controller.console.key import span
+from hinted_site import HintedSite
+from test_cli import refused, run
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+def site(tmp_path):
+    place = HintedSite(tmp_path)
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def ask(site, capsys):
+    """Runs a command with the site's directories while the site ticks; (exit code, lines out, lines err)."""
+    def asked(*argv):
+        with site.pumped():
+            return run(capsys, *argv, "--run-dir", site.run_dir, "--state-dir", site.state_dir)
+    return asked
+
+
+def test_a_granted_hint(ask):
+    code, out, err = ask("hint", "--source", "site_ems", "--import-max", "400kW", "--for", "5min")
+    assert (code, err) == (0, [])
+    assert out[0] == "GRANTED H1 import <= 400 kW."
+    assert out[1].startswith("  you sent   import <= 400 kW, valid for 300 s") and out[1].endswith("(sequence 1)")
+    assert "  do         renew every 100 s" in out
+    assert "  in force   import <= 400 kW, 300 s left, then fallback 350 kW" in out
+    assert re.fullmatch(r"  counted    1 taken, 0 refused since the controller's start +exit code 0", out[-1])
+    assert all(len(line) < 80 for line in out)
+
+
+def test_a_refused_hint_reads_as_in_the_console_page(ask):
+    ask("hint", "--source", "site_ems", "--import-max", "400kW", "--for", "41s")
+    code, out, err = ask("hint", "--source", "site_ems", "--import-max", "450kW", "--for", "15min")
+    assert (code, err) == (1, [])
+    assert [re.sub(" +", " ", line) for line in out[:5]] == [
+        "REFUSED H31 valid for too long. Nothing changed.", " you sent valid for 900 s (sequence 2)",
+        " allowed 1 .. 300 s ([source.site_ems] valid_s_max)", " do send valid for <= 300 s, renew every 100 s",
+        " in force import <= 400 kW, 41 s left, then fallback 350 kW"]
+    assert out[5].startswith("  can do     now ") and "exit code 1" in out[-1]
+
+
+def test_a_reply_as_json_has_the_same_fields(ask):
+    code, out, _ = ask("hint", "--source", "cloud", "--charge-max", "0.05MW", "--for", "61s", "--json")
+    found = json.loads(out[0])
+    assert (code, found["code"], found["label"], found["granted"]) == (1, 31, "H31", False)
+    assert (found["asked_W"], found["granted_W"], found["fallback_W"], found["quantity"]) == (50_000, 50_000, 50_000,
+                                                                                           "charge_W_max")
+
+
+@pytest.mark.parametrize("argv, code", [
+    (("--source", "scheduler", "--power=-20 kW", "--for", "30s"), 0),
+    (("--source", "desk", "--export-max", "0W", "--for", "1000ms"), 0),
+    (("--source", "desk", "--discharge-max", "1.5kW", "--for", "0.05h"), 0),
+    (("--source", "cloud", "--heartbeat"), 0),
+    (("--source", "cloud", "--power", "1kW", "--for", "30s"), 1)])
+def test_every_quantity(ask, argv, code):
+    found, out, err = ask("hint", *argv)
+    assert (found, err) == (code, []), out
+
+
+@pytest.mark.parametrize("argv, words", [
+    ((), "exactly one thing: --charge-max, .* or --heartbeat"),
+    (("--charge-max", "1kW", "--import-max", "1kW", "--for", "9s"), "exactly one thing"),
+    (("--charge-max", "1kW", "--heartbeat"), "exactly one thing"),
+    (("--charge-max", "1kW"), "--for TIME is missing"),
+    (("--charge-max", "450", "--for", "9s"), "--charge-max '450' .* W, kW, MW, as in 450kW"),
+    (("--charge-max", "450kwh", "--for", "9s"), "450kwh"), (("--charge-max", "nankW", "--for", "9s"), "nankW"),
+    (("--charge-max", "9999999MW", "--for", "9s"), r"-1000000000 \.\. 1000000000 W"),
+    (("--charge-max", "1kW", "--for", "9"), "--for '9' .* ms, s, min, h"),
+    (("--charge-max", "1kW", "--for=-9s"), r"0 \.\. 4294967295 ms"),
+    (("--charge-max", "1kW", "--for", "9s", "--purpose", "65536"), r"--purpose 65536 .* 0 \.\. 65535")])
+def test_a_wrong_command_line_is_one_line(capsys, tmp_path, argv, words):
+    refused(capsys, 2, words, "hint", "--source", "site_ems", *argv, "--state-dir", tmp_path, "--run-dir", tmp_path)
+
+
+def test_no_key_no_controller_no_answer(site, ask, capsys, monkeypatch, tmp_path):
+    order = ("hint", "--source", "site_ems", "--heartbeat", "--run-dir", site.run_dir, "--state-dir", site.state_dir)
+    refused(capsys, 2, "firebreak key create site_ems", *order[:-1], tmp_path)
+    refused(capsys, 2, "not a name of a source", "hint", "--source", "../x", "--heartbeat")
+    refused(capsys, 3, "no controller answers", *order[:5], tmp_path, *order[6:])
+    monkeypatch.setattr("controller.hint_client.ANSWER_S", 0.05)
+    site.write_key("site_ems", bytes(32))
+    code, out, err = ask(*order)
+    assert (code, out) == (3, []) and "does not fit the key" in err[0] and len(err) == 1
+    site.write_key("nobody", bytes(32))
+    code, out, err = ask("hint", "--source", "nobody", "--heartbeat")
+    assert (code, out) == (3, []) and "no [source.nobody]" in err[0]
+
+
+# -- key
+
+def test_a_key_is_printed_once_and_works_at_once(site, ask):
+    ask("key", "revoke", "site_ems")
+    code, out, err = ask("key", "create", "site_ems")
+    assert code == 0 and len(out) == 1 and re.fullmatch("[0-9a-f]{64}", out[0])
+    assert "not shown again" in err[0] and err[1] == "firebreak: the running controller: accepted"
+    assert ask("hint", "--source", "site_ems", "--heartbeat")[0] == 0
+    code, listed, _ = ask("key", "list")
+    assert code == 0 and len(listed) == 5 and out[0] not in "\n".join(listed)
+    assert re.search(r"site_ems +[0-9a-f]{8} +\d+ s +-", listed[-1])
+
+
+def test_a_rotation_is_seen_in_list_and_sources(site, ask, capsys):
+    site.bench.tick()
+    _, first, _ = ask("key", "list")
+    code, out, _ = ask("key", "rotate", "site_ems")
+    assert code == 0
+    listed = ask("key", "list")[1][-1]
+    old = first[-1].split()[1]
+    assert old in listed and "24 h left" in listed or "23 h left" in listed
+    assert any("the key before this one is valid" in line for line in sources_page(site, capsys))
+    ask("hint", "--source", "site_ems", "--heartbeat")  # with the new key: the end of the old one
+    assert not any("the key before this one" in line for line in sources_page(site, capsys))
+
+
+def sources_page(site, capsys):
+    code, out, _ = run(capsys, "sources", "--run-dir", site.run_dir)
+    assert code == 0
+    return out
+
+
+@pytest.mark.parametrize("argv, words", [
+    (("create", "cloud"), "key rotate cloud"), (("rotate", "nobody"), "key create nobody"),
+    (("revoke", "nobody"), "has no key"), (("create", "NO"), "not a name")])
+def test_key_refusals(site, capsys, argv, words):
+    refused(capsys, 2, words, "key", *argv, "--run-dir", site.run_dir, "--state-dir", site.state_dir)
+
+
+def test_a_key_for_a_source_the_configuration_lacks(ask):
+    code, _, err = ask("key", "create", "nobody")
+    assert code == 1 and "its configuration has no such source" in err[-1]
+
+
+def test_keys_without_a_controller(capsys, tmp_path):
+    code, out, err = run(capsys, "key", "create", "site_ems", "--run-dir", tmp_path, "--state-dir", tmp_path)
+    assert code == 0 and len(out) == 1 and "its next start reads the keys" in err[-1]
+    (tmp_path / "keys" / "site_ems.key").chmod(0o644)
+    code, out, err = run(capsys, "key", "list", "--run-dir", tmp_path, "--state-dir", tmp_path)
+    assert (code, len(out)) == (1, 1) and "others may read it" in err[0]
+
+
+# -- sources
+
+def test_the_page_of_sources(site, capsys):
+    site.run()
+    with site.pumped():
+        for argv in (("scheduler", "--power=20kW", "--for", "60s"),
+                     ("site_ems", "--import-max", "400kW", "--for", "41s"),
+                     ("site_ems", "--import-max", "400kW", "--for", "15min")):
+            run(capsys, "hint", "--source", *argv, "--run-dir", site.run_dir, "--state-dir", site.state_dir)
+    code, out, err = run(capsys, "sources", "--run-dir", site.run_dir)
+    assert (code, err) == (0, []) and all(len(line) < 90 for line in out)
+    text = "\n".join(out)
+    assert re.search(r"site_ems +grid_cap +[0-9a-f]{8} .* 1 +0 +1 +0\n  last: H31 valid for too long, sequence 2", text)
+    assert "  import <= 400 kW, 41 s left, then fallback 350 kW" in out
+    assert "  charge <= 50 kW: fallback, nothing fresh" in out
+    assert "Requests come from scheduler." in out
+    code, out, _ = run(capsys, "sources", "--run-dir", site.run_dir, "--json")
+    assert json.loads(out[0])["in_control"] == "scheduler" and code == 0
+
+
+def test_sources_without_a_controller(capsys, tmp_path):
+    refused(capsys, 3, "no controller has run", "sources", "--run-dir", tmp_path)
+
+
+def test_statistics_that_are_none(tmp_path):
+    path = tmp_path / "hints.stats"
+    assert hint_statistics.read(str(path)) is None
+    path.write_bytes(bytes(100))
+    assert hint_statistics.read(str(path)) is None
+
+
+# -- words
+
+@pytest.mark.parametrize("power_W, words", [
+    (0, "0 kW"), (49, "0 kW"), (-49, "0 kW"), (50, "0.1 kW"), (-3600, "-3.6 kW"), (400_000, "400 kW"),
+    (999_950, "1000 kW")])
+def test_powers(power_W, words):
+    assert hint_words.kW(power_W) == words
+
+
+@pytest.mark.parametrize("seconds, words", [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"),
+                                            (7200, "2 h"), (172_799, "47 h"), (172_800, "2 d")])
+def test_spans(seconds, words):
+    assert span(seconds) == words
+
+
+@pytest.mark.parametrize("code", [code for code in h.TEXTS if code < 11 or 20 < code < 40])
+def test_every_reply_fits_the_screen(code):
+    own = {"valid_s_max": 300, "hints_per_s_max": 10, "role": "grid_cap", "accepted": 10**8, "refused": 10**8}
+    hint = w.Hint("a_source_of_16_c", bytes(8), 2**63, 0, 3, 4, 0, 10**9, 2**32 - 1)
+    reply = w.Reply("a_source_of_16_c", bytes(8), 2**63, 0, code, 3, 4, 10**9, -10**9, 2**32 - 1, 10**9, -10**9, 10**9,
+                    245, 244, -10**9, 305)
+    shown = hint_words.lines(hint, reply, own, 1)
+    assert max(map(len, shown)) < 80, "\n".join(shown)
