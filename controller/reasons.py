@@ -6,7 +6,8 @@ of the interlock matrix (800 + row). The kernel's limits: 212 + 2 x its number o
 """
 
 NONE = 0
-(NO_REQUEST, LOAD_TRACKING, OPERATOR, HINT, SCHEDULE, LOAD_UNKNOWN, SERVICE_TEST) = range(101, 108)
+(NO_REQUEST, LOAD_TRACKING, OPERATOR, HINT, SCHEDULE, LOAD_UNKNOWN, SERVICE_TEST, REQUEST_RESTS,
+ REQUEST_ENDED) = range(101, 110)
 KERNEL_LIMIT = 212
 (RESERVE_HARD, RESERVE_HARD_SOC_UNKNOWN) = (241, 243)
 (GRID_IMPORT, GRID_EXPORT, GRID_OPERATOR, GRID_CAP_HINT, PV_ABSORPTION) = range(301, 306)
@@ -58,6 +59,10 @@ _PLAIN = (
      "Check the load meter and the grid meter: page Links."),
     (SERVICE_TEST, "service test", "A test with the key holder present asks for this power.",
      "Nothing: it ends by itself."),
+    (REQUEST_RESTS, "request rests", "An upstream request has used up its energy of this hour and rests.",
+     "Wait, or raise energy_Wh_per_h_max of its source; see page Hints."),
+    (REQUEST_ENDED, "request ended", "A request has ended; its power goes to zero at the ramp of its source.",
+     "Nothing."),
     (RESERVE_HARD, "hard reserve", "The state of charge is at the hard reserve; there is no discharge.",
      "Let the battery charge. If it does not, see what limits charging."),
     (RESERVE_HARD_SOC_UNKNOWN, "hard reserve, SOC unknown",

@@ -2,8 +2,10 @@
 
 from array import array
 
+from controller import cabinet as cabinets
 from controller.core import STANDING_BITS
 from controller.journal import KEYFRAME, JournalError, JournalReader
+from controller.setpoint import Bounds
 from safety import signals as s
 from safety import parameters as p
 
@@ -69,9 +71,73 @@ class Snapshot:
         self.reader.close()
 
 
-def read(path):
-    """Snapshot of the newest frame of a journal. Raises JournalError."""
-    found = Snapshot(path)
+class Parts(Bounds):
+    """Bounds that remember what they were narrowed by: (charge_W_max, its reason, discharge_W_max, its reason)."""
+
+    __slots__ = ("parts",)
+
+    def clear(self):
+        """No bound yet."""
+        super().clear()
+        self.parts = []
+
+    def narrow(self, charge_W_max, charge_reason, discharge_W_max, discharge_reason):
+        """As Bounds, and remember it."""
+        super().narrow(charge_W_max, charge_reason, discharge_W_max, discharge_reason)
+        self.parts.append((max(0, charge_W_max), charge_reason, max(0, discharge_W_max), discharge_reason))
+
+
+class Shadow(Snapshot):
+    """A snapshot whose frames run through a core of its own, so that every number behind an output can be named.
+
+    `core` is as the controller's after its newest tick, from `settled` on. It is the same program over the same
+    inputs; `differs` says that it came to other outputs all the same, so that nobody is told what is not so.
+    """
+
+    def __init__(self, path):
+        """Raises JournalError when the file is no journal, or another version's."""
+        super().__init__(path)
+        try:
+            self.core = cabinets.core_of(self.reader.header)
+        except (KeyError, ValueError) as error:
+            raise JournalError(f"{path}: written by another version of this program: {error}") from None
+        self.core.chain.caps, self.core.chain.limits = Parts(), Parts()
+        self.settled = self.differs = False
+
+    def follow(self):
+        """As Snapshot.follow; the core has made the tick when its sequence is given."""
+        for frame in self.reader.frames():
+            next_one = frame.sequence - 1 == self.sequence
+            if not next_one and frame.kind != KEYFRAME:
+                continue
+            frame.apply(self.inp, self.out)
+            self.sequence = frame.sequence
+            if next_one:
+                self._tick(frame)
+            else:
+                self._begin(frame)
+            yield frame.sequence
+
+    def _begin(self, frame):
+        """Take over the state of a keyframe; what a tick leaves beside its state is there after the next one."""
+        try:
+            self.core.load_state(frame.state)
+        except ValueError as error:
+            raise JournalError(f"{self.reader.path}: written by another version of this program: {error}") from None
+        self.settled = self.differs = False
+
+    def _tick(self, frame):
+        core = self.core
+        core.inp[:], core.fresh[:] = self.inp, frame.fresh
+        core.tick(frame.elapsed_ticks)
+        self.settled = True
+        self.differs = core.out != self.out
+
+
+def read(path, kind=Snapshot):
+    """Snapshot (or Shadow) of the newest frame of a journal. Raises JournalError."""
+    found = kind(path)
+    found.reader.skip()
     if not found.update():
         raise JournalError(f"{path}: holds no keyframe yet")
     return found

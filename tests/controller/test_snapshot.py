@@ -15,7 +15,7 @@ CONFIG = config.load(SITES / "example" / "cabinet.toml")
 
 
 def writer(path, capacity_bytes=4 << 20):
-    core = cabinets.core_of({"safety_image": CONFIG.safety_image, "control_image": CONFIG.control_image})
+    core = cabinets.core_of(cabinets.journal_header(CONFIG))
     return JournalWriter(str(path), cabinets.journal_header(CONFIG), len(core.inp), len(core.fresh), len(core.out),
                          len(core.state_words()), capacity_bytes)
 
@@ -97,3 +97,65 @@ def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
     found = snapshot.read(str(tmp_path / "journal"))
     assert (found.standing, found.first_out, found.cause_mask) == ([], -1, 0)
     assert found.out[s.STATE] != s.TRIPPED
+
+
+# -- a shadow: the same, with a core that makes every tick again
+
+def test_a_shadow_has_the_controllers_core_tick_by_tick(rig, tmp_path):
+    rig.run(0.1)
+    seen = snapshot.Shadow(str(tmp_path / "journal"))
+    assert seen.update() and seen.settled and not seen.differs
+    for _ in range(250):
+        rig.step()
+        assert seen.update() and not seen.differs
+        core = rig.controller.cabinet.core
+        assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
+        assert seen.core.chain.limits.parts[-1][0] == -core.chain.limits.low_W
+    seen.close()
+
+
+@pytest.mark.parametrize("seconds", [0.04, 9.98, 10.02, 10.04, 25])
+def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path, seconds):
+    rig.run(seconds)
+    seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
+    core = rig.controller.cabinet.core
+    assert (seen.settled, seen.differs) == (True, False)
+    assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
+    assert seen.reader.lost == 0
+
+
+def test_a_shadow_of_one_tick_is_not_settled(rig, tmp_path):
+    rig.run(0.02)
+    seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
+    assert (seen.sequence, seen.settled) == (0, False)
+
+
+def test_a_shadow_says_when_its_core_comes_to_something_else(rig, tmp_path):
+    rig.run(2)
+    seen = snapshot.Shadow(str(tmp_path / "journal"))
+    seen.core.chain._ramp_W += 1  # as another version would
+    assert seen.update() and seen.differs
+
+
+def test_a_shadow_of_another_version_is_one_line(tmp_path):
+    header = cabinets.journal_header(CONFIG)
+    header["safety_image"][0] += 1
+    JournalWriter(str(tmp_path / "other"), header, *[len(words) for words in blank()], 1 << 20).close()
+    with pytest.raises(JournalError, match="another version of this program: limit image schema"):
+        snapshot.Shadow(str(tmp_path / "other"))
+
+
+def blank():
+    """Inputs, freshness, outputs and state of a core that has not ticked."""
+    core = cabinets.core_of(cabinets.journal_header(CONFIG))
+    return core.inp, core.fresh, core.out, core.state_words()
+
+
+def test_parts_say_what_bounds_were_narrowed_by():
+    parts = snapshot.Parts()
+    parts.narrow(5000, 1, 7000, 2)
+    parts.narrow(-1, 3, 9000, 4)
+    assert (parts.low_W, parts.high_W) == (0, 7000)
+    assert parts.parts == [(5000, 1, 7000, 2), (0, 3, 9000, 4)]
+    parts.clear()
+    assert parts.parts == []

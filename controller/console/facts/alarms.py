@@ -1,0 +1,89 @@
+"""Alarms: what tripped first, what followed, what to check in which order, what a reset needs, what the start lacks."""
+
+from controller import reasons
+from controller.console.facts import base, record, rows
+from safety import latches as l
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+
+def facts(shadow, history, recorded=None):
+    """The page `alarms` as plain data; recorded: record.Record or None, asked for what began before the journal."""
+    standing = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
+    for row in standing:
+        row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
+    first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None
+    ordered = sorted(standing, key=lambda row: _order(row, first))
+    return {**base.head(shadow), "standing": ordered,
+            "first_out_per_scope": [{"scope": scope, "instance": name, "stage": name.partition(".")[0],
+                                     "name": rows.words_of(name)[0], "began_ms": began_ms}
+                                    for scope, name, began_ms in history.first_out_per_scope()],
+            "check": check(ordered), "reset": reset(shadow, ordered), "start": start(shadow),
+            "cells_are_live": True}
+
+
+def _recorded(row, recorded):
+    """When the recorder saw this row begin, as text; None without a recorder, or where it does not know."""
+    found = recorded.began(row["stage"], row["instance"].partition(".")[2] or "cabinet") if recorded else None
+    return record.utc_text(found["utc_us"], found["utc_source"]) if found else None
+
+
+def _order(row, first):
+    """The kernel's first-out leads; then by time (what nobody saw begin came before), then what stops most."""
+    began_ms = -1 if row["began_ms"] is None else row["began_ms"]
+    return row["instance"] != first, began_ms, -row["demands"].get("pcs", 0), row["row"]
+
+
+def check(ordered):
+    """What to look at, in order, each remedy once: [{rows: [stage, ...], remedy}]."""
+    found = {}
+    for row in ordered:
+        found.setdefault(row["reason"]["remedy"], []).append(row["stage"])
+    return [{"rows": stages, "remedy": remedy} for remedy, stages in found.items()]
+
+
+def reset(shadow, standing):
+    """What a reset needs now: {needs, left, allowed, next_token_ms, cause_mask, first_out, waits, result}.
+
+    needs: None (nothing is latched), "remote" or "key"; waits: instances whose cause is not gone long enough, with the
+    time still due (None while it stands); result: what a reset by that way would come to now.
+    """
+    rules = shadow.core.kernel.latches
+    latched = [row for row in standing if row["is_latched"]]
+    needs = None
+    if latched:
+        needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
+    return {"needs": needs, "left": rules.left(), "allowed": rules.allowed, "next_token_ms": next_token_ms(shadow),
+            "first_out": shadow.first_out, "cause_mask": shadow.cause_mask, "result": _verdict(shadow, needs),
+            "waits": [{"instance": row["instance"], "stage": row["stage"], "scope": row["scope"],
+                       "due_ms": None if row["is_active"] else row["reset_clear_ms"] - row["clear_for_ms"]}
+                      for row in latched if row["is_active"] or row["clear_for_ms"] < row["reset_clear_ms"]]}
+
+
+def next_token_ms(shadow):
+    """Time until one more remote reset is allowed, ms; None while all are there or none ever is."""
+    rules, tick_ms = shadow.core.kernel.latches, base.tick_ms(shadow)
+    spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
+    wait = len(spent) - rules.allowed + 1  # that many must come back before one more is allowed
+    if not spent or not rules.allowed:
+        return None
+    return sorted(spent)[max(0, wait - 1)] * tick_ms
+
+
+def _verdict(shadow, needs):
+    if needs is None:
+        return l.RESULTS[l.NOTHING]
+    rules, key_out = shadow.core.kernel.latches, base.cabinet_value(shadow, s.KEY_RUN_OK) == 0
+    kind = m.KEY if needs == "key" else m.REMOTE
+    return l.RESULTS[rules.verdict(kind, shadow.first_out, shadow.cause_mask, key_out)]
+
+
+def start(shadow):
+    """What the start waits for: {state, waits_for, is_asked_to_run}."""
+    missing = shadow.out[s.INHIBIT_REASON]
+    waiting = missing and shadow.out[s.STATE] not in (s.RUNNING, s.STOPPING)
+    return {"state": s.STATES[shadow.out[s.STATE]],
+            "waits_for": base.reason(reasons.INHIBIT + missing) if waiting else None,
+            "is_asked_to_run": bool(shadow.inp[s.RUN_REQUEST]),
+            "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX)}

@@ -1,0 +1,33 @@
+"""Events: from the recorder where there is one, else what the keyframes of the present journal tell."""
+
+from controller import history as h
+from controller import reasons
+from controller.console.facts import base, record
+from safety import matrix as m
+
+COUNT_MAX = 1000
+FROM_RECORD = "From the recorder."
+FROM_JOURNAL = "No recorder: from the journal of this run, times since its start."
+
+
+def facts(shadow, history, recorded):
+    """The page `events` as plain data, oldest first; recorded: record.Record or None."""
+    if recorded is not None:
+        events = [{**event, "utc_text": record.utc_text(event["utc_us"]), "code": event["code"] or ""}
+                  for event in recorded.events(COUNT_MAX)]
+        return {**base.head(shadow), "source": FROM_RECORD, "events": events}
+    return {**base.head(shadow), "source": FROM_JOURNAL, "events": [_of_journal(event) for event in history.events]}
+
+
+def _of_journal(event):
+    if event["kind"] == h.STATE:
+        return {"uptime_ms": event["uptime_ms"], "kind": "state", "code": "", "scope": "cabinet",
+                "text": event["state"]}
+    name = event["stage"]
+    stage = h.STAGES[name.partition(".")[0]]
+    code = reasons.ROW + stage[m.S_ROW]
+    words = reasons.text(code)[0]
+    text = {h.BEGAN: f"{stage[m.S_ID]}: {words}", h.CEASED: f"{stage[m.S_ID]}: {words}: stands no more",
+            h.FIRST_OUT: f"{stage[m.S_ID]}: {words} is the first-out"}[event["kind"]]
+    return {"uptime_ms": event["uptime_ms"], "kind": event["kind"].partition("_")[0], "code": reasons.label(code),
+            "scope": h.scope_of(name), "text": text}

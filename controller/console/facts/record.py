@@ -1,0 +1,62 @@
+"""What the recorder has written, read only; a cabinet without a recorder has pages all the same."""
+
+import os
+import sqlite3
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+FILE = "record.db"
+WAIT_S = 1.0
+EVENT_FIELDS = ("id", "uptime_ms", "utc_us", "utc_source", "utc_uncertainty_us", "kind", "code", "scope", "text")
+SECOND_FIELDS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",
+                 "soc_permille", "cell_mV_min", "cell_mV_max", "temperature_ddegC_max", "state", "reason")
+
+
+class Record:
+    """A record that can be read: `events`, `seconds`, `summary`. Each call looks anew; sqlite3.Error where it fails."""
+
+    def __init__(self, state_directory):
+        self._path = os.path.join(state_directory, FILE)
+
+    def _rows(self, fields, rest, *values):
+        with sqlite3.connect(f"file:{quote(os.path.abspath(self._path))}?mode=ro", uri=True, timeout=WAIT_S) as found:
+            rows = found.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
+        found.close()
+        return [dict(zip(fields, row)) for row in rows]
+
+    def events(self, count):
+        """The newest `count` events, oldest first."""
+        return self._rows(EVENT_FIELDS, "events ORDER BY id DESC LIMIT ?", count)[::-1]
+
+    def seconds(self, span_s):
+        """The one-second history of the newest span_s seconds, oldest first."""
+        return self._rows(SECOND_FIELDS, "seconds ORDER BY rowid DESC LIMIT ?", span_s)[::-1]
+
+    def summary(self):
+        """{events, first_utc_us, newest: the newest event or None}."""
+        (count,) = self._rows(("count(*)", "min(utc_us)"), "events")
+        newest = self.events(1)
+        return {"events": count["count(*)"], "first_utc_us": count["min(utc_us)"],
+                "newest": newest[0] if newest else None}
+
+    def began(self, stage, scope):
+        """The newest event in which this stage began to stand, None if it is not known."""
+        found = self._rows(EVENT_FIELDS, "events WHERE kind IN ('trip', 'limit', 'note', 'latch') AND scope = ? AND "
+                           "text LIKE ? ORDER BY id DESC LIMIT 1", scope, f"{stage}:%")
+        return found[0] if found else None
+
+
+def opened(state_directory):
+    """Record, or None when there is none to be read."""
+    found = Record(state_directory)
+    try:
+        found.summary()
+    except sqlite3.Error:
+        return None
+    return found
+
+
+def utc_text(utc_us, source=None):
+    """"2026-03-14 02:07:31Z NTP"."""
+    text = datetime.fromtimestamp(utc_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{text} {source}" if source else text

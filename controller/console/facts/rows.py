@@ -1,0 +1,78 @@
+"""The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets them."""
+
+from controller import reasons
+from controller.console.facts import base
+from controller.history import STAGES, scope_of
+from safety import matrix as m
+
+RESETS = ("self", "remote", "key")  # by the latch of a stage
+
+
+def words_of(name):
+    """(name, sentence, remedy) of the row of an instance."""
+    return reasons.text(reasons.ROW + STAGES[name.partition(".")[0]][m.S_ROW])
+
+
+def row_of(shadow, name, began_ms):
+    """Everything about one standing instance; began_ms: uptime of its beginning, None when nobody knows."""
+    index = shadow.stage_names.index(name)
+    stage = STAGES[name.partition(".")[0]]
+    evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
+    clear_ticks = evaluator.clear_count[index]
+    return {"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name), "instance": name,
+            "reason": base.reason(reasons.ROW + stage[m.S_ROW]), "reset": RESETS[stage[m.S_LATCH]],
+            "is_active": bool(evaluator.active[index]), "is_latched": bool(evaluator.latched[index]),
+            "began_ms": began_ms,
+            "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
+            "reset_clear_ms": latches.clear_ticks * base.tick_ms(shadow), "demands": demands_of(stage),
+            "effect": effect(stage)}
+
+
+def demands_of(stage):
+    """{output: level} of what a stage asks for, without the levels 0."""
+    return {name: level for name, level in zip(m.DEMANDS, stage[m.S_DEMAND]) if level}
+
+
+def effect(stage):
+    """What a stage does to the power, in a few words."""
+    demand = stage[m.S_DEMAND]
+    words = []
+    if demand[m.D_PCS]:
+        words.append("stop" if demand[m.D_PCS] >= m.PCS_STOP else "ramp to zero")
+    if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
+        words.append("open")
+    elif not words:
+        words += ["no charge"] * bool(demand[m.D_CHARGE_INHIBIT])
+        words += ["no discharge"] * bool(demand[m.D_DISCHARGE_INHIBIT])
+        derate = max(demand[m.D_CHARGE_DERATE_PCT], demand[m.D_DISCHARGE_DERATE_PCT])
+        words += [f"{100 - derate} % power"] * bool(derate) + ["no start"] * bool(demand[m.D_DC])
+    return ", ".join(words) or "warning"
+
+
+def rows_demanding(shadow, demand, level):
+    """[{stage, row, scope, name, remedy}] of the standing instances that ask for this level of a demand or more."""
+    found = []
+    for name in shadow.standing:
+        stage = STAGES[name.partition(".")[0]]
+        if stage[m.S_DEMAND][demand] >= level:
+            words = words_of(name)
+            found.append({"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name),
+                          "name": words[0], "remedy": words[2]})
+    return found
+
+
+def armed_count(shadow):
+    """Armed stage instances of the matrix's rows, as (armed rows, rows of the matrix that are built in)."""
+    armed = set()
+    image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
+    for index, name in enumerate(shadow.stage_names):
+        if image[first + index]:
+            armed.add(STAGES[name.partition(".")[0]][m.S_ROW])
+    return len(armed), len({stage[m.S_ROW] for stage in m.STAGES})
+
+
+def is_armed(shadow, row):
+    """True if any stage of a row of the matrix is armed."""
+    image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
+    return any(image[first + index] for index, name in enumerate(shadow.stage_names)
+               if STAGES[name.partition(".")[0]][m.S_ROW] == row)

@@ -1,0 +1,108 @@
+"""Status: the one page for everybody; the other pages' facts in short."""
+
+from controller import parameters as c
+from controller import setpoint
+from controller.console.facts import base, hints, links, racks, rows, why
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+# contact: its inputs, the row of the matrix that watches it (None: always fitted).
+CONTACTS = {"estop": ((s.ESTOP_1_OK, s.ESTOP_2_OK), 1), "fire_panel": ((s.FIRE_ALARM_OK,), 2),
+            "suppression": ((s.SUPPRESSION_OK,), 3), "gas_relay": ((s.GAS_RELAY_OK,), 12),
+            "airflow": ((s.AIRFLOW_OK,), 15), "key_run": ((s.KEY_RUN_OK,), None), "door": ((s.DOOR_OK,), None)}
+EQUIPMENT = {"gas_relay": "gas", "suppression": "suppression", "airflow": "airflow", "door": "door"}
+NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
+RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
+
+
+def facts(shadow, history, loop, record):
+    """The page `status` as plain data; loop, record: None where there are none."""
+    chain = why.facts(shadow)
+    return {
+        **base.head(shadow), "lamp": _lamp(shadow), "horn_is_on": bool(shadow.out[s.HORN_ON]),
+        "gas_lfl_permille": gas(shadow), "contacts": {name: contact(shadow, name) for name in CONTACTS},
+        "interlocks": _interlocks(shadow), "standing": [rows.row_of(shadow, name, history.began_ms.get(name))
+                                                        for name in shadow.standing],
+        "battery_W": _sum(shadow), "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
+        "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
+        "request_W": chain["request_W"], "request": chain["request"], "setpoint_W": chain["setpoint_W"],
+        "binding": chain["binding"], "cause": chain["cause"], "limits": chain["limits"],
+        "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
+        "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W), **_energy(shadow, chain),
+        "hints": hints.in_force(shadow), "sources": hints.source_names(shadow),
+        "binding_sources": hints.binding(shadow),
+        "racks": racks.facts(shadow)["racks"], "links": links.facts(shadow, None)["summary"], "loop": loop,
+        "record": record, "tick_ms": base.tick_ms(shadow), "gas_calibration_d": _calibration_d(shadow),
+        "version": _version(shadow), "differs": shadow.differs}
+
+
+def _lamp(shadow):
+    if shadow.out[s.RED_LAMP_ON]:
+        return "red"
+    return "amber" if shadow.out[s.LAMP_ON] else "off"
+
+
+def gas(shadow):
+    """Reading of each detector that is fitted, permille of LFL, None while it is unknown or says it is faulty."""
+    count = base.cabinet_parameter(shadow, p.P_GAS_DETECTORS)
+    inputs = ((s.GAS_1_LFL_PERMILLE, s.GAS_1_OK), (s.GAS_2_LFL_PERMILLE, s.GAS_2_OK))[:count]
+    return [base.cabinet_value(shadow, value) if base.cabinet_value(shadow, ok) else None for value, ok in inputs]
+
+
+def contact(shadow, name):
+    """"ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
+    inputs, _ = CONTACTS[name]
+    if EQUIPMENT.get(name) in shadow.reader.header.get("not_fitted", {}):
+        return NOT_FITTED
+    if name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
+        return NOT_FITTED
+    values = [base.cabinet_value(shadow, index) for index in inputs]
+    if name == "airflow" and not shadow.out[s.FAN_ON] and 0 in values:
+        return IDLE
+    if 0 in values:
+        return NOT_OK
+    return UNKNOWN if None in values else OK
+
+
+def _interlocks(shadow):
+    """Counts of rows: armed, standing and stopping power (tripped), standing only as a warning, not fitted."""
+    armed, built = rows.armed_count(shadow)
+    tripped, warnings = set(), set()
+    for name in shadow.standing:
+        stage = rows.STAGES[name.partition(".")[0]]
+        demand = stage[m.S_DEMAND]
+        stops = demand[m.D_PCS] >= m.PCS_RAMP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO
+        (tripped if stops else warnings).add(stage[m.S_ROW])
+    return {"armed": armed, "built": built, "tripped": len(tripped), "warnings": len(warnings - tripped),
+            "not_fitted": len(shadow.reader.header.get("not_fitted", {}))}
+
+
+def _sum(shadow):
+    """Measured power of all converters, W; None while one is unknown."""
+    values = [base.unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
+    return None if None in values else sum(values)
+
+
+def _energy(shadow, chain):
+    """What is left above the soft reserve, and how long at the present power."""
+    remaining_Wh = hints.remaining_Wh(shadow)
+    remaining_Wh = None if remaining_Wh is None or remaining_Wh < 0 else remaining_Wh
+    battery_W = _sum(shadow)
+    seconds = None
+    if remaining_Wh is not None and battery_W is not None and battery_W >= RESERVE_POWER_W_MIN:
+        seconds = remaining_Wh * 3600 // battery_W
+    return {"remaining_Wh": remaining_Wh, "reserve_in_s": seconds,
+            "reserve_permille": shadow.core.control_image[c.C_SOC_RESERVE_SOFT_PERMILLE]}
+
+
+def _calibration_d(shadow):
+    """Days until the first gas detector's calibration is overdue, None while unknown."""
+    count = base.cabinet_parameter(shadow, p.P_GAS_DETECTORS)
+    values = [base.cabinet_value(shadow, index) for index in (s.GAS_1_CALIBRATION_D, s.GAS_2_CALIBRATION_D)[:count]]
+    values = [value for value in values if value is not None]
+    return min(values) if values else None
+
+
+def _version(shadow):
+    return {"limits_crc": f"{shadow.out[s.IMAGE_CRC]:08X}", **shadow.reader.header.get("names", {})}

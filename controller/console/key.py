@@ -1,0 +1,91 @@
+"""`firebreak key`: makes, replaces and removes the keys of the sources of hints, also of a running controller.
+
+The key goes to the standard output, once, so that it can be piped to where it belongs; everything else is said apart.
+"""
+
+import os
+
+from controller import clock, command, hints, keys
+from controller import hint_wire as w
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+
+_WHAT = {"create": command.SET_KEY, "rotate": command.ROTATE_KEY, "revoke": command.REVOKE_KEY}
+_HELP = {"create": "make the first key of a source and print it, once",
+         "rotate": "make a new key and print it, once; the old one lasts until the new one is used, or 24 h",
+         "revoke": "remove the keys of a source: nothing it sends is taken any more"}
+
+
+def add(commands):
+    """Add `firebreak key` to the subparsers."""
+    actions = commands.add_parser("key", help="keys of the sources of hints").add_subparsers(required=True,
+                                                                                             metavar="ACTION")
+    for action, text in _HELP.items():
+        parser = actions.add_parser(action, help=text)
+        parser.add_argument("name", metavar="NAME", help="as in [source.NAME]")
+        _places(parser)
+        parser.set_defaults(run=_change, action=action)
+    listing = actions.add_parser("list", help="names, fingerprints and ages; never a key")
+    _places(listing)
+    listing.set_defaults(run=_list)
+
+
+def _places(parser):
+    parser.add_argument("--state-dir", default=STATE_DIRECTORY)
+    parser.add_argument("--run-dir", default=RUN_DIRECTORY)
+
+
+def _change(arguments):
+    action, name = arguments.action, arguments.name
+    try:
+        key = getattr(keys, action)(arguments.state_dir, name)
+    except keys.KeyStoreError as error:
+        say(error)
+        return WRONG_INPUT
+    if key is not None:
+        print(key.hex(), flush=True)
+        say(f"key of {name}, fingerprint {fingerprint(hints.key_of(key, 0).fingerprint)}; not shown again")
+    return _tell(arguments.run_dir, action, name, key or bytes(w.KEY_BYTES))
+
+
+def _tell(run_directory, action, name, key):
+    """Tell the controller that runs, if one does. Returns the exit code."""
+    path = os.path.join(run_directory, "command.sock")
+    try:
+        answer = command.change_key(path, _WHAT[action], w.name_field(name), key, clock.utc_us() // 1_000_000)
+    except (FileNotFoundError, ConnectionRefusedError):
+        say(f"no controller runs in {run_directory}; its next start reads the keys")
+        return DONE
+    except OSError as error:
+        say(f"{path}: {error.strerror}; the controller there still has the keys it had: restart it")
+        return NO_START
+    say(f"the running controller: {command.words(answer)}")
+    return DONE if answer == command.ACCEPTED else NOT_DONE
+
+
+def _list(arguments):
+    utc_s = clock.utc_us() // 1_000_000
+    try:
+        found, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
+    except keys.KeyStoreError as error:
+        say(error)
+        return NO_START
+    print("SOURCE            FINGERPRINT  AGE    OLD KEY")
+    for name, each in found.items():
+        old = f"{fingerprint(each[1].fingerprint)}, {span(each[1].until_ms // 1000)} left" if each[1:] else "-"
+        print(f"{name:16}  {fingerprint(each[0].fingerprint):11}  {span(utc_s - each[0].made_s):5}  {old}")
+    for line in lines:
+        say(line)
+    return NOT_DONE if lines else DONE
+
+
+def fingerprint(number):
+    """First 8 hex digits of a key's SHA-256."""
+    return f"{number:08x}"
+
+
+def span(seconds):
+    """A time in the largest unit of which it has two: 90 s, 15 min, 47 h, 12 d."""
+    for unit, unit_s in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{max(0, seconds)} s"

@@ -1,0 +1,96 @@
+"""The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
+
+from controller.console.pages.text import RULE, duration, folded, head, page, uptime
+
+STANDING_SHOWN, CHECKS_SHOWN, SCOPES_SHOWN = 6, 3, 3
+
+
+def lines(facts):
+    """The page (facts/alarms.py) as lines."""
+    standing = facts["standing"]
+    if not standing:
+        return page([*head(facts), "Nothing stands: no interlock row is active or latched.", "", RULE,
+                     *_start(facts), *_resets(facts["reset"])])
+    return page([*head(facts), *_first(standing[0], facts), *_followed(standing, facts), RULE, *_check(facts), RULE,
+                 *_reset(facts["reset"]), *_start(facts), "Cells stay live with contactors open."])
+
+
+def _moment(row, facts):
+    if row["began_ms"] is None:
+        return row.get("began_text") or "before the journal begins"
+    return f"{uptime(row['began_ms'])}, {duration(facts['uptime_ms'] - row['began_ms'])} ago"
+
+
+def _first(row, facts):
+    name = f"row {row['stage']} {row['reason']['name']}, {row['scope']}"
+    return [f"FIRST  {name}: {row['effect']}",
+            f"       since {_moment(row, facts)}; {_present(row)}, {row['reset']} reset",
+            *folded("", row["reason"]["sentence"], 2)]
+
+
+def _present(row):
+    if row["is_active"]:
+        return "still there"
+    return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "going"
+
+
+def _followed(standing, facts):
+    others = standing[1:]
+    out = [f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row {row['stage']:<4}"
+           f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, {row['reset']}"
+           for place, row in enumerate(others[:STANDING_SHOWN])]
+    if len(others) > STANDING_SHOWN:
+        out.append(f"       and {len(others) - STANDING_SHOWN} more (--json shows all)")
+    scopes = facts["first_out_per_scope"]
+    if len(scopes) > 1:
+        words = [f"{each['scope']}: row {each['stage']}" for each in scopes]
+        out += folded("FIRSTS", ", ".join(words) + ".", 2)
+    return out
+
+
+def _later(row, first):
+    """How long after the first one, "+0.42 s"."""
+    if row["began_ms"] is None or first["began_ms"] is None:
+        return "?"
+    later_ms = row["began_ms"] - first["began_ms"]
+    return f"{'-' if later_ms < 0 else '+'}{duration(abs(later_ms))}"  # the first-out is the first that latched
+
+
+def _check(facts):
+    out = []
+    for place, item in enumerate(facts["check"][:CHECKS_SHOWN]):
+        out += folded("CHECK" if not place else "", f"{place + 1}. {item['remedy']} (row {', '.join(item['rows'])})", 2)
+    more = len(facts["check"]) - CHECKS_SHOWN
+    return out + ([f"       and {more} more"] if more > 0 else [])
+
+
+def _resets(reset):
+    words = f"{reset['left']} of {reset['allowed']} remote resets left this hour"
+    if reset["next_token_ms"] is not None:
+        words += f", the next in {duration(reset['next_token_ms'])}"
+    return folded("RESETS", words + ".", 1)
+
+
+def _reset(reset):
+    if reset["needs"] is None:
+        return folded("RESET", "Nothing is latched: what stands goes by itself with its cause.", 1) + _resets(reset)
+    how = "with the key on site (turn it out of RUN, firebreak reset --key)" if reset["needs"] == "key" \
+        else "remote (firebreak reset)"
+    out = folded("RESET", f"{how}. Now it would be: {reset['result']}.", 2)
+    if reset["waits"]:
+        words = [f"row {each['stage']} {each['scope']} " + ("still there" if each["due_ms"] is None
+                                                            else f"clear in {duration(each['due_ms'])}")
+                 for each in reset["waits"][:3]]
+        more = len(reset["waits"]) - len(words)
+        out += folded("WAITS", ", ".join(words) + (f" and {more} more" if more > 0 else "") + ".", 2)
+    return out + _resets(reset)
+
+
+def _start(facts):
+    start = facts["start"]
+    waits = start["waits_for"]
+    if waits:
+        return folded("START", f"waits for {waits['label']} {waits['name']}: {waits['sentence']} {waits['remedy']}", 2)
+    if not start["is_asked_to_run"]:
+        return folded("START", "nobody asks the cabinet to run: a controlled stop was asked for.", 1)
+    return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)

@@ -1,0 +1,127 @@
+"""The page status: state, interlocks, power, racks, links: what everybody wants to know first, without login."""
+
+from controller.console.facts.racks import worst_first
+from controller.console.pages import causes
+from controller.console.pages.racks import HEADER, line
+from controller.console.pages.text import RULE, WIDTH, directed, duration, head, kilowatt, page, scaled, spread, uptime
+
+STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
+CONTACT_WORDS = {"suppression": "Suppression", "fire_panel": "Fire panel", "estop": "E-stop", "gas_relay": "Gas relay",
+                 "airflow": "Air", "door": "Door"}
+VALUE_WORDS = {"ok": "ok", "not ok": "NOT OK", "unknown": "?"}
+SHOWN_WHEN_WRONG = ("gas_relay", "airflow", "suppression")
+DOOR_WORDS = {"ok": "shut", "not ok": "OPEN", "unknown": "?"}
+KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
+
+
+def lines(facts):
+    """The page (facts/status.py) as lines."""
+    return page([*head(facts), *_safety(facts), RULE, *_power(facts), *_racks(facts["racks"]), RULE, *_foot(facts)])
+
+
+def _safety(facts):
+    contacts = facts["contacts"]
+    gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
+    words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else "")]
+    words += [f"Gas {' '.join(gas)} %LFL"] if gas else []
+    shown = [(name, value) for name, value in contacts.items() if name in CONTACT_WORDS and value in VALUE_WORDS
+             and not (value == "ok" and name in SHOWN_WHEN_WRONG)]
+    shown.sort(key=lambda each: each[1] == "ok")  # what is wrong stands where nothing is cut off
+    words += [f"{CONTACT_WORDS[name]} {(DOOR_WORDS if name == 'door' else VALUE_WORDS)[value]}"
+              for name, value in shown]
+    count = facts["interlocks"]
+    second = (f"INTERLOCKS  {count['armed']} rows armed   {count['tripped']} tripped   {count['warnings']} warning"
+              f"{'s' * (count['warnings'] != 1)}   {count['not_fitted']} not fitted")
+    key = f"Key: {KEY_WORDS[contacts['key_run']]}"
+    return ["  ".join(words), second + key.rjust(max(2, WIDTH - len(second))), *_standing(facts["standing"])]
+
+
+def _standing(standing):
+    """The rows that stand, those that stop power first; the rest is counted."""
+    order = sorted(standing, key=lambda row: (-row["demands"].get("pcs", 0), row["began_ms"] or 0))
+    out = [f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}; since {uptime(row['began_ms'])}, "
+           f"{row['reset']} reset" for row in order[:STANDING_SHOWN]]
+    if len(order) > STANDING_SHOWN:
+        out[-1] += f" (+{len(order) - STANDING_SHOWN}: alarms)"
+    return out
+
+
+def _grid(power_W):
+    if power_W is None:
+        return "unknown"
+    return f"{'importing' if power_W >= 0 else 'exporting'} {kilowatt(abs(power_W))} kW"
+
+
+def _power(facts):
+    battery = "unknown" if facts["battery_W"] is None else directed(facts["battery_W"])
+    load = "unknown" if facts["load_W"] is None else f"{kilowatt(facts['load_W'])} kW"
+    asked = facts["request"]
+    by = [reason["name"] for reason in (asked["base_reason"], asked["fast_reason"]) if reason]
+    asked = f"{directed(facts['request_W'])} by {' + '.join(by)}" if by else "nothing"
+    return [f"BATTERY  {battery:<24}GRID  {_grid(facts['grid_W']):<22}LOAD  {load}",
+            spread(f"ASKED    {asked}", f"SET-POINT  {directed(facts['setpoint_W'])}"), _limit(facts), _can_do(facts),
+            *_hints(facts)]
+
+
+def _limit(facts):
+    if facts["binding"]:
+        words = causes.short(facts["binding"], facts["cause"])
+    elif facts["limits"]["low_W"] == facts["limits"]["high_W"] == 0:
+        words = causes.short(facts["limits"]["high_reason"], facts["limits"]["high_cause"])
+    else:
+        return "LIMIT    none acting"
+    return f"LIMIT    {words:<54}{'(firebreak why)':>{WIDTH - 63}}"
+
+
+def _can_do(facts):
+    low_W, high_W = facts["available_low_W"], facts["available_high_W"]
+    words = f"CAN DO   {kilowatt(low_W)} .. {kilowatt(high_W)} kW"
+    kept = f"reserve of {facts['reserve_permille'] / 10:g} %"
+    if facts["remaining_Wh"] is None:
+        return f"{words}; energy above the {kept} unknown"
+    words += f"; {facts['remaining_Wh'] / 1000:.1f} kWh above {kept}"
+    seconds = facts["reserve_in_s"]
+    return words + (f", {duration(seconds * 1000)}" if seconds is not None else "")
+
+
+def _hints(facts):
+    """What sources have in force, those that bind first."""
+    if not facts["sources"]:
+        return ["HINT     no source is configured"]
+    if not facts["hints"]:
+        return [f"HINT     none in force ({len(facts['sources'])} sources)"]
+    binds = facts["binding_sources"]
+    order = sorted(facts["hints"], key=lambda entry: entry["source"] not in binds.values())
+    out = [f"{'HINT' if not place else '':<9}{causes.hint(entry)}, {causes.then(entry)}"
+           for place, entry in enumerate(order[:HINTS_SHOWN])]
+    if len(order) > HINTS_SHOWN:
+        out[-1] += f"; {len(order) - HINTS_SHOWN} more"
+    return out
+
+
+def _racks(racks):
+    shown = racks if len(racks) <= RACKS_SHOWN else worst_first(racks)[:RACKS_SHOWN]
+    more = f" worst {RACKS_SHOWN} of {len(racks)}: page racks" if len(racks) > RACKS_SHOWN else ""
+    return [RULE[len(more):] + more, HEADER, *[line(rack) for rack in shown]]
+
+
+def _foot(facts):
+    links = "   ".join([f"{kind} {state}" for kind, state in facts["links"].items()])
+    due = facts["gas_calibration_d"]
+    calibration = f"gas calibration in {due} d" if due is not None else "gas calibration unknown"
+    return [f"LINKS    {links}", _loop(facts),
+            f"LOG      {_log(facts['record'])}   DUE {calibration}   LIMITS CRC {facts['version']['limits_crc']}",
+            "Cells stay live with contactors open."]
+
+
+def _loop(facts):
+    loop = facts["loop"]
+    if loop is None:
+        return f"LOOP     {facts['tick_ms']} ms"
+    late = loop["lateness_us"]
+    return (f"LOOP     {facts['tick_ms']} ms, late p50 {late['p50']} us, p99 {late['p99']} us, worst "
+            f"{late['max'] / 1000:.1f} ms; {loop['missed'] + loop['late']} missed of {loop['ticks']}")
+
+
+def _log(record):
+    return "no recorder" if record is None else f"{record['events']} events"

@@ -1,0 +1,92 @@
+"""Pieces of a page: numbers with their units, times, folded sentences; what nobody knows is "-", never a number."""
+
+import textwrap
+
+WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
+RULE = "-" * WIDTH
+MARGIN = 7
+ANY_W = (1 << 30) - 1  # a bound of this size bounds nothing
+NOT_WORTH_W = 50  # rounds to 0.0 kW
+
+
+def kilowatt(power_W, width=0):
+    """Power in kW with one decimal and no unit, "-" when unknown, "any" where nothing bounds it."""
+    if power_W is None:
+        return "-".rjust(width)
+    if abs(power_W) >= ANY_W:
+        return "any".rjust(width)
+    return f"{0.0 if abs(power_W) < NOT_WORTH_W else power_W / 1000:.1f}".rjust(width)
+
+
+def directed(power_W):
+    """Battery power in words: "discharge 81.5 kW", "charge 3.6 kW", "0.0 kW"."""
+    if power_W is None or abs(power_W) < NOT_WORTH_W:
+        return kilowatt(power_W) + " kW"
+    return f"{'discharge' if power_W > 0 else 'charge'} {kilowatt(abs(power_W))} kW"
+
+
+def interval(low_W, high_W):
+    """"-250.0 ..  81.5", both ends in kW."""
+    return f"{kilowatt(low_W, 7)} .. {kilowatt(high_W, 7)}"
+
+
+def scaled(value, divisor, digits=1):
+    """A value in thousandths, tenths ... as a plain number; "-" when unknown."""
+    return "-" if value is None else f"{value / divisor:.{digits}f}"
+
+
+def duration(time_ms):
+    """"0.34 s", "12 s", "4 min", "3 h 12 min", "41 d 2 h"; "-" when unknown."""
+    if time_ms is None:
+        return "-"
+    if time_ms < 10_000:
+        return f"{time_ms / 1000:.2f} s"
+    seconds = time_ms // 1000
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2880 else f"{minutes // 1440} d {minutes // 60 % 24} h"
+
+
+def age(time_ms):
+    """Age of a value: "40 ms old", "never seen"."""
+    if time_ms is None:
+        return "never seen"
+    return f"{time_ms} ms old" if time_ms < 10_000 else f"{duration(time_ms)} old"
+
+
+def uptime(time_ms):
+    """A moment since the controller's start: "00:01:22.40", "41 d 02:07:31.00"."""
+    if time_ms is None:
+        return "before that"
+    seconds = time_ms // 1000
+    clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{time_ms % 1000 // 10:02}"
+    return f"{seconds // 86_400} d {clock}" if seconds >= 86_400 else clock
+
+
+def spread(left, right, width=WIDTH):
+    """left and right at the two ends of a line; left gives way."""
+    left = left[:width - len(right) - 1]
+    return left + " " * (width - len(left) - len(right)) + right
+
+
+def head(facts):
+    """The first two lines of every page."""
+    state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST WORDS"
+    moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
+    middle = WIDTH - len(moment) - 2
+    return [spread(spread(facts["cabinet"], state, middle), moment), RULE]
+
+
+def folded(label, sentence, lines_max=3):
+    """A sentence behind its label, folded; what does not fit ends in "...". """
+    indent = " " * MARGIN
+    return textwrap.wrap(sentence, WIDTH, initial_indent=f"{label:<{MARGIN}}", subsequent_indent=indent,
+                         max_lines=lines_max, placeholder=" ...", break_on_hyphens=False)
+
+
+def page(lines):
+    """The finished page: no line longer than WIDTH, none ends in spaces, no more lines than HEIGHT."""
+    return [line[:WIDTH].rstrip() for line in lines][:HEIGHT]

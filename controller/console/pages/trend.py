@@ -1,0 +1,33 @@
+"""The page trend: the last minutes of each quantity as one line of ten levels, with its range and its newest value."""
+
+from controller.console.pages.text import duration, folded, head, page
+
+LEVELS = "_.,-~=+*#@"
+COLUMNS = 42
+GAP = " "
+
+
+def lines(facts):
+    """The page (facts/trend.py) as lines."""
+    head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
+    rows = [_row(each) for each in facts["quantities"]]
+    scale = f"{'':<11}{'-' + duration(facts['span_ms']):<{COLUMNS - 3}}now"
+    return page([*head(facts), head_line, *rows, "", scale, *folded("", facts["source"], 2)])
+
+
+def _row(each):
+    known = [value for value in each["values"] if value is not None]
+    drawn = "".join([_level(value, known) for value in each["values"]]).rjust(COLUMNS)
+    if not known:
+        return f"{each['name']:<11}{drawn}{'-':>9}{'-':>9}{'-':>8}"
+    newest = each["values"][-1]
+    numbers = [f"{value / each['divisor']:.{each['digits']}f}" if value is not None else "-"
+               for value in (min(known), max(known), newest)]
+    return f"{each['name']:<11}{drawn}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
+
+
+def _level(value, known):
+    if value is None:
+        return GAP
+    low, high = min(known), max(known)
+    return LEVELS[(value - low) * (len(LEVELS) - 1) // (high - low)] if high > low else LEVELS[0]

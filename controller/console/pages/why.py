@@ -1,0 +1,165 @@
+"""The page why: the chain from request to wire, the numbers behind what binds, what to do, what would be without it."""
+
+from controller.console.pages import causes
+from controller.console.pages.text import ANY_W, HEIGHT, age, directed, folded, head, interval, kilowatt, page
+
+COLUMNS = "{:<12}{:<37}{:>18}{:>8}{}"
+UNITS_SHOWN = 3
+CAUSE_LINES = 4
+FEW_LINES = 6
+
+
+def lines(facts):
+    """The page (facts/why.py) as lines."""
+    upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
+    lower = _cause(facts, HEIGHT - len(upper))
+    if len(upper) + len(lower) > HEIGHT:  # a full page has no room for empty lines
+        upper = [line for line in upper if line]
+        lower = _cause(facts, HEIGHT - len(upper))
+    return page([*upper, *lower])
+
+
+def _answer(facts):
+    first = f"Set-point: {directed(facts['setpoint_W'])}. {causes.request(facts)}"
+    binding = facts["binding"]
+    if binding is None:
+        shown, cause = _reason_shown(facts)
+        return [first, f"No power is permitted: {causes.short(shown, cause)}." if shown else "Nothing holds it back."]
+    held_W = facts["held_back_W"]
+    less = facts["request_W"] * facts["setpoint_W"] >= 0 and abs(facts["setpoint_W"]) < abs(facts["request_W"])
+    moved = "Held back" if less else "Moved"
+    return [first, f"{moved} {kilowatt(abs(held_W))} kW by {causes.short(binding, facts['cause'])}."]
+
+
+def _row(stage, what, bounds, leaves_W, mark=False):
+    leaves = kilowatt(leaves_W) if leaves_W is not None else ""
+    return " " + COLUMNS.format(stage, what[:37], bounds, leaves, " <<" if mark else "")
+
+
+def _table(facts):
+    binding = facts["binding"]
+    acting = next((name for name in ("limits", "obligations", "ramp", "caps") if facts[name]["acted"]), None)
+    ramp = facts["ramp"]
+    return [
+        " " + COLUMNS.format("order", "limit", "from .. to kW", "leaves", ""),
+        *_request(facts),
+        *_bounded("caps", facts["caps"], binding if acting == "caps" else None),
+        _row("ramp", "R501 set-point ramp" if ramp["acted"] else "not acting",
+             interval(ramp["low_W"], ramp["high_W"]), ramp["leaves_W"], acting == "ramp"),
+        *_obligations(facts["obligations"], binding if acting == "obligations" else None),
+        *_bounded("limits", facts["limits"], binding if acting == "limits" else None),
+        _row("", _standing(facts), "", None),
+    ]
+
+
+def _request(facts):
+    """A line for each part of the request; the last one leaves their sum."""
+    asked = facts["request"]
+    parts = [(reason["name"], power_W) for reason, power_W in ((asked["base_reason"], asked["base_W"]),
+                                                               (asked["fast_reason"], asked["fast_W"])) if reason]
+    if len(parts) < 2:
+        return [_row("request", parts[0][0] if parts else "nobody", "", facts["request_W"])]
+    return [_row("request", parts[0][0], kilowatt(parts[0][1]), None),
+            _row("", parts[1][0], kilowatt(parts[1][1]), facts["request_W"])]
+
+
+def _standing(facts):
+    count = facts["standing_count"]
+    if not count:
+        return "no interlock row stands"
+    return f"{count} interlock row{'s stand' if count > 1 else ' stands'}: alarms"
+
+
+def _bounded(stage, found, binding):
+    """One line when both ends say the same or only one says anything, else a line for each end."""
+    low, high = found["low_reason"], found["high_reason"]
+    named = [(reason, cause) for reason, cause in ((low, found["low_cause"]), (high, found["high_cause"])) if reason]
+    if binding:
+        named.sort(key=lambda each: each[0]["code"] != binding["code"])
+    texts = [causes.short(*each) for each in named] or ["not acting"]
+    out = [_row(stage, texts[0], interval(found["low_W"], found["high_W"]), found["leaves_W"], binding)]
+    return out + [_row("", text, "", None) for text in texts[1:2]]
+
+
+def _obligations(found, binding):
+    if not found["standing"]:
+        words = "none" if found["is_known"] else "dropped: the grid meter is not known"
+        return [_row("obligations", words, "", found["leaves_W"])]
+    out = []
+    for place, each in enumerate(found["standing"]):
+        acts = binding and binding["code"] in (each["low_reason"]["code"], each["high_reason"]["code"])
+        out.append(_row("obligations" if not place else "", _obligation(each, binding if acts else None),
+                        interval(each["low_W"], each["high_W"]), each["leaves_W"], acts))
+    return out
+
+
+def _obligation(each, binding):
+    met = ", met" if each["is_met"] else ", NOT MET"
+    if each["rank"] == "grid_connection" and not binding:
+        return f"{each['low_reason']['label']} {each['high_reason']['label']} grid connection{met}"
+    named = binding or (each["low_reason"] if each["low_W"] > -ANY_W else each["high_reason"])
+    if each["cause"] and each["cause"]["hints"]:
+        return causes.short(named, each["cause"])
+    return f"{named['label']} {named['name']}{met}"
+
+
+def _units(facts):
+    many = len(facts["units"]) > 1
+    out = []
+    for unit in facts["units"][:UNITS_SHOWN]:
+        name = f"PCS {unit['unit']} " if many else ""
+        told = "nothing sent yet" if unit["sent_W"] is None else f"sent {kilowatt(unit['sent_W'])}"
+        out.append(f" {name}{told}   PCS read back {kilowatt(unit['read_back_W'])}"
+                   f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"
+                   f" ({age(unit['measured_age_ms'])})")
+        if unit["refused"]:
+            out.append(f" {name}The gate refused the newest set-point: {unit['refused']['label']} "
+                       f"{unit['refused']['name']}; the stop frame went out.")
+    if len(facts["units"]) > UNITS_SHOWN:
+        out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
+    return out
+
+
+def _cause(facts, room):
+    """What stands below the table, in `room` lines: what to do and what else would be matter more than every number."""
+    first, last = _notes(facts), []
+    shown, cause = _reason_shown(facts)
+    if shown is None:
+        return first + _asked(facts["request"])
+    last += folded("Do", causes.remedy(shown, cause), 2 if room > FEW_LINES else 1)
+    if facts["binding"] is not None:
+        last += _else(facts, 2 if room > FEW_LINES else 1)
+    lines_max = max(1, min(CAUSE_LINES, room - len(first) - len(last)))
+    return first + folded("Cause", causes.sentences(cause) or shown["sentence"], lines_max) + last
+
+
+def _notes(facts):
+    out = []
+    if facts["short_W"]:
+        short = facts["short_reason"]
+        out += folded("Short", f"{kilowatt(facts['short_W'])} kW are missing for {short['label']} {short['name']}.", 1)
+    if facts["differs"]:
+        out += folded("Note", "Another version explains this journal: take these numbers with care.", 1)
+    return out
+
+
+def _asked(request):
+    """Nothing binds: who asks is the cause."""
+    named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
+    words = " ".join([causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]).strip()
+    return folded("Cause", words, CAUSE_LINES) if words else []
+
+
+def _else(facts, lines_max):
+    without, binding = facts["without"], facts["binding"]
+    words = f"Without {binding['label']} the set-point would be {directed(without['setpoint_W'])}"
+    following = without["next"]
+    return folded("Else", words + (f", by {following['label']} {following['name']}." if following else "."), lines_max)
+
+
+def _reason_shown(facts):
+    """(reason, cause) to explain: what binds, or what forbids all power although nobody asks for any."""
+    limits = facts["limits"]
+    if facts["binding"] is None and limits["low_W"] == limits["high_W"] == 0:
+        return limits["high_reason"], limits["high_cause"]
+    return facts["binding"], facts["cause"]

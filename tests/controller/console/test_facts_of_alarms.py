@@ -1,0 +1,112 @@
+"""The 3 am page: the first-out leads, what followed is in order, resets and their tokens are the kernel's own."""
+
+import pytest
+
+from controller.console.facts import alarms
+from controller.console.pages import alarms as page
+from safety import latches, signals as s
+from watched import Watched, action, of_scenario
+
+
+def test_the_first_out_leads_and_the_rest_follows_in_time(tmp_path):
+    facts = of_scenario("bms_silent", tmp_path).run(38).facts("alarms")
+    assert [row["stage"] for row in facts["standing"]] == ["40b", "40a", "40c"]  # the first that latched, then by time
+    assert [row["began_ms"] is not None for row in facts["standing"]] == [True] * 3
+    began_ms = [row["began_ms"] for row in facts["standing"]]
+    assert began_ms[1] < began_ms[0] < began_ms[2]
+    assert [(each["scope"], each["stage"]) for each in facts["first_out_per_scope"]] == [("rack 2", "40b")]
+    lines = page.lines(facts)
+    assert lines[2] == "FIRST  row 40b BMS silent, rack 2: ramp to zero"
+    assert [line for line in lines if line.startswith("THEN    -0.50 s  row 40a")]
+
+
+def test_each_scope_has_its_own_first_out(tmp_path):
+    actions = [action(10, "device_fault", device="bms_2", fault="silent"), action(15, "estop_press")]
+    facts = Watched(tmp_path, actions=actions).run(17).facts("alarms")
+    firsts = {each["scope"]: (each["stage"], each["began_ms"]) for each in facts["first_out_per_scope"]}
+    assert set(firsts) == {"cabinet", "rack 2"}
+    assert firsts["cabinet"][0] == "1a" and 15_000 <= firsts["cabinet"][1] <= 15_200
+    assert firsts["rack 2"][0] == "40b" and firsts["rack 2"][1] < firsts["cabinet"][1]
+    assert [line for line in page.lines(facts) if line.startswith("FIRSTS ")]
+
+
+def test_remedies_are_said_once_and_in_order(tmp_path):
+    facts = Watched(tmp_path, actions=[action(10, "estop_press"), action(11, "device_fault", device="bms_2",
+                                                                         fault="silent")]).run(16).facts("alarms")
+    remedies = [item["remedy"] for item in facts["check"]]
+    assert len(remedies) == len(set(remedies)) == 2 and remedies[0].startswith("Find out why it was pressed")
+    assert facts["check"][0]["rows"] == ["1a", "1b"]
+
+
+def test_a_reset_says_what_it_would_come_to_and_so_it_does(tmp_path):
+    """Refused while the cause stands, granted 5 s after it has gone: the page says so before anybody asks."""
+    silent = dict(device="io_1", fault="silent")
+    actions = [action(10, "device_fault", **silent), action(12, "device_fault", value=False, **silent)]
+    watched = Watched(tmp_path, actions=actions).run(11.5)
+    reset = watched.facts("alarms")["reset"]
+    assert (reset["needs"], reset["result"], reset["left"]) == ("remote", "not clear yet", 3)
+    assert [each["due_ms"] for each in reset["waits"] if each["stage"] == "49"] == [None]
+    watched.run(14)
+    waits = watched.facts("alarms")["reset"]["waits"]
+    assert [each for each in waits if each["stage"] == "49" and 2500 < each["due_ms"] < 5000]
+    watched.run(20)
+    reset = watched.facts("alarms")["reset"]
+    assert (reset["waits"], reset["result"]) == ([], "done")
+    watched.rig.controller.reset("remote")
+    watched.run(21)
+    facts = watched.facts("alarms")
+    assert (facts["standing"], facts["reset"]["left"], facts["reset"]["needs"]) == ([], 2, None)
+    assert 3_590_000 < facts["reset"]["next_token_ms"] <= 3_600_000
+    assert "2 of 3 remote resets left this hour, the next in" in "\n".join(page.lines(facts))
+
+
+@pytest.mark.parametrize("ages_min, allowed, left, next_min", [
+    ((60, 60, 60), 3, 3, None), ((0, 60, 60), 3, 2, 60), ((10, 40, 60), 3, 1, 20), ((10, 40, 50), 3, 0, 10),
+    ((10, 60, 60), 1, 0, 50), ((10, 40, 60), 1, 0, 50), ((10, 40, 50), 2, 0, 20), ((10, 60, 60), 0, 0, None)])
+def test_the_next_token(tmp_path, ages_min, allowed, left, next_min):
+    """Of an hour's tokens; where fewer are allowed than were spent, more than one has to come back."""
+    shadow = Watched(tmp_path).run(1).shadow
+    rules = shadow.core.kernel.latches
+    rules.allowed = allowed
+    for token, age_min in enumerate(ages_min):
+        rules.token_age[token] = age_min * 3000  # ticks of 20 ms
+    found = alarms.next_token_ms(shadow)
+    assert rules.left() == left and found == (None if next_min is None else next_min * 60_000)
+    if found:  # that long and not less
+        for token in range(latches.TOKENS):
+            rules.token_age[token] = min(rules.token_age[token] + found // 20 - 1, rules.hour_ticks)
+        assert rules.left() == left
+        rules.token_age[:] = type(rules.token_age)("i", [min(age + 1, rules.hour_ticks) for age in rules.token_age])
+        assert rules.left() == left + 1
+
+
+def test_the_key_is_asked_for_where_it_is_needed(tmp_path):
+    watched = Watched(tmp_path, actions=[action(10, "estop_press"), action(11, "estop_release")]).run(20)
+    reset = watched.facts("alarms")["reset"]
+    assert (reset["needs"], reset["result"]) == ("key", "key needed")
+    watched.rig.plant.key_run = False
+    watched.run(21)
+    assert watched.facts("alarms")["reset"]["result"] == "done"
+
+
+def test_what_inhibits_the_start_is_named(tmp_path):
+    watched = Watched(tmp_path)
+    watched.rig.plant.key_run = False
+    facts = watched.run(5).facts("alarms")
+    assert facts["start"]["waits_for"]["name"] == "key not in RUN" and facts["state"] == "inhibited"
+    assert "START  waits for R712 key not in RUN" in "\n".join(page.lines(facts))
+    watched.rig.plant.key_run = True
+    facts = watched.run(12).facts("alarms")
+    assert facts["start"]["waits_for"] is None and watched.core.out[s.STATE] == s.RUNNING
+
+
+def test_what_began_before_the_journal_is_not_dated(tmp_path):
+    """A keyframe of a row that stood already: when it began nobody knows, and the page says that."""
+    watched = Watched(tmp_path, actions=[action(5, "estop_press")]).run(8)
+    history = watched.watch().history()
+    row = history.began_ms["1a"]
+    assert row is not None
+    history.began_ms["1a"] = None
+    facts = alarms.facts(watched.shadow, history)
+    assert [each["began_ms"] for each in facts["standing"] if each["stage"] == "1a"] == [None]
+    assert "before the journal begins" in "\n".join(page.lines(facts))

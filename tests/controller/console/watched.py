@@ -1,0 +1,66 @@
+"""A virtual rig with a journal in a folder, and a Watch beside it: for the tests of facts and pages."""
+
+import os
+from pathlib import Path
+
+from controller import config
+from controller.cabinet import open_journal
+from controller.console import watch
+from hil import loads, scenario
+from hil.scenario import Action
+from hil.simulate import VirtualRig
+
+CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
+SECOND_US = 1_000_000
+RING_BYTES = 4 << 20  # half a minute and more; a cabinet's own would fill the disk, one per test
+
+
+def action(at_s, do, **arguments):
+    """One action of a scenario; a device_fault sets in unless it says otherwise."""
+    if do == "device_fault":
+        arguments = {"value": True, **arguments}
+    return Action(round(at_s * SECOND_US), do, do, arguments)
+
+
+class Watched:
+    """`rig` (VirtualRig), `seen` (Watch) of its journal in `folder`; a watch waits for the rig's next step."""
+
+    def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
+        self.folder = str(folder)
+        self.rig = VirtualRig(settings, load, 1, actions, {"soc": soc})
+        cabinet = self.rig.controller.cabinet
+        cabinet.journal = open_journal(os.path.join(self.folder, "journal"), settings, cabinet.core, RING_BYTES)
+        self.seen = None
+
+    def run(self, duration_s):
+        """Until so much virtual time has gone by since the start."""
+        self.rig.run(duration_s)
+        return self
+
+    def watch(self):
+        """The Watch, up to date."""
+        if self.seen is None:
+            self.seen = watch.Watch(self.folder, self.folder)
+        self.seen.update(self.rig.step)
+        return self.seen
+
+    def facts(self, page, **options):
+        """Plain data of a page, of now."""
+        return self.watch().facts(page, **options)
+
+    @property
+    def core(self):
+        """The controller's own core."""
+        return self.rig.controller.cabinet.core
+
+    @property
+    def shadow(self):
+        """The watch's snapshot.Shadow, up to date."""
+        return self.watch().shadow
+
+
+def of_scenario(name, folder):
+    """Watched of a scenario of the rig."""
+    chosen = scenario.load(name)
+    load = loads.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
+    return Watched(folder, load.power, chosen.actions, chosen.soc_pct / 100)
