@@ -1,0 +1,138 @@
+"""`firebreak record`: the recorder as a process. `firebreak verify`: is the chain of its events whole."""
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.recorder.limits import RANGES, Limits, wrong
+
+POLL_S = 0.02
+NICENESS = -10  # before ordinary programs, so that an event is durable in time on a busy box; behind the loop always
+
+
+def add(commands):
+    """Add the commands."""
+    recording = commands.add_parser("record", help="keep events, history and captures of a running controller")
+    recording.add_argument("--run-dir", default=RUN_DIRECTORY, help="where the journal is (%(default)s)")
+    recording.add_argument("--state-dir", default=STATE_DIRECTORY, help="where the record is kept (%(default)s)")
+    for name, (low, high, what) in RANGES.items():
+        recording.add_argument("--" + name.replace("_", "-"), type=int, default=getattr(Limits(), name), metavar="N",
+                               help=f"{what} ({low} .. {high}, %(default)s)")
+    recording.set_defaults(run=_record)
+    verifying = commands.add_parser("verify", help="check the hash chain of the recorded events")
+    verifying.add_argument("file", nargs="?", help="record.db (default: the one in the state directory)")
+    verifying.add_argument("--state-dir", default=STATE_DIRECTORY)
+    verifying.add_argument("--head", metavar="HEX", help="a hash that was published: it must be in the chain")
+    verifying.set_defaults(run=_verify)
+
+
+def _record(arguments):
+    limits = Limits(**{name: getattr(arguments, name) for name in RANGES})
+    line = wrong(limits)
+    if line:
+        say(line)
+        return WRONG_INPUT
+    try:
+        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        locked = _lock(arguments.state_dir)
+        if locked is None:
+            say(f"{arguments.state_dir}: another recorder writes here; one per cabinet")
+            return NO_START
+        return _serve(arguments, limits)
+    except OSError as error:
+        say(error)
+        return NO_START
+
+
+def _serve(arguments, limits):
+    from controller import realtime
+    from controller.recorder.database import DatabaseError
+    from controller.recorder.process import Recorder
+    try:
+        recorder = Recorder(arguments.run_dir, arguments.state_dir, limits, say)
+    except DatabaseError as error:
+        say(error)
+        return NO_START
+    with contextlib.suppress(PermissionError):
+        os.nice(NICENESS)
+    stop = Stop()
+    notifier = realtime.Notifier()
+    notifier.ready("recording")
+    while not stop.asked:
+        if not recorder.step():
+            stop.wait(POLL_S)
+        notifier.alive()
+    notifier.stopping()
+    recorder.close()
+    return DONE
+
+
+class Stop:
+    """`asked` once SIGTERM or SIGINT has come; `wait` ends early then."""
+
+    def __init__(self):
+        self.asked = False
+        self._awake, woken = socket.socketpair()
+        woken.setblocking(False)
+        self._woken = woken
+        signal.set_wakeup_fd(woken.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number, frame):
+        self.asked = True
+
+    def wait(self, seconds):
+        """Wait, at most this long."""
+        self._awake.settimeout(seconds)
+        try:
+            self._awake.recv(64)
+        except TimeoutError:
+            pass  # nobody asked
+
+
+def _lock(directory):
+    """Descriptor of the lock, None when another recorder holds it. Raises OSError."""
+    descriptor = os.open(os.path.join(directory, "record.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.lockf(descriptor, os.F_TLOCK, 0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _verify(arguments):
+    from controller.recorder import chain, reading
+    path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
+    try:
+        published = bytes.fromhex(arguments.head) if arguments.head else None
+    except ValueError:
+        published = b""
+    if published is not None and len(published) != len(chain.START):
+        say(f"--head {arguments.head}: a hash is {2 * len(chain.START)} hexadecimal digits")
+        return WRONG_INPUT
+    try:
+        with reading.opened(path) as connection:
+            verdict = chain.verify(connection, published)
+    except (OSError, sqlite3.Error) as error:
+        say(f"{path}: cannot be read: {error}")
+        return WRONG_INPUT
+    for line in _lines(path, verdict):
+        print(line)
+    return DONE if verdict.intact else NOT_DONE
+
+
+def _lines(path, verdict):
+    if not verdict.events:
+        yield f"{path}: no events"
+    else:
+        yield f"{path}: {verdict.events} events, {verdict.first} to {verdict.last}; head {verdict.head}"
+    if verdict.missing:
+        yield f"events let go for want of room, or lost and said so: {verdict.missing}"
+    yield from (f"BROKEN: {line}" for line in verdict.breaks)
+    if verdict.intact:
+        yield "the chain is whole"

@@ -1,0 +1,187 @@
+"""What the recorder keeps on the disk, and how it lives with a full disk, a damaged database and a missing one.
+
+No room: seconds are left out, a reserve that was laid beforehand makes room for events, and when that is used up the
+events wait in the journal (hours of it) until there is room again. Damaged or taken away: put aside, begun anew with
+all that can be read. Each change of condition is one line for the operator, and what was lost is an event.
+"""
+
+import json
+import os
+
+from controller.recorder import chain, rescue, retention
+from controller.recorder.database import CHECKPOINT_BYTES, LOG_BYTES, Database, DatabaseError
+from controller.recorder.room import Reserve
+from controller.recorder.trips import TripLog
+
+FILE, HEAD_FILE = "record.db", "record.head"
+TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
+
+
+class Archive:
+    """`write` adds to the record, `tidy` keeps it small. `lean`: no room, `left_out` seconds were not written."""
+
+    def __init__(self, run_directory, state_directory, limits, label, say, captures=()):
+        """label(kind, code, scope, text) -> Row with the present time; say(line) tells the operator; captures:
+        (event number, file name) of those on the disk, for a database that has lost them.
+
+        Raises OSError or DatabaseError when there is nothing to write on.
+        """
+        self.path = os.path.join(state_directory, FILE)
+        self._head_path = os.path.join(run_directory, HEAD_FILE)
+        self._limits, self._label, self._say, self._known_captures = limits, label, say, captures
+        self._bytes_max = limits.history_MB << 20
+        self._reserve = Reserve(state_directory)
+        self._trips = TripLog(state_directory)
+        self.lean, self.left_out = False, 0
+        self._beside = dict(self._published().get("meta", {}))  # newest meta, published with the head
+        self._first = []  # what the next transaction begins with
+        self.database = self._open()
+        self._reserve.lay()
+        self._copy_trips()
+
+    # -- opening, and what is damaged
+
+    def _open(self):
+        try:
+            database = Database(self.path, self._bytes_max)
+        except DatabaseError as error:
+            if not error.damaged:
+                raise
+            return self._begin_anew(str(error))
+        if database.head_id < self._trips.newest:  # an older copy, or an empty one, lies where ours was
+            database.close()
+            return self._begin_anew(f"{self.path}: lacks the newest trip")
+        return database
+
+    def _begin_anew(self, why):
+        rescue.put_aside(self.path)
+        database = rescue.begin_anew(self.path, self._bytes_max, self._trips.entries(), self.published(),
+                                     self._known_captures)
+        self._first = [self._label(
+            chain.LOSS, chain.DAMAGE, chain.missing_scope(database.head_id),
+            f"the record was damaged or taken away: events up to {database.head_id} and the history may lack some; "
+            f"what is left of it lies in {FILE}{rescue.ASIDE}")]
+        self._say(f"{why}; put aside as {FILE}{rescue.ASIDE}; a new one is begun with "
+                  f"{retention.count(database, '1')} events of it")
+        return database
+
+    def _published(self):
+        """What the head file says, {} without one."""
+        try:
+            with open(self._head_path, encoding="ascii") as file:
+                content = json.load(file)
+            return content if {"id", "hash", "meta"} <= set(content) else {}
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def published(self):
+        """(number, hash) of the head that was published last, or None."""
+        content = self._published()
+        return (content["id"], bytes.fromhex(content["hash"])) if content else None
+
+    def meta(self, key):
+        """A value kept beside the events; when the database has lost it, as it was published last."""
+        value = self.database.meta(key)
+        return self._beside.get(key) if value is None else value
+
+    # -- writing
+
+    def write(self, rows, seconds=(), meta=(), also=None):
+        """Make it all durable; returns the events as stored. Raises DatabaseError: then nothing of it was taken."""
+        if not self.database.is_there():
+            self._reopen(f"{self.path}: was taken away")
+        try:
+            stored = self._store(rows, seconds, meta, also)
+        except DatabaseError as error:
+            if error.damaged:
+                self._reopen(str(error))
+            elif not self._make_room(error):
+                raise
+            stored = self._store(rows, seconds, meta, also)
+        self._first = []
+        self._copy_trips()
+        self._beside.update(meta)
+        self._publish()
+        return stored
+
+    def _store(self, rows, seconds, meta, also):
+        kept = () if self.lean else seconds
+        stored = self.database.write([*self._first, *rows], kept, meta, also)
+        self.left_out += len(seconds) - len(kept)
+        return stored
+
+    def has_room(self, wanted_bytes):
+        """True when so much may be written beside the record without taking what is kept free for events."""
+        return self._reserve.has_beside(wanted_bytes)
+
+    def _reopen(self, why):
+        self.database.close()
+        self.database = self._begin_anew(why)
+
+    def _make_room(self, error):
+        """True when it is worth another try: the database is at its own limit, or the reserve could be given up."""
+        if not error.full:
+            return False
+        used, pages, allowed = self.database.pages()
+        if pages >= allowed and self._trim():
+            return True
+        if not self._reserve.laid:
+            return False
+        self._reserve.give_up()
+        self.lean = True
+        self._say(f"{error}: no room; the reserve is used for events, seconds are left out: free some room")
+        return True
+
+    def _copy_trips(self):
+        """Whatever the second copy lacks goes there; a failure is tried again with the next write."""
+        try:
+            self._trips.append([(tuple(row[:-2]), row[-2], row[-1]) for row in self.database.query(
+                f"SELECT {', '.join('e.' + name for name in chain.COLUMNS)}, e.hash, coalesce(p.hash, l.previous, ?) "
+                "FROM events e LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = e.id "
+                "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id", (chain.START, self._trips.newest))])
+        except OSError as error:
+            self._say(f"{self._trips.path}: {error.strerror}: the second copy of the trips waits")
+
+    def _publish(self):
+        """The head for whoever is upstream: replaced as a whole, so that a reader never sees half of it."""
+        content = {"id": self.database.head_id, "hash": self.database.head.hex(), "meta": self._beside}
+        new = self._head_path + ".new"
+        try:
+            with open(new, "w", encoding="ascii") as file:
+                json.dump(content, file)
+            os.replace(new, self._head_path)
+        except OSError as error:
+            self._say(f"{self._head_path}: {error.strerror}: the head of the chain is not published")
+
+    # -- keeping it small
+
+    def tidy(self, in_haste=False):
+        """A bounded piece of work between writes: retention, the log, the reserve. in_haste: only what must be."""
+        try:
+            if not in_haste:
+                self._trim()
+            self.database.tidy(LOG_BYTES if in_haste else CHECKPOINT_BYTES)
+        except DatabaseError:
+            return  # for want of room, or a reader: the next time; the next write finds out what is damaged
+        if in_haste:
+            return
+        if self._reserve.lay() and self.lean:
+            self.lean = False
+            self._say(f"{self.path}: there is room again")
+            self._first = [self._label(chain.LOSS, "", "seconds",
+                                       f"{self.left_out} s of the history were left out: there was no room")]
+            self.left_out = 0
+        elif not self._reserve.laid and not self.lean:
+            self._reserve.give_up()
+
+    def _trim(self):
+        worked = False
+        for _ in range(TRIM_PIECES_MAX):
+            if not retention.trim(self.database, self._limits.events_max, self._label):
+                break
+            worked = True
+        return worked
+
+    def close(self):
+        """Close the database; the reserve stays."""
+        self.database.close()

@@ -1,0 +1,54 @@
+"""What has been found and is not durable yet: one transaction, bounded, kept until it has been taken."""
+
+from controller.recorder import events
+from controller.recorder.database import Row
+
+ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, events.LOSS)  # however many there are
+BURST, PER_SECOND = 200, 5  # of all other kinds
+
+
+class Batch:
+    """`rows`, `seconds`; `trips`: sequences of the trips among the rows."""
+
+    def __init__(self, wall):
+        """wall: utc.WallClock that labels the moments."""
+        self._wall = wall
+        self._tokens, self._filled_us = BURST, None
+        self.too_many = 0
+        self.clear()
+
+    def clear(self):
+        """All of it is durable."""
+        self.rows, self.seconds, self.trips = [], [], []
+
+    def label(self, event, moment_us, within_us=0):
+        """The Row of an event at a moment."""
+        return Row(event.sequence, moment_us // 1000, *self._wall.label(moment_us, within_us), *event[1:])
+
+    def add(self, event, moment_us, within_us=0):
+        """Take an event, unless there are too many of a kind that may be many."""
+        if event.kind in ALWAYS or self._token(moment_us):
+            self.rows.append(self.label(event, moment_us, within_us))
+            if event.kind == events.TRIP and event.sequence is not None:
+                self.trips.append(event.sequence)
+        else:
+            self.too_many += 1
+
+    def _token(self, moment_us):
+        """True while no more than PER_SECOND come for long; a word about those left out when it is over."""
+        filled_us = moment_us if self._filled_us is None else self._filled_us
+        if moment_us > filled_us:
+            self._tokens = min(BURST, self._tokens + (moment_us - filled_us) * PER_SECOND / 1e6)
+        self._filled_us = max(filled_us, moment_us)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        if self.too_many:
+            text = f"{self.too_many} events were left out: more than {PER_SECOND} a second for long"
+            self.too_many = 0
+            self.rows.append(self.label(events.Event(None, events.LOSS, "", "cabinet", text), moment_us))
+        return True
+
+    def second(self, values, moment_us):
+        """Take a row of the history."""
+        self.seconds.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

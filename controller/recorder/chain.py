@@ -1,0 +1,107 @@
+"""The hash chain over the events: who holds a hash that was published can tell whether anything before it was changed.
+
+hash = SHA-256(hash of the event before || canonical text of this one); the first is preceded by 32 zero bytes. The
+canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII only: another program can check it.
+
+Retention takes events out, oldest first, trips last. It says so in an event of its own (code RETENTION), in the chain;
+the hash of what stood before such a gap is kept in the table `links`. Whatever else is missing is a break.
+"""
+
+import hashlib
+import json
+import re
+
+COLUMNS = ("id", "sequence", "uptime_ms", "utc_us", "utc_source", "utc_uncertainty_us", "kind", "code", "scope", "text")
+START = bytes(32)
+RETENTION, DAMAGE = "RETENTION", "DAMAGE"  # codes of the loss events that say which numbers may be missing
+LOSS = "loss"
+_MISSING = re.compile(r"events <= (\d+)")
+
+
+def canonical(row):
+    """Bytes of one event; row: values in the order of COLUMNS."""
+    return json.dumps(list(row), separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def link(previous, row):
+    """Hash of an event, 32 bytes; previous: hash of the one before."""
+    return hashlib.sha256(previous + canonical(row)).digest()
+
+
+def missing_scope(number):
+    """Text of the scope of a loss event: up to which number events may be missing."""
+    return f"events <= {number}"
+
+
+class Verdict:
+    """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`, `breaks` as lines."""
+
+    __slots__ = ("events", "first", "last", "head", "missing", "breaks")
+
+    def __init__(self):
+        self.events = self.missing = 0
+        self.first = self.last = self.head = None
+        self.breaks = []
+
+    @property
+    def intact(self):
+        """True when nothing is broken."""
+        return not self.breaks
+
+
+def verify(connection, published=None):
+    """Check the chain of a database. published: a hash (bytes) somebody was given, which must be in it.
+
+    Returns a Verdict. Raises sqlite3.Error when the file cannot be read.
+    """
+    verdict = Verdict()
+    allowed = _allowed(connection)
+    links = dict(connection.execute("SELECT id, previous FROM links"))
+    previous, found = START, published is None or published == START
+    for row in connection.execute(f"SELECT {', '.join(COLUMNS)}, hash FROM events ORDER BY id"):
+        previous = _check(verdict, row, previous, links, allowed)
+        found = found or previous == published or row[0] in links and links[row[0]] == published
+    _check_head(verdict, connection, previous)
+    if not found:
+        verdict.breaks.append("the published hash is in no event: what came before it was changed or taken away")
+    return verdict
+
+
+def _allowed(connection):
+    """Up to which number the chain itself says that events may be missing."""
+    allowed = 0
+    for code, scope in connection.execute("SELECT code, scope FROM events WHERE kind = ?", (LOSS,)):
+        match = _MISSING.fullmatch(scope) if code in (RETENTION, DAMAGE) else None
+        if match:
+            allowed = max(allowed, int(match[1]))
+    return allowed
+
+
+def _check(verdict, row, previous, links, allowed):
+    """Check one event; returns its hash as stored, with which the next one is checked."""
+    number, stored = row[0], row[-1]
+    expected = 1 if verdict.last is None else verdict.last + 1
+    if number != expected:
+        verdict.missing += number - expected
+        previous = links.get(number)
+        if number - 1 > allowed:
+            verdict.breaks.append(f"events {expected} to {number - 1} are missing, and nothing says why")
+    if previous is None:
+        verdict.breaks.append(f"event {number}: the hash of the event before it is not known")
+    elif link(previous, row[:-1]) != stored:
+        verdict.breaks.append(f"event {number}: its content or the order was changed (hash does not fit)")
+    verdict.first = number if verdict.first is None else verdict.first
+    verdict.last, verdict.head = number, stored.hex() if isinstance(stored, bytes) else str(stored)
+    verdict.events += 1
+    return stored if isinstance(stored, bytes) else None
+
+
+def _check_head(verdict, connection, previous):
+    """The newest event must be the one that was noted as the head."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
+    if row is None:
+        return
+    number, head = json.loads(row[0])
+    if number != (verdict.last or 0) or previous is None or head != previous.hex():
+        verdict.breaks.append(f"the newest event should be {number}; the events after {verdict.last} are missing "
+                              "or it was changed")

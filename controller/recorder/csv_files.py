@@ -1,0 +1,85 @@
+"""The record as CSV files, a piece at a time, and files that are there whole or not at all."""
+
+import contextlib
+import csv
+import io
+import os
+from datetime import UTC, datetime, timedelta
+
+from controller.recorder.chain import COLUMNS
+from controller.recorder.trips import sync_directory
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND_COLUMNS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",
+                  "soc_permille", "cell_mV_min", "cell_mV_max", "temperature_ddegC_max", "state", "reason")
+CSV_COLUMNS = {"events": (*COLUMNS, "hash"), "seconds": SECOND_COLUMNS}
+ROWS_A_PIECE = 1000
+COPY_BYTES = 1 << 20
+PARTIAL = ".partial"
+
+
+def utc_text(utc_us):
+    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None."""
+    if utc_us is None:
+        return ""
+    return (EPOCH + timedelta(microseconds=utc_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def moment_us(text):
+    """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset. ValueError."""
+    found = datetime.fromisoformat(text)
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return (found - EPOCH) // timedelta(microseconds=1)
+
+
+def pieces(connection, what, from_us, to_us):
+    """Bytes of the CSV file of "events" or "seconds", with a heading and a column `utc` in front."""
+    columns = CSV_COLUMNS[what]
+    utc_at = columns.index("utc_us")
+    rows = connection.execute(f"SELECT {', '.join(columns)} FROM {what} WHERE utc_us >= ? AND utc_us < ? "
+                              "ORDER BY rowid", (from_us, to_us))
+    yield _lines([("utc", *columns)])
+    while piece := rows.fetchmany(ROWS_A_PIECE):
+        yield _lines([(utc_text(row[utc_at]), *map(_plain, row)) for row in piece])
+
+
+def _plain(value):
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _lines(rows):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)  # RFC 4180: what spreadsheets read
+    return text.getvalue().encode("utf-8")
+
+
+def file_pieces(path):
+    """Bytes of a file. Raises OSError."""
+    with open(path, "rb") as file:
+        while piece := file.read(COPY_BYTES):
+            yield piece
+
+
+def write_whole(directory, name, content, files=os):
+    """Write pieces of bytes into a file that is there whole and durable, or not at all. Raises OSError.
+
+    Returns its path. A file of that name is replaced.
+    """
+    path = os.path.join(directory, name)
+    try:
+        descriptor = files.open(path + PARTIAL, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            for piece in content:
+                while piece:
+                    piece = piece[files.write(descriptor, piece):]
+            files.fsync(descriptor)
+        finally:
+            files.close(descriptor)
+        files.replace(path + PARTIAL, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            files.unlink(path + PARTIAL)
+        raise
+    with contextlib.suppress(OSError):  # some file systems of sticks cannot; the file itself is durable
+        sync_directory(directory, files)
+    return path

@@ -1,0 +1,179 @@
+"""The database of the recorder: its tables, one transaction at a time, every commit durable when it returns.
+
+WAL with synchronous=FULL: each commit ends with an fsync of the log, so what `write` has taken survives a power cut. A
+checkpoint runs only beside a commit without an event. Sizes are bounded: pages of the file, the log, the cache.
+"""
+
+import json
+import os
+import sqlite3
+from typing import NamedTuple
+
+from controller.recorder import chain
+
+SCHEMA = 1
+TABLES = """
+CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER, utc_source TEXT,
+ utc_uncertainty_us INTEGER, kind TEXT, code TEXT, scope TEXT, text TEXT, hash BLOB);
+CREATE TABLE seconds(uptime_ms INTEGER, utc_us INTEGER, grid_W, load_W, battery_W, setpoint_W, low_W, high_W,
+ soc_permille, cell_mV_min, cell_mV_max, temperature_ddegC_max, state, reason INTEGER);
+CREATE TABLE captures(id INTEGER PRIMARY KEY, event_id INTEGER, first_sequence INTEGER, last_sequence INTEGER,
+ file TEXT);
+CREATE TABLE meta(key TEXT PRIMARY KEY, value);
+CREATE TABLE links(id INTEGER PRIMARY KEY, previous BLOB);
+CREATE INDEX events_by_kind ON events(kind, id);
+"""
+EVENT_COLUMNS = ", ".join(chain.COLUMNS)
+PAGE_BYTES = 4096
+CACHE_KIB = 2048
+LOG_BYTES = 4 << 20
+CHECKPOINT_BYTES = 1 << 20
+DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+FULL = sqlite3.SQLITE_FULL
+
+
+class DatabaseError(Exception):
+    """The database takes nothing; the text is one line. `damaged`: its content is wrong; `full`: there is no room."""
+
+    def __init__(self, path, error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        super().__init__(f"{path}: {error}")
+        self.damaged = code in DAMAGED_CODES
+        self.full = code == FULL
+
+
+class Row(NamedTuple):
+    """One event as it is to be stored, without its number and hash."""
+
+    sequence: int | None
+    uptime_ms: int
+    utc_us: int
+    utc_source: str
+    utc_uncertainty_us: int | None
+    kind: str
+    code: str
+    scope: str
+    text: str
+
+
+class Database:
+    """The one writer. `head_id`, `head`: number and hash of the newest event. sqlite3.Error is DatabaseError here."""
+
+    def __init__(self, path, bytes_max):
+        """Opens the file or makes it; raises DatabaseError."""
+        self.path = path
+        self._connection = None
+        try:
+            self._open(bytes_max)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            self.close()
+            failure = DatabaseError(path, error)
+            failure.damaged |= not isinstance(error, sqlite3.Error)
+            raise failure from None
+
+    def _open(self, bytes_max):
+        self._connection = sqlite3.connect(self.path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        run = self._connection.execute
+        for pragma in (f"page_size = {PAGE_BYTES}", "auto_vacuum = INCREMENTAL", "journal_mode = WAL",
+                       "synchronous = FULL", "wal_autocheckpoint = 0", f"journal_size_limit = {LOG_BYTES}",
+                       f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY",
+                       f"max_page_count = {bytes_max // PAGE_BYTES}"):
+            run(f"PRAGMA {pragma}")
+        if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            self._connection.executescript(f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;")
+        if self.meta("schema") != SCHEMA:
+            raise ValueError(f"schema {self.meta('schema')}, this program writes {SCHEMA}")
+        self.inode = os.stat(self.path).st_ino
+        number, head = self.meta("head") or (0, chain.START.hex())
+        self.head_id, self.head = int(number), bytes.fromhex(head)
+        self._pages_max = bytes_max // PAGE_BYTES
+
+    def meta(self, key):
+        """Value of a key, or None."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def is_there(self):
+        """False when the file has been taken away or replaced under the recorder."""
+        try:
+            return os.stat(self.path).st_ino == self.inode
+        except OSError:
+            return False
+
+    def write(self, rows, seconds=(), meta=(), also=None):
+        """One durable transaction: rows (Row), seconds (tuples), meta {key: value}.
+
+        also(connection, stored): further statements of the same transaction. Returns the events as stored: (values in
+        the order of chain.COLUMNS, hash) each. Raises DatabaseError, and then nothing of it is stored.
+        """
+        head_id, head = self.head_id, self.head
+        stored = []
+        for row in rows:
+            head_id += 1
+            values = (head_id, *row)
+            head = chain.link(head, values)
+            stored.append((values, head))
+        try:
+            self._transaction(stored, seconds, {**dict(meta), "head": (head_id, head.hex())}, also)
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise DatabaseError(self.path, error) from None
+        self.head_id, self.head = head_id, head
+        return stored
+
+    def _transaction(self, stored, seconds, meta, also):
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        if stored and self.head_id and not run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone():
+            run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
+        places = ", ".join("?" * (len(chain.COLUMNS) + 1))
+        self._connection.executemany(f"INSERT INTO events({EVENT_COLUMNS}, hash) VALUES ({places})",
+                                     [(*values, head) for values, head in stored])
+        if seconds:
+            self._connection.executemany(f"INSERT INTO seconds VALUES ({', '.join('?' * len(seconds[0]))})", seconds)
+        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                                     [(key, json.dumps(value)) for key, value in meta.items()])
+        if also is not None:
+            also(self._connection, stored)
+        run("COMMIT")
+
+    def _roll_back(self):
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            pass  # nothing was committed; the next transaction finds out
+
+    def query(self, statement, values=()):
+        """Rows of a SELECT. Raises DatabaseError."""
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise DatabaseError(self.path, error) from None
+
+    def pages(self):
+        """(pages in use, pages of the file, pages allowed)."""
+        count, = self.query("PRAGMA page_count")[0]
+        free, = self.query("PRAGMA freelist_count")[0]
+        return count - free, count, self._pages_max
+
+    def give_back(self, pages):
+        """Return free pages to the file system: after a limit was lowered."""
+        self.query(f"PRAGMA incremental_vacuum({pages})")
+
+    def tidy(self, log_bytes_max):
+        """Move the log into the file when it has grown; readers that hold it up do no harm. Raises DatabaseError."""
+        try:
+            log_bytes = os.stat(self.path + "-wal").st_size
+        except OSError:
+            return
+        if log_bytes >= log_bytes_max:
+            self.query("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self):
+        """Close the file; what was committed is there."""
+        if self._connection is not None:
+            try:
+                self._connection.close()
+            except sqlite3.Error:
+                pass  # a damaged file

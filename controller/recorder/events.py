@@ -1,0 +1,188 @@
+"""What happened, found by comparing each frame with the one before: pure, the same frames give the same events.
+
+A row of the matrix that takes power away is a trip; one that only reduces it or warns is a limit or a note. What may
+change at every tick (which limit binds, what a start waits for) is an event once it has held for HELD_MS.
+"""
+
+from typing import NamedTuple
+
+from controller import hint_codes, reasons
+from controller.core import STANDING_BITS
+from controller.setpoint import O_BINDING_REASON
+from safety import latches, matrix
+from safety import parameters as p
+from safety import signals as s
+
+TRIP, CLEAR, LATCH, RESET, STATE, LIMIT, HINT, SOURCE, START, STOP, KEY, NOTE, LOSS = (
+    "trip", "clear", "latch", "reset", "state", "limit", "hint", "source", "start", "stop", "key", "note", "loss")
+HELD_MS = 1000
+CABINET = "cabinet"
+HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
+STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
+
+
+class Event(NamedTuple):
+    """One event before it has a number, a time and a hash; sequence: of its frame, or None."""
+
+    sequence: int | None
+    kind: str
+    code: str
+    scope: str
+    text: str
+
+
+def row_kind(stage_id):
+    """TRIP, LIMIT or NOTE: what it means that this stage stands."""
+    demand = STAGES[stage_id][matrix.S_DEMAND]
+    if demand[matrix.D_PCS] or demand[matrix.D_DC] >= matrix.DC_OPEN_AT_ZERO:
+        return TRIP
+    reduces = (matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT, matrix.D_CHARGE_DERATE_PCT,
+               matrix.D_DISCHARGE_DERATE_PCT)
+    return LIMIT if any(demand[index] for index in reduces) else NOTE
+
+
+def row_event(sequence, instance, stands, remark=""):
+    """Event of a stage instance ("29.rack2") that begins or ceases to stand; remark: ends the text."""
+    stage_id, _, scope = instance.partition(".")
+    if stage_id not in STAGES:  # a latch of another version of the matrix
+        return Event(sequence, TRIP if stands else CLEAR, "", scope or CABINET, f"row {instance}{remark}")
+    code = reasons.ROW + STAGES[stage_id][matrix.S_ROW]
+    name, sentence, _ = reasons.text(code)
+    if not stands:
+        return Event(sequence, CLEAR, reasons.label(code), scope or CABINET, f"{stage_id}: {name}: stands no more")
+    return Event(sequence, row_kind(stage_id), reasons.label(code), scope or CABINET,
+                 f"{stage_id}: {name}. {sentence}{remark}")
+
+
+class Held:
+    """A value that counts once it has not moved for some ticks; `value` is the last one that counted."""
+
+    __slots__ = ("value", "_candidate", "_ticks", "_wanted")
+
+    def __init__(self, wanted_ticks):
+        self.value = self._candidate = None
+        self._ticks, self._wanted = 0, wanted_ticks
+
+    def step(self, value, elapsed_ticks):
+        """True in the tick in which a new value begins to count."""
+        if value == self.value:
+            self._candidate = None
+            return False
+        self._ticks = self._ticks + elapsed_ticks if value == self._candidate else 0
+        self._candidate = value
+        if self._ticks < self._wanted and self.value is not None:
+            return False
+        self.value, self._candidate = value, None
+        return True
+
+
+class EventFinder:
+    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike).
+
+    `standing`: names of the stage instances that stand; given, what was known before, so that what has changed in
+    between is an event now. new_run: the controller has started, and what still stands from before is said once.
+    """
+
+    def __init__(self, seen, standing=(), new_run=False):
+        self.seen = seen
+        self._new_run = new_run
+        self.standing = frozenset(standing)
+        self._words = None
+        held_ticks = p.ticks(HELD_MS, seen.reader.header["safety_image"][p.H_TICK_MS])
+        self._binding, self._inhibit = Held(held_ticks), Held(held_ticks)
+        self._state = self._key = None
+        self._source_names = seen.reader.header.get("source_names", ())
+        self._quantities = _quantities(seen.output_names, self._source_names)
+        self._hints = {}
+        names = list(seen.output_names)
+        self._control_at = names.index("hint_control_source") if "hint_control_source" in names else None
+        self._control = 0
+
+    def feed(self, frame):
+        """Events of this frame, a list."""
+        sequence, out = frame.sequence, self.seen.out
+        found = []
+        words = self.seen.standing_words
+        if words != self._words:
+            found += self._rows(sequence, words)
+        if out[s.RESET_RESULT]:
+            found.append(self._reset(sequence))
+        if out[s.STATE] != self._state:
+            found += self._run_state(sequence)
+        found += self._slow(sequence, frame.elapsed_ticks)
+        if frame.fresh[s.G_IO_1] and self.seen.inp[s.KEY_RUN_OK] != self._key:
+            found += self._key_switch(sequence)
+        return found + self._of_hints(sequence)
+
+    def _rows(self, sequence, words):
+        self._words = words
+        standing = frozenset(name for index, name in enumerate(self.seen.stage_names)
+                             if words[index // STANDING_BITS] >> index % STANDING_BITS & 1)
+        came, went = standing - self.standing, self.standing - standing
+        stayed = standing & self.standing if self._new_run else ()
+        self.standing, self._new_run = standing, False
+        first = self.seen.first_out
+        first = self.seen.stage_names[first] if first >= 0 else None
+        found = [row_event(sequence, name, True, " First out." if name == first else "")
+                 for name in sorted(came, key=lambda name: (name != first, name))]
+        found += [row_event(sequence, name, True, " Stands since before this start.")._replace(kind=LATCH)
+                  for name in sorted(stayed)]
+        return found + [row_event(sequence, name, False) for name in sorted(went)]
+
+    def _reset(self, sequence):
+        kind = "key reset" if self.seen.inp[s.RESET_KIND] == matrix.KEY else "remote reset"
+        result = latches.RESULTS[self.seen.out[s.RESET_RESULT]]
+        return Event(sequence, RESET, "", CABINET, f"{kind}: {result}, {self.seen.out[s.RESETS_LEFT]} left this hour")
+
+    def _run_state(self, sequence):
+        before, self._state = self._state, self.seen.out[s.STATE]
+        if before is None:
+            return []
+        return [Event(sequence, STATE, "", CABINET, f"{s.STATES[before]} -> {s.STATES[self._state]}")]
+
+    def _slow(self, sequence, elapsed_ticks):
+        found = []
+        binding = self.seen.chain(O_BINDING_REASON)
+        if self._binding.step(binding, elapsed_ticks):
+            found.append(_reason_event(sequence, LIMIT, binding))
+        inhibit = self.seen.out[s.INHIBIT_REASON]
+        if self._inhibit.step(inhibit, elapsed_ticks) and inhibit:
+            found.append(_reason_event(sequence, STATE, reasons.INHIBIT + inhibit))
+        return found
+
+    def _key_switch(self, sequence):
+        before, self._key = self._key, self.seen.inp[s.KEY_RUN_OK]
+        if before is None:
+            return []
+        return [Event(sequence, KEY, "", CABINET, "key switch: in RUN" if self._key else "key switch: not in RUN")]
+
+    def _of_hints(self, sequence):
+        """What each source's hints are, whenever that changes; who is in control."""
+        out, found = self.seen.out, []
+        for key, value_at, state_at in self._quantities:
+            now = (out[state_at], out[value_at] if out[state_at] else 0)
+            if now != self._hints.get(key, (0, 0)):
+                self._hints[key] = now
+                name, quantity = key
+                value = f" {quantity} = {now[1]} W" if now[0] else f" {quantity}"
+                found.append(Event(sequence, HINT, "", name, f"{name}{value}: {HINT_STATES[now[0]]}"))
+        if self._control_at is not None and out[self._control_at] != self._control:
+            self._control = out[self._control_at]
+            name = self._source_names[self._control - 1] if self._control else "the cabinet itself"
+            found.append(Event(sequence, SOURCE, "", name if self._control else CABINET, f"in control: {name}"))
+        return found
+
+
+def _quantities(output_names, source_names):
+    """((source, quantity), index of its value, of its state) of every quantity of a hint that is published."""
+    at = {name: index for index, name in enumerate(output_names)}
+    return [((name, quantity), at[f"{start}_value_W"], at[f"{start}_state"])
+            for index, name in enumerate(source_names) for quantity in hint_codes.QUANTITIES.values()
+            for start in (f"source_{index}.{quantity}",) if f"{start}_state" in at]
+
+
+def _reason_event(sequence, kind, code):
+    if code not in reasons.TEXTS:  # of a newer version's journal
+        return Event(sequence, kind, reasons.label(code), CABINET, "no text for this code in this version")
+    name, sentence, _ = reasons.text(code)
+    return Event(sequence, kind, reasons.label(code), CABINET, f"{name}. {sentence}")

@@ -1,0 +1,130 @@
+"""Follows the journals of a controller from run to run: every frame once, in order, and the loss counted.
+
+A controller that starts makes a new file and keeps the one before as `journal.previous`. What had been read is told by
+a position: the file's inode, the sequence of the last frame taken, and the last keyframe before it with its CRC (an
+inode alone is given again to another file).
+"""
+
+import contextlib
+import os
+from zlib import crc32
+
+from controller.journal import KEYFRAME, JournalError
+from controller.snapshot import Snapshot
+from safety import parameters as p
+
+NAMES = ("journal.previous", "journal")  # oldest first
+
+
+class Run:
+    """One journal file being read: `seen` is its image after each frame that `frames` yields.
+
+    `position`: where another process may go on (a dict, for JSON). `skipped`: frames that could not be applied, or
+    were overwritten before they were read, since the last `take_lost`. `changed_utc_us`: for journal.previous, when it
+    got that name.
+    """
+
+    def __init__(self, path):
+        """Raises JournalError when it is no journal, or not of this version."""
+        try:
+            found = os.stat(path)
+            self.inode, self.changed_utc_us = found.st_ino, found.st_ctime_ns // 1000
+            self.seen = Snapshot(path)
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(f"{path}: written by another version of this program: {error}") from None
+        self.reader = self.seen.reader
+        self.tick_ms = self.reader.header["safety_image"][p.H_TICK_MS]
+        self.tick = 0  # elapsed ticks of the frames taken
+        self._keyframe = (None, None)
+        self._skipped = self._lost = 0
+
+    @property
+    def position(self):
+        """Where the next frame will be, for `resume`."""
+        return {"inode": self.inode, "sequence": self.seen.sequence, "keyframe": self._keyframe[0],
+                "crc": self._keyframe[1]}
+
+    def is_at(self, position):
+        """True when the position lies in this file (or lay there before the ring went round)."""
+        newest = self.reader.newest()
+        if not position or position["inode"] != self.inode or newest is None or position["sequence"] is None:
+            return False
+        if newest < position["sequence"]:
+            return False
+        found = self.reader.begin_at(position["keyframe"])
+        self.reader.rewind()
+        if found is None:  # the ring has gone round since
+            return True
+        return found.sequence == position["keyframe"] and crc32(found.raw) == position["crc"]
+
+    def frames(self):
+        """Yields the frames that are new, each once it is applied to `seen`."""
+        seen = self.seen
+        for frame in self.reader.frames():
+            keyframe = frame.kind == KEYFRAME
+            if not keyframe and frame.sequence - 1 != seen.sequence:
+                self._skipped += 1  # builds on a frame that is gone
+                continue
+            frame.apply(seen.inp, seen.out)
+            seen.sequence = frame.sequence
+            self.tick += frame.elapsed_ticks
+            if keyframe:
+                self._keyframe = (frame.sequence, crc32(frame.raw))
+            yield frame
+
+    def take_lost(self):
+        """How many frames were lost since the last time this was asked."""
+        lost = self.reader.lost + self._skipped - self._lost
+        self._lost += lost
+        return lost
+
+    def close(self):
+        """Unmap the file."""
+        self.seen.close()
+
+
+class Follower:
+    """Finds the runs in a run directory, oldest first."""
+
+    def __init__(self, run_directory):
+        self._paths = [os.path.join(run_directory, name) for name in NAMES]
+
+    def first(self, position):
+        """(run to begin with or None, whether it goes on at the position)."""
+        runs = [run for run in map(_opened, self._paths) if run is not None]
+        at = next((index for index, run in enumerate(runs) if run.is_at(position)), 0)
+        for index, run in enumerate(runs):
+            if index != at:
+                run.close()
+        return (runs[at], runs[at].is_at(position)) if runs else (None, False)
+
+    def after(self, run):
+        """The run that follows a finished one, or None while it is the newest."""
+        inodes = [_inode(path) for path in self._paths]
+        if inodes[-1] in (None, run.inode):
+            return None
+        if inodes[0] not in (None, run.inode):  # two starts since: the one in between is there still
+            return _opened(self._paths[0]) or _opened(self._paths[1])
+        return _opened(self._paths[1])
+
+    def is_newest(self, run):
+        """True while the controller, if any, writes into this file."""
+        return _inode(self._paths[-1]) == run.inode
+
+
+def _inode(path):
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
+
+
+def _opened(path):
+    with contextlib.suppress(JournalError):
+        run = Run(path)
+        if run.reader.newest() is not None:
+            return run
+        run.close()
+    return None

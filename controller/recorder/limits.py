@@ -1,0 +1,31 @@
+"""How much the recorder may keep: each with its range, checked once, at the start."""
+
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """Sizes and times of the recorder."""
+
+    history_MB: int = 512
+    captures_MB: int = 256
+    events_max: int = 200_000
+    capture_before_s: int = 60
+    capture_after_s: int = 60
+
+
+# name: (low, high, what it is)
+RANGES = {
+    "history_MB": (8, 65_536, "size of the database; at its end the oldest seconds go first, trips last"),
+    "captures_MB": (8, 65_536, "size of all full-rate captures; the oldest go first"),
+    "events_max": (1_000, 10_000_000, "events kept besides trips"),
+    "capture_before_s": (1, 600, "full rate from so long before a trip"),
+    "capture_after_s": (1, 600, "full rate until so long after a trip"),
+}
+
+
+def wrong(limits):
+    """One line for the first limit that is out of its range, or None."""
+    for name, (low, high, _) in RANGES.items():
+        if not low <= getattr(limits, name) <= high:
+            return f"--{name.replace('_', '-')} {getattr(limits, name)}: allowed is {low} .. {high}"
+    return None

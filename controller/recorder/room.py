@@ -1,0 +1,50 @@
+"""Room on the disk: a reserve that is laid while there is some, and given up so that events can still be written."""
+
+import contextlib
+import os
+
+FILE = "record.reserve"
+RESERVE_BYTES = 4 << 20
+FREE_BYTES_MIN = 4 * RESERVE_BYTES  # beside the reserve, before seconds are written again
+
+
+class Reserve:
+    """`laid`: True while the reserve holds its room."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        self._path = os.path.join(directory, FILE)
+        self.laid = False
+
+    def lay(self):
+        """Take the room, if there is enough of it. Returns `laid`."""
+        if not self.laid and self._free_bytes() >= FREE_BYTES_MIN + RESERVE_BYTES:
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+                finally:
+                    os.close(descriptor)
+                self.laid = True
+            except OSError:
+                self.give_up()
+        return self.laid
+
+    def give_up(self):
+        """Give the room back, for what must be written now."""
+        self.laid = False
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+
+    def has_beside(self, wanted_bytes):
+        """True when so much fits besides the reserve, whether that is laid or has been given up."""
+        found = os.statvfs(self._directory)
+        kept_bytes = 0 if self.laid else RESERVE_BYTES
+        return found.f_bavail * found.f_frsize >= wanted_bytes + kept_bytes
+
+    def _free_bytes(self):
+        found = os.statvfs(self._directory)
+        held_bytes = 0
+        with contextlib.suppress(OSError):
+            held_bytes = os.stat(self._path).st_blocks * 512  # of an earlier run
+        return found.f_bavail * found.f_frsize + held_bytes

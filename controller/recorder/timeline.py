@@ -1,0 +1,57 @@
+"""When a frame was written: a journal holds counts of ticks, this gives each the moment it stands for.
+
+While the controller writes, its newest frame is now, and every other lies so many ticks before it. A run that has ended
+is placed by what an earlier recorder has seen of it; without that, only its end is bounded, and the moment is unknown.
+"""
+
+LOOK_US = 200_000  # a journal whose newest frame does not move for so long is not being written
+WITHIN_US = 40_000  # a poll and a tick
+ANCHORED_WITHIN_US = 1_000_000  # counted on from an anchor: ticks that were skipped are not in the count
+
+
+class Timeline:
+    """Of one Run. `quiet_us`: since when its newest frame has not moved."""
+
+    def __init__(self, run, anchor, ended_us):
+        """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest it can have ended,
+        for a run that is over, None for the newest."""
+        self._run, self._anchor, self._ended_us = run, anchor, ended_us
+        self._newest = None
+        self._looked_us = self._newest_us = None
+        self._within_us = WITHIN_US
+
+    def look(self, now_us):
+        """To be called in each poll, before frames are read. True once moments can be told."""
+        newest = self._run.reader.newest()
+        if self._looked_us is None:
+            self._looked_us, self._newest = now_us, newest
+        if newest != self._newest:
+            self._newest, self._newest_us, self._within_us = newest, now_us, WITHIN_US
+        elif self._newest_us is None and (self._ended_us is not None or now_us - self._looked_us >= LOOK_US):
+            self._place(now_us)
+        return self._newest_us is not None
+
+    def _place(self, now_us):
+        """The moment of the newest frame of a run that nobody writes."""
+        anchor = self._anchor
+        if anchor and anchor["inode"] == self._run.inode and anchor["sequence"] <= self._newest:
+            on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
+            self._newest_us, self._within_us = anchor["uptime_us"] + on_us, ANCHORED_WITHIN_US
+        else:
+            self._newest_us, self._within_us = now_us if self._ended_us is None else self._ended_us, None
+
+    def moment(self, sequence):
+        """(us of the clock that nobody can set, within how many us or None) of a frame."""
+        behind_us = max(0, self._newest - sequence) * self._run.tick_ms * 1000
+        return max(0, self._newest_us - behind_us), self._within_us
+
+    def anchor(self, sequence):
+        """What a later recorder may place this run by; None while it is not known itself."""
+        moment_us, within_us = self.moment(sequence)
+        if within_us is None:
+            return None
+        return {"inode": self._run.inode, "sequence": sequence, "uptime_us": moment_us}
+
+    def quiet_us(self, now_us):
+        """How long the newest frame has not moved, us."""
+        return now_us - self._newest_us

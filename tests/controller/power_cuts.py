@@ -1,0 +1,315 @@
+"""Kills and power cuts of a real recorder process at seeded instants: a command of its own, `--cuts 200` of each.
+
+kill: SIGKILL while trips are written, and again, 200 times over one state directory; at the end every trip of the
+journal is there once, in order, and the chain is whole.
+
+power: one run under strace(1), which notes every write, fsync and rename. At each instant the disk is put together as a
+power cut may leave it: what was synced is there; of everything later each sector of 512 bytes is there or not, by a
+seeded draw, and names given since the last sync of their directory may be the old ones. A new recorder starts on that:
+every event that had been published before the instant must be there, and the chain whole up to that hash. Needs strace.
+
+Tests with mark.wire use a handful of each.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from controller.recorder import chain, reading
+from controller.recorder.limits import Limits
+from controller.recorder.process import Recorder
+from recorder_bench import FakeClocks
+from recorder_feed import Feed
+
+ROOT = Path(__file__).resolve().parents[2]
+SECTOR_BYTES = 512
+GUARD_S = 30.0
+CALLS = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,fallocate"
+LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+)")
+ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+
+
+def command(run_dir, state_dir):
+    """The recorder as it is started on a cabinet, with short captures."""
+    return [sys.executable, "-m", "controller", "record", "--run-dir", str(run_dir), "--state-dir", str(state_dir),
+            "--capture-before-s", "2", "--capture-after-s", "2"]
+
+
+def trips_of(state_dir):
+    """[(sequence, instance)] as recorded; [] without a record."""
+    with reading.opened(str(state_dir / "record.db")) as connection:
+        rows = connection.execute("SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id").fetchall()
+    return [(sequence, text.partition(":")[0] + ("" if scope == "cabinet" else f".{scope}"))
+            for sequence, text, scope in rows]
+
+
+def verdict(state_dir, published=None):
+    with reading.opened(str(state_dir / "record.db")) as connection:
+        return chain.verify(connection, published)
+
+
+def kills(folder, cuts, seed, frames_max=500):
+    """Kill a recorder so many times while a journal grows; returns {cuts, trips, missing, twice, broken}."""
+    draw = random.Random(seed)
+    run_dir, state_dir = folder / "run", folder / "state"
+    run_dir.mkdir()
+    feed = Feed(run_dir, seed)
+    broken = 0
+    for _ in range(cuts):
+        process = subprocess.Popen(command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.DEVNULL)
+        _feed(feed, draw.randrange(frames_max))
+        process.kill()
+        process.wait()
+        found = _safely(verdict, state_dir)
+        broken += bool(found) and not found.intact
+    process = subprocess.Popen(command(run_dir, state_dir), cwd=ROOT, stderr=subprocess.DEVNULL)
+    guard_s = time.monotonic() + GUARD_S
+    while len(_safely(trips_of, state_dir)) < len(feed.trips) and time.monotonic() < guard_s:
+        time.sleep(0.05)
+    process.terminate()
+    process.wait()
+    feed.close()
+    found = trips_of(state_dir)
+    return {"cuts": cuts, "frames": feed.sequence, "trips": len(feed.trips),
+            "missing": len(set(feed.trips) - set(found)), "twice": len(found) - len(set(found)),
+            "out_of_order": sorted(feed.trips) != sorted(found) or [each[0] for each in found] != sorted(
+                each[0] for each in found), "broken": broken + (not verdict(state_dir).intact)}
+
+
+def _safely(function, *arguments):
+    try:
+        return function(*arguments)
+    except FileNotFoundError:
+        return []
+
+
+def _feed(feed, frames):
+    for _ in range(frames):
+        feed.frame()
+        time.sleep(0.002)  # a recorder that starts must fall into some of the cuts
+
+
+# -- power cuts
+
+def traced_run(folder, frames, seed):
+    """One run under strace; returns the operations on the state directory and on the published head, in order."""
+    run_dir, state_dir, log = folder / "run", folder / "state", folder / "strace"
+    run_dir.mkdir()
+    feed = Feed(run_dir, seed)
+    process = subprocess.Popen(["strace", "-f", "-y", "-xx", "-s", "2000000", "-e", f"trace={CALLS}", "-o", str(log),
+                                *command(run_dir, state_dir)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    guard_s = time.monotonic() + GUARD_S
+    while not (run_dir / "record.head").exists() and time.monotonic() < guard_s:
+        time.sleep(0.05)
+    _feed(feed, frames)
+    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)  # the recorder: strace ends with it
+    process.wait()
+    feed.close()
+    with open(log, encoding="ascii", errors="replace") as file:
+        return [op for op in (parsed(line) for line in file) if op and op[1].startswith(str(folder))]
+
+
+def parsed(line):
+    """(call, path, argument, content) of a line of strace that succeeded, else None."""
+    match = LINE.match(line)
+    if not match or int(match[3]) < 0:
+        return None
+    call, arguments, result = match[1], _split(match[2]), int(match[3])
+    if call == "openat":
+        return ("open", _text(arguments[1]), "O_TRUNC" in arguments[2], b"") if "O_CREAT" in arguments[2] else None
+    if call in ("rename", "unlink"):
+        return call, _text(arguments[0]), _text(arguments[-1]), b""
+    path = _text(arguments[0].partition("<")[2].rpartition(">")[0])
+    if call in ("write", "pwrite64"):
+        at = int(arguments[3]) if call == "pwrite64" else None
+        return "write", path, at, _bytes(arguments[1])[:result]
+    if call == "ftruncate":
+        return "truncate", path, int(arguments[1]), b""
+    return ("sync", path, None, b"") if call in ("fsync", "fdatasync") else None
+
+
+def _split(text):
+    return [part.strip() for part in text.split(", ")]  # strings are all hexadecimal: no comma in them
+
+
+def _bytes(text):
+    return bytes(int(each, 16) for each in ESCAPE.findall(text))
+
+
+def _text(text):
+    return _bytes(text).decode() if "\\x" in text else text.strip('"')
+
+
+class Disk:
+    """Files as programs see them, and what of them is sure to be there after a power cut."""
+
+    def __init__(self):
+        self.names, self.durable_names = {}, {}  # path: file
+        self.pending_names = []  # changes of names since the last sync of the directory
+
+    def apply(self, op):
+        """One operation of the trace."""
+        call, path, argument, content = op
+        if call == "open":
+            if path not in self.names:
+                self._name(("set", path, File()))
+            elif argument:
+                self.names[path].truncate(0)
+        elif call == "write":
+            self.names[path].write(content, argument)
+        elif call == "truncate":
+            self.names[path].truncate(argument)
+        elif call == "rename":
+            self._name(("move", path, argument))
+        elif call == "unlink":
+            self._name(("drop", path, None))
+        elif path in self.names:
+            self.names[path].sync()
+        else:
+            self._sync_directory(path)
+
+    def _name(self, change):
+        _change(self.names, change)
+        self.pending_names.append(change)
+
+    def _sync_directory(self, directory):
+        for change in self.pending_names:
+            if os.path.dirname(change[1]) == directory:
+                _change(self.durable_names, change)
+        self.pending_names = [change for change in self.pending_names if os.path.dirname(change[1]) != directory]
+
+    def after_cut(self, draw):
+        """{path: content} as a power cut may leave it: names in order up to a drawn point, sectors as drawn."""
+        names = dict(self.durable_names)
+        for change in self.pending_names[:draw.randint(0, len(self.pending_names))]:
+            _change(names, change)
+        return {path: file.after_cut(draw) for path, file in names.items()}
+
+
+def _change(names, change):
+    what, path, argument = change
+    if what == "set":
+        names[path] = argument
+    elif path in names:
+        file = names.pop(path)
+        if what == "move":
+            names[argument] = file
+
+
+class File:
+    """Content now, content that is durable, and the writes between the two."""
+
+    def __init__(self):
+        self.now, self.durable, self.later = bytearray(), b"", []
+
+    def write(self, content, at):
+        at = len(self.now) if at is None else at
+        _put(self.now, content, at)
+        self.later.append((at, content))
+
+    def truncate(self, size):
+        _resize(self.now, size)
+        self.later.append((size, None))
+
+    def sync(self):
+        self.durable, self.later = bytes(self.now), []
+
+    def after_cut(self, draw):
+        content = bytearray(self.durable)
+        for at, written in self.later:
+            if written is None:
+                if draw.random() < 0.5:
+                    _resize(content, at)
+                continue
+            for first in range(0, len(written), SECTOR_BYTES):
+                if draw.random() < 0.5:
+                    _put(content, written[first:first + SECTOR_BYTES], at + first)
+        return bytes(content)
+
+
+def _put(content, written, at):
+    if len(content) < at:
+        content.extend(bytes(at - len(content)))
+    content[at:at + len(written)] = written
+
+
+def _resize(content, size):
+    del content[size:]
+    content.extend(bytes(size - len(content)))
+
+
+def power_cuts(folder, cuts, seed, frames=4000):
+    """Cut the power so many times; returns {cuts, operations, events, lost, broken, failures}."""
+    draw = random.Random(seed)
+    ops = [op for op in traced_run(folder, frames, seed) if not op[1].endswith(("-shm", "record.lock", "/journal"))]
+    instants = sorted(draw.randrange(len(ops)) for _ in range(cuts))
+    disk, published, failures, at = Disk(), (0, chain.START), [], 0
+    for number, instant in enumerate(instants):
+        while at < instant:
+            published = _published(ops[at], disk, folder) or published
+            disk.apply(ops[at])
+            at += 1
+        failures += _reopen(folder / f"cut_{number}", folder / "state", disk.after_cut(draw), published)
+    return {"cuts": cuts, "operations": len(ops), "events": published[0], "failures": failures}
+
+
+def _published(op, disk, folder):
+    """(number, hash) when this operation publishes a head."""
+    if op[0] != "rename" or not str(op[2]).endswith("record.head"):
+        return None
+    head = json.loads(bytes(disk.names[op[1]].now))
+    return head["id"], bytes.fromhex(head["hash"])
+
+
+def _reopen(folder, state_dir, files, published):
+    """Start a recorder on what is left; lines of what is wrong then."""
+    (folder / "run").mkdir(parents=True)
+    for path, content in files.items():
+        if path.startswith(str(state_dir)):
+            target = folder / "state" / os.path.relpath(path, state_dir)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    (folder / "state").mkdir(exist_ok=True)
+    recorder = Recorder(str(folder / "run"), str(folder / "state"), Limits(), lambda line: None, FakeClocks())
+    recorder.step()
+    recorder.close()
+    found = verdict(folder / "state", published[1])
+    wrong = [f"{folder.name}: {line}" for line in found.breaks]
+    if found.events < published[0]:
+        wrong.append(f"{folder.name}: {found.events} events, {published[0]} were published")
+    shutil.rmtree(folder)
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Kill a recorder, and cut its power, at seeded instants.")
+    parser.add_argument("--cuts", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--how", choices=("kill", "power", "both"), default="both")
+    parser.add_argument("--json", metavar="FILE")
+    arguments = parser.parse_args()
+    found = {"seed": arguments.seed}
+    for name, function in (("kill", kills), ("power", power_cuts)):
+        if arguments.how in (name, "both"):
+            with tempfile.TemporaryDirectory() as folder:
+                found[name] = function(Path(folder), arguments.cuts, arguments.seed)
+    text = json.dumps(found, indent=1)
+    print(text)
+    if arguments.json:
+        Path(arguments.json).write_text(text + "\n", encoding="ascii")
+    kill, power = found.get("kill", {}), found.get("power", {})
+    return 1 if kill.get("missing") or kill.get("twice") or kill.get("broken") or power.get("failures") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

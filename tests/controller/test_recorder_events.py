@@ -1,0 +1,163 @@
+"""What is an event and what is not: pure, from frames a test makes up."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from controller import cabinet as cabinets
+from controller import config, reasons
+from controller.core import STANDING_BITS
+from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
+from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
+from safety import latches, matrix
+from safety import signals as s
+from site_files import SITES
+
+CONFIG = config.load(SITES / "example" / "cabinet.toml")
+HELD_TICKS = HELD_MS // CONFIG.tick_ms
+HINT_NAMES = ("hint_control_source", "source_0.charge_W_max_value_W", "source_0.charge_W_max_valid_s",
+              "source_0.charge_W_max_state")
+
+
+class Seen:
+    """What a finder looks at: the image of a snapshot, which a test sets."""
+
+    def __init__(self):
+        header = cabinets.journal_header(CONFIG)
+        self.stage_names = header["stage_instances"]
+        self.inp = [0] * len(header["input_names"])
+        first = header["output_names"].index(CHAIN_OUTPUTS[0])
+        self.output_names = header["output_names"][:first + len(CHAIN_OUTPUTS)] + list(HINT_NAMES)
+        self.chain_at, self.hints_at = first, first + len(CHAIN_OUTPUTS)
+        self.out = [0] * len(self.output_names)
+        self.standing_words = [0] * -(-len(self.stage_names) // STANDING_BITS)
+        self.first_out = -1
+        self.reader = SimpleNamespace(header={**header, "source_names": ["site_ems"]})
+        self.sequence = 0
+
+    def chain(self, index):
+        return self.out[self.chain_at + index]
+
+    def stand(self, *names):
+        """These rows stand, the first of them as the first-out."""
+        words = [0] * len(self.standing_words)
+        for name in names:
+            index = self.stage_names.index(name)
+            words[index // STANDING_BITS] |= 1 << index % STANDING_BITS
+        self.standing_words = words
+        self.first_out = self.stage_names.index(names[0]) if names else -1
+
+    def frame(self, fresh_io=1, elapsed_ticks=1):
+        self.sequence += 1
+        return SimpleNamespace(sequence=self.sequence, elapsed_ticks=elapsed_ticks, fresh=bytes([fresh_io] + [0] * 60))
+
+
+@pytest.fixture
+def seen():
+    return Seen()
+
+
+def settled(seen, **arguments):
+    """A finder that has seen a quiet cabinet."""
+    finder = EventFinder(seen, **arguments)
+    finder.feed(seen.frame())
+    return finder
+
+
+def test_a_quiet_cabinet_tells_nothing(seen):
+    finder = settled(seen)
+    assert [finder.feed(seen.frame()) for _ in range(200)] == [[]] * 200
+
+
+@pytest.mark.parametrize("stage", [stage[matrix.S_ID] for stage in matrix.STAGES])
+def test_every_row_has_its_kind_code_and_text(stage):
+    row = next(each for each in matrix.STAGES if each[matrix.S_ID] == stage)
+    demand = row[matrix.S_DEMAND]
+    stops = demand[matrix.D_PCS] or demand[matrix.D_DC] > matrix.DC_INHIBIT
+    assert (row_kind(stage) == "trip") == bool(stops)
+    event = row_event(5, f"{stage}.rack2", True)
+    assert (event.code, event.scope) == (f"R{reasons.ROW + row[matrix.S_ROW]}", "rack2")
+    assert event.text.startswith(f"{stage}: ") and row_event(5, stage, False).kind == "clear"
+
+
+def test_a_latch_of_another_version_is_still_told():
+    assert row_event(5, "99z", True)[1:4] == ("trip", "", "cabinet")
+
+
+def test_rows_that_come_and_go_first_out_first(seen):
+    finder = settled(seen)
+    seen.stand("40c.rack2", "1a", "50a")
+    found = finder.feed(seen.frame())
+    assert [(event.kind, event.text.partition(":")[0]) for event in found] == [
+        ("trip", "40c"), ("trip", "1a"), ("limit", "50a")]
+    assert found[0].text.endswith("First out.") and found[0].scope == "rack2"
+    assert finder.feed(seen.frame()) == []
+    seen.stand("1a")
+    assert [(event.kind, event.scope) for event in finder.feed(seen.frame())] == [("clear", "rack2"),
+                                                                                ("clear", "cabinet")]
+
+
+def test_what_was_known_before_is_not_told_again_and_what_came_meanwhile_is(seen):
+    seen.stand("1a", "2")
+    found = EventFinder(seen, ["1a", "3"]).feed(seen.frame())
+    assert [(event.kind, event.text.partition(":")[0]) for event in found[:2]] == [("trip", "2"), ("clear", "3")]
+
+
+def test_a_new_run_says_what_stands_since_before(seen):
+    seen.stand("1a", "44c")
+    found = EventFinder(seen, ["1a"], new_run=True).feed(seen.frame())
+    assert [(event.kind, event.text.partition(":")[0]) for event in found[:2]] == [("trip", "44c"), ("latch", "1a")]
+
+
+@pytest.mark.parametrize("ticks, told", [(HELD_TICKS - 1, 0), (HELD_TICKS, 0), (HELD_TICKS + 1, 1)])
+def test_a_limit_that_binds_is_told_once_it_holds(seen, ticks, told):
+    finder = settled(seen)
+    seen.out[seen.chain_at + O_BINDING_REASON] = 217
+    found = [event for _ in range(ticks) for event in finder.feed(seen.frame())]
+    assert [event.code for event in found] == ["R217"] * told
+
+
+def test_a_limit_that_flickers_is_no_event(seen):
+    finder = settled(seen)
+    for tick in range(1000):
+        seen.out[seen.chain_at + O_BINDING_REASON] = (0, 217, 501)[tick % 3]
+        assert finder.feed(seen.frame()) == []
+
+
+def test_a_value_held_over_skipped_ticks_counts_them():
+    held = Held(50)
+    assert held.step(0, 1) and not held.step(7, 1)
+    assert held.step(7, 60) and held.value == 7
+
+
+def test_a_code_of_a_newer_version_is_no_crash(seen):
+    finder = settled(seen)
+    seen.out[seen.chain_at + O_BINDING_REASON] = 299
+    found = [event for _ in range(60) for event in finder.feed(seen.frame())]
+    assert found[0].code == "R299" and "no text" in found[0].text
+
+
+def test_resets_states_and_the_key(seen):
+    finder = settled(seen)
+    seen.out[s.RESET_RESULT], seen.inp[s.RESET_KIND], seen.out[s.RESETS_LEFT] = latches.DONE, matrix.REMOTE, 2
+    seen.out[s.STATE], seen.inp[s.KEY_RUN_OK] = s.RUNNING, 1
+    assert [(event.kind, event.text) for event in finder.feed(seen.frame())] == [
+        ("reset", "remote reset: done, 2 left this hour"), ("state", "inhibited -> running"),
+        ("key", "key switch: in RUN")]
+    seen.out[s.RESET_RESULT] = 0
+    seen.inp[s.KEY_RUN_OK] = 0
+    assert finder.feed(seen.frame(fresh_io=0)) == []  # an input nobody has heard is no key
+    assert finder.feed(seen.frame())[0].text == "key switch: not in RUN"
+
+
+def test_hints_and_who_is_in_control(seen):
+    finder = settled(seen)
+    control, value, _, state = range(seen.hints_at, seen.hints_at + 4)
+    seen.out[value], seen.out[state], seen.out[control] = 50_000, 1, 1
+    assert [event[1:] for event in finder.feed(seen.frame())] == [
+        ("hint", "", "site_ems", "site_ems charge_W_max = 50000 W: valid"),
+        ("source", "", "site_ems", "in control: site_ems")]
+    assert finder.feed(seen.frame()) == []  # renewed with the same value
+    seen.out[value], seen.out[state], seen.out[control] = 20_000, 2, 0
+    assert [event.text for event in finder.feed(seen.frame())] == [
+        "site_ems charge_W_max = 20000 W: fallback in force", "in control: the cabinet itself"]
