@@ -1,0 +1,126 @@
+"""What a person who has logged in can do, and the record of it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+from controller import command, spool
+from safety import latches
+
+ACKNOWLEDGED = "acknowledged"
+_BYTES_MAX = 1000
+OUTPUT_BYTES_MAX = 2000
+
+
+class Actions:
+    """Of one console at one cabinet. Each returns one line for the person."""
+
+    def __init__(self, run_directory, state_directory, export_directory, where):
+        """where: the terminal's short name, for the record."""
+        self._run_directory, self._state_directory = run_directory, state_directory
+        self._export_directory, self._where = export_directory, where
+        self._export = None
+
+    def note(self, now_us, code, who, text):
+        """Tell the recorder; returns "" or why it was not told, for the end of a message."""
+        try:
+            spool.put(self._run_directory, now_us, code, f"{who} at {self._where}: {text}")
+        except OSError as error:
+            return f" NOT RECORDED: {error.strerror or error}"
+        return ""
+
+    def reset(self, now_us, who, seen, with_key):
+        """A reset of what the person saw; seen: view.Seen."""
+        kind = command.KEY_RESET if with_key else command.REMOTE_RESET
+        try:
+            result = command.ask(os.path.join(self._run_directory, "command.sock"), kind, seen.first_out,
+                                 seen.cause_mask)
+            told = command.words(result)
+        except OSError as error:
+            result, told = None, f"not sent, {error.strerror or error}"
+        said = self.note(now_us, "RESET", who, f"{'key' if with_key else 'remote'} reset of {seen.words} "
+                                               f"({seen.first_out}, {seen.cause_mask:#x}): {told}")
+        return f"Reset: {told}{_advice(result)}.{said}"
+
+    def acknowledge(self, now_us, who, seen):
+        """Say to all consoles that this person has seen this alarm."""
+        content = {"who": who, "where": self._where, "first_out": seen.first_out, "cause_mask": seen.cause_mask}
+        said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
+        path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
+        try:
+            with open(path + ".new", "w", encoding="ascii") as file:
+                json.dump(content, file)
+            os.replace(path + ".new", path)
+        except OSError as error:
+            return f"Not acknowledged: {error.strerror}.{said}"
+        return f"Acknowledged: {seen.words}.{said}"
+
+    def acknowledged(self, alarm):
+        """Who has acknowledged this (first-out, cause mask), as a line, or None."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError), \
+                open(os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED), "rb") as file:
+            content = json.loads(file.read(_BYTES_MAX).decode("ascii"))
+            if alarm == (content["first_out"], content["cause_mask"]):
+                return spool.plain(f"ACK    {content['who']} at {content['where']} has seen this alarm.")
+        return None
+
+    def export(self, now_us, who, what, since):
+        """Start writing files; a process of its own, because a stick may take its time."""
+        if self._export is not None and not self._export.has_ended():
+            return "An export is still running."
+        self.forget_export()
+        words = [sys.executable, "-m", "controller", "export", "--what", what, "--out", self._export_directory,
+                 "--state-dir", self._state_directory, *([f"--from={since}"] if since else [])]
+        try:
+            self._export = Export(words)
+        except OSError as error:
+            return f"Not exported: {error.strerror}."
+        said = self.note(now_us, "FILES", who, f"export of {what} from {since or 'the beginning'}")
+        return f"Exporting {what}: what becomes of it stands on this page.{said}"
+
+    def exported(self):
+        """Lines about the export that runs or has ended, newest last."""
+        return [] if self._export is None else self._export.lines()
+
+    def forget_export(self):
+        """End an export that runs; there is none any more."""
+        if self._export is not None:
+            self._export.stop()
+        self._export = None
+
+
+def _advice(result):
+    return {latches.CHANGED: ": what stands is not what the page showed, look again",
+            latches.NOT_CLEAR_YET: ": see WAITS on this page", latches.NO_TOKENS: ": see RESETS for the next one",
+            latches.KEY_NEEDED: ": turn the key switch out of RUN"}.get(result, "")
+
+
+class Export:
+    """A `firebreak export` under way: its words are read without waiting for it."""
+
+    def __init__(self, words):
+        """Raises OSError."""
+        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                         stderr=subprocess.STDOUT, start_new_session=True)
+        os.set_blocking(self._process.stdout.fileno(), False)
+        self._said = b""
+
+    def has_ended(self):
+        """True when it has."""
+        return self._process.poll() is not None
+
+    def lines(self):
+        """What it has said so far, and whether it runs."""
+        with contextlib.suppress(OSError):
+            self._said = (self._said + (self._process.stdout.read() or b""))[-OUTPUT_BYTES_MAX:]
+        code = self._process.poll()
+        end = "running ..." if code is None else "done" if code == 0 else f"NOT DONE ({code})"
+        return [*self._said.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
+
+    def stop(self):
+        """End it and forget it; a process the stick holds up is not waited for."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.stdout.close()

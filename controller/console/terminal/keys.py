@@ -1,0 +1,48 @@
+"""Bytes of a terminal as keys: printable ASCII, ENTER, ERASE, CANCEL, INTERRUPT, REDRAW; all else is swallowed."""
+
+ENTER, ERASE, CANCEL, INTERRUPT, REDRAW = "\r", "\b", "\x1b", "\x03", "\x0c"
+_CONTROLS = {0x0D: ENTER, 0x0A: ENTER, 0x08: ERASE, 0x7F: ERASE, 0x03: INTERRUPT, 0x0C: REDRAW}
+_SEQUENCE_BYTES_MAX = 16
+ESC, LF = 0x1B, 0x0A
+_PLAIN, _ESCAPED, _IN_SEQUENCE = range(3)
+
+
+class Decoder:
+    """Feed it what was read, in whatever pieces. An escape sequence (arrow, function key) is no key at all."""
+
+    def __init__(self):
+        self._state, self._length, self._before = _PLAIN, 0, None
+
+    @property
+    def is_open(self):
+        """True while an escape may still become a sequence."""
+        return self._state != _PLAIN
+
+    def feed(self, data):
+        """Keys of these bytes, a list."""
+        return [key for byte in data if (key := self._take(byte)) is not None]
+
+    def quiet(self):
+        """Nothing has come for a while: an escape by itself was the key CANCEL."""
+        alone = self._state == _ESCAPED
+        self._state = _PLAIN
+        return [CANCEL] if alone else []
+
+    def _take(self, byte):
+        before, self._before = self._before, byte
+        if byte == ESC:
+            self._state, self._length = _ESCAPED, 0
+            return None
+        if self._state == _PLAIN:
+            if byte == LF and before == 0x0D:  # a terminal that ends lines with both
+                return None
+            return chr(byte) if 0x20 <= byte <= 0x7E else _CONTROLS.get(byte)
+        return self._in_escape(byte)
+
+    def _in_escape(self, byte):
+        self._length += 1
+        if self._state == _ESCAPED and byte in b"[O":
+            self._state = _IN_SEQUENCE
+        elif self._state == _ESCAPED or 0x40 <= byte <= 0x7E or self._length > _SEQUENCE_BYTES_MAX:
+            self._state = _PLAIN
+        return None

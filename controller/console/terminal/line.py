@@ -1,0 +1,118 @@
+"""A terminal's line: raw, never waited for. What it does not take stays here until it is dropped; nothing piles up."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import struct
+import termios
+
+READ_BYTES = 256
+BAUDS = {rate: getattr(termios, f"B{rate}") for rate in (9600, 19200, 38400, 57600, 115200)}
+_IFLAG, _OFLAG, _CFLAG, _LFLAG, _ISPEED, _OSPEED, _CC = range(7)
+_GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.EBADF)
+
+
+class LineError(Exception):
+    """The terminal cannot be used; one line."""
+
+
+class Line:
+    """`pending`: bytes offered and not taken yet; `is_gone`: hung up, or the adapter was pulled."""
+
+    def __init__(self, path, baud=None):
+        """baud: the line is set to it, 8N1, no flow control; None: it is somebody's terminal and keeps its speed.
+
+        Raises LineError.
+        """
+        self.path, self.pending, self.is_gone = path, b"", False
+        self._descriptor = _opened(path)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._before = termios.tcgetattr(self._descriptor)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, _raw(self._before, baud))
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise LineError(f"{path}: another console has it") from None
+        except (OSError, termios.error) as error:
+            os.close(self._descriptor)
+            raise LineError(f"{path}: {error.args[-1]}") from None
+
+    def fileno(self):
+        """The descriptor to wait for."""
+        return self._descriptor
+
+    def size(self):
+        """(rows, columns) where the terminal tells them, None on a serial line."""
+        try:
+            rows, columns, _, _ = struct.unpack("4H", fcntl.ioctl(self._descriptor, termios.TIOCGWINSZ, bytes(8)))
+        except OSError:
+            return None
+        return (rows, columns) if rows and columns else None
+
+    def read(self):
+        """What has arrived, at most READ_BYTES; sets is_gone."""
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            self.is_gone = self.is_gone or error.errno in _GONE
+            return b""
+        self.is_gone = self.is_gone or not data
+        return data
+
+    def write(self, data=b""):
+        """Offer this, behind what is pending. Returns how much of it all was taken."""
+        self.pending += data
+        if not self.pending:
+            return 0
+        try:
+            taken = os.write(self._descriptor, self.pending)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.is_gone = self.is_gone or error.errno in _GONE
+            return 0
+        self.pending = self.pending[taken:]
+        return taken
+
+    def drop(self):
+        """Throw away what nobody takes, here and in the kernel."""
+        self.pending = b""
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflush(self._descriptor, termios.TCOFLUSH)
+
+    def close(self):
+        """Give the terminal back as it was; waits for nobody."""
+        if self.pending:
+            self.drop()
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._before)
+        os.close(self._descriptor)
+
+
+def _opened(path):
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise LineError(f"{path}: {error.strerror}") from None
+    if not os.isatty(descriptor):
+        os.close(descriptor)
+        raise LineError(f"{path}: is no terminal")
+    return descriptor
+
+
+def _raw(before, baud):
+    """Terminal attributes: bytes as they come, 8N1; a break or a bad byte is nothing; XON and XOFF are bytes.
+
+    CLOCAL: a cable of three wires has no carrier. Without flow control a stray XOFF cannot stop the screen.
+    """
+    wanted = [*before[:_CC], list(before[_CC])]
+    wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR
+    wanted[_OFLAG] = wanted[_LFLAG] = 0
+    wanted[_CC][termios.VMIN], wanted[_CC][termios.VTIME] = 1, 0
+    if baud is not None:
+        wanted[_CFLAG] = termios.CS8 | termios.CREAD | termios.CLOCAL
+        wanted[_ISPEED] = wanted[_OSPEED] = BAUDS[baud]
+    return wanted

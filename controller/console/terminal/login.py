@@ -1,0 +1,87 @@
+"""Failed logins, counted per line and delayed; and the one place for whoever may act, of all consoles of a cabinet."""
+
+import contextlib
+import os
+
+DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000
+_CONTENT_BYTES_MAX = 200
+
+
+class Failures:
+    """Counts failed logins of one line in a file, so that neither a hang-up nor a new console forgets them."""
+
+    def __init__(self, path):
+        self._path = path
+        self.count, self._last_us = self._stored()
+
+    def _stored(self):
+        with contextlib.suppress(OSError, ValueError), open(self._path, "rb") as file:
+            count, last_us = map(int, file.read(_CONTENT_BYTES_MAX).split())
+            return max(0, count), last_us
+        return 0, 0
+
+    def wait_us(self, now_us):
+        """How long the next try has to wait: 1 s, 2 s, 4 s ... 60 s after the first, second, third failure."""
+        if not self.count:
+            return 0
+        delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
+        return max(0, min(delay_us, self._last_us + delay_us - now_us))
+
+    def failed(self, now_us):
+        """One more."""
+        self.count, self._last_us = self.count + 1, now_us
+        self._store(f"{self.count} {now_us}\n")
+
+    def passed(self):
+        """A login went well: none any more."""
+        self.count = 0
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+
+    def _store(self, text):
+        with contextlib.suppress(OSError):  # it counts here all the same
+            with open(self._path + ".new", "w", encoding="ascii") as file:
+                file.write(text)
+            os.replace(self._path + ".new", self._path)
+
+
+class Actor:
+    """A file whose lock says who acts; the kernel lets go of it when that process dies, whatever it dies of."""
+
+    def __init__(self, path):
+        """Raises OSError."""
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.geteuid() == 0:
+            owner = os.stat(os.path.dirname(path))
+            os.fchown(self._descriptor, owner.st_uid, owner.st_gid)
+        self.is_held = False
+
+    def take(self, who):
+        """Become the one who acts. False while somebody else is."""
+        try:
+            os.lockf(self._descriptor, os.F_TLOCK, 0)
+        except OSError:
+            return False
+        self.is_held = True
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, who.encode("ascii", "replace"), 0)
+        return True
+
+    def other(self):
+        """Who acts elsewhere, None when nobody does or we do."""
+        if self.is_held:
+            return None
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        try:
+            os.lockf(self._descriptor, os.F_TEST, 0)
+        except OSError:
+            return os.pread(self._descriptor, _CONTENT_BYTES_MAX, 0).decode("ascii", "replace") or ": somebody"
+        return None
+
+    def give_back(self):
+        """Act no more."""
+        if self.is_held:
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.lockf(self._descriptor, os.F_ULOCK, 0)
+            self.is_held = False

@@ -1,0 +1,165 @@
+"""The console's one loop: wait for a key or the next second, then draw what has changed, if the line takes it.
+
+Nothing here is waited for but keys and time. While a line takes nothing, nothing new is drawn; after STALL_US what it
+has not taken is dropped, and the next page is drawn anew.
+"""
+
+import contextlib
+import os
+import select
+import signal
+
+from controller import clock
+from controller.console.terminal import screen, words
+from controller.console.terminal.keys import Decoder
+from controller.console.terminal.line import READ_BYTES
+
+LOOK_US = 1_000_000
+DRAW_US = 100_000  # between two drawings, however many keys come
+STALL_US = 5_000_000
+FLOOD_US = 20_000  # between two full reads: as much as a line of 115200 Bd carries
+ESCAPE_US = 100_000
+MESSAGE_ROW, WHO_ROW, MENU_ROW = 22, 23, 24
+CELLS = "Cells stay live with contactors open."
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Stop:
+    """`asked` once a signal has asked for the end; readable then."""
+
+    def __init__(self):
+        self.asked = False
+        self._reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        for number in END_SIGNALS:
+            signal.signal(number, self._ask)
+
+    def _ask(self, number, frame):
+        self.asked = True
+
+    def fileno(self):
+        """The descriptor to wait for."""
+        return self._reading
+
+
+class Console:
+    """`run` until somebody asks for the end, the person leaves (leaves_end) or the terminal is gone."""
+
+    def __init__(self, line, session, view, leaves_end, now_us=clock.now_us):
+        """leaves_end: the key Q ends the console; else it only logs out, for the next person."""
+        self._line, self._session, self._view = line, session, view
+        self._leaves_end, self._now_us = leaves_end, now_us
+        self._screen, self._decoder = screen.Screen(), Decoder()
+        self._look_us = self._draw_us = self._read_us = self._last_us = 0
+        self._taken_us = now_us()
+        self._page = self._drawn = self._size = None
+
+    def run(self, stop):
+        """Serve the terminal."""
+        while not (stop.asked or self._line.is_gone):
+            self.turn([stop])
+            if self._session.wants_end:
+                if self._leaves_end:
+                    return
+                self._session.wants_end = False
+                self._session.page, self._session.part = "status", 0
+
+    def turn(self, others=()):
+        """Wait for whatever comes first, and serve it."""
+        now_us = self._now_us()
+        reading = [self._line] if now_us >= self._read_us else []
+        writing = [self._line] if self._line.pending else []
+        ready, _, _ = select.select([*reading, *others], writing, (), self._wait_us(now_us) / 1e6)
+        now_us = self._now_us()
+        if self._line in ready:
+            self._read(now_us)
+        elif self._decoder.is_open:
+            self._press(self._decoder.quiet(), now_us)
+        self._session.step(now_us)
+        self._write(now_us)
+        if now_us >= self._look_us:
+            self._view.update()
+            self._page = None
+            self._look_us = now_us + LOOK_US
+        if now_us >= self._draw_us and not self._line.pending:
+            self._draw(now_us)
+
+    def _wait_us(self, now_us):
+        due_us = [self._look_us]
+        if not self._line.pending:
+            due_us.append(self._draw_us)
+        if now_us < self._read_us:
+            due_us.append(self._read_us)
+        wait_us = max(0, min(due_us) - now_us)
+        return min(ESCAPE_US, wait_us) if self._decoder.is_open else wait_us
+
+    def _read(self, now_us):
+        data = self._line.read()
+        if len(data) >= READ_BYTES:
+            self._read_us = now_us + FLOOD_US
+        self._press(self._decoder.feed(data), now_us)
+
+    def _press(self, pressed, now_us):
+        before = self._session.page, self._session.part
+        for key in pressed:
+            self._session.press(key, now_us)
+        if pressed:
+            self._draw_us = min(self._draw_us, max(now_us, self._last_us + DRAW_US))
+        if before != (self._session.page, self._session.part):
+            self._page = None
+
+    # -- drawing
+
+    def _write(self, now_us):
+        """Go on with what the line has not taken; drop it when it takes nothing for long."""
+        if not self._line.pending or self._line.write():
+            self._taken_us = now_us
+        elif now_us - self._taken_us >= STALL_US:
+            self._line.drop()
+            self._screen.forget()
+            self._drawn = None
+            self._taken_us = now_us
+        if not self._line.pending and self._drawn is not None:
+            self._session.seen, self._drawn = self._drawn.seen, None
+
+    def _draw(self, now_us):
+        self._draw_us = now_us + LOOK_US
+        self._last_us = now_us
+        size = self._line.size()
+        if size != self._size or self._session.is_redraw:
+            self._screen.forget()
+            self._size, self._session.is_redraw = size, False
+        if size and (size[0] < screen.ROWS or size[1] < screen.COLUMNS):
+            self._offer([f"{size[1]} x {size[0]}; needs 80 x 24"[:size[1] - 1]], (1, 1), None)
+            return
+        if self._page is None:
+            self._page = self._view.page(self._session.page, self._session.part, self._session.extra())
+        self._offer(*self._lines(now_us), self._page)
+
+    def _lines(self, now_us):
+        """(lines of the screen, place of the cursor)."""
+        page, message = self._page, self._session.message(now_us)
+        more = f"Space: more, {page.part + 1}/{page.parts}" if page.parts > 1 else ""
+        lines = [*page.head, *page.body]
+        lines += [""] * (MESSAGE_ROW - 1 - len(lines))
+        foot = message or (words.spread(words.RULE, more) if more else words.RULE)
+        who = words.spread(CELLS, self._session.acting(now_us))
+        cursor = (MESSAGE_ROW, min(screen.COLUMNS - 1, len(message) + 1)) if self._session.question else \
+            (MENU_ROW, screen.COLUMNS - 1)
+        return [*lines, foot, who, words.MENU], cursor
+
+    def _offer(self, lines, cursor, page):
+        """Give the line what changes; the page counts as seen once the line has taken all of it."""
+        self._drawn = page
+        self._line.write(self._screen.change(lines, cursor))
+        if not self._line.pending and page is not None:
+            self._session.seen, self._drawn = page.seen, None
+
+    def close(self):
+        """Leave the terminal as whoever comes next expects it; the login ends."""
+        with contextlib.suppress(OSError):
+            self._session.log_out(self._now_us(), "the console ends")
+        if not self._line.pending:
+            self._line.write(screen.at(screen.ROWS, 1) + b"\r\n")
+        self._line.close()
+        self._view.close()

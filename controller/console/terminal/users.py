@@ -1,0 +1,133 @@
+"""Who may act at the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash; not to be read back."""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+
+FOLDER, SUFFIX = "console", ".user"
+NAME = re.compile("[a-z][a-z0-9_]{0,15}")
+PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 6, 64
+# 16 MiB and tens of milliseconds a try (OWASP names N=2^14, r=8, p=5 as one of its equal choices).
+N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
+_N_MAX, _R_MAX, _P_MAX = 1 << 17, 8, 16
+_FILE_BYTES_MAX = 400
+
+
+class UserError(Exception):
+    """A user cannot be made, removed or read; one line with what is allowed."""
+
+
+def checked_name(name):
+    """The name, when a user may be called so. Raises UserError."""
+    if not NAME.fullmatch(name):
+        raise UserError(f"{spelled(name)} is no name of a user; allowed 1 .. 16 of a-z, 0-9 and _, a letter first")
+    return name
+
+
+def spelled(name):
+    """A name somebody typed, short and in plain ASCII."""
+    return ascii(name[:20])
+
+
+def checked_password(password):
+    """The password, when it may be one. Raises UserError."""
+    if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX or not password.isascii() \
+            or not password.isprintable():
+        raise UserError(f"a password or PIN has {PASSWORD_CHARACTERS_MIN} .. {PASSWORD_CHARACTERS_MAX} printable ASCII "
+                        "characters")
+    return password
+
+
+def _path(state_directory, name):
+    return os.path.join(state_directory, FOLDER, checked_name(name) + SUFFIX)
+
+
+def add(state_directory, name, password):
+    """Write a user durably, or a new password of one there is (then True). Raises UserError."""
+    path = _path(state_directory, name)
+    text = _text(checked_password(password), secrets.token_bytes(SALT_BYTES))
+    try:
+        is_known = os.path.lexists(path)
+        owner = os.stat(state_directory)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + ".new")
+        descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+            if os.geteuid() == 0:  # made by root for a console that is not
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+                os.chown(os.path.dirname(path), owner.st_uid, owner.st_gid)
+        os.rename(path + ".new", path)
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}") from None
+    return is_known
+
+
+def remove(state_directory, name):
+    """Remove a user. Raises UserError."""
+    path = _path(state_directory, name)
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def names(state_directory):
+    """Sorted names of all users. Raises UserError."""
+    try:
+        files = os.listdir(os.path.join(state_directory, FOLDER))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; run this as the controller's user or as root") from None
+    return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))
+
+
+def _text(password, salt):
+    return f"scrypt {N} {R} {P} {salt.hex()} {_hash(password, salt, N, R, P).hex()}\n"
+
+
+def _hash(password, salt, n, r, p):
+    return hashlib.scrypt(password.encode("ascii"), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=HASH_BYTES)
+
+
+def is_right(state_directory, name, password):
+    """True when this user has this password; unknown users take as long. Raises UserError for a damaged file."""
+    if not password.isascii():
+        return False
+    try:
+        salt, wanted, cost = _stored(_path(state_directory, name))
+    except (FileNotFoundError, UserError) as error:
+        if isinstance(error, UserError) and NAME.fullmatch(name):
+            raise
+        salt, wanted, cost = bytes(SALT_BYTES), None, (N, R, P)
+    found = _hash(password, salt, *cost)
+    return wanted is not None and hmac.compare_digest(found, wanted)
+
+
+def _stored(path):
+    """(salt, hash, (n, r, p)) of a file. Raises FileNotFoundError, UserError."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise UserError(f"{path}: others may read it, so it is not used; set the password again")
+            kind, n, r, p, salt, wanted = file.read(_FILE_BYTES_MAX).decode("ascii").split()
+        cost = int(n), int(r), int(p)
+        if kind != "scrypt" or not (2 <= cost[0] <= _N_MAX and 1 <= cost[1] <= _R_MAX and 1 <= cost[2] <= _P_MAX):
+            raise ValueError
+        found = bytes.fromhex(salt), bytes.fromhex(wanted)
+        if len(found[1]) != HASH_BYTES or cost[0] & (cost[0] - 1):
+            raise ValueError
+    except FileNotFoundError:
+        raise
+    except ValueError:
+        raise UserError(f"{path}: is damaged; set the password again") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    return *found, cost

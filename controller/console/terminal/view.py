@@ -1,0 +1,168 @@
+"""The pages of a running controller, made to fit a terminal's screen; a controller that is gone, or new, is found."""
+
+import os
+import sqlite3
+from typing import NamedTuple
+
+from controller import clock, hint_statistics
+from controller.console import pages, sources, watch
+from controller.console.facts import base
+from controller.console.pages import links, racks
+from controller.console.pages.events import LINES as EVENTS_PER_PAGE
+from controller.console.pages.text import RULE
+from controller.console.terminal import words
+from controller.journal import JournalError
+from safety import signals as s
+
+BODY_ROWS = 19  # of 24: two of the head, a message, who acts, the keys
+BEHIND_FRAMES_MAX = 1500  # a console that slept longer begins with the newest keyframe instead of catching up
+UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
+EVENT_PAGES_MAX = 10
+CELLS = "Cells stay live with contactors open."
+_TROUBLE = (OSError, JournalError, sqlite3.Error)
+
+
+class Seen(NamedTuple):
+    """What a page of alarms has shown, so that a reset can name it."""
+
+    first_out: int
+    cause_mask: int
+    words: str
+    left: int
+
+
+class Page(NamedTuple):
+    """Two lines of head, at most BODY_ROWS of body, which part of how many, what it shows of alarms (Seen or None)."""
+
+    head: list
+    body: list
+    part: int
+    parts: int
+    seen: Seen | None
+
+
+class View:
+    """`update` once a second, then `page`. trouble: one line why there is nothing to be seen, or None."""
+
+    def __init__(self, run_directory, state_directory, pause=watch.wait):
+        """pause(): lets a little time pass while a tick is waited for."""
+        self._run_directory, self._state_directory, self._pause = run_directory, state_directory, pause
+        self._watch = self._inode = None
+        self._updates = 0
+        self.trouble = "not looked yet"
+
+    def update(self):
+        """Look at what is new; a controller that has started again has a journal of its own."""
+        try:
+            inode = os.stat(os.path.join(self._run_directory, "journal")).st_ino
+            if self._watch is None or inode != self._inode or self._updates >= UPDATES_MAX or self._is_behind():
+                self.close()
+                self._watch, self._inode = watch.Watch(self._run_directory, self._state_directory), inode
+                self._updates = 0
+            self._updates += 1
+            self._watch.update(self._pause)
+            self.trouble = None
+        except _TROUBLE as error:
+            self.close()
+            self.trouble = f"No controller is to be seen in {self._run_directory}: {_short(error)}."
+
+    def _is_behind(self):
+        shadow = self._watch.shadow
+        newest = shadow.reader.newest()
+        return newest is not None and shadow.sequence is not None and newest - shadow.sequence > BEHIND_FRAMES_MAX
+
+    def close(self):
+        """Look at no journal any more."""
+        if self._watch is not None:
+            self._watch.shadow.close()
+        self._watch = None
+
+    @property
+    def is_live(self):
+        """True while a controller ticks."""
+        return self._watch is not None and self._watch.is_live
+
+    @property
+    def is_key_out(self):
+        """True while the key switch is out of RUN, False while it is in RUN, None while no ticking controller knows."""
+        value = base.cabinet_value(self._watch.shadow, s.KEY_RUN_OK) if self.is_live else None
+        return None if value is None else value == 0
+
+    @property
+    def alarm(self):
+        """(first-out, cause mask) of now, None when there is nothing to be seen."""
+        return (self._watch.shadow.first_out, self._watch.shadow.cause_mask) if self._watch else None
+
+    def page(self, name, part, extra=()):
+        """Page of one of words.PAGES, its part from 0 (taken modulo the parts); extra: lines for its end."""
+        if name in words.FIXED:
+            return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
+        if self._watch is None:
+            return _cut(words.HEAD, [*pages.text.folded("", self.trouble), "",
+                                     *pages.text.folded("Do", words.NO_CONTROLLER)], part)
+        try:
+            return self._made(name, part, extra)
+        except _TROUBLE as error:
+            return _cut(words.HEAD, pages.text.folded("", f"This page cannot be made: {_short(error)}."), part)
+
+    def _made(self, name, part, extra):
+        if name == "hints":
+            status = self._watch.facts("links")
+            return _cut(pages.text.head(status), [*self._hints(), *extra], part)
+        if name == "tests":
+            status = self._watch.facts("status")
+            return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
+        facts = self._watch.facts(name)
+        body = [words.at_console(line) for number in range(1, _numbers(name, facts) + 1)
+                for line in pages.lines(name, facts, number)[2:] if line != CELLS]
+        return _cut(pages.lines(name, facts)[:2], [*body, *extra], part, _seen(facts) if name == "alarms" else None)
+
+    def _hints(self):
+        found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
+        if found is None:
+            return ["The controller has written no counters of hints yet."]
+        return sources.lines(sources.gather(found, self._watch.shadow, clock.now_us() // 1000,
+                                            clock.utc_us() // 1_000_000))
+
+
+def _short(error):
+    """What went wrong, without the number of the error and the path that stands before it anyway."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _numbers(name, facts):
+    """How many numbered pages there are of this name."""
+    if name == "racks":
+        return racks.pages(facts["racks"])
+    if name == "links":
+        return links.pages(facts["devices"])
+    return min(EVENT_PAGES_MAX, max(1, -(-len(facts["events"]) // EVENTS_PER_PAGE))) if name == "events" else 1
+
+
+def _seen(facts):
+    standing, reset = facts["standing"], facts["reset"]
+    if not standing:
+        return None
+    first = standing[0]
+    more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
+    return Seen(reset["first_out"], reset["cause_mask"],
+                f"row {first['stage']} {first['reason']['name']}, {first['scope']}{more}", reset["left"])
+
+
+def _cut(head, body, part, seen=None):
+    """A Page: what only structures goes first when there is no room, then it becomes several parts."""
+    body = fitted(body)
+    parts = max(1, -(-len(body) // BODY_ROWS))
+    part %= parts
+    return Page(head, body[part * BODY_ROWS:(part + 1) * BODY_ROWS], part, parts, seen)
+
+
+def fitted(body):
+    """The lines without some empty ones and rules, from the end, as far as that is needed to fit one screen."""
+    kept = list(body)
+    for index in range(len(body) - 1, -1, -1):
+        if len(kept) <= BODY_ROWS:
+            return kept
+        if body[index] in ("", RULE):
+            del kept[index]
+    return kept if len(kept) <= BODY_ROWS else list(body)

@@ -1,0 +1,71 @@
+"""What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
+
+from controller.console.pages.text import RULE, WIDTH, spread
+
+PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
+         "8": "export", "9": "events", "?": "help"}
+MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests 8 Export ? Help"
+HEAD = [spread("Firebreak", "serial console"), RULE]
+NO_CONTROLLER = "See whether it runs: systemctl status firebreak. This page looks again every second."
+# A page's words of commands, as keys; each no longer than what it stands for, so that columns stay.
+_AS_KEYS = (("(firebreak why)", "(press 1)"), ("(turn it out of RUN, firebreak reset --key)", "(out of RUN, press R)"),
+            ("(firebreak reset)", "(press R)"))
+
+HELP = [
+    "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",
+    "       5 hints   6 trend   7 tests   8 export   9 events   ? this page",
+    "       Space or N: next part of a page, B: back. The same key again: draw anew.",
+    "LOGIN  L logs in, and out again. One person acts at a time; others see who.",
+    "       A login ends by itself when no key is pressed for some minutes.",
+    "       Without a password: turn the key switch out of RUN, press L, give your",
+    "       name, and press Enter for the password. This is recorded as break-glass",
+    "       and ends when the key is back in RUN.",
+    "ACT    on page 2:  R reset (it names what the page shows; if that has changed",
+    "       meanwhile, nothing is reset)   A acknowledge (says who has seen it; it",
+    "       silences and resets nothing)",
+    "       on page 8:  E export to the stick",
+    "       Every login, failed login and action goes into the record.",
+    "NOT    Lamp test, lock-out and start or stop are not built in this version.",
+    "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
+    "       terminal is given back; on a serial line it logs out).",
+    "COLOR  There is none: what needs you stands first. The console may die or be",
+    "       unplugged at any time; the controller does not notice.",
+]
+
+EXPORT = [
+    "Events, one-second history or captures of trips, as files for a USB stick.",
+    "",
+    "E      export (login needed): what, and from which day, is asked then.",
+    "",
+    "The stick has to be mounted where this console was told (--export-dir).",
+    "Files are there whole or not at all. firebreak verify checks the hash chain of",
+    "the events; firebreak replay runs a capture again.",
+    RULE,
+]
+
+FIXED = {"help": HELP, "export": EXPORT}
+
+
+def tests(facts):
+    """The page of tests; facts: those of the page status."""
+    due = facts["gas_calibration_d"]
+    loop = facts["loop"]
+    missed = "no figures" if loop is None else f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
+    return ["DUE", f"  gas calibration    {'unknown' if due is None else f'in {due} d'} (as the detectors tell)",
+            "  proof tests        not kept by this version: use the cabinet's paper log",
+            "RUNS BY ITSELF", f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
+            f"  loop               {missed}",
+            f"  interlocks         {facts['interlocks']['armed']} rows armed of {facts['interlocks']['built']} built",
+            "NOT BUILT YET", "  lamp and horn test      the controller takes no such command",
+            "  lock-out                the controller keeps none: use padlock and tag",
+            "  guided proof tests      E-stop, fire panel, gas relay: test by hand, look at",
+            "                          page 2 for the row and at page 9 for its time"]
+
+
+def at_console(line):
+    """A line of a page with the keys of this console in place of commands."""
+    for command, key in _AS_KEYS:
+        if command in line:
+            is_last = line.endswith(command)
+            line = line.replace(command, key.rjust(len(command)) if is_last and len(line) == WIDTH else key)
+    return line

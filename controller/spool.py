@@ -1,0 +1,115 @@
+"""What persons did, on its way to the record: one small file each in RUN_DIR/console, until the recorder has stored it.
+
+A file is whole from the moment it has its name, nobody waits for anybody, and what is written while no recorder runs
+waits for one. Only files of the recorder's own user (or root) count: others may write into the run directory too.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+from typing import NamedTuple
+
+FOLDER, SUFFIX = "console", ".event"
+WAITING_MAX = 500
+FILE_BYTES_MAX = 1000
+TEXT_CHARACTERS_MAX = 200
+CODES = ("LOGIN", "OUT", "FAIL", "GLASS", "RESET", "ACK", "FILES")
+
+
+class Act(NamedTuple):
+    """One file: its name, when (us of the clock that nobody can set), one of CODES, a sentence."""
+
+    name: str
+    moment_us: int
+    code: str
+    text: str
+
+
+def folder(run_directory):
+    """Path of the folder, made when it is missing, owned by whoever owns the run directory. Raises OSError."""
+    path = os.path.join(run_directory, FOLDER)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+        if os.geteuid() == 0:  # made by root for services that are not
+            owner = os.stat(run_directory)
+            os.chown(path, owner.st_uid, owner.st_gid)
+    if not _is_ours(os.lstat(path), stat.S_ISDIR):
+        raise OSError(f"{path}: belongs to somebody else; remove it")
+    return path
+
+
+def _is_ours(found, is_kind):
+    return is_kind(found.st_mode) and (found.st_uid in (os.geteuid(), 0) or os.geteuid() == 0)
+
+
+def put(run_directory, moment_us, code, text):
+    """Leave one act for the recorder. Raises OSError, also when too many wait already."""
+    path = folder(run_directory)
+    if len(_names(path)) >= WAITING_MAX:
+        raise OSError(f"{WAITING_MAX} acts wait for the recorder already: firebreak record does not run")
+    content = {"moment_us": moment_us, "code": code, "text": plain(text)}
+    name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}")
+    descriptor = os.open(name + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        json.dump(content, file)
+        if os.geteuid() == 0:
+            owner = os.stat(path)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    os.rename(name + ".new", name + SUFFIX)
+
+
+def plain(text):
+    """The text in printable ASCII, no longer than is kept."""
+    return "".join([each if " " <= each <= "~" else "?" for each in text])[:TEXT_CHARACTERS_MAX]
+
+
+def _names(path):
+    return sorted([name for name in os.listdir(path) if name.endswith(SUFFIX)])
+
+
+class Inbox:
+    """The recorder's end: `take` what is new, `settle` once it is durable; `taken` names what is in between."""
+
+    def __init__(self, run_directory, stored):
+        """stored: names an earlier recorder had made durable and perhaps not removed."""
+        self._path = os.path.join(run_directory, FOLDER)
+        self.taken = list(stored)
+        self.settle()
+
+    def take(self, count_max):
+        """The oldest acts that are new, a list of Act; files that are none are removed."""
+        with contextlib.suppress(OSError):
+            names = [name for name in _names(self._path) if name not in self.taken]
+            return [act for name in names[:count_max] if (act := self._read(name))]
+        return []
+
+    def _read(self, name):
+        path = os.path.join(self._path, name)
+        try:
+            content = _content(path)
+            act = Act(name, int(content["moment_us"]), content["code"], plain(content["text"]))
+            if act.code not in CODES:
+                raise ValueError
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            return None
+        self.taken.append(name)
+        return act
+
+    def settle(self):
+        """What was taken is durable: remove it."""
+        for name in self.taken:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._path, os.path.basename(name)))
+        self.taken = []
+
+
+def _content(path):
+    """The JSON of a file that is ours. Raises OSError, ValueError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not _is_ours(os.fstat(file.fileno()), stat.S_ISREG):
+            raise ValueError
+        return json.loads(file.read(FILE_BYTES_MAX).decode("ascii"))

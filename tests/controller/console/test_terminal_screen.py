@@ -1,0 +1,46 @@
+"""The bytes for a screen, on a VT100: whatever was shown, the new lines stand there; only what changed is sent."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.console.terminal import screen
+from terminal_bench import Vt100
+
+LINES = st.lists(st.text(st.characters(min_codepoint=0, max_codepoint=0x2FF), max_size=90), max_size=26)
+
+
+@given(st.lists(LINES, min_size=1, max_size=6))
+def test_the_terminal_shows_the_newest_lines(frames):
+    terminal, shown = Vt100(), screen.Screen()
+    for lines in frames:
+        terminal.feed(shown.change(lines))
+        wanted = [screen.printable(line) for line in lines[:24]]
+        assert terminal.lines == wanted + [""] * (24 - len(wanted))
+
+
+def test_nothing_that_a_terminal_obeys_gets_through():
+    assert screen.printable("a\x1b[2Jb\r\n\x9b\x07\u00e9") == "a?[2Jb?????"
+    assert len(screen.printable("x" * 200)) == 79, "behind the last column a terminal may wrap"
+
+
+def test_only_what_changed_is_sent():
+    """115200 Bd carry 11520 bytes a second: a clock that moves must not cost a page."""
+    shown = screen.Screen()
+    lines = ["x" * 79] * 24
+    whole = shown.change(lines)
+    assert len(whole) < 24 * 90 + 40
+    assert shown.change(lines) == screen.at(24, 80)
+    lines[5] = "x" * 70 + "7" + "x" * 8
+    assert shown.change(lines) == screen.at(6, 71) + b"7" + screen.at(24, 80)
+    lines[5] = "x" * 60
+    assert shown.change(lines) == screen.at(6, 61) + b"\x1b[K" + screen.at(24, 80)
+
+
+def test_after_forgetting_everything_is_drawn_and_a_cut_off_sequence_ended():
+    terminal, shown = Vt100(), screen.Screen()
+    terminal.feed(shown.change(["a", "b"]))
+    terminal.cells[3][5] = "#"
+    shown.forget()
+    again = shown.change(["a", "b"])
+    terminal.feed(again)
+    assert again[0] == 0x18 and terminal.lines == ["a", "b"] + [""] * 22

@@ -1,0 +1,241 @@
+"""What keys do: pages, login, delays, idle ends, break-glass, and that a reset names what the page has shown."""
+
+import pytest
+
+from controller.console.terminal import keys, login, session, users
+from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
+
+IDLE_US = 300_000_000
+SECOND_US = 1_000_000
+
+
+class Person:
+    """Types at a session; `now_us` stands still unless moved."""
+
+    def __init__(self, folder):
+        self.view, self.actions, self.actor = FakeView(), FakeActions(), FakeActor()
+        self.session = session.Session(self.view, self.actions, self.actor, login.Failures(str(folder / "a.failed")),
+                                       str(folder), "ttyS0", IDLE_US)
+        self.now_us = 1000 * SECOND_US
+
+    def types(self, *typed):
+        for text in typed:
+            for key in text:
+                self.session.press(key, self.now_us)
+        return self.message
+
+    def waits(self, passed_us):
+        self.now_us += passed_us
+        self.session.step(self.now_us)
+
+    @property
+    def message(self):
+        return self.session.message(self.now_us)
+
+    def logs_in(self, password="secret1"):
+        return self.types("L", "anna\r", password + "\r")
+
+    def sees(self, seen):
+        """The page of alarms has been drawn."""
+        self.session.seen = seen
+
+
+@pytest.fixture
+def person(tmp_path, monkeypatch):
+    monkeypatch.setattr(users, "N", 16)
+    monkeypatch.setattr(users, "P", 1)
+    users.add(str(tmp_path), "anna", "secret1")
+    return Person(tmp_path)
+
+
+@pytest.mark.parametrize("key, page", [("0", "status"), ("1", "why"), ("2", "alarms"), ("3", "racks"), ("4", "links"),
+                                       ("5", "hints"), ("6", "trend"), ("7", "tests"), ("8", "export"), ("9", "events"),
+                                       ("?", "help")])
+def test_one_key_one_page_without_login(person, key, page):
+    person.types("3" if key != "3" else "4", key)
+    assert person.session.page == page and not person.session.is_redraw
+    person.types(key)
+    assert person.session.is_redraw, "the same key again draws anew"
+
+
+@pytest.mark.parametrize("key", ["R", "r", "A", "E"])
+def test_actions_need_a_login(person, key):
+    page = "8" if key == "E" else "2"
+    person.types(page)
+    person.sees(SEEN)
+    assert person.types(key) == "Log in first: press L."
+    assert not person.actions.done and person.session.question is None
+
+
+def test_a_login_is_recorded_and_ends_by_key(person):
+    assert person.logs_in() == "anna is logged in."
+    assert person.session.who == "anna" and person.actor.is_held
+    assert person.types("L").startswith("anna is logged out")
+    assert person.session.who is None and not person.actor.is_held
+    assert person.actions.notes == [("LOGIN", "anna"), ("OUT", "anna")]
+
+
+def test_a_password_is_not_shown(person):
+    person.types("L", "anna\r", "secret1")
+    assert person.message == "Password: *******"
+
+
+def test_failed_logins_are_delayed_counted_and_recorded(person):
+    assert person.logs_in("wrong12").startswith("Wrong name or password; the next try in 1 s")
+    assert person.types("L") == "1 failed logins here: wait 1 s." and person.session.question is None
+    person.waits(SECOND_US)
+    assert person.types("L", "nobody\r", "secret1\r").startswith("Wrong name or password; the next try in 2 s")
+    person.waits(2 * SECOND_US - 1)
+    assert "wait 1 s" in person.types("L")
+    person.waits(1)
+    assert person.logs_in() == "anna is logged in."
+    assert [code for code, _ in person.actions.notes] == ["FAIL", "FAIL", "LOGIN"]
+
+
+def test_a_login_ends_after_idle_minutes_and_not_before(person):
+    person.logs_in()
+    person.waits(IDLE_US - 1)
+    assert person.session.who == "anna"
+    person.waits(1)
+    assert person.session.who is None and not person.actor.is_held
+    assert person.actions.notes[-1] == ("OUT", "anna")
+
+
+def test_a_key_keeps_a_login(person):
+    person.logs_in()
+    for _ in range(5):
+        person.waits(IDLE_US - 1)
+        person.types("1")
+    assert person.session.who == "anna"
+
+
+def test_two_consoles_one_actor(person):
+    person.actor.elsewhere = ": bert at ttyUSB0"
+    assert person.session.acting(person.now_us) == "ACTS: bert at ttyUSB0"
+    assert "bert at ttyUSB0" in person.types("L") and person.session.question is None
+    person.actor.elsewhere = None
+    person.types("L", "anna\r")
+    person.actor.elsewhere = ": bert at ttyUSB0"  # while the password was being typed
+    assert "bert at ttyUSB0" in person.types("secret1\r") and person.session.who is None
+
+
+def test_break_glass_needs_the_key_and_ends_with_it(person):
+    assert "break-glass" not in person.types("L", "carl\r")
+    assert person.types("\r").startswith("No password, and the key is not known"), "and that was no guess"
+    person.view.is_key_out = True
+    assert "break-glass, recorded" in person.types("L", "carl\r")
+    assert person.types("\r").startswith("BREAK-GLASS: carl acts without a password")
+    assert person.session.acting(person.now_us).startswith("BREAK-GLASS carl")
+    assert person.actions.notes[-1] == ("GLASS", "carl")
+    person.view.is_key_out = False
+    person.waits(SECOND_US)
+    assert person.session.who is None and "the key is back in RUN" in person.message
+
+
+def test_break_glass_lasts_while_the_io_module_is_late(person):
+    """Seen on a busy machine: the key was unknown for a moment, and the person was told it was back in RUN."""
+    person.view.is_key_out = True
+    person.types("L", "carl\r", "\r")
+    person.view.is_key_out = None
+    person.waits(SECOND_US)
+    assert person.session.who == "carl"
+    person.waits(IDLE_US)
+    assert person.session.who is None
+
+
+@pytest.mark.parametrize("state", [False, None])
+def test_break_glass_looks_at_the_key_when_enter_is_pressed(person, state):
+    person.view.is_key_out = True
+    person.types("L", "carl\r")
+    person.view.is_key_out = state
+    assert person.types("\r").startswith("No password, and the key is not known") and person.session.who is None
+
+
+def test_a_password_login_does_not_end_with_the_key(person):
+    person.view.is_key_out = True
+    person.logs_in()
+    person.view.is_key_out = False
+    person.waits(SECOND_US)
+    assert person.session.who == "anna"
+
+
+def test_a_reset_names_what_was_seen_when_its_key_was_pressed(person):
+    person.logs_in()
+    person.types("2")
+    person.sees(SEEN)
+    assert person.types("R") == "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
+    person.sees(SEEN._replace(cause_mask=0x9999))  # the page is drawn anew while the question is open
+    assert person.types("yes\r") == "Reset: done."
+    assert person.actions.done == [("reset", "anna", SEEN, False)]
+
+
+def test_a_reset_with_the_key_out_is_one_of_the_key(person):
+    person.view.is_key_out = True
+    person.logs_in()
+    person.types("2")
+    person.sees(SEEN)
+    person.types("R", "YES\r")
+    assert person.actions.done == [("reset", "anna", SEEN, True)]
+
+
+@pytest.mark.parametrize("answer", ["\r", "no\r", "y\r", "ye\r", "yes", keys.CANCEL, keys.INTERRUPT, "xyes\r",
+                                    "yes" + keys.CANCEL])
+def test_only_yes_resets(person, answer):
+    person.logs_in()
+    person.types("2")
+    person.sees(SEEN)
+    person.types("R", answer)
+    assert not person.actions.done
+
+
+def test_a_reset_from_another_page_shows_the_alarms_first(person):
+    person.logs_in()
+    person.sees(SEEN)
+    assert person.types("R").startswith("Look at what stands")
+    assert person.session.page == "alarms"
+    assert person.types("R") == "Nothing stands on the page shown.", "the page has not been drawn yet"
+
+
+def test_a_question_is_withdrawn_and_a_login_that_ended_meanwhile_resets_nothing(person):
+    person.logs_in()
+    person.types("2")
+    person.sees(SEEN)
+    person.types("R")
+    person.waits(session.QUESTION_US)
+    assert person.session.question is None
+    person.types("R", "yes")
+    person.waits(IDLE_US)
+    person.types("\r")
+    assert not person.actions.done
+
+
+def test_acknowledge_and_export(person):
+    person.logs_in()
+    person.types("2")
+    person.sees(SEEN)
+    assert person.types("A") == "Acknowledged."
+    person.types("8", "E")
+    assert person.types("e\r") == "From which day (2026-03-14, Enter: all): "
+    assert person.types("2026-03-14\r") == "Exporting."
+    assert person.types("E", "c\r", "yesterday\r").startswith("Nothing exported: a day is written")
+    assert person.types("E", "x\r").startswith("Nothing exported: allowed is")
+    assert person.actions.done[1:] == [("export", "anna", "events", "2026-03-14")]
+
+
+@pytest.mark.parametrize("key", ["T", "K"])
+def test_what_is_not_built_says_so(person, key):
+    assert "is not built" in person.types(key)
+
+
+def test_interrupt_leaves_and_ends_the_login(person):
+    person.logs_in()
+    person.types(keys.INTERRUPT)
+    assert person.session.wants_end and person.session.who is None
+
+
+def test_typing_without_end_stays_bounded(person):
+    person.types("L", "a" * 10_000)
+    assert len(person.session.question.typed) == 16
+    person.types("\r", "b" * 10_000)
+    assert len(person.session.question.typed) == 64
+    assert len(person.message) < 80

@@ -1,0 +1,123 @@
+"""Users of the console: what is kept, who is let in, and what a damaged or open file does."""
+
+import os
+import stat
+
+import pytest
+
+from controller.console.terminal import login, users
+
+COST = users.N, users.R, users.P
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch):
+    monkeypatch.setattr(users, "N", 16)
+    monkeypatch.setattr(users, "P", 1)
+
+
+def path(folder, name="anna"):
+    return folder / "console" / f"{name}.user"
+
+
+def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
+    assert users.add(str(tmp_path), "anna", "secret1") is False and users.add(str(tmp_path), "bert", "secret1") is False
+    assert stat.S_IMODE(path(tmp_path).stat().st_mode) == 0o600
+    assert stat.S_IMODE(path(tmp_path).parent.stat().st_mode) == 0o700
+    assert "secret1" not in path(tmp_path).read_text()
+    assert path(tmp_path).read_text() != path(tmp_path, "bert").read_text(), "each has a salt of its own"
+    assert users.names(str(tmp_path)) == ["anna", "bert"]
+
+
+def test_the_cost_is_one_that_owasp_names():
+    assert COST == (1 << 14, 8, 5)
+
+
+def test_who_is_let_in(tmp_path):
+    users.add(str(tmp_path), "anna", "secret1")
+    assert users.is_right(str(tmp_path), "anna", "secret1")
+    for name, password in (("anna", "secret2"), ("anna", ""), ("anna", "s\u00e9cret1"), ("bert", "secret1"),
+                           ("", "secret1"), ("../anna", "secret1"), ("Anna", "secret1")):
+        assert not users.is_right(str(tmp_path), name, password), (name, password)
+    assert users.add(str(tmp_path), "anna", "another") is True
+    assert not users.is_right(str(tmp_path), "anna", "secret1") and users.is_right(str(tmp_path), "anna", "another")
+    users.remove(str(tmp_path), "anna")
+    assert not users.is_right(str(tmp_path), "anna", "another")
+
+
+@pytest.mark.parametrize("password, is_allowed", [
+    ("12345", False), ("123456", True), ("x" * 64, True), ("x" * 65, False), ("123\t456", False),
+    ("12345\u00e9", False)])
+def test_what_a_password_may_be(password, is_allowed):
+    if is_allowed:
+        assert users.checked_password(password) == password
+    else:
+        with pytest.raises(users.UserError, match="6 .. 64 printable ASCII"):
+            users.checked_password(password)
+
+
+@pytest.mark.parametrize("name, is_allowed", [
+    ("a", True), ("a" * 16, True), ("a" * 17, False), ("", False), ("7a", False), ("../a", False), ("a.b", False),
+    ("A", False)])
+def test_what_a_name_may_be(name, is_allowed):
+    if is_allowed:
+        assert users.checked_name(name) == name
+    else:
+        with pytest.raises(users.UserError, match="1 .. 16 of a-z"):
+            users.checked_name(name)
+
+
+@pytest.mark.parametrize("text", ["", "scrypt", "scrypt 16 8 1 00 00\n", "md5 16 8 1 00 " + "00" * 32, "\xff",
+                                  "scrypt 15 8 1 00 " + "00" * 32, "scrypt 1099511627776 8 1 00 " + "00" * 32,
+                                  "scrypt -2 8 1 00 " + "00" * 32, "scrypt 16 8 9999 00 " + "00" * 32])
+def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path, text):
+    users.add(str(tmp_path), "anna", "secret1")
+    path(tmp_path).write_bytes(text.encode("latin-1"))
+    with pytest.raises(users.UserError, match="damaged"):
+        users.is_right(str(tmp_path), "anna", "secret1")
+
+
+def test_a_file_that_others_may_read_is_not_used(tmp_path):
+    users.add(str(tmp_path), "anna", "secret1")
+    path(tmp_path).chmod(0o640)
+    with pytest.raises(users.UserError, match="others may read it"):
+        users.is_right(str(tmp_path), "anna", "secret1")
+
+
+# -- failed logins
+
+SECOND_US = 1_000_000
+
+
+def test_each_failure_doubles_the_wait_up_to_a_minute(tmp_path):
+    failures = login.Failures(str(tmp_path / "ttyS0.failed"))
+    waits = []
+    for _ in range(9):
+        failures.failed(100 * SECOND_US)
+        waits.append(failures.wait_us(100 * SECOND_US) // SECOND_US)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert failures.wait_us(160 * SECOND_US - 1) == 1 and failures.wait_us(160 * SECOND_US) == 0
+
+
+def test_neither_a_hang_up_nor_a_new_console_forgets_them(tmp_path):
+    place = str(tmp_path / "ttyS0.failed")
+    for _ in range(4):
+        login.Failures(place).failed(100 * SECOND_US)
+    again = login.Failures(place)
+    assert again.count == 4 and again.wait_us(101 * SECOND_US) == 7 * SECOND_US
+    again.passed()
+    assert login.Failures(place).wait_us(101 * SECOND_US) == 0 and not os.path.exists(place)
+
+
+@pytest.mark.parametrize("text", ["", "x", "3", "3 4 5", "9" * 300, "-5 0"])
+def test_a_damaged_count_waits_no_longer_than_a_minute(tmp_path, text):
+    (tmp_path / "a.failed").write_text(text)
+    failures = login.Failures(str(tmp_path / "a.failed"))
+    assert 0 <= failures.wait_us(0) <= 60 * SECOND_US
+    failures.failed(0)
+    assert failures.wait_us(0) >= SECOND_US
+
+
+def test_a_count_of_the_future_waits_no_longer_than_its_delay(tmp_path):
+    (tmp_path / "a.failed").write_text(f"3 {10**15}")
+    assert login.Failures(str(tmp_path / "a.failed")).wait_us(0) == 4 * SECOND_US

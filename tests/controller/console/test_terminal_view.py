@@ -1,0 +1,134 @@
+"""Pages of a virtual cabinet on the screen of the console: they fit, they say what is not there, a reset is by what was
+seen."""
+
+import os
+import shutil
+
+import pytest
+
+from controller.console.pages.text import RULE
+from controller.console.terminal import view, words
+from safety import latches, matrix
+from watched import Watched, action
+
+ESTOP = [action(20, "estop_press"), action(22, "estop_release")]
+
+
+@pytest.fixture(scope="module")
+def tripped(tmp_path_factory):
+    return Watched(tmp_path_factory.mktemp("run"), actions=ESTOP).run(25)
+
+
+def look(watched):
+    made = view.View(watched.folder, watched.folder, watched.rig.step)
+    made.update()
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(set(words.PAGES.values())))
+def test_every_page_fits_and_its_parts_are_all_of_it(tripped, name):
+    made = look(tripped)
+    first = made.page(name, 0)
+    assert len(first.head) == 2 and first.head[1] == RULE
+    for part in range(first.parts):
+        page = made.page(name, part)
+        assert len(page.body) <= view.BODY_ROWS and all(len(line) < 80 and line.isascii() for line in page.body)
+    assert made.page(name, first.parts).body == first.body, "behind the last part comes the first"
+    made.close()
+
+
+def test_lines_give_way_only_when_they_have_to():
+    full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
+    assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
+    assert view.fitted(full) == [line for line in full if line], "empty lines and rules, the last first"
+    long = ["x"] * 30
+    assert view.fitted(long) == long
+
+
+def test_the_page_of_alarms_says_what_a_reset_would_name(tripped):
+    made = look(tripped)
+    seen = made.page("alarms", 0).seen
+    assert seen.words == "row 1a emergency stop, cabinet and 1 more" and (seen.first_out, seen.cause_mask) == made.alarm
+    assert made.page("status", 0).seen is None
+    made.close()
+
+
+def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
+    watched = Watched(tmp_path, actions=[action(12, "key", run=False)]).run(10)
+    made = look(watched)
+    assert made.is_live and made.is_key_out is False
+    watched.run(14)
+    made.update()
+    assert made.is_key_out is True
+    made._pause = lambda: None  # nobody ticks any more
+    made.update()
+    assert not made.is_live and made.is_key_out is None, "last words open no door"
+    made.close()
+
+
+def test_a_reset_of_what_was_seen_before_something_changed_is_refused(tmp_path):
+    """A supervisor's acknowledgement must not clear what it has not seen."""
+    watched = Watched(tmp_path, actions=[*ESTOP, action(40, "device_fault", device="bms_2", fault="silent"),
+                                         action(45, "key", run=False)]).run(30)
+    made = look(watched)
+    seen = made.page("alarms", 0).seen
+    watched.run(50)
+    made.update()
+    rules = watched.core.kernel.latches
+    now = made.page("alarms", 0).seen
+    assert now != seen
+    assert rules.verdict(matrix.KEY, seen.first_out, seen.cause_mask, True) == latches.CHANGED
+    assert rules.verdict(matrix.KEY, now.first_out, now.cause_mask, True) != latches.CHANGED
+    made.close()
+
+
+def test_no_controller_then_one_then_another(tmp_path):
+    made = view.View(str(tmp_path / "run"), str(tmp_path / "run"))
+    made.update()
+    assert "No controller is to be seen" in made.trouble and not made.is_live and made.alarm is None
+    assert made.page("status", 0).body and made.page("help", 0).body == words.HELP
+    assert all(len(line) < 80 for line in made.page("why", 0).body)
+    (tmp_path / "run").mkdir()
+    watched = Watched(tmp_path / "run").run(5)
+    made._pause = watched.rig.step
+    made.update()
+    assert made.trouble is None and made.is_live
+    first = made.page("status", 0).head
+    os.rename(tmp_path / "run" / "journal", tmp_path / "run" / "journal.previous")
+    watched = Watched(tmp_path / "run").run(3)
+    made._pause = watched.rig.step
+    made.update()
+    assert made.is_live and made.page("status", 0).head != first
+    shutil.rmtree(tmp_path / "run")
+    made.update()
+    assert made.trouble is not None
+    made.close()
+
+
+def test_one_that_slept_begins_with_the_newest_keyframe(tmp_path, monkeypatch):
+    watched = Watched(tmp_path).run(5)
+    made = look(watched)
+    before = made._watch
+    monkeypatch.setattr(view, "BEHIND_FRAMES_MAX", 100)
+    watched.run(6)
+    made.update()
+    assert made._watch is before
+    watched.run(20)
+    made.update()
+    assert made._watch is not before and made.is_live
+    made.close()
+
+
+def test_a_damaged_journal_is_one_line(tmp_path):
+    (tmp_path / "journal").write_bytes(b"\0" * 5000)
+    made = view.View(str(tmp_path), str(tmp_path))
+    made.update()
+    assert "No controller is to be seen" in made.trouble
+
+
+def test_words_of_commands_become_keys_of_the_same_width():
+    line = "LIMIT    none".ljust(79 - len("(firebreak why)")) + "(firebreak why)"
+    assert words.at_console(line).endswith("(press 1)") and len(words.at_console(line)) == 79
+    assert words.at_console("remote (firebreak reset). Now") == "remote (press R). Now"
+    assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])
+    assert len(words.HELP) <= view.BODY_ROWS

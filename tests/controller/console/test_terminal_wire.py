@@ -1,0 +1,345 @@
+"""The console on real pseudo-terminals: what the other end does, or does not do, costs it nothing but what is shown."""
+
+import fcntl
+import os
+import pty
+import random
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+
+import pytest
+
+from controller import command
+from controller.console.terminal import actions, line, login, process, session, users, view
+from safety import latches
+from terminal_bench import FakeActor, Vt100
+from watched import Watched, action
+
+pytestmark = pytest.mark.wire
+SEED = 20260314
+SECOND_US = 1_000_000
+GUARD_S = 30
+
+
+class Terminal:
+    """A console in this process on a pty, and the person's end of it; `now_us` is moved by hand."""
+
+    def __init__(self, folder, watched=None):
+        self.far, near = pty.openpty()
+        os.set_blocking(self.far, False)
+        self.path = os.ttyname(near)
+        os.close(near)
+        self.watched, self.now_us = watched, 1000 * SECOND_US
+        self.line = line.Line(self.path, 115_200)
+        self.view = view.View(str(folder), str(folder), watched.rig.step if watched else lambda: None)
+        self.actor = FakeActor()
+        (folder / "a.failed").unlink(missing_ok=True)
+        self.session = session.Session(self.view, actions.Actions(str(folder), str(folder), str(folder), "ttyS0"),
+                                       self.actor, login.Failures(str(folder / "a.failed")), str(folder), "ttyS0",
+                                       300 * SECOND_US)
+        self.console = process.Console(self.line, self.session, self.view, False, lambda: self.now_us)
+        self.shown = Vt100()
+
+    def turns(self, count=1, passed_us=SECOND_US, reads=True):
+        """So many turns, each as much later; the person's terminal takes everything unless reads is False."""
+        for _ in range(count):
+            self.now_us += passed_us
+            self.console.turn()
+            if reads:
+                self.take()
+
+    def take(self):
+        while select.select([self.far], [], [], 0)[0]:
+            self.shown.feed(os.read(self.far, 4096))
+
+    def types(self, text):
+        os.write(self.far, text.encode())
+        self.turns(3)
+        return self.shown.lines
+
+    def close(self):
+        self.console.close()
+        if self.far is not None:
+            os.close(self.far)
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch):
+    monkeypatch.setattr(users, "N", 16)
+    monkeypatch.setattr(users, "P", 1)
+
+
+@pytest.fixture(scope="module")
+def tripped(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    return Watched(folder, actions=[action(20, "estop_press"), action(22, "estop_release")]).run(25), folder
+
+
+@pytest.fixture
+def terminal(tripped):
+    watched, folder = tripped
+    made = Terminal(folder, watched)
+    made.turns(2)
+    yield made
+    made.close()
+
+
+def test_pages_by_one_key(terminal):
+    assert "TRIPPED" in terminal.shown.lines[0] and terminal.shown.lines[23].startswith("0 Status 1 Why")
+    assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2"))
+    assert any(text.startswith("RACK") for text in terminal.types("3"))
+    assert "Cells stay live" in terminal.shown.lines[22] and "nobody (view)" in terminal.shown.lines[22]
+
+
+def test_a_second_costs_little_and_a_page_less_than_a_quarter_second(terminal):
+    """8N1 at 115200 Bd: 11520 bytes a second."""
+    before = terminal.shown.received
+    terminal.types("1")
+    assert terminal.shown.received - before < 2880
+    before = terminal.shown.received
+    terminal.turns(10)
+    assert terminal.shown.received - before < 10 * 600
+
+
+def test_a_terminal_that_stops_reading_blocks_nothing_and_is_drawn_anew(terminal):
+    for number in range(400):  # of a pty's 4 kB and of any UART's buffer
+        os.write(terminal.far, b"123459"[number % 6:number % 6 + 1])
+        terminal.turns(2, reads=False)
+        assert len(terminal.line.pending) < 8000
+    assert terminal.session.page == "links", "keys are obeyed all the same"
+    terminal.take()
+    terminal.turns(10)
+    assert terminal.shown.lines[2].startswith("DEVICE") and terminal.shown.lines[23].startswith("0 Status")
+    assert "\n".join(terminal.shown.lines).count("DEVICE") == 1
+
+
+def test_a_reset_does_not_name_a_page_that_was_never_taken(terminal, monkeypatch):
+    """The operator saw the page before: what stands in a buffer was seen by nobody."""
+    def takes_nothing(data=b""):
+        terminal.line.pending += data
+        return 0
+    monkeypatch.setattr(terminal.line, "write", takes_nothing)
+    os.write(terminal.far, b"2")
+    terminal.turns(3)
+    assert terminal.session.page == "alarms" and b"FIRST" in terminal.line.pending and terminal.session.seen is None
+    monkeypatch.undo()
+    terminal.turns(1)
+    assert not terminal.line.pending and terminal.session.seen.words.startswith("row 1a emergency stop")
+
+
+def test_a_flood_of_input_is_read_in_bounded_pieces(terminal, monkeypatch):
+    reads = []
+    real = terminal.line.read
+    monkeypatch.setattr(terminal.line, "read", lambda: reads.append(terminal.now_us) or real())
+    looked, update = [], terminal.view.update
+    monkeypatch.setattr(terminal.view, "update", lambda: looked.append(terminal.now_us) or update())
+    began_us = terminal.now_us
+    while terminal.now_us - began_us < 3 * SECOND_US:
+        try:
+            os.write(terminal.far, b"1234567890?LRAE\r" * 64)
+        except BlockingIOError:
+            pass  # as full as it gets
+        terminal.turns(1, passed_us=5_000)
+    assert len(reads) <= 3 * SECOND_US // process.FLOOD_US + 1
+    assert 2 <= len(looked) <= 4, "it goes on looking once a second, and no more often"
+
+
+def test_garbage_does_nothing_but_turn_pages(terminal):
+    random.seed(SEED)
+    for _ in range(200):
+        os.write(terminal.far, random.randbytes(100).replace(b"q", b"").replace(b"Q", b""))
+        terminal.turns(1)
+    assert terminal.session.who is None and not terminal.line.is_gone
+    os.write(terminal.far, b"\x03")
+    terminal.turns(2)
+    terminal.session.wants_end = False
+    assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2")), f"seed {SEED}"
+
+
+def test_flow_control_bytes_do_not_stop_the_screen(terminal):
+    os.write(terminal.far, b"\x13")
+    assert any(text.startswith("RACK") for text in terminal.types("3"))
+
+
+def test_a_window_too_small_says_so_and_one_that_grows_is_drawn(terminal):
+    fcntl.ioctl(terminal.far, termios.TIOCSWINSZ, struct.pack("4H", 20, 60, 0, 0))
+    terminal.turns(2)
+    assert terminal.shown.lines[0] == "60 x 20; needs 80 x 24" and not any(terminal.shown.lines[1:])
+    fcntl.ioctl(terminal.far, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    terminal.turns(2)
+    assert "TRIPPED" in terminal.shown.lines[0]
+
+
+def test_a_hang_up_ends_it(terminal):
+    os.close(terminal.far)
+    terminal.far = None
+    terminal.turns(2, reads=False)
+    assert terminal.line.is_gone
+
+
+def test_a_line_is_one_consoles(terminal):
+    with pytest.raises(line.LineError, match="another console has it"):
+        line.Line(terminal.path, 115_200)
+
+
+def test_what_is_no_terminal_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    for path, why in ((tmp_path / "file", "is no terminal"), (tmp_path / "none", "No such file")):
+        with pytest.raises(line.LineError, match=why):
+            line.Line(str(path))
+
+
+def test_the_line_is_115200_8n1_without_flow_control_and_given_back(tmp_path):
+    far, near = pty.openpty()
+    before = termios.tcgetattr(near)
+    opened = line.Line(os.ttyname(near), 115_200)
+    iflag, oflag, cflag, lflag, ispeed, ospeed, _ = termios.tcgetattr(near)
+    assert ispeed == ospeed == termios.B115200
+    assert cflag & termios.CSIZE == termios.CS8 and not cflag & (termios.PARENB | termios.CSTOPB | termios.CRTSCTS)
+    assert not iflag & (termios.IXON | termios.IXOFF | termios.ICRNL) and not lflag & (termios.ECHO | termios.ISIG)
+    opened.close()
+    assert termios.tcgetattr(near) == before
+    os.close(far)
+    os.close(near)
+
+
+def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped):
+    """Through the real command socket: what arrives is the first-out and the mask of the page."""
+    _, folder = tripped
+    users.add(str(folder), "anna", "secret1")
+    terminal.types("L")
+    terminal.types("anna\r")
+    assert terminal.types("secret1\r")[21] == "anna is logged in."
+    terminal.types("2")
+    seen = terminal.session.seen
+    listener = command.Listener(str(folder / "command.sock"))
+    got = []
+
+    class Asked:
+        def request_reset(self, *what):
+            got.append(what)
+
+    def serve():
+        if select.select([listener], [], [], GUARD_S)[0]:
+            listener.receive(Asked())
+            listener.answer(latches.KEY_NEEDED)
+    thread = threading.Thread(target=serve)
+    thread.start()
+    terminal.types("R")
+    assert "remote reset, 3 left of row 1a emergency stop" in terminal.shown.lines[21]
+    shown = terminal.types("yes\r")
+    thread.join(GUARD_S)
+    listener.close()
+    assert got == [(command.REMOTE_RESET, seen.first_out, seen.cause_mask)]
+    assert shown[21] == "Reset: key needed: turn the key switch out of RUN."
+    assert terminal.types("A")[21].startswith("Acknowledged: row 1a")
+    assert any(text == "ACK    anna at ttyS0 has seen this alarm." for text in terminal.types("2"))
+
+
+def test_no_controller_is_a_page(tmp_path):
+    made = Terminal(tmp_path)
+    made.turns(2)
+    assert "No controller is to be seen" in " ".join(made.shown.lines)
+    assert any(text.startswith("LOOK") for text in made.types("?"))
+    made.close()
+
+
+# -- as a process
+
+class Process:
+    """`firebreak console --tty` on a pty."""
+
+    def __init__(self, folder, *more):
+        self.far, near = pty.openpty()
+        self.started = subprocess.Popen(
+            [sys.executable, "-m", "controller", "console", "--tty", os.ttyname(near), "--run-dir", str(folder),
+             "--state-dir", str(folder), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.shown = Vt100()
+        self.near = near
+
+    def until(self, words):
+        """Take what comes until these words are shown; the guard of the test ends it otherwise."""
+        while not any(words in text for text in self.shown.lines):
+            select.select([self.far], [], [], GUARD_S)
+            self.shown.feed(os.read(self.far, 4096))
+        return self.shown.lines
+
+    def types(self, text):
+        os.write(self.far, text.encode())
+
+    def ends(self):
+        """(exit code, its words)."""
+        _, said = self.started.communicate(timeout=GUARD_S)
+        return self.started.returncode, said
+
+    def close(self):
+        if self.started.poll() is None:
+            self.started.kill()
+            self.started.communicate()
+        for each in (self.far, self.near):
+            if each is not None:
+                os.close(each)
+
+
+@pytest.fixture
+def consoles(tmp_path):
+    users.add(str(tmp_path), "anna", "secret1")
+    users.add(str(tmp_path), "bert", "secret2")
+    made = [Process(tmp_path), Process(tmp_path)]
+    yield made
+    for each in made:
+        each.close()
+
+
+def logs_in(console, name, password):
+    console.until("nobody (view)")
+    console.types("L")
+    console.until("Name:")
+    console.types(f"{name}\r")
+    console.until("Password:")
+    console.types(f"{password}\r")
+
+
+def test_two_processes_one_actor_also_after_a_death(consoles):
+    first, second = consoles
+    logs_in(first, "anna", "secret1")
+    first.until("anna is logged in")
+    second.until("ACTS: anna at ")
+    second.types("L")
+    second.until("One acts at a time: ACTS: anna")
+    first.started.kill()
+    first.started.wait(GUARD_S)
+    logs_in(second, "bert", "secret2")
+    second.until("bert is logged in")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
+    consoles[0].until("0 Status")
+    consoles[0].types("1234567890" * 20)
+    consoles[0].started.send_signal(number)
+    assert consoles[0].ends() == (0, "")
+
+
+def test_a_pulled_line_ends_it_with_a_word(consoles):
+    console = consoles[0]
+    console.until("0 Status")
+    os.close(console.near)
+    os.close(console.far)
+    console.near = console.far = None
+    code, said = console.ends()
+    assert code == 0 and said.endswith("the terminal is gone\n")
+
+
+def test_leaving_a_serial_line_only_logs_out(consoles):
+    logs_in(consoles[0], "anna", "secret1")
+    consoles[0].until("anna is logged in")
+    consoles[0].types("Q")
+    consoles[0].until("anna is logged out: left")
+    assert consoles[0].started.poll() is None
