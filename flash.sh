@@ -16,6 +16,9 @@ usage() {
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
        flash.sh test [OPTIONS]    run the tests; OPTIONS go to pytest
        flash.sh check FILE        check a site file
+       flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
+       flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
+       flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
 END
 }
 
@@ -127,6 +130,13 @@ main() {
             set_up
             exec "$venv/bin/python" -m controller check "$@"
             ;;
+        install | uninstall)
+            exec bash "$here/controller/systemd/install.sh" "$command" "$@"
+            ;;
+        vm-test)
+            set_up
+            exec "$venv/bin/python" -m hil.vm "$@"
+            ;;
         -h | --help | help)
             usage
             ;;
@@ -135,7 +145,7 @@ main() {
             exit 2
             ;;
         *)
-            fail "there is no '$command' here; there are: rig, test, check" 2
+            fail "there is no '$command' here; there are: rig, test, check, install, uninstall, vm-test" 2
             ;;
     esac
 }

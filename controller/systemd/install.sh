@@ -1,0 +1,354 @@
+#!/usr/bin/env bash
+# Puts the controller on a cabinet's box, or into the tree of one (--root DIR), and takes it away again.
+#
+# Each release has a directory of its own, /opt/firebreak/releases/NAME, and `current` points to one: a power cut in the
+# middle leaves the old one, whole. Configuration and state are never touched by an installation. Nothing is started
+# and nothing is stopped by it: a cabinet changes its program when somebody says so.
+set -euo pipefail
+
+here="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+tree="$(dirname "$(dirname "$here")")"
+root=/
+wheels=""
+purge=no
+command=""
+work=""
+
+opt=opt/firebreak
+etc=etc/firebreak
+units=etc/systemd/system
+companions="record upstream"
+
+fail() {
+    echo "flash.sh: $1" >&2
+    exit "${2:-3}"
+}
+
+say() {
+    printf '%-11s %s\n' "$1" "$2"
+}
+
+clean_up() {
+    [ -z "$work" ] || rm -rf -- "$work"
+    [ -z "$work" ] || rm -rf -- "${root:?}/$opt/.staging"
+}
+
+# A command on the target. In a tree of another machine it gets that machine's files, and /dev and /proc for its time.
+on_target() {
+    if [ "$root" = / ]; then
+        "$@"
+    else
+        # shellcheck disable=SC2016  # expanded by the inner shell
+        unshare --mount sh -ec 'root=$1; shift; mkdir -p "$root/dev" "$root/proc"
+            mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"
+            exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 \
+                chroot "$root" "$@"' \
+            sh "$root" "$@"
+    fi
+}
+
+is_live() {
+    [ "$root" = / ] && [ -d /run/systemd/system ]
+}
+
+parse() {
+    local own_option="--wheels DIR"
+    [ "$command" = install ] || own_option="--purge"
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --wheels)
+                [ "$command" = install ] || fail "--wheels belongs to install" 2
+                ;;&
+            --root | --wheels)
+                [ $# -ge 2 ] || fail "$1 needs a directory" 2
+                [ -d "$2" ] || fail "$1 $2: there is no such directory" 2
+                if [ "$1" = --root ]; then root="$(readlink -f "$2")"; else wheels="$(readlink -f "$2")"; fi
+                shift 2
+                ;;
+            --purge)
+                [ "$command" = uninstall ] || fail "--purge belongs to uninstall" 2
+                purge=yes
+                shift
+                ;;
+            *)
+                fail "$command does not know '$1'; it knows: --root DIR, $own_option" 2
+                ;;
+        esac
+    done
+    [ "$(id -u)" -eq 0 ] || fail "$command needs root: sudo ./flash.sh $command"
+}
+
+# Everything that would stop the installation half way is asked first.
+check_target() {
+    local name
+    [ -e "$root/lib/systemd/systemd" ] || fail "$root has no systemd, which starts and watches the services"
+    for name in /usr/bin/systemd-sysusers /sbin/ip /usr/bin/flock; do
+        [ -e "$root$name" ] || fail "$root has no $name: apt-get install systemd iproute2 util-linux"
+    done
+    on_target /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        fail "$root has no Python 3.11 or newer with its venv module: apt-get install python3 python3-venv"
+}
+
+target_python() {
+    on_target /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+}
+
+sources() {
+    find "$tree/safety" "$tree/controller" "$tree/drivers" "$tree/hil" -type f -not -name '*.pyc' -print0 | sort -z
+    printf '%s\0' "$tree/setup.cfg" "$tree/pyproject.toml" "$tree/requirements.lock"
+}
+
+# Version and digest of all that makes the release: the same sources give the same name, and nothing is done twice.
+release_name() {
+    local version digest
+    version="$(sed -n 's/^version = //p' "$tree/setup.cfg")"
+    digest="$({ sources | xargs -0 sha256sum | sed "s# $tree/# #"; target_python; } | sha256sum | cut -c 1-12)"
+    echo "$version-$digest"
+}
+
+pip_here() {
+    "$work/venv/bin/python" -m pip --disable-pip-version-check --no-input "$@" >>"$work/log" 2>&1 ||
+        fail "pip: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
+}
+
+# Wheels of the locked packages and of the project itself, all into one folder. Made here and not on the target, which
+# may be a tree without a network; --wheels DIR needs no network at all.
+make_wheels() {
+    local from=() python=/usr/bin/python3
+    [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || python="$(command -v python3)"
+    "$python" -m venv "$work/venv" >"$work/log" 2>&1 ||
+        fail "could not make a virtual environment: $(tail -n 1 "$work/log")"
+    "$python" "$here/locked.py" run >"$work/run.lock"
+    "$python" "$here/locked.py" build >"$work/build.lock"
+    pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
+    mkdir "$work/source" "$work/wheels"
+    tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers hil |
+        tar -C "$work/source" -x
+    pip_here wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" "$work/source"
+    pip_here download --require-hashes --no-deps --only-binary :all: --python-version "$(target_python)" "${from[@]}" \
+        --dest "$work/wheels" -r "$work/run.lock"
+}
+
+make_release() {
+    local name="$1" pip=("/$opt/releases/$1/bin/python3" -m pip --disable-pip-version-check --no-input)
+    local staging="$root/$opt/.staging" place="$root/$opt/releases/$1"
+    if [ -e "$place/complete" ]; then
+        say "unchanged" "release $name"
+        return
+    fi
+    say "building" "release $name (about a minute)"
+    make_wheels
+    rm -rf -- "$staging" "$place"
+    mkdir -p "$staging" "$root/$opt/releases"
+    cp "$work"/wheels/*.whl "$work/run.lock" "$staging"
+    {
+        on_target /usr/bin/python3 -m venv "/$opt/releases/$name" &&
+            on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" \
+                --require-hashes -r "/$opt/.staging/run.lock" &&
+            on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" firebreak &&
+            on_target "${pip[@]}" check &&
+            on_target "/$opt/releases/$name/bin/firebreak" --help
+    } >>"$work/log" 2>&1 || fail "release $name: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
+    touch "$place/complete"
+    sync -f "$place"
+    say "installed" "release $name in /$opt"
+}
+
+# `current` changes in one step. The release before stays for a way back, and so does one that still runs.
+switch_to() {
+    local name="$1" before each
+    before="$(basename "$(readlink "$root/$opt/current" || true)")"
+    ln -sfn "releases/$name" "$root/$opt/.current"
+    mv -T "$root/$opt/.current" "$root/$opt/current"
+    mkdir -p "$root/usr/local/bin"
+    ln -sfn "/$opt/current/bin/firebreak" "$root/usr/local/bin/firebreak"
+    [ "$before" != "$name" ] || return 0
+    for each in "$root/$opt"/releases/*; do
+        case "$(basename "$each")" in
+            "$name" | "$before") ;;
+            *) grep -qs "releases/$(basename "$each")/" /proc/[0-9]*/cmdline || rm -rf -- "$each" ;;
+        esac
+    done
+}
+
+# put SOURCE TARGET: one of our own files, replaced when it differs.
+put() {
+    cmp -s "$1" "$root/$2" && return
+    install -D -m 644 "$1" "$root/$2"
+    say "installed" "/$2"
+}
+
+# keep SOURCE TARGET: a file that is the owner's once it is there.
+keep() {
+    if [ ! -e "$root/$2" ]; then
+        put "$1" "$2"
+    elif cmp -s "$1" "$root/$2"; then
+        rm -f "$root/$2.new"
+    else
+        install -m 644 "$1" "$root/$2.new"
+        say "kept" "/$2; this release's is /$2.new"
+    fi
+}
+
+install_configuration() {
+    local file
+    for file in "$tree"/controller/sites/types/*.toml; do
+        keep "$file" "$etc/types/$(basename "$file")"
+    done
+    for file in "$tree"/controller/sites/example/*.toml; do
+        keep "$file" "$etc/example/$(basename "$file")"
+    done
+}
+
+install_user() {
+    put "$here/firebreak.sysusers.conf" etc/sysusers.d/firebreak.conf
+    on_target systemd-sysusers /etc/sysusers.d/firebreak.conf
+    on_target install -d -m 750 -o firebreak -g firebreak /var/lib/firebreak
+}
+
+# A service is enabled when it comes for the first time; what an operator has disabled since stays disabled.
+install_service() {
+    local known=no
+    [ ! -e "$root/$units/$1" ] || known=yes
+    put "$here/$1" "$units/$1"
+    case "$known$1" in
+        yes* | *@*) ;;
+        *) on_target systemctl --quiet enable "$1" ;;
+    esac
+}
+
+has_command() {
+    on_target "/$opt/current/bin/firebreak" "$1" --help >/dev/null 2>&1
+}
+
+install_services() {
+    local name
+    put "$here/firebreak.modules.conf" etc/modules-load.d/firebreak.conf
+    put "$here/firebreak.rules" etc/udev/rules.d/70-firebreak.rules
+    put "$here/run-firebreak.mount" "$units/run-firebreak.mount"
+    install_service firebreak-can@.service
+    install_service firebreak.service
+    for name in $companions; do
+        if has_command "$name"; then
+            install_service "firebreak-$name.service"
+        fi
+    done
+    if has_command console; then
+        install_service firebreak-console@.service
+    fi
+}
+
+# What a running box has to be told. No interface that is up and no service that runs is touched.
+tell_system() {
+    is_live || return 0
+    systemctl daemon-reload
+    systemctl restart systemd-modules-load.service ||
+        say "warning" "not all kernel modules were loaded: systemctl status systemd-modules-load"
+    udevadm control --reload
+    if systemctl --quiet is-active firebreak.service; then
+        say "running" "the controller goes on as it was until: systemctl restart firebreak"
+    fi
+}
+
+next_steps() {
+    if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
+        say "next" "cp -r /$etc/example /$etc/cabinet; put your site and ports in (ls -l /dev/serial/by-path)"
+        say "" "firebreak check /$etc/cabinet/cabinet.toml"
+        say "" "sudo -u firebreak firebreak prepare   (a new cabinet's first store; without one it needs the key)"
+        say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
+        say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
+    fi
+}
+
+do_install() {
+    local name
+    check_target
+    mkdir -p "$root/$opt"
+    exec 9<"$root/$opt"
+    flock --nonblock 9 || fail "another installation into $root is running"
+    work="$(mktemp -d)"
+    trap clean_up EXIT
+    install_user
+    name="$(release_name)"
+    make_release "$name"
+    switch_to "$name"
+    install_configuration
+    install_services
+    tell_system
+    next_steps
+}
+
+stop_services() {
+    local unit
+    if is_live; then
+        systemctl stop 'firebreak-console@*.service'
+    fi
+    rm -f "$root/$units"/*.wants/firebreak-console@*.service
+    for unit in firebreak-upstream.service firebreak-record.service firebreak.service; do
+        [ -e "$root/$units/$unit" ] || continue
+        if is_live; then
+            systemctl --quiet disable --now "$unit"
+        else
+            on_target systemctl --quiet disable "$unit"
+        fi
+    done
+    if is_live; then
+        systemctl stop 'firebreak-can@*.service' run-firebreak.mount
+    fi
+}
+
+do_uninstall() {
+    local file
+    stop_services
+    for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,can@,console@}.service \
+        "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
+        etc/sysusers.d/firebreak.conf usr/local/bin/firebreak; do
+        if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
+            rm -f -- "$root/$file"
+            say "removed" "/$file"
+        fi
+    done
+    if [ -d "$root/$opt" ]; then
+        rm -rf -- "${root:?}/$opt"
+        say "removed" "/$opt"
+    fi
+    if is_live; then
+        systemctl daemon-reload
+        udevadm control --reload
+    fi
+    if [ "$purge" = yes ]; then
+        remove_what_is_kept
+    elif [ -d "$root/$etc" ] || [ -d "$root/var/lib/firebreak" ]; then
+        say "kept" "/$etc, /var/lib/firebreak and the user firebreak (uninstall --purge removes them)"
+    fi
+}
+
+remove_what_is_kept() {
+    local name
+    rm -rf -- "${root:?}/$etc" "$root/var/lib/firebreak" "$root/run/firebreak"
+    for name in firebreak-upstream firebreak; do
+        if on_target getent passwd "$name" >/dev/null; then
+            on_target userdel "$name"
+        fi
+        if on_target getent group "$name" >/dev/null; then
+            on_target groupdel "$name"
+        fi
+    done
+    say "removed" "/$etc, /var/lib/firebreak and the users"
+}
+
+main() {
+    command="${1:-}"
+    case "$command" in
+        install | uninstall) shift ;;
+        *) fail "install.sh is started by flash.sh install or flash.sh uninstall" 2 ;;
+    esac
+    parse "$@"
+    "do_$command"
+}
+
+# A test reads this file for its functions.
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    main "$@"
+fi

@@ -1,0 +1,125 @@
+"""One box in QEMU: its devices, its power, and a root shell on its first serial line.
+
+Everything is emulated (TCG): it runs on any machine, some ten times slower than one. The disk is written through, so
+ending the process is an honest power cut.
+"""
+
+import os
+import re
+import select
+import socket
+import subprocess
+import time
+
+BOOT_S, COMMAND_S = 300.0, 180.0
+USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
+READ_BYTES = 65_536
+NICENESS = -20  # else whatever runs beside it makes the box look slow, and a box that stands still trips
+
+
+class MachineError(RuntimeError):
+    """The box did not do what it was asked to; one line."""
+
+
+def port_name(socket_number):
+    """The stable name of the serial adapter in a USB socket (from 1)."""
+    return f"/dev/serial/by-path/pci-0000:00:{USB_SLOT}.0-usb-0:{socket_number}:1.0-port0"
+
+
+def arguments(directory, ports, can_line):
+    """QEMU's command line. directory: with disk, kernel, initrd; ports: ttys of the bench in the order of the USB
+    sockets; can_line: tty of the SLCAN bridge."""
+    out = ["nice", "-n", str(NICENESS), "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2",
+           "-m", "768", "-nodefaults", "-display", "none", "-no-reboot",
+           "-kernel", f"{directory}/vmlinuz", "-initrd", f"{directory}/initrd",
+           "-append", "root=/dev/vda rw console=ttyS0 panic=5 quiet loglevel=3 systemd.show_status=0",
+           "-drive", f"file={directory}/disk.img,format=raw,if=virtio,cache=writethrough",
+           "-device", "i6300esb", "-action", "watchdog=reset",
+           "-object", "can-bus,id=bus", "-device", "kvaser_pci,canbus=bus", "-device", "kvaser_pci,canbus=bus",
+           "-chardev", f"socket,id=console,path={directory}/console.sock,server=on,wait=off",
+           "-serial", "chardev:console", "-chardev", f"serial,id=can,path={can_line}", "-serial", "chardev:can",
+           "-device", f"qemu-xhci,id=usb,addr=0x{USB_SLOT}"]
+    for number, port in enumerate(ports, 1):
+        out += ["-chardev", f"serial,id=port{number},path={port}",
+                "-device", f"usb-serial,bus=usb.0,port={number},chardev=port{number},serial=BENCH{number},"
+                           "always-plugged=on"]
+    return out
+
+
+class Machine:
+    """Power and shell of the box. `power_on`, `run`, `cut_power`."""
+
+    def __init__(self, directory, ports, can_line):
+        self.directory, self._arguments = directory, arguments(directory, ports, can_line)
+        self.process = self._console = None
+        self._heard = b""
+        self._commands = 0
+
+    def power_on(self):
+        """Start QEMU; returns at once."""
+        path = os.path.join(self.directory, "console.sock")
+        if os.path.exists(path):
+            os.unlink(path)
+        with open(os.path.join(self.directory, "qemu.log"), "ab") as log:
+            self.process = subprocess.Popen(self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._heard = b""
+        self._console = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        until_s = time.monotonic() + COMMAND_S
+        while True:
+            try:
+                self._console.connect(path)
+                return
+            except (FileNotFoundError, ConnectionRefusedError):
+                self._check(until_s)
+                select.select((), (), (), 0.05)
+
+    def _check(self, until_s):
+        if self.process.poll() is not None:
+            with open(os.path.join(self.directory, "qemu.log"), encoding="utf-8", errors="replace") as log:
+                said = log.read().split("\n")[-2:-1] or ["it said nothing"]
+            raise MachineError(f"QEMU ended with exit code {self.process.returncode}: {said[0]}")
+        if time.monotonic() > until_s:
+            last = self._heard.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing"]
+            raise MachineError(f"the box does not answer; its last words: {last[0]}")
+
+    def _expect(self, pattern, timeout_s):
+        """Read the console until the pattern comes; returns its match and forgets everything up to its end."""
+        until_s = time.monotonic() + timeout_s
+        while True:
+            match = re.search(pattern, self._heard)
+            if match:
+                self._heard = self._heard[match.end():]
+                return match
+            self._check(until_s)
+            if select.select([self._console], (), (), 0.5)[0]:
+                self._heard += self._read(until_s)
+
+    def _read(self, until_s):
+        try:
+            data = self._console.recv(READ_BYTES)
+        except ConnectionResetError:
+            data = b""
+        if not data:  # the process is ending, if it has not yet
+            self.process.wait(COMMAND_S)
+            self._check(until_s)
+        return data
+
+    def wait_for_shell(self):
+        """Until root's shell is there."""
+        self._expect(rb"@shell@\r?\n", BOOT_S)
+
+    def run(self, command, timeout_s=COMMAND_S):
+        """(exit code, text) of a shell command in the box. Raises MachineError when it hangs."""
+        self._commands += 1
+        mark = b"@%d@" % self._commands
+        self._console.sendall(f"{command}\nprintf '\\n@%s@%d@\\n' {self._commands} $?\n".encode())
+        match = self._expect(rb"(?s)(.*?)\r?\n" + mark + rb"(\d+)@\r?\n", timeout_s)
+        return int(match[2]), match[1].decode("utf-8", "replace").replace("\r\n", "\n").strip()
+
+    def cut_power(self):
+        """End the process without a word to the system in it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self._console.close()
+            self.process = None

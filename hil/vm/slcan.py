@@ -1,0 +1,96 @@
+"""Carries CAN frames between the bench's CAN server and a serial line of the box, which reads them with slcand.
+
+The machine that runs QEMU needs no CAN for that. A frame is one line (LAWICEL): t + 3 hex digits of id + length + data,
+or T + 8 digits for a 29-bit id. Started with HOST:PORT/NAME; prints the tty QEMU is to open, then runs until its
+standard input ends. What the box does not read is dropped, as on a bus.
+"""
+
+import os
+import re
+import select
+import socket
+import sys
+import tty
+
+READ_BYTES = 65_536
+LINE_BYTES_MAX = 27
+_FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) >")
+
+
+def line_of(word, data_hex):
+    """SLCAN line of a frame: its id as 3 or 8 hex digits, its data as hex."""
+    return b"%c%s%d%s\r" % (b"T" if len(word) > 3 else b"t", word.upper(), len(data_hex) // 2, data_hex.upper())
+
+
+def send_command(line):
+    """socketcand `send` command of an SLCAN line (without its CR), None for everything that is no data frame."""
+    digits = {b"t": 3, b"T": 8}.get(line[:1])
+    if digits is None or len(line) > LINE_BYTES_MAX or not re.fullmatch(rb"[0-9A-Fa-f]+", line[1:]):
+        return None
+    word, size, data = line[1:1 + digits], line[1 + digits:2 + digits], line[2 + digits:]
+    if size not in (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8") or len(data) != 2 * int(size):
+        return None
+    pieces = b" ".join(data[at:at + 2] for at in range(0, len(data), 2))
+    return b"< send %s %s %s >" % (word, size, pieces)
+
+
+def split(buffer, end):
+    """(complete pieces, what is left): pieces of `buffer` that end with the byte `end`, without it."""
+    *pieces, rest = buffer.split(end)
+    return pieces, rest
+
+
+def connect(channel):
+    """Socket in raw mode from host:port/name. Raises OSError."""
+    server, _, name = channel.rpartition("/")
+    host, _, port = server.partition(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sendall(b"< open %s >< rawmode >" % name.encode())
+    return connection
+
+
+class Bridge:
+    """`server`: socket of the CAN server; `master`: the pty whose other side is the box's serial line."""
+
+    def __init__(self, server, master):
+        self.server, self.master = server, master
+        self._heard, self._said = b"", b""
+
+    def to_box(self):
+        """Pass on what the server has. False when it has gone."""
+        data = self.server.recv(READ_BYTES)
+        pieces, self._heard = split(self._heard + data, b">")
+        lines = [line_of(*match.groups()) for match in (_FRAME.search(piece + b">") for piece in pieces) if match]
+        for line in lines:
+            try:
+                os.write(self.master, line)
+            except BlockingIOError:  # the box does not read: it boots, or has no power
+                break
+        return bool(data)
+
+    def from_box(self):
+        """Pass on what the box has said."""
+        lines, self._said = split(self._said + os.read(self.master, READ_BYTES), b"\r")
+        self._said = self._said[-LINE_BYTES_MAX:]
+        self.server.sendall(b"".join(filter(None, map(send_command, lines))))
+
+
+def main(argv):
+    """argv: HOST:PORT/NAME."""
+    server = connect(argv[0])
+    master, slave = os.openpty()
+    tty.setraw(slave)  # and kept open here, so that the line survives a box that loses its power
+    os.set_blocking(master, False)
+    print(os.ttyname(slave), flush=True)
+    bridge = Bridge(server, master)
+    while True:
+        ready = select.select([server, master, sys.stdin], (), ())[0]
+        if sys.stdin in ready or server in ready and not bridge.to_box():
+            return 0
+        if master in ready:
+            bridge.from_box()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,306 @@
+"""The installer without a box: its refusals, what it keeps, what it removes; units that agree with the program.
+
+The script's functions run in a tree of the test's own, with `on_target` replaced by a note of what it was asked. The
+whole installation on a real system is `flash.sh vm-test`.
+"""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller import cabinet, loop, places, realtime
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "controller" / "systemd"
+SCRIPT = FOLDER / "install.sh"
+SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
+EXPOSURE_MAX = {"firebreak.service": 20, "firebreak-can@.service": 20, "firebreak-record.service": 10,
+                "firebreak-upstream.service": 15,  # tenths, as systemd-analyze takes a threshold
+                "firebreak-console@.service": 15}
+
+
+def bash(command, tree, **environment):
+    """(exit code, lines) of functions of the script in a tree; on_target only writes down what it was asked."""
+    stub = f'source {SCRIPT}; root={tree}; on_target() {{ echo "$*" >>{tree}/asked; }}; {command}'
+    done = subprocess.run(["bash", "-c", stub], capture_output=True, text=True, env={**os.environ, **environment})
+    assert not done.stderr or done.returncode, done.stderr
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def asked(tree):
+    """What on_target was asked, line by line."""
+    path = tree / "asked"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def flash(*arguments, path=None):
+    """(exit code, lines on stdout, lines on stderr) of flash.sh."""
+    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
+    done = subprocess.run([str(ROOT / "flash.sh"), *map(str, arguments)], capture_output=True, text=True,
+                          env=environment, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+# -- refusals: one line, before anything is changed
+
+@pytest.mark.parametrize("arguments, words", [
+    (("install", "--root"), "--root needs a directory"), (("install", "--wheels"), "--wheels needs a directory"),
+    (("install", "--root", "/nowhere/at/all"), "/nowhere/at/all: there is no such directory"),
+    (("install", "--purge"), "--purge belongs to uninstall"), (("install", "now"), "--root DIR, --wheels DIR"),
+    (("uninstall", "--wheels", "/usr"), "--wheels belongs to install"), (("uninstall", "now"), "--root DIR, --purge")])
+def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
+    code, out, err = flash(*arguments)
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0], err
+
+
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_without_root_it_names_the_command_that_has_it(command, tmp_path):
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    code, out, err = flash(command, path=tmp_path)
+    assert (code, out, err) == (3, [], [f"flash.sh: {command} needs root: sudo ./flash.sh {command}"])
+
+
+def test_a_tree_without_systemd_is_refused(tmp_path):
+    code, lines = bash("check_target", tmp_path)
+    assert code == 3 and len(lines) == 1 and "has no systemd" in lines[0]
+
+
+def test_a_tree_without_python_is_refused(tmp_path):
+    for name in ("lib/systemd/systemd", "usr/bin/systemd-sysusers", "sbin/ip", "usr/bin/flock"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    code, lines = bash("on_target() { return 1; }; check_target", tmp_path)
+    assert code == 3 and len(lines) == 1 and "apt-get install python3 python3-venv" in lines[0]
+
+
+def test_a_second_installer_does_not_wait(tmp_path):
+    (tmp_path / "opt" / "firebreak").mkdir(parents=True)
+    locked = f"exec 8<{tmp_path}/opt/firebreak; flock 8; check_target() {{ :; }}; do_install"
+    code, lines = bash(locked, tmp_path)
+    assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
+
+
+# -- configuration and services
+
+def test_the_owners_files_are_never_changed(tmp_path):
+    assert bash("install_configuration", tmp_path)[0] == 0
+    site = tmp_path / "etc/firebreak/example/site.toml"
+    assert site.read_text() == (ROOT / "controller/sites/example/site.toml").read_text()
+    site.write_text("# mine\n")
+    code, lines = bash("install_configuration", tmp_path)
+    assert code == 0 and site.read_text() == "# mine\n"
+    kept = "/etc/firebreak/example/site.toml"
+    assert lines == [f"kept        {kept}; this release's is {kept}.new"]
+    shutil.copy(f"{site}.new", site)
+    assert bash("install_configuration", tmp_path) == (0, [])
+    assert not Path(f"{site}.new").exists()
+
+
+def test_the_example_works_from_where_it_is_put(tmp_path):
+    """The hint after an installation says to copy the folder: what it extends must be found from the copy."""
+    from controller import config
+    bash("install_configuration", tmp_path)
+    shutil.copytree(tmp_path / "etc/firebreak/example", tmp_path / "etc/firebreak/cabinet")
+    assert config.load(str(tmp_path / "etc/firebreak/cabinet/cabinet.toml")).tick_ms == 20
+
+
+def test_companions_come_only_when_their_command_exists(tmp_path):
+    bash('has_command() { [ "$1" = record ]; }; install_services', tmp_path)
+    units = {path.name for path in (tmp_path / "etc/systemd/system").iterdir()}
+    assert units == {"firebreak.service", "firebreak-can@.service", "firebreak-record.service", "run-firebreak.mount"}
+    assert asked(tmp_path) == ["systemctl --quiet enable firebreak.service",
+                               "systemctl --quiet enable firebreak-record.service"]
+
+
+def test_what_an_operator_has_disabled_stays_disabled(tmp_path):
+    bash("has_command() { false; }; install_services", tmp_path)
+    (tmp_path / "asked").unlink()
+    assert bash("has_command() { false; }; install_services", tmp_path) == (0, [])
+    assert asked(tmp_path) == []
+
+
+def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
+    bash("has_command() { false; }; install_services", tmp_path)
+    unit = tmp_path / "etc/systemd/system/firebreak.service"
+    mine = tmp_path / "etc/systemd/system/firebreak.service.d/mine.conf"
+    unit.write_text("old")
+    mine.parent.mkdir()
+    mine.write_text("[Service]\n")
+    _, lines = bash("has_command() { false; }; install_services", tmp_path)
+    assert lines == ["installed   /etc/systemd/system/firebreak.service"]
+    assert unit.read_text() == (FOLDER / "firebreak.service").read_text() and mine.exists()
+
+
+# -- releases
+
+def releases(tree):
+    """Names of the releases, and which is current."""
+    folder = tree / "opt/firebreak"
+    return sorted(path.name for path in (folder / "releases").iterdir()), os.readlink(folder / "current")
+
+
+def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
+        assert bash(f"switch_to {name}", tmp_path)[0] == 0
+    assert releases(tmp_path) == (["three", "two"], "releases/three")
+    assert os.readlink(tmp_path / "usr/local/bin/firebreak") == "/opt/firebreak/current/bin/firebreak"
+    bash("switch_to three", tmp_path)
+    assert releases(tmp_path) == (["three", "two"], "releases/three"), "the same again is not a switch"
+
+
+def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
+    """Its modules are loaded when they are first needed: without its files a running controller would fail then."""
+    runs = subprocess.Popen(["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"],
+                            stdin=subprocess.PIPE)
+    try:
+        for name in ("one", "two", "three"):
+            (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
+            bash(f"switch_to {name}", tmp_path)
+        assert releases(tmp_path)[0] == ["one", "three", "two"]
+    finally:
+        runs.communicate()
+
+
+def test_an_unfinished_release_is_made_again(tmp_path):
+    """A power cut in the middle of an installation leaves a folder without its last file, which counts as nothing."""
+    place = tmp_path / "opt/firebreak/releases/one"
+    place.mkdir(parents=True)
+    made = "make_wheels() { echo wheels; fail 'stopped here'; }; make_release one"
+    assert bash(made, tmp_path)[0] == 3
+    (place / "complete").touch()
+    assert bash(made, tmp_path) == (0, ["unchanged   release one"])
+
+
+def test_the_name_of_a_release_follows_its_sources(tmp_path):
+    copy = tmp_path / "tree"
+    for name in ("safety", "controller", "drivers", "hil"):
+        (copy / name).mkdir(parents=True)
+        (copy / name / "a.py").write_text("1")
+    for name in ("setup.cfg", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, copy)
+
+    def named():
+        return bash(f"tree={copy}; target_python() {{ echo 3.11; }}; release_name", tmp_path)[1]
+    first = named()
+    assert re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{12}", first[0])
+    (copy / "safety" / "a.pyc").write_text("compiled")
+    assert named() == first
+    (copy / "safety" / "a.py").write_text("2")
+    assert named() != first
+
+
+# -- uninstall
+
+def whole(tree):
+    """A tree with everything an installation leaves."""
+    (tree / "opt/firebreak/releases/one").mkdir(parents=True)
+    bash('has_command() { true; }; switch_to one; install_configuration; install_services; install_user', tree)
+    (tree / "var/lib/firebreak").mkdir(parents=True)
+    (tree / "var/lib/firebreak/store.a").touch()
+    (tree / "asked").unlink()
+
+
+def left(tree):
+    """Files and links that are left, without what the stub wrote."""
+    return sorted(str(path.relative_to(tree)) for path in tree.rglob("*")
+                  if (path.is_symlink() or path.is_file()) and path.name != "asked")
+
+
+def test_uninstall_keeps_configuration_and_state(tmp_path):
+    whole(tmp_path)
+    code, lines = bash("do_uninstall", tmp_path)
+    assert code == 0 and lines[-1].startswith("kept  ")
+    assert {name.split("/")[0] + "/" + name.split("/")[1] for name in left(tmp_path)} == {"etc/firebreak", "var/lib"}
+    assert [line.split()[-1] for line in asked(tmp_path)] == [
+        "firebreak-upstream.service", "firebreak-record.service", "firebreak.service"], "the controller goes last"
+    assert bash("do_uninstall", tmp_path)[0] == 0, "twice is no error"
+
+
+def test_purge_leaves_nothing(tmp_path):
+    whole(tmp_path)
+    assert bash("purge=yes; do_uninstall", tmp_path)[0] == 0
+    assert left(tmp_path) == []
+    assert {line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")} == {
+        "firebreak", "firebreak-upstream"}
+
+
+# -- the units agree with the program
+
+def unit(name):
+    """{key: [values]} of a unit's sections, joined."""
+    found = {}
+    for line in (FOLDER / name).read_text().splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_the_controllers_unit_grants_what_the_program_takes():
+    found = unit("firebreak.service")
+    assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)] and found["LimitMEMLOCK"] == ["infinity"]
+    assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.STOP_US_MAX
+    assert found["RestartPreventExitStatus"] == [str(places.WRONG_INPUT)] and found["Restart"] == ["always"]
+    assert found["Type"] == ["notify"] and found["StartLimitIntervalSec"] == ["0"]
+    assert "CPUQuota" not in found and "RestrictRealtime" not in found, "these would hurt the loop"
+
+
+def test_the_units_use_the_programs_places():
+    run, state = places.RUN_DIRECTORY, places.STATE_DIRECTORY
+    assert f"/run/{unit('firebreak.service')['RuntimeDirectory'][0]}" == run
+    assert f"/var/lib/{unit('firebreak.service')['StateDirectory'][0]}" == state
+    assert unit("firebreak-record.service")["ExecStart"][0].endswith(f"record --run-dir {run} --state-dir {state}")
+    assert unit("firebreak-upstream.service")["ExecStart"][0].endswith(f"upstream --run-dir {run}")
+    assert unit("run-firebreak.mount")["Where"] == [run]
+
+
+def test_two_journals_fit_the_run_directory():
+    """A start puts a new ring beside the one before. On /run of a 1 GB box there was no room for both."""
+    megabytes = int(re.search(r"size=(\d+)M", unit("run-firebreak.mount")["Options"][0])[1])
+    assert megabytes << 20 > 2 * cabinet.JOURNAL_BYTES + (16 << 20)
+    assert int(unit("firebreak.service")["MemoryMax"][0].removesuffix("M")) > 2 * megabytes
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_companions_cannot_take_the_loops_time(name):
+    found = unit(name)
+    assert found["CapabilityBoundingSet"] in ([""], ["CAP_NET_ADMIN"]) and found["NoNewPrivileges"] == ["yes"]
+    if name in ("firebreak-record.service", "firebreak-upstream.service", "firebreak-console@.service"):
+        assert found["RestrictRealtime"] == ["yes"] and "CPUQuota" in found and "MemoryMax" in found
+        assert int(found["OOMScoreAdjust"][0]) > 0 > int(unit("firebreak.service")["OOMScoreAdjust"][0])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_exposure(name):
+    analyse = shutil.which("systemd-analyze")
+    if not analyse:
+        pytest.skip("needs systemd-analyze")
+    done = subprocess.run([analyse, "security", "--offline=true", f"--threshold={EXPOSURE_MAX[name]}",
+                           str(FOLDER / name)], capture_output=True, text=True)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("needs systemd 250 or newer")
+    assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+def test_shell_scripts_are_clean():
+    if not shutil.which("shellcheck"):
+        pytest.skip("needs shellcheck: apt-get install shellcheck")
+    scripts = [ROOT / "flash.sh", *(ROOT / "controller").rglob("*.sh"), *(ROOT / "hil").rglob("*.sh")]
+    done = subprocess.run(["shellcheck", *map(str, scripts)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_unit_files_can_be_read():
+    for path in [*FOLDER.glob("*.service"), *FOLDER.glob("*.mount")]:
+        parser = configparser.ConfigParser(strict=False, interpolation=None)
+        parser.optionxform = str
+        parser.read(path)
+        assert parser.sections()[0] == "Unit" and not set(parser.sections()) - {"Unit", "Service", "Mount", "Install"}

@@ -1,0 +1,209 @@
+"""The parts of `flash.sh vm-test` that need no QEMU: the SLCAN bridge, the shell's protocol, the slower configuration.
+
+The test itself is a command of its own, minutes long; what is here keeps it from rotting.
+"""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import tty
+
+import can
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller import config
+from hil.devices.canserver import CanServer
+from hil.vm import __main__ as cli
+from hil.vm import checks, image, machine, slcan
+from hil.vm.bench import contactors
+from hil.vm.report import CheckError, Report
+from hil.wires import VirtualCan
+
+# -- SLCAN
+
+
+@given(can_id=st.integers(0, 0x1FFFFFFF), data=st.binary(max_size=8))
+def test_a_frame_becomes_a_line_and_comes_back(can_id, data):
+    digits = 3 if can_id <= 0x7FF else 8
+    word = b"%0*X" % (digits, can_id)
+    line = slcan.line_of(word, data.hex().encode())
+    assert line.endswith(b"\r") and len(line) <= slcan.LINE_BYTES_MAX + 1
+    words = slcan.send_command(line[:-1]).split()
+    assert words[:2] == [b"<", b"send"] and words[-1] == b">"
+    assert words[2] == word and int(words[3]) == len(data) and b"".join(words[4:-1]) == data.hex().upper().encode()
+
+
+@pytest.mark.parametrize("line", [
+    b"", b"O", b"C", b"S6", b"t", b"t12", b"t123", b"t1239", b"t12389", b"t1232AA", b"t1232AABBCC", b"t12g0", b"r1230",
+    b"T1232", b"t123" + b"9" + b"AA" * 9, b"T" + b"1" * 40])
+def test_what_is_no_data_frame_is_left_out(line):
+    """slcand also sends commands (open, close, speed), and a serial line has noise."""
+    assert slcan.send_command(line) is None
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+def test_lines_may_come_in_pieces(size):
+    stream, rest, found = b"t1230\rT000001231AA\rt45", b"", []
+    for at in range(0, len(stream), size):
+        lines, rest = slcan.split(rest + stream[at:at + size], b"\r")
+        found += lines
+    assert (found, rest) == ([b"t1230", b"T000001231AA"], b"t45")
+
+
+@pytest.mark.wire
+def test_the_bridge_carries_frames_both_ways():
+    bus = VirtualCan("can0")
+    end = bus.attach()
+    server = CanServer(bus, grace_us=0)
+    connection = slcan.connect(f"127.0.0.1:{server.port}/can0")
+    while server.clients == 0:
+        select.select([server], (), ())
+        server.service(0)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    bridge = slcan.Bridge(connection, master)
+    end.send(can.Message(arbitration_id=0x123, is_extended_id=False, data=b"\x01\x02"))
+    server.service(0)
+    heard = b""
+    while not heard.endswith(b"\r"):
+        select.select([connection], (), ())
+        assert bridge.to_box()
+        if select.select([slave], (), (), 0)[0]:
+            heard += os.read(slave, 100)
+    assert heard == b"t12320102\r"
+    os.write(slave, b"O\rt4561FF\r")
+    select.select([master], (), ())
+    bridge.from_box()
+    while not end.queue:
+        select.select([server], (), ())
+        server.service(0)
+    message = end.recv(0)
+    assert (message.arbitration_id, bytes(message.data)) == (0x456, b"\xff")
+    server.close()
+    while bridge.to_box():
+        pass
+    for descriptor in (master, slave):
+        os.close(descriptor)
+    connection.close()
+
+
+# -- the shell of the box
+
+class Shell:
+    """A machine whose box is a bash on a socket."""
+
+    def __init__(self, tmp_path):
+        self.machine = machine.Machine(str(tmp_path), [], "/dev/null")
+        self.machine._console, other = socket.socketpair()
+        self.machine.process = subprocess.Popen(["bash"], stdin=other, stdout=other, stderr=other)
+        other.close()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    box = Shell(tmp_path).machine
+    yield box
+    box.cut_power()
+
+
+@pytest.mark.wire
+def test_a_command_gives_its_code_and_its_words(shell):
+    assert shell.run("echo one; echo two") == (0, "one\ntwo")
+    assert shell.run("echo bad >&2; (exit 7)") == (7, "bad")
+    assert shell.run("printf 'no newline'") == (0, "no newline")
+    assert shell.run("echo '@1@0@'")[0] == 0, "another command's mark is no end"
+
+
+@pytest.mark.wire
+def test_a_command_that_hangs_is_one_line(shell):
+    with pytest.raises(machine.MachineError, match="does not answer; its last words: so far"):
+        shell.run("echo so far; read line", 0.5)
+
+
+@pytest.mark.wire
+def test_a_machine_that_has_ended_says_what_it_said(shell, tmp_path):
+    (tmp_path / "qemu.log").write_text("first\nno such device\n")
+    with pytest.raises(machine.MachineError, match="exit code 9: no such device"):
+        shell.run("exit 9")
+
+
+def test_ports_are_named_by_their_sockets():
+    words = machine.arguments("/d", ["/dev/pts/5", "/dev/pts/6"], "/dev/pts/9")
+    assert "serial,id=port2,path=/dev/pts/6" in words and "serial,id=can,path=/dev/pts/9" in words
+    assert any("port=2,chardev=port2" in word for word in words)
+    assert machine.port_name(2).endswith("-usb-0:2:1.0-port0")
+    drive = next(word for word in words if "disk.img" in word)
+    assert "cache=writethrough" in drive, "else killing QEMU is no honest power cut"
+
+
+# -- the box's configuration, and what the command refuses
+
+def test_the_slower_configuration_is_accepted(tmp_path):
+    for name, text in image.slower().items():
+        (tmp_path / name).write_text(text.replace("/etc/firebreak/cabinet", str(tmp_path)))
+    buses = ("pcs", "io", "gas", "meter")
+    (tmp_path / "cabinet.toml").write_text(image.cabinet_file(buses))
+    checked = config.load(str(tmp_path / "cabinet.toml"))
+    assert checked.tick_ms == 100
+    assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]
+
+
+def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(image, "PROGRAMS", {"no-such-program": "some-package", "sh": "dash"})
+    assert cli.main(["--cache", str(tmp_path / "cache")]) == 3
+    assert capsys.readouterr().err == "vm-test: needs some-package: apt-get install some-package\n"
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["now"], "unrecognized arguments: now"), (["--json", "/nowhere/at/all.json"], "there is no such folder")])
+def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        raise SystemExit(cli.main(arguments))
+    said = capsys.readouterr().err.splitlines()
+    assert leaving.value.code == 2 and len(said) == 1 and words in said[0]
+
+
+def test_a_failed_step_of_the_image_is_one_line(tmp_path):
+    with pytest.raises(image.ImageError, match="^sh: E: this and no more$"):
+        image._run(["sh", "-c", "echo noise >&2; echo E: this and no more >&2; exit 1"], tmp_path, "sh")
+
+
+# -- checks and report
+
+def view(*states, battery_W=0.0):
+    return {"racks": [(50, 3300, 3301, 20, 21, 0.0, state) for state in states], "battery_W": battery_W}
+
+
+def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
+    assert checks.open_(view("open", "open")) and not checks.open_(view("open", "closed"))
+    assert checks.powered(view("closed", "closed", battery_W=-20_000.0))
+    assert not checks.powered(view("closed", "open", battery_W=-20_000.0))
+    assert not checks.powered(view("closed", "closed", battery_W=0.0))
+    assert contactors(view("fault", "closed")) == ["closed", "fault"]
+
+
+def test_every_check_is_a_line_and_a_row(tmp_path):
+    lines = []
+    report = Report(lines.append)
+
+    def fails():
+        raise CheckError("no such thing")
+
+    def ends():
+        raise machine.MachineError("gone")
+    assert report.check("good", lambda: "found", ())
+    assert report.ok
+    assert not report.check("bad", fails, ())
+    assert not report.check("worse", ends, (machine.MachineError,))
+    assert [line.split()[0] for line in lines] == ["ok", "FAILED", "FAILED"] and not report.ok
+    report.write(tmp_path / "o.json", {"test": "vm"})
+    document = json.loads((tmp_path / "o.json").read_text())
+    assert document["ok"] is False and document["test"] == "vm"
+    assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
+        ("good", True, "found"), ("bad", False, "no such thing"), ("worse", False, "gone")]
