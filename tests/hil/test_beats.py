@@ -1,0 +1,72 @@
+"""What must go on, as read from the wires: which write is which beat, and the largest silence between two."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hil.beats import HEARTBEAT, SETPOINT, Beats, largest_gap_us, unpacked
+from hil.devices.rtu_slave import crc16
+from hil.observer import Wiring
+
+WSET, OPCTL = 40_100, 40_200
+
+
+def frame(*data):
+    crc = crc16(bytes(data))
+    return bytes(data) + bytes((crc & 255, crc >> 8))
+
+
+def words(unit, address, count):
+    """A write of `count` registers, all 0."""
+    return frame(unit, 16, address >> 8, address & 255, 0, count, 2 * count, *bytes(2 * count))
+
+
+def heard(bus, data, is_reply=0):
+    """Names of the beats of one chunk, and what was passed on."""
+    beats, passed = Beats(Wiring(WSET, OPCTL)), []
+    beats.rtu_tap(bus, lambda *chunk: passed.append(chunk))(7, is_reply, data)
+    assert passed == [(7, is_reply, data)]
+    return list(beats.times_us)
+
+
+COILS = frame(2, 15, 0, 0, 0, 8, 1, 0b101)
+
+
+@pytest.mark.parametrize("bus, data, name", [
+    ("pcs", words(1, WSET, 2), SETPOINT), ("pcs", words(1, WSET - 1, 2), SETPOINT),
+    ("pcs", words(1, WSET - 2, 2), HEARTBEAT), ("pcs", words(1, WSET + 1, 2), HEARTBEAT),
+    ("pcs", words(1, OPCTL, 1), None), ("pcs", words(2, WSET, 2), None),
+    ("pcs", frame(1, 3, 0, 0, 0, 9), None), ("meter", words(1, WSET, 2), None),
+    ("io", COILS, "coils of module 2"), ("io", words(2, 64, 1), None),
+    ("io", COILS[:-1] + b"\0", None), ("io", COILS[:-1], None), ("io", b"\0" + COILS, None), ("io", b"", None)])
+def test_which_write_is_which_beat(bus, data, name):
+    assert heard(bus, data) == ([] if name is None else [name])
+    assert heard(bus, data, is_reply=1) == []
+
+
+@pytest.mark.parametrize("can_id, name", [
+    (0x13F, "command to rack 1"), (0x17F, "command to rack 3"), (0x11F, None), (0x19F, None), (0x13E, None)])
+def test_commands_to_racks(can_id, name):
+    beats, passed = Beats(Wiring(WSET, OPCTL)), []
+    tap = beats.can_tap(lambda *heard: passed.append(heard))
+    tap(3, can_id, b"")
+    tap(5, can_id, b"")
+    found = unpacked(beats.packed())
+    assert {key: times.tolist() for key, times in found.items()} == ({name: [3, 5]} if name else {})
+    assert len(passed) == 2
+
+
+@pytest.mark.parametrize("times_us, gap_us", [
+    ([], 100), ([150], 50), ([100, 200], 100), ([90, 110, 190, 210], 80), ([0, 120, 180, 300], 120), ([0], 200),
+    ([300], 200), ([0, 10], 190), ([290, 300], 190), ([99, 201], 102), ([0, 1000], 1000)])
+def test_the_largest_silence_that_reaches_into_100_to_200(times_us, gap_us):
+    assert largest_gap_us(np.array(times_us, np.int64), 100, 200) == gap_us
+
+
+@given(st.lists(st.integers(0, 1000), unique=True).map(sorted), st.integers(0, 999), st.integers(1, 1000))
+def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
+    to_us = from_us + span_us
+    whole = largest_gap_us(np.array(times_us, np.int64), from_us, to_us)
+    more = sorted({*times_us, from_us + span_us // 2})
+    assert largest_gap_us(np.array(more, np.int64), from_us, to_us) <= whole
