@@ -29,13 +29,14 @@ def _order(doc):
 
 def _budgets(docs):
     """Every budget of the design, with its figures or the reason why there is none."""
-    rows = ["## The budgets of the design\n", "| what | budget | measured | |", "|---|---|---|---|"]
+    rows = ["## The budgets of the design\n", "| what | budget | measured | rival | |", "|---|---|---|---|---|"]
     for key, budget in budgets.BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]
         for each in found:
-            rows.append(f"| {each['what']} | {budget.text} | {_value(each)} | {document.verdict(each['met'])} |")
+            rows.append(f"| {each['what']} | {budget.text} | {_value(each)} | {_rival(each)} | "
+                        f"{document.verdict(each['met'])} |")
         if not found:
-            rows.append(f"| {budget.what} | {budget.text} | - | {budget.without} |")
+            rows.append(f"| {budget.what} | {budget.text} | - | - | {budget.without} |")
     return "\n".join(rows) + "\n"
 
 
