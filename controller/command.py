@@ -21,6 +21,7 @@ SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old on
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
 ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE = range(100, 105)
 ANSWER_S = 2.0
+COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
 
 @contextlib.contextmanager
@@ -56,11 +57,17 @@ class Listener:
         self._path, self._change_key = path, change_key
         self._socket = bound(path, 0o600)
         self._waiting = None
+        self._left = COMMANDS_PER_TICK
         self.dropped = 0
 
     def fileno(self):
         """Readable when a command waits."""
         return self._socket.fileno()
+
+    @property
+    def hungry(self):
+        """False once it has had its share of this tick."""
+        return self._left > 0
 
     def receive(self, cabinet):
         """Take one command and pass it to the cabinet for its next tick."""
@@ -68,6 +75,7 @@ class Listener:
             data, sender = self._socket.recvfrom(KEY_CHANGE.size + 1)
         except BlockingIOError:
             return
+        self._left -= 1
         answer = self._obey(data, cabinet)
         if answer is None:
             self._waiting = sender
@@ -97,7 +105,8 @@ class Listener:
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result):
-        """After a tick: tell whoever asked for a reset how it ended; result 0: it has not."""
+        """After a tick: tell whoever asked for a reset how it ended; result 0: it has not. Begins to count anew."""
+        self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             sender, self._waiting = self._waiting, None
             self._send(result, sender)

@@ -14,7 +14,7 @@ from controller.hint_listener import HintListener
 from controller.link_statistics import LinkStatistics
 from controller.statistics import LoopStatistics
 from drivers.buses.can_port import open_can
-from drivers.buses.serial_port import SerialPort
+from drivers.buses.serial_port import Arrivals, SerialPort
 from safety import signals as s
 
 STOP_US_MAX = 15_000_000  # a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
@@ -72,9 +72,10 @@ class Loop:
         self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
         self.stopping_us = None
         self._told = False
-        self._by_fd = {}
-        self._generations = None
-        self._waiting = self._waiting_fed = ()  # descriptors to wait for; the second without the socket of hints
+        self._arrivals = Arrivals()
+        self._wire_of = {wire.serial: wire for wire in self.wires}
+        for wire in self.wires:
+            self._arrivals.add(wire.serial)
 
     def run(self):
         """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
@@ -105,33 +106,27 @@ class Loop:
                 return
             wake_us = min([wire.port.wake_us for wire in self.wires])
             wait_us = min(remaining_us, max(0, wake_us - now_us))
-            ready = select.select(self._descriptors(), (), (), wait_us / 1_000_000)[0]
+            ready = select.select(self._sources(), (), (), wait_us / 1_000_000)[0]
             now_us = clock.now_us()
-            for descriptor in ready:
-                self._by_fd[descriptor](now_us)
+            if self._arrivals in ready:
+                for port in self._arrivals.ports():
+                    self._wire_of[port].take(now_us)
+            if self.commands in ready:
+                self.commands.receive(self.cabinet)
+            if self.hints in ready:
+                self.hints.receive(now_us)
             for wire in self.wires:
                 wire.give(now_us)
 
-    def _descriptors(self):
-        """Descriptors to wait for; made anew only when a port was opened or lost."""
-        generations = [wire.serial.fileno() for wire in self.wires]
-        if generations != self._generations:
-            self._generations = generations
-            self._by_fd = {wire.serial.fileno(): wire.take for wire in self.wires if wire.serial.fileno() >= 0}
-            self._by_fd[self.commands.fileno()] = self._command
-            self._waiting_fed = list(self._by_fd)
-            self._by_fd[self.hints.fileno()] = self.hints.receive
-            self._waiting = list(self._by_fd)
-        return self._waiting if self.hints.hungry else self._waiting_fed
-
-    def _command(self, now_us):
-        self.commands.receive(self.cabinet)
+    def _sources(self):
+        """Whom to wait for: serial ports, and who has not had its share of this tick yet."""
+        return [self._arrivals, *[listener for listener in (self.commands, self.hints) if listener.hungry]]
 
     def _after(self, now_us):
         """What the tick submitted goes out at once; lost ports are tried again; an operator gets an answer."""
         for wire in self.wires:
-            if wire.serial.fileno() < 0:
-                wire.serial.service(now_us)
+            if wire.serial.fileno() < 0 and wire.serial.service(now_us):
+                self._arrivals.add(wire.serial)
             wire.give(now_us)
         for port in self.can_ports:
             port.service(now_us)
@@ -169,6 +164,7 @@ class Loop:
             wire.serial.close()
         for port in self.can_ports:
             port.close()
+        self._arrivals.close()
         self.commands.close()
         self.hints.close()
         self.statistics.close()

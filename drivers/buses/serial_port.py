@@ -8,6 +8,7 @@ numbers swap.
 import errno
 import fcntl
 import os
+import select
 import termios
 from array import array
 
@@ -152,6 +153,40 @@ class SerialPort:
         else:
             reason = _REASONS.get(number) or os.strerror(number)
         return f"serial port {self.path}: {reason}"
+
+
+class Arrivals:
+    """Which serial ports have got bytes. Wait for `fileno()` to become readable, then ask `ports()`.
+
+    Edge-triggered: the kernel then looks at a tty only after bytes have come. Asking an empty one (select, poll, or
+    epoll by level) makes it flush the tty's work queue first, and a busy machine held the loop there up to 0.8 s,
+    waiting for an ordinary-priority worker. So read a port told here at once; one read at another time costs one such
+    question.
+    """
+
+    def __init__(self):
+        self._epoll = select.epoll()
+        self._ports = {}  # by descriptor
+        self._generations = {}
+
+    def fileno(self):
+        """Readable when bytes have come."""
+        return self._epoll.fileno()
+
+    def add(self, port):
+        """Hear a SerialPort; again after each time it was opened (what was closed is forgotten by the kernel)."""
+        if port.fileno() >= 0 and self._generations.get(port) != port.generation:
+            self._generations[port] = port.generation
+            self._ports[port.fileno()] = port
+            self._epoll.register(port.fileno(), select.EPOLLIN | select.EPOLLET)
+
+    def ports(self):
+        """The ports with new bytes, or lost, since the last call."""
+        return [self._ports[descriptor] for descriptor, _ in self._epoll.poll(0)]
+
+    def close(self):
+        """Harmless when closed."""
+        self._epoll.close()
 
 
 def _lock_owner(path):

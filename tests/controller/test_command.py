@@ -119,6 +119,18 @@ def test_anything_else_is_refused_and_does_nothing(place, data):
     assert (cabinet.resets, cabinet.runs, one.heard()) == ([], [], [command.REFUSED_FORM])
 
 
+def test_a_tick_takes_four_commands(place):
+    """A script gone wild waits for the next tick; it does not make this one late."""
+    listener, cabinet, client = place
+    for count in range(4):
+        assert listener.hungry
+        client().say(request(command.STOP))
+        listener.receive(cabinet)
+    assert not listener.hungry and cabinet.runs == [False] * 4
+    listener.answer(0)
+    assert listener.hungry
+
+
 def test_nothing_waiting_is_nothing(place):
     listener, cabinet, _ = place
     listener.receive(cabinet)

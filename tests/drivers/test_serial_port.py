@@ -13,7 +13,7 @@ import pytest
 import serial
 
 from drivers.buses import serial_port
-from drivers.buses.serial_port import RETRY_US, RETRY_US_MAX, SerialPort, SerialPortError
+from drivers.buses.serial_port import RETRY_US, RETRY_US_MAX, Arrivals, SerialPort, SerialPortError
 
 HANG_GUARD_s = 10
 wire = pytest.mark.wire
@@ -288,3 +288,73 @@ def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
     port.open()
     assert asked
     port.close()
+
+
+# -- who has got bytes
+
+@pytest.fixture
+def arrivals(port):
+    """An Arrivals that hears the open port."""
+    port.open()
+    made = Arrivals()
+    made.add(port)
+    yield made
+    made.close()
+
+
+def told(arrivals, wait_s=HANG_GUARD_s):
+    """What `ports()` says once the kernel says that there is something to say."""
+    return arrivals.ports() if select.select([arrivals], [], [], wait_s)[0] else []
+
+
+@wire
+def test_a_port_is_told_once_for_its_bytes_read_or_not(adapter, port, arrivals):
+    """By edge: a level would make the kernel ask an empty tty at each wait, and flush its work queue there."""
+    assert told(arrivals, 0) == []
+    os.write(adapter.master, b"abc")
+    assert told(arrivals) == [port] and told(arrivals, 0) == []
+    os.write(adapter.master, b"d")
+    assert told(arrivals) == [port] and port.read() == b"abcd" and told(arrivals, 0) == []
+    os.write(adapter.master, b"e")
+    assert told(arrivals) == [port] and port.read() == b"e"
+
+
+@wire
+def test_bytes_that_came_before_it_was_heard_are_told(adapter, port):
+    port.open()
+    os.write(adapter.master, b"abc")
+    wait_for_bytes(port)
+    arrivals = Arrivals()
+    arrivals.add(port)
+    assert told(arrivals) == [port]
+    arrivals.close()
+
+
+@wire
+def test_room_to_write_is_no_news(adapter, port, arrivals):
+    while not port.pending:
+        port.write(b"x" * 4096)
+    while port.pending:
+        adapter.take(1)
+        port.write(b"")
+    assert told(arrivals, 0) == []
+
+
+@wire
+def test_a_lost_port_is_told_and_heard_again_once_it_is_back(adapter, port, arrivals):
+    adapter.unplug()
+    assert told(arrivals) == [port] and port.read() == b"" and port.fileno() == -1
+    arrivals.add(port)
+    assert told(arrivals, 0) == []
+    adapter.plug()
+    assert port.service(10**9)
+    arrivals.add(port)
+    os.write(adapter.master, b"back")
+    assert told(arrivals) == [port] and port.read() == b"back"
+
+
+@wire
+def test_hearing_a_port_twice_is_hearing_it_once(adapter, port, arrivals):
+    arrivals.add(port)
+    os.write(adapter.master, b"a")
+    assert told(arrivals) == [port]
