@@ -115,6 +115,16 @@ def pcs_stop_latency(config, every, unit):
     return max(ways, key=_total_us) + _decision(config) + _write_latency(exchanges, frame[0].frame_us, device.bus)
 
 
+def hint_latency(config, every, unit):
+    """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it changes."""
+    exchanges = every[config.topology.device("pcs", unit).bus]
+    frame = next(exchange for exchange in exchanges if exchange.what == "write setpoint")
+    tick_us = config.tick_ms * 1000
+    return [Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
+            Latency("tick", tick_us, "until its bytes are handed over"),
+            *_write_latency(exchanges, frame.frame_us, config.topology.device("pcs", unit).bus)]
+
+
 def _total_us(parts):
     return sum([part.time_us for part in parts])
 

@@ -22,17 +22,18 @@ class Deadlines:
     """Absolute deadlines start + k * tick, and what to do when one is missed: run once, skip, count, never catch up.
 
     `due_us` is when the next tick is to begin. `missed` counts ticks that were skipped, `late` ticks that began in time
-    but whose write ended after the next deadline, `late_in_a_row` how many of these came without a good one between.
+    but whose write ended after the next deadline, `late_in_a_row` how many of these came without a good one between;
+    `runs` how often two or more deadlines, skipped or late, went by without a good tick between them.
     """
 
-    __slots__ = ("tick_us", "due_us", "lateness_us", "missed", "late", "late_in_a_row")
+    __slots__ = ("tick_us", "due_us", "lateness_us", "missed", "late", "late_in_a_row", "runs", "_bad_in_a_row")
 
     def __init__(self, tick_us, start_us):
         """tick_us: period; start_us: when the first tick is to begin."""
         self.tick_us = tick_us
         self.due_us = start_us
         self.lateness_us = 0
-        self.missed = self.late = self.late_in_a_row = 0
+        self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 
     def remaining_us(self, now_us):
         """Slack until the next tick is due, 0 when it already is."""
@@ -42,15 +43,23 @@ class Deadlines:
         """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for each one skipped."""
         self.lateness_us = now_us - self.due_us
         skipped = max(0, self.lateness_us) // self.tick_us
-        self.missed += skipped
         self.due_us += (1 + skipped) * self.tick_us
+        if skipped:
+            self.missed += skipped
+            self._bad(skipped)
         return 1 + skipped
+
+    def _bad(self, count):
+        before = self._bad_in_a_row
+        self._bad_in_a_row += count
+        self.runs += before < 2 <= self._bad_in_a_row
 
     def end(self, now_us):
         """The tick's outputs are written. True when that was before the next tick was due."""
         if now_us < self.due_us:
-            self.late_in_a_row = 0
+            self.late_in_a_row = self._bad_in_a_row = 0
             return True
         self.late += 1
         self.late_in_a_row += 1
+        self._bad(1)
         return False

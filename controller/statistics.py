@@ -5,8 +5,9 @@ import os
 import struct
 
 BUCKETS = 20_001  # 1 us each; the last holds everything later
-HEAD = struct.Struct("<8sQQQQQ")  # magic, ticks, missed, late, latest lateness in us, maximum
-MAGIC = b"FBLOOP\x00\x01"
+HEAD = struct.Struct("<8sQQQQQQ")  # magic, ticks, missed, late, runs, latest lateness in us, maximum
+MAGIC = b"FBLOOP\x00\x02"
+COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS
 PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
 
@@ -28,8 +29,8 @@ class LoopStatistics:
         self._ticks += 1
         self._maximum_us = max(self._maximum_us, lateness_us)
         self._counts[min(lateness_us, BUCKETS - 1)] += 1
-        HEAD.pack_into(self._map, 0, MAGIC, self._ticks, deadlines.missed, deadlines.late, lateness_us,
-                       self._maximum_us)
+        HEAD.pack_into(self._map, 0, MAGIC, self._ticks, deadlines.missed, deadlines.late, deadlines.runs,
+                       lateness_us, self._maximum_us)
 
     def close(self):
         """Unmap; the file stays."""
@@ -49,22 +50,21 @@ def content(path):
 
 
 def read(path):
-    """{ticks, missed, late, lateness_us {p50, p99, p99_9, max}} of a statistics file; None without one, or a tick."""
+    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one, or a tick."""
     found = content(path)
     return found and figures(found)
 
 
 def figures(found, earlier=None):
     """As `read`, of the content of a file; earlier: only of the ticks since that content of the same file."""
-    _, ticks, missed, late, _, maximum_us = HEAD.unpack_from(found)
+    _, *counted, _, maximum_us = HEAD.unpack_from(found)
     counts = memoryview(found)[HEAD.size:].cast("I")
     if earlier is not None:
-        _, ticks_before, missed_before, late_before, _, _ = HEAD.unpack_from(earlier)
-        ticks, missed, late = ticks - ticks_before, missed - missed_before, late - late_before
+        counted = [after - before for after, before in zip(counted, HEAD.unpack_from(earlier)[1:])]
         counts = [after - before for after, before in zip(counts, memoryview(earlier)[HEAD.size:].cast("I"))]
         maximum_us = max([lateness_us for lateness_us, count in enumerate(counts) if count], default=0)
-    lateness_us = {name: _percentile(counts, ticks, permille) for name, permille in PERCENTILES}
-    return {"ticks": ticks, "missed": missed, "late": late, "lateness_us": lateness_us | {"max": maximum_us}}
+    lateness_us = {name: _percentile(counts, counted[0], permille) for name, permille in PERCENTILES}
+    return {**dict(zip(COUNTERS, counted)), "lateness_us": lateness_us | {"max": maximum_us}}
 
 
 def _percentile(counts, ticks, permille):

@@ -1,8 +1,10 @@
 """When the controller wrote what must go on: set-points and heartbeat of the converter, coils, commands to the racks.
+And which set-points: what a hint does is seen there.
 
 Read from the wires by the bench, beside the observer; each write that must be renewed is a beat with a name of its own.
 """
 
+import struct
 from array import array
 
 import numpy as np
@@ -11,23 +13,28 @@ from hil.observer_frames import is_whole, verified
 
 SETPOINT, HEARTBEAT = "set-point", "heartbeat"
 WRITES = (5, 6, 15, 16)
+UNKNOWN_W = 1 << 40
 COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
-    """`times_us`: {name: array('q') of when its frames had passed}."""
+    """`times_us`: {name: array('q') of when its frames had passed}; `setpoints_W`: of those named SETPOINT."""
 
     def __init__(self, wiring):
         """wiring: hil.observer.Wiring, which says where the converter keeps its set-point."""
         self._wiring = wiring
         self.times_us = {}
+        self.setpoints_W = array("q")
 
     def rtu_tap(self, bus, further):
         """tap(time_us, is_reply, data) of that bus, which hands everything on to `further`."""
         def tap(time_us, is_reply, data):
             """Note a whole write with a right CRC; pass it on."""
             if not is_reply and len(data) > 5 and data[1] in WRITES and is_whole(data, False) and verified(data):
-                self._note(time_us, self._name(bus, data))
+                name = self._name(bus, data)
+                self._note(time_us, name)
+                if name == SETPOINT:
+                    self._note_setpoint(data)
             further(time_us, is_reply, data)
         return tap
 
@@ -54,6 +61,12 @@ class Beats:
     def _note(self, time_us, name):
         if name is not None:
             self.times_us.setdefault(name, array("q")).append(time_us)
+
+    def _note_setpoint(self, data):
+        """SunSpec 704 WSet is 32 bits long; a write of half of it tells no set-point."""
+        place = 7 + 2 * (self._wiring.wset_address - (data[2] << 8 | data[3]))
+        whole = data[1] == 16 and place + 4 <= len(data) - 2
+        self.setpoints_W.append(struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W)
 
     def packed(self):
         """{name: bytes}, for a file."""

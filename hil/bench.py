@@ -301,7 +301,8 @@ class Bench:
         content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
                    "violations": self.observer.violations, "trips": self.trips.trips}
         if self.beats is not None:
-            content["beats"] = self.beats.packed()
+            content |= {"beats": self.beats.packed(), "setpoints_W": self.beats.setpoints_W.tobytes(),
+                        "start_ns": self.start_ns}
         with open(os.path.join(self.order["run_dir"], RESULT), "wb") as file:
             file.write(msgpack.packb(content))
         self.send({"what": "done"})

@@ -58,7 +58,7 @@ class Rig:
         self.keys = {}  # of the sources of hints, by name
         self._done = False
         self.interrupted = False
-        self.missed = self.ticks = 0
+        self.missed = self.missed_runs = self.ticks = 0
         self.lateness_us = None
         self.hints = dict.fromkeys(hint_statistics.TOTALS, 0)
 
@@ -167,6 +167,7 @@ class Rig:
         if loop:
             self.ticks += loop["ticks"]
             self.missed += loop["missed"] + loop["late"]
+            self.missed_runs += loop["runs"]
             self.lateness_us = loop["lateness_us"]
 
     def _do_killed(self, message):
@@ -229,8 +230,8 @@ class Rig:
         rows = np.frombuffer(content["rows"], SAMPLE)
         observer = RecordedObserver(content)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
-        extra = {**extra, "restarts": self.restarts, "hints": self.hints, "controller_messages": self.messages(),
-                 "controller_exit_code": self.controller.returncode}
+        extra = {**extra, "restarts": self.restarts, "missed_runs": self.missed_runs, "hints": self.hints,
+                 "controller_messages": self.messages(), "controller_exit_code": self.controller.returncode}
         return result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
                               load.from_us, self.interrupted)
 

@@ -1,8 +1,7 @@
 """`firebreak bench loop`: how late the loop wakes up, beside cyclictest at the same time; idle, then under CPU stress.
 
-The controller is the real process, with the priority it gets here, on wires where nobody answers. What bytes on a tty
-cost is not in it: select waits in the kernel for the worker that carries them, which has ordinary priority, so a busy
-machine holds the loop back there. `python -m hil bench rig` has that in it.
+The controller is the real process, with the priority it gets here, on wires where nobody answers. `python -m hil bench
+rig` has devices that do.
 """
 
 from controller.benchmarks.cyclictest import NAME, Cyclictest
@@ -13,7 +12,7 @@ from controller.statistics import BUCKETS
 
 NAMES = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 CONDITIONS = (("idle", 0, "lateness_idle"), ("CPU stress", None, "lateness_stress"))
-
+RUNS, STALLS = "missed_in_a_row", f"stalls over 5 ms of {NAME}"
 NO_FIFO = "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or with LimitRTPRIO=50"
 
 
@@ -47,8 +46,8 @@ def figures_of(what, found, rival, budget=None):
                       rival.value(name), budget if name == "p99_9" else None) for name, words in NAMES.items()]
     figures.append(figure(f"{what}, ticks missed or late of {found['ticks']}", found["missed"] + found["late"],
                           "ticks"))
-    if rival.result:
-        figures.append(figure(f"{what}, stalls over 5 ms of cyclictest meanwhile", rival.value("stalls"), "stalls"))
+    figures.append(figure(f"{what}, times that two or more were missed in a row", found["runs"], "times",
+                          STALLS if rival.result else None, rival.value("stalls"), RUNS if budget else None))
     return figures
 
 

@@ -18,6 +18,11 @@ def now_ns():
     return time.perf_counter_ns()
 
 
+def monotonic_ns():
+    """The clock of the simulated cabinet, ns."""
+    return time.monotonic_ns()
+
+
 def cpu_ns():
     """What this process has used of a core, ns: what else runs on the machine is not in it."""
     return time.process_time_ns()

@@ -14,12 +14,12 @@ from controller.journal import JournalError
 from controller.places import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 
 OWN = ("step", "loop", "rtu", "replay")
-RIG = ("stop", "rig")
+RIG = ("stop", "hint", "rig")
 PAGE = "BENCHMARKS.md"
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 # What `all` gives each benchmark, and with --short, to try it out.
-LENGTHS = {"loop": ("--for", "300"), "stop": ("--count", "200"), "rig": ("--for", "3600")}
-SHORT = {"loop": ("--for", "10"), "stop": ("--count", "3"), "rig": ("--for", "60")}
+LENGTHS = {"loop": ("--for", "300"), "stop": ("--count", "200"), "hint": ("--count", "200"), "rig": ("--for", "3600")}
+SHORT = {"loop": ("--for", "10"), "stop": ("--count", "3"), "hint": ("--count", "3"), "rig": ("--for", "60")}
 
 
 def add(commands):

@@ -24,6 +24,12 @@ def priority(doc):
     return f"{fifo}, memory {'not ' if 'memory is not locked' in said else ''}locked"
 
 
+def loop(doc):
+    """What the document of a run says of the loop, as controller.statistics.read does; `missed` has the late ones."""
+    return {"ticks": doc["ticks"], "missed": doc["missed"], "late": 0, "runs": doc["missed_runs"],
+            "lateness_us": doc["lateness_us"]}
+
+
 def whole(doc):
     """The document of a run that was not interrupted: figures of half a run would be taken for those of a whole one."""
     if doc["interrupted"]:

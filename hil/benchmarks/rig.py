@@ -34,8 +34,8 @@ def run(seconds=600.0, seed=1, beside=""):
     with timing.Hogs() as hogs:
         stressed, _, stressed_rival = real_time(config, stress_s, seed)
     priority = order.priority(quiet)
-    figures = [*figures_of("loop lateness with devices", _loop(quiet), rival, judged("lateness_idle", priority)),
-               *figures_of("loop lateness with devices, CPU stress", _loop(stressed), stressed_rival,
+    figures = [*figures_of("loop lateness with devices", order.loop(quiet), rival, judged("lateness_idle", priority)),
+               *figures_of("loop lateness with devices, CPU stress", order.loop(stressed), stressed_rival,
                            judged("lateness_stress", priority)),
                *memory_figures(samples), *virtual_figures(config, seed)]
     notes = [rival.note] if rival.note else []
@@ -96,10 +96,6 @@ def memory_figures(samples):
 
 def _middle(rows, column):
     return percentile([row[column] for row in rows], 500)
-
-
-def _loop(doc):
-    return {"ticks": doc["ticks"], "missed": doc["missed"], "late": 0, "lateness_us": doc["lateness_us"]}
 
 
 def virtual_figures(config, seed):

@@ -50,13 +50,12 @@ def run(count=200, seed=1, beside=""):
             outcome = rig.run(given, chosen, config, True, load_of(given, chosen))
     doc = order.whole(outcome.doc)
     stops = reactions_ms(doc["timeline"])
-    loop = {"ticks": doc["ticks"], "missed": doc["missed"], "late": 0, "lateness_us": doc["lateness_us"]}
     notes = [rival.note] if rival.note else []
     notes += [f"seed {seed}, one press every {CYCLE_S:g} s at a random phase of the tick; seen by an observer on the "
               "wire, whose own lateness is in it", *_not_answered(stops, count), *_other_trips(doc["trips"]),
               *doc["violations"][:3], *doc["controller_messages"][:3]]
-    return document("stop", f"python -m hil bench stop --count {count}",
-                    [*_figures(stops, config, rival), *figures_of("loop lateness during it", loop, rival)], notes,
+    figures = [*_figures(stops, config, rival), *figures_of("loop lateness during it", order.loop(doc), rival)]
+    return document("stop", f"python -m hil bench stop --count {count}", figures, notes,
                     {"reactions_ms": stops, "cyclictest": rival.result}, beside, order.priority(doc))
 
 

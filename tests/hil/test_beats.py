@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.beats import HEARTBEAT, SETPOINT, Beats, largest_gap_us, unpacked
+from hil.beats import HEARTBEAT, SETPOINT, UNKNOWN_W, Beats, largest_gap_us, unpacked
 from hil.devices.rtu_slave import crc16
 from hil.observer import Wiring
 
@@ -70,3 +70,13 @@ def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     whole = largest_gap_us(np.array(times_us, np.int64), from_us, to_us)
     more = sorted({*times_us, from_us + span_us // 2})
     assert largest_gap_us(np.array(more, np.int64), from_us, to_us) <= whole
+
+
+@pytest.mark.parametrize("address, data, setpoint_W", [
+    (WSET, (0, 0, 0x27, 0x10), 10_000), (WSET, (0xFF, 0xFF, 0xD8, 0xF0), -10_000),
+    (WSET - 1, (0, 1, 0, 0, 0x27, 0x10), 10_000), (WSET, (0, 0), UNKNOWN_W)])
+def test_the_value_of_each_set_point(address, data, setpoint_W):
+    beats = Beats(Wiring(WSET, OPCTL))
+    write = frame(1, 16, address >> 8, address & 255, 0, len(data) // 2, len(data), *data)
+    beats.rtu_tap("pcs", lambda *chunk: None)(7, 0, write)
+    assert list(beats.setpoints_W) == [setpoint_W] and list(beats.times_us[SETPOINT]) == [7]

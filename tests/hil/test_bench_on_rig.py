@@ -1,12 +1,16 @@
 """The benchmarks on the rig: presses of the E-stop as a scenario, reactions from a timeline, growth of memory."""
 
+from array import array
+
 import pytest
 
+from controller import bus_times
 from controller import config as configs
 from controller.benchmarks.cyclictest import Cyclictest
 from hil import __main__ as cli
 from hil import scenario
-from hil.benchmarks import order, rig, stop
+from hil.beats import SETPOINT
+from hil.benchmarks import hint, order, rig, stop
 from hil.simulate import VirtualRig
 
 CONFIG = configs.load(order.EXAMPLE)
@@ -44,6 +48,38 @@ def test_three_presses_in_virtual_time_are_three_reactions(tmp_path):
     figures = stop._figures(stops, CONFIG, Cyclictest())
     worst_ms = next(each["value"] for each in figures if "worst case" in each["what"])
     assert all(0 < value <= worst_ms for value in stops["permit"])
+
+
+# -- hints
+
+def _recorded(setpoints):
+    """What a bench has recorded: [(us, W)]; its clock began at 5 s of the machine's."""
+    times_us, values_W = zip(*setpoints)
+    return {"beats": {SETPOINT: array("q", times_us).tobytes()}, "setpoints_W": array("q", values_W).tobytes(),
+            "start_ns": 5_000_000_000}
+
+
+REST = [(20_000 * number, -200) for number in range(50)]
+
+
+@pytest.mark.parametrize("then, sign, delay_us", [
+    ([(1_000_000, 300)], 1, 10_000), ([(1_000_000, 100)], 1, 10_000), ([(1_000_000, 99), (1_020_000, 100)], 1, 30_000),
+    ([(1_000_000, -500)], -1, 10_000), ([(1_000_000, -500)], 1, None), ([(1_000_000, -200), (1_020_000, 0)], 1, None),
+    ([(1_990_000, 300)], 1, 1_000_000), ([(1_990_001, 300)], 1, None)])
+def test_the_answer_to_a_hint_is_the_first_set_point_that_moved_as_asked(then, sign, delay_us):
+    assert hint.delays_us(_recorded(REST + then), [(5_990_000_000, sign)]) == [delay_us]
+
+
+def test_a_hint_before_any_set_point_or_after_the_last_has_no_answer():
+    assert hint.delays_us(_recorded(REST), [(5_000_000_000 - 1000, 1), (9_000_000_000, 1)]) == [None, None]
+
+
+def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
+    """115200 Bd: the longest exchange of the bus is in flight, then 21 characters without the 8 of the reply leave."""
+    exchanges = bus_times.schedule(CONFIG)["pcs"]
+    frame_us = 13 * 10 * 1e6 / 115_200
+    allowed_us = 40_000 + max([exchange.time_us for exchange in exchanges]) + frame_us
+    assert hint.allowed_us(CONFIG) == pytest.approx(allowed_us, abs=2)
 
 
 # -- the timeline

@@ -118,7 +118,7 @@ def stats(ticks, missed, buckets):
     counts = np.zeros(statistics.BUCKETS, np.uint32)
     for lateness_us, count in buckets.items():
         counts[lateness_us] = count
-    return statistics.HEAD.pack(statistics.MAGIC, ticks, missed, 0, 0, 900) + counts.tobytes()
+    return statistics.HEAD.pack(statistics.MAGIC, ticks, missed, 0, 0, 0, 900) + counts.tobytes()
 
 
 def test_each_phase_has_its_own_figures():
