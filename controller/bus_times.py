@@ -159,7 +159,7 @@ def _decision(config):
 
 
 def _output_latency(config, every, output):
-    device = next(device for device in config.devices if output in device.outputs)
+    device = config.topology.driven(output)
     exchanges = every[device.bus]
     own = next(one for one in exchanges if one.what == "write coils" and one.device == device.name)
     return _write_latency(exchanges, own.frame_us, device.bus)

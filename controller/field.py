@@ -14,30 +14,49 @@ from drivers.buses import rtu
 from safety import signals as s
 
 RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is said again
+URGENT_US = 500_000  # then the coils have expired by themselves
 CAN_FRAMES_PER_TICK_MAX = 512  # 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
 
 
 class IoChannel:
-    """One I/O module and when its coils were last written."""
+    """One I/O module and when its coils were last written.
+
+    `supply`: the module that holds the contactor supply, on the channel of another one that holds the PCS enable, else
+    None. An enable is then written only after the supply was, so that if frames get lost it is the enable that expires
+    first: a contactor must not open under power.
+    """
 
     def __init__(self, module, port, period_ms):
         self.module, self.port, self.period_us = module, port, period_ms * 1000
+        self.supply = None
         self.sent = None
         self.due_us = 0
         self._writes = 0  # the module's acknowledged writes when the coils last changed
+        self._urgent_us = 0
+        self._supply_writes = 0
 
     def write(self, out, now_us):
-        """Submit the coils when they changed or a refresh is due; a change goes first until it is acknowledged."""
+        """Submit the coils when they changed or a refresh is due; a change goes first until it is acknowledged, and
+        again each tick: the contactors have to find the PCS stopped when their 0.2 s are over."""
         for request in self.module.service(now_us):
             self.port.submit(request)
         request = self.module.write(out)
         changed = request is not self.sent
         if changed:
-            self._writes = self.module.writes
-        if changed or now_us >= self.due_us:
-            request.priority = rtu.STOP if self.module.writes == self._writes else rtu.WRITE
+            self._writes, self._urgent_us = self.module.writes, now_us + URGENT_US
+        unknown = self.module.writes == self._writes
+        if self._is_due(out, changed or now_us >= self.due_us or unknown and now_us < self._urgent_us):
+            request.priority = rtu.STOP if unknown else rtu.WRITE
             self.sent, self.due_us = request, now_us + self.period_us
             self.port.submit(request)
+
+    def _is_due(self, out, is_due):
+        """is_due, but with an enable in it: in the tick after the supply's module has acknowledged a write."""
+        if self.supply is None:
+            return is_due
+        renewed = self.supply.writes != self._supply_writes
+        self._supply_writes = self.supply.writes
+        return renewed if out[s.PCS_ENABLE_OK] and self.module.expiry_ok else is_due
 
 
 class PcsChannel:
@@ -164,6 +183,9 @@ class Field:
         port = self.ports[device.bus]
         if device.outputs:
             self.io.append(IoChannel(driver, port, config.coil_period_ms))
+            supply = config.topology.driven("contactor_supply_ok")
+            if "pcs_enable_ok" in device.outputs and supply is not device:
+                self.io[-1].supply = self.drivers[supply.name]
         elif device.role == "pcs":
             sent = Sent(driver, image.inp, sent_at(image.layout, device.index))
             port.watch[device.address] = sent.see

@@ -60,6 +60,10 @@ class Topology:
                 return device, device.inputs.index(signal)
         return None
 
+    def driven(self, output):
+        """The device that has this output, or None."""
+        return next((device for device in self.devices if output in device.outputs), None)
+
 
 def build(values):
     """Topology of the merged values. Raises ConfigError."""

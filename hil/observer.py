@@ -186,7 +186,8 @@ class Observer:
         if contactor_supply == supply_before or supply_before is None:
             return
         self._event(now_us, "contactor_supply_on" if contactor_supply else "contactor_supply_off")
-        if not contactor_supply and (pcs_enable or now_us - self._enable_off_us < ORDER_US_MIN):
+        opens = self._contactors is None or any([state != CONTACTOR_OPEN for state in self._contactors])
+        if not contactor_supply and opens and (pcs_enable or now_us - self._enable_off_us < ORDER_US_MIN):
             self._violated(now_us, "the contactor supply dropped before, or within 0.1 s of, the PCS enable")
 
     def _contactors_changed(self, now_us, contactors):

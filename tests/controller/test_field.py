@@ -69,14 +69,66 @@ def test_coils_are_written_on_change_at_once_and_refreshed():
                     (12, second, rtu.STOP), (17, second, rtu.WRITE)]
 
 
-def test_a_change_stays_urgent_until_the_module_has_acknowledged_it():
+@pytest.mark.parametrize("acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)])
+def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(acknowledged_at, urgent, calm):
+    """For 0.5 s, after which its coils have expired; then at the pace of a refresh, still before all else."""
     channel, module, port = io_channel()
-    for tick in range(11):
+    for tick in range(50):
+        module.writes += tick == acknowledged_at
         channel.write((0, 0), tick * TICK_US)
-    assert port.take() == [(("coils", (0, 0)), rtu.STOP)] * 3
-    module.writes += 1
-    channel.write((0, 0), 15 * TICK_US)
-    assert port.take() == [(("coils", (0, 0)), rtu.WRITE)]
+    said = [priority for _, priority in port.take()]
+    assert said == [rtu.STOP] * urgent + [rtu.WRITE] * calm
+
+
+# -- PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
+
+def pair():
+    """(channel with the enable, its port, module with the supply)."""
+    channel, supply = IoChannel(Module(), Port(), 100), Module()
+    channel.module.expiry_ok = True
+    channel.supply = supply
+    return channel, channel.port, supply
+
+
+@pytest.mark.parametrize("every", [1, 5, 7])
+def test_an_enable_is_written_in_the_tick_after_the_supply_was(every):
+    channel, port, supply = pair()
+    for tick in range(1, 50):
+        supply.writes += tick % every == 0
+        channel.module.writes += 1
+        channel.write((1, 1), tick * TICK_US)
+        assert len(port.take()) == (tick % every == 0)
+
+
+def test_an_enable_is_not_written_while_the_supply_is_not():
+    channel, port, supply = pair()
+    for tick in range(50):
+        channel.write((1, tick % 3), tick * TICK_US)  # whatever else changes beside it
+    assert port.take() == []
+
+
+@pytest.mark.parametrize("enable, expiry_ok", [(0, True), (0, False), (1, False)])
+def test_coils_without_an_enable_do_not_wait_for_the_supply(enable, expiry_ok):
+    channel, port, supply = pair()
+    channel.module.expiry_ok = expiry_ok
+    channel.write((enable, 1), 0)
+    assert port.take() == [(("coils", (enable, 1)), rtu.STOP)]
+
+
+def test_an_enable_that_is_taken_away_goes_at_once():
+    channel, port, supply = pair()
+    supply.writes += 1
+    channel.write((1, 1), 0)
+    port.take()
+    channel.write((0, 1), TICK_US)
+    assert port.take() == [(("coils", (0, 1)), rtu.STOP)]
+
+
+def test_enable_and_supply_of_the_example_cabinet_are_such_a_pair():
+    field = Field(CONFIG, ProcessImage(LAYOUT))
+    enable, supply = field.io
+    assert (enable.supply, supply.supply) == (supply.module, None)
+    assert enable.module is not supply.module
 
 
 def test_steps_of_the_module_go_out_before_its_coils():
@@ -319,8 +371,13 @@ def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(8)
     field = rig.controller.cabinet.field
     said = []
+
+    def submit(request):
+        said.append(request.key)
+        if request.key[1] == "coils":
+            request.on_reply(b"", 0)
     for port in field.ports.values():
-        port.submit = lambda request, plain=port.submit: (said.append(request.key), plain(request))
+        port.submit = submit
     core = rig.controller.cabinet.core
     for tick in range(100):
         field.write(core.inp, core.out, [field.pcs[0].sent_W], rig.now_us + tick * TICK_US)

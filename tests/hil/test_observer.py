@@ -246,6 +246,14 @@ def test_the_supply_must_follow_the_enable(enable, gap_us, broken):
     assert seen.violation_count == broken and broken == sum("contactor supply dropped" in v for v in seen.violations)
 
 
+@pytest.mark.parametrize("contactors, broken", [((0, 0, 0), 0), ((0, 0, 2), 1), ((0, 1, 0), 1)])
+def test_a_supply_that_holds_no_contactor_may_drop_at_any_time(contactors, broken):
+    seen = made()
+    sample(seen, 0, contactors=contactors)
+    sample(seen, 20_000, supply=False, contactors=(0, 0, 0))
+    assert seen.violation_count == broken
+
+
 @pytest.mark.parametrize("current_A, broken", ((7.0, 0), (7.1, 1), (-7.1, 1)))
 def test_opening_under_current_is_a_violation(current_A, broken):
     seen = made()

@@ -18,7 +18,7 @@ NEEDED = {"estop", "fire_alarm", "gas_10", "gas_25", "bms_silent", "pcs_silent",
 
 
 RING_BYTES = 8 << 20
-UNCLEAN = ("rtu_garbage", "pcs_silent")  # frames are spoiled on the wire, or nobody is there to take them
+UNCLEAN = ("rtu_garbage", "io_noise", "pcs_silent")  # frames are spoiled on the wire, or nobody is there to take them
 
 
 def run(name, duration_s=None, journal_path=None, drive=VirtualRig.run):
