@@ -10,7 +10,7 @@ import sys
 
 from controller import cabinet as cabinets
 from controller import check, clock, command, config, keys, loop, realtime, replay, snapshot, store
-from controller.console import bench, can_up, console, export, hint, key, record, show, sources, upstream
+from controller.console import bench, can_up, console, export, hint, key, operator, record, show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
 from controller.places import NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
@@ -19,7 +19,7 @@ from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 # Modules with commands of their own: each has add(commands).
-COMMANDS = (show, hint, sources, key, upstream, record, export, console, bench, can_up)
+COMMANDS = (show, operator, hint, sources, key, upstream, record, export, console, bench, can_up)
 
 
 def main(argv=None):

@@ -10,7 +10,7 @@ from controller import command, replay
 from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
-from controller.image import ProcessImage, own_names
+from controller.image import ProcessImage, operator_at, own_names, packed_name
 from controller.journal import JournalWriter
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from controller.store import ARMED, MISSING, UNREADABLE
@@ -18,13 +18,16 @@ from safety import latches, matrix, signals as s
 from safety import parameters as p
 
 KEYFRAME_MS = 10_000
+LAMP_TEST_MS = 5000
+LOCKED_OUT = "locked_out."  # and the name of who did it: a value of the stored record
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
 class Cabinet:
     """The controller of one cabinet. `keeper`: takes records of what must survive (store.Keeper or alike).
 
-    `reset_answer`: how an operator's reset ended in the last tick (latches.RESULTS, command.NOT_STORED), 0 = none did.
+    `answer`: how what an operator asked for ended in the last tick, 0: nothing did. Of a reset latches.RESULTS, of a
+    lock-out command.ACCEPTED, of both command.NOT_STORED. `locked_out`: who has locked the cabinet out, "" for nobody.
     """
 
     def __init__(self, config, loaded, keeper, journal=None):
@@ -39,13 +42,16 @@ class Cabinet:
         self._hour_ms = self.core.kernel.latches.hour_ticks * config.tick_ms
         self._armed = self._armed_number = None
         self._saved = None
-        self.reset_answer = 0
+        self.answer = 0
+        self._run, self._lamp_test_ms = 1, 0
+        self._operator_at = operator_at(self.core.layout)
+        self.locked_out = self._stored_name = ""
+        self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
         self._clearing = ()  # instances it will clear, once the store has acknowledged record number _clearing_number
         self._clearing_number = 0
         self._recorded = None  # (cause mask, run state, first-out) of the last frame
         self._boot(loaded)
-        self.image.inp[s.RUN_REQUEST] = 1
 
     def _boot(self, loaded):
         """Take over the last run's latches and tokens; a latch that no armed row here stands for asks for the key."""
@@ -56,6 +62,9 @@ class Cabinet:
         latched = [names.index(name) for name in record.get("latches", {}) if name in names]
         latched = [index for index in latched if armed[index]]
         lost = len(latched) < len(record.get("latches", {}))
+        locked = [name.removeprefix(LOCKED_OUT) for name in record.get("values", {}) if name.startswith(LOCKED_OUT)]
+        self._stored_name = "".join(locked[:1])
+        self._show_locked_out(self._stored_name)
         for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(kernel.latches.token_age)]):
             kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
         kernel.boot(loaded.state == ARMED, lost or loaded.state in (UNREADABLE, MISSING), latched)
@@ -65,9 +74,14 @@ class Cabinet:
         core, image = self.core, self.image
         self.field.read(now_us)
         image.inp[s.ARMED_STORED] = self._armed_stored()
-        if not self.keeper.ok:  # a latch could be lost with the next restart: end in order while all is well
-            image.inp[s.RUN_REQUEST] = 0
-        self.reset_answer = self._pass_reset() if self._asked else 0
+        # Without the keeper a latch could be lost with the next restart: end in order while all is well.
+        image.inp[s.RUN_REQUEST] = 1 if self._run and self.keeper.ok and not self.locked_out else 0
+        self.answer = self._pass_reset() if self._asked else 0
+        if self._lock_number is not None:
+            self.answer = self._pass_lock_out()
+        if self._lamp_test_ms:
+            self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
+            image.inp[self._operator_at] = self._lamp_test_ms
         image.freeze(core.inp, core.fresh)
         core.tick(elapsed_ticks)
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
@@ -115,7 +129,9 @@ class Cabinet:
         latched = self.core.kernel.evaluator.latched
         names = [name for index, name in enumerate(self._names) if latched[index] and index not in self._clearing]
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
-        return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": {}, "latches": dict.fromkeys(names, 1),
+        values = {LOCKED_OUT + self._stored_name: 1} if self._stored_name else {}
+        return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": values,
+                                   "latches": dict.fromkeys(names, 1),
                                    "token_ages_ms": [age * tick_ms for age in ages if age < hour_ticks]})
 
     def _pass_reset(self):
@@ -139,13 +155,11 @@ class Cabinet:
         return 0
 
     def _verdict(self):
-        kernel = self.core.kernel
-        key_out = kernel.features.ages.known(s.G_IO_1) and not self.core.inp[s.KEY_RUN_OK]
-        return kernel.latches.verdict(*self._asked, key_out)
+        return self.core.kernel.latches.verdict(*self._asked, self._key_is_out())
 
     def _end_reset(self, result):
         """The reset has been carried out or refused: what the store holds is written anew as it is."""
-        self.reset_answer = result
+        self.answer = result
         self._asked, self._clearing, self._saved = None, (), None
 
     def summary(self):
@@ -169,7 +183,49 @@ class Cabinet:
 
     def request_run(self, run):
         """1: the cabinet is to run; 0: a controlled stop."""
-        self.image.inp[s.RUN_REQUEST] = 1 if run else 0
+        self._run = 1 if run else 0
+
+    def request_lamp_test(self):
+        """Both lamps flash for LAMP_TEST_MS."""
+        self._lamp_test_ms = LAMP_TEST_MS
+
+    def request_lock_out(self, name, is_locked):
+        """Lock the cabinet out (a controlled stop, and no start, whatever restarts) or end that.
+
+        name: of the person, 1 .. NAME_CHARACTERS_MAX ASCII characters. Only who has locked out may end it, or anybody
+        while the key is known to be out of RUN. A lock-out takes effect at once and is stored then; its end is stored
+        first. Returns a refusal (command.LOCKED, NOT_LOCKED, OTHERS_LOCK), or 0: `answer` will say when it is stored.
+        """
+        if is_locked and self.locked_out:
+            return command.LOCKED
+        if not is_locked and not self.locked_out:
+            return command.NOT_LOCKED
+        if not is_locked and name != self.locked_out and not self._key_is_out():
+            return command.OTHERS_LOCK
+        self._stored_name = name if is_locked else ""
+        if is_locked:
+            self._show_locked_out(name)
+        self._lock_number = self._submit(self.core.kernel.out[s.ARM_REQUEST])
+        return 0
+
+    def _pass_lock_out(self):
+        """What is stored takes effect, or the store does not take it: then a lock-out stands until the restart."""
+        if self.keeper.poll() >= self._lock_number:
+            self._show_locked_out(self._stored_name)
+            answer = command.ACCEPTED
+        elif not self.keeper.ok:
+            self._stored_name, answer = self.locked_out, command.NOT_STORED
+        else:
+            return 0
+        self._lock_number = None
+        return answer
+
+    def _show_locked_out(self, name):
+        self.locked_out = name
+        self.image.inp[self._operator_at + 1:] = packed_name(name)
+
+    def _key_is_out(self):
+        return self.core.kernel.features.ages.known(s.G_IO_1) and not self.core.inp[s.KEY_RUN_OK]
 
 
 def stage_instances(layout):
@@ -208,4 +264,7 @@ def open_journal(path, config, core, capacity_bytes=JOURNAL_BYTES):
 
 def core_of(header):
     """Core of a journal header: the factory replay asks for. Raises ValueError when the header is another version's."""
-    return Core(header["safety_image"], header["control_image"], header.get("source_image", array("i")))
+    core = Core(header["safety_image"], header["control_image"], header.get("source_image", array("i")))
+    if len(header["input_names"]) != len(core.inp) or len(header["output_names"]) != core.standing_at:
+        raise ValueError("its ticks have other inputs or outputs")
+    return core

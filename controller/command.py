@@ -7,6 +7,7 @@ same way, bytes and all, because the loop reads no file after its start.
 
 import contextlib
 import os
+import re
 import socket
 import struct
 
@@ -17,9 +18,13 @@ ANSWER = struct.Struct("<4sB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
+LAMP_TEST = 5
+LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person
+LOCK_OUT, END_LOCK_OUT = 21, 22
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
-ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE = range(100, 105)
+ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK = range(100, 108)
+PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 ANSWER_S = 2.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
@@ -47,7 +52,7 @@ def bound(path, mode):
 
 
 class Listener:
-    """The loop's end: one reset at a time, answered after the tick that has ended it; everything else at once."""
+    """The loop's end: one reset or lock-out at a time, answered after the tick that has ended it; all else at once."""
 
     def __init__(self, path, change_key=None):
         """Replaces a socket left over at `path`; raises OSError.
@@ -85,6 +90,8 @@ class Listener:
     def _obey(self, data, cabinet):
         if len(data) == KEY_CHANGE.size:
             return self._obey_key(*KEY_CHANGE.unpack(data))
+        if len(data) == LOCK.size:
+            return self._obey_lock(cabinet, *LOCK.unpack(data))
         if len(data) != REQUEST.size:
             return REFUSED_FORM
         magic, what, first_out, mask = REQUEST.unpack(data)
@@ -96,7 +103,19 @@ class Listener:
         if magic == MAGIC and what in (RUN, STOP):
             cabinet.request_run(what == RUN)
             return ACCEPTED
+        if magic == MAGIC and what == LAMP_TEST:
+            cabinet.request_lamp_test()
+            return ACCEPTED
         return REFUSED_FORM
+
+    def _obey_lock(self, cabinet, magic, what, padded):
+        """None: answered when it is stored."""
+        name = padded.rstrip(b"\0")
+        if magic != MAGIC or what not in (LOCK_OUT, END_LOCK_OUT) or not PERSON.fullmatch(name):
+            return REFUSED_FORM
+        if self._waiting is not None:
+            return BUSY
+        return cabinet.request_lock_out(name.decode("ascii"), what == LOCK_OUT) or None
 
     def _obey_key(self, magic, what, source, key, made_s):
         if magic != MAGIC or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY) or self._change_key is None:
@@ -105,7 +124,7 @@ class Listener:
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result):
-        """After a tick: tell whoever asked for a reset how it ended; result 0: it has not. Begins to count anew."""
+        """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count anew."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             sender, self._waiting = self._waiting, None
@@ -129,9 +148,12 @@ def words(answer):
     """An answer code, or None, in words."""
     if answer is None:
         return "no answer"
-    named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?", BUSY: "another reset waits",
+    named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?",
+             BUSY: "somebody else's reset or lock-out is not done yet",
              NOT_STORED: "the store does not take it: see the controller's messages",
-             NO_SOURCE: "its configuration has no such source"}
+             NO_SOURCE: "its configuration has no such source", LOCKED: "it is locked out already",
+             NOT_LOCKED: "it is not locked out",
+             OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}
     return named.get(answer) or latches.RESULTS[answer]
 
 
@@ -141,6 +163,13 @@ def ask(path, what, first_out=-1, mask=0):
     Raises OSError when there is no such socket.
     """
     return _exchange(path, REQUEST.pack(MAGIC, what, first_out, mask))
+
+
+def lock_out(path, name, is_locked):
+    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no name."""
+    if not PERSON.fullmatch(name.encode("ascii", "replace")):
+        raise ValueError(f"{name}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
+    return _exchange(path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii")))
 
 
 def change_key(path, what, source, key, made_s):

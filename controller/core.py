@@ -16,6 +16,7 @@ from safety import parameters as p
 from safety.kernel import Kernel
 
 STANDING_BITS = 30
+FLASH_MS = 250
 
 
 class Core:
@@ -47,6 +48,7 @@ class Core:
         self.hint_at = self.chain_at + len(setpoint.CHAIN_OUTPUTS)
         self.setpoint_at = self.hint_at + len(self.hints.out)
         self.standing_at = self.setpoint_at + layout.units
+        self._lamp_test_at = image.operator_at(layout)
         self.out = array("i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS)))
         self._mask = 0
         self._lowest_permille, self._lowest_ok = -1, 0  # what remaining_Wh was published for
@@ -75,6 +77,8 @@ class Core:
         out[self.setpoint_at:self.standing_at] = self.split.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
+        if self.inp[self._lamp_test_at] // FLASH_MS & 1:  # flashing: a steady lamp would say that there is no energy
+            out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
     def _measure(self):
         """Load and connection from what is fresh; a frozen meter counts as silent."""

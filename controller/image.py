@@ -3,8 +3,9 @@
 Drivers (and the shell, for the local signals) write into `inp` and set `fresh` bytes at any time between two ticks;
 `freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it. Behind the kernel's
 inputs lie the slots for the hints of one tick: source + 1 (0: empty), kind, quantity, value_W, valid_ms; and behind
-them, per unit, the set-point that was sent last and its code (controller/sent.py). The core never
-looks at the latter: they are for whoever reads the journal.
+them, per unit, the set-point that was sent last and its code (controller/sent.py), the time left of a lamp test, ms,
+and who has locked the cabinet out. Of the words behind the hints the core looks at the lamp test alone: the others are
+for whoever reads the journal.
 """
 
 from array import array
@@ -18,16 +19,33 @@ SLOT_WORDS = len(SLOT)
 HINT_WORDS = HINT_SLOTS * SLOT_WORDS
 HINT_INPUTS = tuple([f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT])
 SENT = ("sent_W", "sent_code")
+OPERATOR = ("lamp_test_ms", "locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
+NAME_CHARACTERS_MAX = 4 * (len(OPERATOR) - 1)  # of a person, in ASCII, four to a word
 
 
 def own_names(units):
     """Names of the words behind the kernel's inputs."""
-    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT]]
+    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR]
 
 
 def words(layout):
     """Words of a whole image of inputs."""
+    return operator_at(layout) + len(OPERATOR)
+
+
+def operator_at(layout):
+    """Place of the OPERATOR words."""
     return sent_at(layout, layout.units)
+
+
+def packed_name(name):
+    """Four words that hold a name of at most NAME_CHARACTERS_MAX ASCII characters."""
+    return array("i", name.encode("ascii").ljust(NAME_CHARACTERS_MAX, b"\0"))
+
+
+def name_of(words_):
+    """The name in such words, "" when there is none."""
+    return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
 
 
 def sent_at(layout, unit):

@@ -6,7 +6,7 @@ change at every tick (which limit binds, what a start waits for) is an event onc
 
 from typing import NamedTuple
 
-from controller import hint_codes, reasons
+from controller import hint_codes, image, reasons
 from controller.core import STANDING_BITS
 from controller.setpoint import O_BINDING_REASON
 from safety import latches, matrix
@@ -94,6 +94,9 @@ class EventFinder:
         self._source_names = seen.reader.header.get("source_names", ())
         self._quantities = _quantities(seen.output_names, self._source_names)
         self._hints = {}
+        names = list(seen.reader.header["input_names"])
+        self._operator_at = names.index(image.OPERATOR[0]) if image.OPERATOR[0] in names else None
+        self._operator = None
         names = list(seen.output_names)
         self._control_at = names.index("hint_control_source") if "hint_control_source" in names else None
         self._control = 0
@@ -112,6 +115,8 @@ class EventFinder:
         found += self._slow(sequence, frame.elapsed_ticks)
         if frame.fresh[s.G_IO_1] and self.seen.inp[s.KEY_RUN_OK] != self._key:
             found += self._key_switch(sequence)
+        if self._operator_at is not None:
+            found += self._of_operator(sequence)
         return found + self._of_hints(sequence)
 
     def _rows(self, sequence, words):
@@ -155,6 +160,22 @@ class EventFinder:
         if before is None:
             return []
         return [Event(sequence, KEY, "", CABINET, "key switch: in RUN" if self._key else "key switch: not in RUN")]
+
+    def _of_operator(self, sequence):
+        """Who locks the cabinet out and who has ended that; lamp tests."""
+        lamp_test_ms, *name = self.seen.inp[self._operator_at:self._operator_at + len(image.OPERATOR)]
+        now, before = (image.name_of(name), lamp_test_ms > 0), self._operator
+        if now == before:
+            return []
+        self._operator, texts = now, []
+        if before is None:
+            before = ("", False)
+        if before[0] and now[0] != before[0]:
+            texts.append(f"the lock-out by {before[0]} has ended")
+        if now[0] and now[0] != before[0]:
+            texts.append(f"locked out by {now[0]}")
+        texts += ["lamp test"] if now[1] and not before[1] else []
+        return [Event(sequence, NOTE, "", CABINET, text) for text in texts]
 
     def _of_hints(self, sequence):
         """What each source's hints are, whenever that changes; who is in control."""

@@ -15,6 +15,7 @@ from controller.recorder.captures import Captures
 from controller.recorder.database import DatabaseError
 from controller.recorder.events import Event, EventFinder
 from controller.recorder.follow import Follower
+from controller.recorder.hint_watch import HintWatch
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline
 from controller.utc import WallClock
@@ -58,6 +59,7 @@ class Recorder:
         self.archive = Archive(run_directory, state_directory, limits, self._label_now, say, folder.kept())
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower = Follower(run_directory)
+        self._hints = HintWatch(run_directory)
         self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
         self._reading = None
         self._standing = self.archive.meta("standing") or []
@@ -87,6 +89,8 @@ class Recorder:
         more = False
         if self._retry_us is None:
             self._take_acts()
+            for event in self._hints.look(self._now_us):
+                self._add(event)
             more = self._collect()
         if self.batch.rows or self.batch.seconds and self._now_us - self._stored_us >= SECONDS_EVERY_US:
             self._store()

@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from controller import cabinet as cabinets
-from controller import command, config, store
+from controller import command, config, image, store
 from safety import latches, matrix
 from safety import signals as s
 from site_files import SITES, SiteFiles
@@ -81,8 +81,8 @@ class Bench:
         for _ in range(count):
             self.now_us += TICK_US
             self.cabinet.tick(self.now_us, 1)
-            if self.cabinet.reset_answer:
-                self.answers.append(self.cabinet.reset_answer)
+            if self.cabinet.answer:
+                self.answers.append(self.cabinet.answer)
         return self
 
     @property
@@ -409,3 +409,126 @@ def test_instances_are_named_in_the_kernels_order():
         stage, _, scope = name.partition(".")
         assert matrix.STAGES[evaluator.stage[at]][matrix.S_ID] == stage
         assert scope == {0: "", 1: "unit1", 2: "rack1", 3: "rack2", 4: "rack3"}[evaluator.block[at]]
+
+
+# -- lock-out and lamp test
+
+RUN_TICKS = 300
+
+
+def running(**options):
+    bench = Bench(**options).tick(RUN_TICKS)
+    assert bench.state == "running"
+    return bench
+
+
+def who(bench):
+    """What the journal says of a lock-out, and what the start of a restarted cabinet would read."""
+    first = image.operator_at(bench.cabinet.core.layout) + 1
+    return image.name_of(bench.cabinet.core.inp[first:]), list(bench.stored["values"])
+
+
+def test_a_lock_out_stops_at_once_is_stored_and_nothing_starts_until_it_is_ended():
+    bench = running()
+    assert bench.cabinet.request_lock_out("anna", True) == 0
+    bench.tick()
+    assert bench.answers == [command.ACCEPTED] and bench.state == "stopping"
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and who(bench) == ("anna", ["locked_out.anna"])
+    bench.cabinet.request_run(1)
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and not bench.out[s.ARM_REQUEST]
+    assert bench.cabinet.request_lock_out("anna", False) == 0
+    bench.tick(RUN_TICKS)
+    assert bench.state == "running" and who(bench) == ("", [])
+    assert bench.answers == [command.ACCEPTED, command.ACCEPTED]
+
+
+def test_a_lock_out_takes_effect_before_it_is_stored_and_is_answered_after():
+    bench = running()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_lock_out("anna", True)
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and bench.answers == []
+    bench.keeper.durable += 100
+    bench.tick()
+    assert bench.answers == [command.ACCEPTED]
+
+
+def test_the_end_of_a_lock_out_is_stored_before_it_takes_effect():
+    bench = Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1})).tick(RUN_TICKS)
+    assert bench.state == "ready" and who(bench)[0] == "anna"
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_lock_out("anna", False)
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and bench.answers == [] and who(bench) == ("anna", [])
+    bench.keeper.durable += 100
+    bench.tick(RUN_TICKS)
+    assert bench.state == "running" and bench.answers == [command.ACCEPTED]
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_a_store_that_fails_leaves_the_cabinet_locked_out_and_says_so(is_locked):
+    bench = running() if is_locked else Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1})).tick(RUN_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_lock_out("anna", is_locked)
+    bench.tick()
+    bench.keeper.ok = False
+    bench.tick(RUN_TICKS)
+    assert bench.answers == [command.NOT_STORED] and bench.cabinet.locked_out == "anna" and bench.state == "ready"
+
+
+def test_a_restart_ends_no_lock_out():
+    bench = running()
+    bench.cabinet.request_lock_out("anna", True)
+    bench.tick(RUN_TICKS)
+    again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
+    assert again.state == "ready" and who(again) == ("anna", ["locked_out.anna"])
+    again.trip()
+    assert list(again.stored["values"]) == ["locked_out.anna"], "whatever else is stored meanwhile"
+
+
+def test_only_who_locked_out_ends_it_or_anybody_with_the_key_out():
+    bench = Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1})).tick(RUN_TICKS)
+    assert bench.cabinet.request_lock_out("bert", False) == command.OTHERS_LOCK
+    assert bench.cabinet.request_lock_out("bert", True) == command.LOCKED
+    assert bench.cabinet.request_lock_out("anna", True) == command.LOCKED
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick()
+    assert bench.cabinet.request_lock_out("bert", False) == 0
+    bench.tick()
+    assert bench.cabinet.locked_out == "" and bench.cabinet.request_lock_out("bert", False) == command.NOT_LOCKED
+
+
+def test_a_key_that_is_not_known_ends_no_lock_of_others():
+    bench = Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1}))
+    assert bench.cabinet.request_lock_out("bert", False) == command.OTHERS_LOCK
+
+
+def test_a_lamp_test_flashes_both_lamps_for_five_seconds_and_nothing_else_changes():
+    bench, plain = running(), running()
+    bench.cabinet.request_lamp_test()
+    lit = []
+    for _ in range(300):
+        bench.tick()
+        plain.tick()
+        lit.append(bench.field.out[s.LAMP_ON])
+        assert bench.field.out[s.RED_LAMP_ON] == lit[-1]
+        rest = [at for at in range(len(plain.field.out)) if at not in (s.LAMP_ON, s.RED_LAMP_ON)]
+        assert [bench.field.out[at] for at in rest] == [plain.field.out[at] for at in rest]
+    changes = sum(before != after for before, after in zip(lit, lit[1:]))
+    assert sum(lit) == 120 and changes == 19 and lit[0] == 1 and not any(lit[250:])
+
+
+def test_a_lamp_test_takes_no_light_away():
+    bench = running().trip()
+    assert bench.out[s.LAMP_ON]
+    bench.cabinet.request_lamp_test()
+    for _ in range(300):
+        bench.tick()
+        assert bench.field.out[s.LAMP_ON]
+
+
+@pytest.mark.parametrize("name", ["", "a", "anna", "a" * 16])
+def test_names_fit_into_words(name):
+    assert image.name_of(image.packed_name(name)) == name

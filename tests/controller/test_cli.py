@@ -154,7 +154,7 @@ def test_reset_with_a_journal_but_no_controller(capsys, tmp_path, journal):
 
 
 @pytest.mark.parametrize("answer, code, words", [(1, 0, "done"), (3, 1, "not clear yet"), (5, 1, "key needed"),
-                                                 (None, 1, "no answer"), (102, 1, "another reset waits"),
+                                                 (None, 1, "no answer"), (102, 1, "is not done yet"),
                                                  (103, 1, "store does not take it")])
 @pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
 def test_reset_says_how_it_went(capsys, monkeypatch, tmp_path, journal, answer, code, words, option, what):
@@ -164,6 +164,31 @@ def test_reset_says_how_it_went(capsys, monkeypatch, tmp_path, journal, answer, 
     found, out, err = run(capsys, "reset", "--run-dir", tmp_path, *option)
     assert (found, err, len(out)) == (code, [], 1) and words in out[0] and "nothing" in out[0]
     assert asked == [(str(tmp_path / "command.sock"), what, -1, 0)]
+
+
+@pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted"), (105, 1, "locked out already"),
+                                                 (106, 1, "not locked out"), (107, 1, "somebody else"),
+                                                 (103, 1, "store does not take it"), (None, 1, "no answer")])
+@pytest.mark.parametrize("option, is_locked", [((), True), (("--end",), False)])
+def test_lock_out_says_how_it_went(capsys, monkeypatch, tmp_path, answer, code, words, option, is_locked):
+    asked = []
+    monkeypatch.setattr(cli.command, "lock_out", lambda *details: asked.append(details) or answer)
+    found, out, err = run(capsys, "lock-out", "anna", "--run-dir", tmp_path, *option)
+    assert (found, err, len(out)) == (code, [], 1) and words in out[0]
+    assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
+
+
+def test_lamp_test_says_how_it_went(capsys, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or 100)
+    assert run(capsys, "lamp-test", "--run-dir", tmp_path) == (0, ["lamp test: accepted"], [])
+    assert asked == [(str(tmp_path / "command.sock"), cli.command.LAMP_TEST)]
+
+
+def test_lock_out_and_lamp_test_without_a_controller_or_a_name(capsys, tmp_path):
+    refused(capsys, 3, "no controller answers in", "lock-out", "anna", "--run-dir", tmp_path)
+    refused(capsys, 3, "no controller answers in", "lamp-test", "--run-dir", tmp_path)
+    refused(capsys, 2, "a name is 1 .. 16 of a-z", "lock-out", "Anna!", "--run-dir", tmp_path)
 
 
 # -- the command line itself

@@ -17,13 +17,20 @@ class Cabinet:
     """Remembers what it was asked for."""
 
     def __init__(self):
-        self.resets, self.runs = [], []
+        self.resets, self.runs, self.lamp_tests, self.lock_outs, self.verdict = [], [], 0, [], 0
 
     def request_reset(self, kind, first_out, mask):
         self.resets.append((kind, first_out, mask))
 
     def request_run(self, run):
         self.runs.append(run)
+
+    def request_lamp_test(self):
+        self.lamp_tests += 1
+
+    def request_lock_out(self, name, is_locked):
+        self.lock_outs.append((name, is_locked))
+        return self.verdict
 
 
 class Client:
@@ -110,13 +117,70 @@ def test_run_and_stop_are_answered_at_once(place, what, run):
 
 @pytest.mark.parametrize("data", [
     b"", b"x", request(command.RUN)[:-1], request(command.RUN) + b"\0", request(command.RUN, magic=b"FBC2"), request(0),
-    request(5), request(255), bytes(64), bytes(65)])
+    request(6), request(255), bytes(64), bytes(65)])
 def test_anything_else_is_refused_and_does_nothing(place, data):
     listener, cabinet, client = place
     one = client()
     one.say(data)
     listener.receive(cabinet)
     assert (cabinet.resets, cabinet.runs, one.heard()) == ([], [], [command.REFUSED_FORM])
+
+
+def lock(what, name, magic=command.MAGIC):
+    return command.LOCK.pack(magic, what, name)
+
+
+def test_a_lamp_test_is_answered_at_once(place):
+    listener, cabinet, client = place
+    one = client()
+    one.say(request(command.LAMP_TEST))
+    listener.receive(cabinet)
+    assert (cabinet.lamp_tests, one.heard()) == (1, [command.ACCEPTED])
+
+
+@pytest.mark.parametrize("what, is_locked", [(command.LOCK_OUT, True), (command.END_LOCK_OUT, False)])
+def test_a_lock_out_is_answered_when_it_is_stored_and_nothing_else_is_taken_meanwhile(place, what, is_locked):
+    listener, cabinet, client = place
+    one, other = client(), client()
+    one.say(lock(what, b"anna"))
+    listener.receive(cabinet)
+    assert cabinet.lock_outs == [("anna", is_locked)] and one.heard() == []
+    for data in (lock(command.LOCK_OUT, b"bert"), request(command.REMOTE_RESET)):
+        other.say(data)
+        listener.receive(cabinet)
+        assert other.heard() == [command.BUSY]
+    listener.answer(command.ACCEPTED)
+    assert one.heard() == [command.ACCEPTED] and len(cabinet.lock_outs) == 1 and cabinet.resets == []
+
+
+def test_a_lock_out_that_is_refused_is_answered_at_once(place):
+    listener, cabinet, client = place
+    cabinet.verdict = command.OTHERS_LOCK
+    one = client()
+    one.say(lock(command.END_LOCK_OUT, b"bert"))
+    listener.receive(cabinet)
+    assert one.heard() == [command.OTHERS_LOCK]
+    one.say(request(command.REMOTE_RESET))
+    listener.receive(cabinet)
+    assert len(cabinet.resets) == 1, "nobody waits"
+
+
+@pytest.mark.parametrize("data", [
+    lock(command.LOCK_OUT, b""), lock(command.LOCK_OUT, b"Anna"), lock(command.LOCK_OUT, b"1anna"),
+    lock(command.LOCK_OUT, b"an\0na"), lock(command.LOCK_OUT, b"\xff" * 16), lock(20, b"anna"), lock(23, b"anna"),
+    lock(command.LOCK_OUT, b"anna", b"FBC2")])
+def test_a_lock_out_in_no_name_is_refused(place, data):
+    listener, cabinet, client = place
+    one = client()
+    one.say(data)
+    listener.receive(cabinet)
+    assert (cabinet.lock_outs, one.heard()) == ([], [command.REFUSED_FORM])
+
+
+@pytest.mark.parametrize("name", ["", "Anna", "a" * 17, "an na", "\xe4nna"])
+def test_nobody_asks_for_a_lock_out_in_no_name(tmp_path, name):
+    with pytest.raises(ValueError, match="a name is 1 .. 16 of a-z"):
+        command.lock_out(str(tmp_path / "command.sock"), name, True)
 
 
 def test_a_tick_takes_four_commands(place):

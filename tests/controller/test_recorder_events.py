@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller import cabinet as cabinets
-from controller import config, reasons
+from controller import config, image, reasons
 from controller.core import STANDING_BITS
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
@@ -161,3 +161,31 @@ def test_hints_and_who_is_in_control(seen):
     seen.out[value], seen.out[state], seen.out[control] = 20_000, 2, 0
     assert [event.text for event in finder.feed(seen.frame())] == [
         "site_ems charge_W_max = 20000 W: fallback in force", "in control: the cabinet itself"]
+
+
+def test_lock_outs_and_lamp_tests(seen):
+    finder = settled(seen)
+    lamp_test, *locked_out = [seen.reader.header["input_names"].index(name) for name in image.OPERATOR]
+
+    def now(name="", lamp_test_ms=0):
+        seen.inp[locked_out[0]:] = image.packed_name(name)
+        seen.inp[lamp_test] = lamp_test_ms
+        return [event.text for event in finder.feed(seen.frame())]
+    assert now("anna") == ["locked out by anna"] and now("anna") == []
+    assert now("anna", 5000) == ["lamp test"] and now("anna", 4980) == [] and now("anna") == []
+    assert now("bert") == ["the lock-out by anna has ended", "locked out by bert"]
+    assert now() == ["the lock-out by bert has ended"]
+    assert [event.kind for event in EventFinder(seen).feed(seen.frame())] == ["limit"]
+
+
+def test_a_lock_out_that_stands_at_the_start_is_told(seen):
+    seen.inp[-4:] = image.packed_name("anna")
+    assert "locked out by anna" in [event.text for event in EventFinder(seen).feed(seen.frame())]
+
+
+def test_frames_of_a_version_without_operator_words_are_read(seen):
+    header = seen.reader.header
+    names = [name for name in header["input_names"] if name not in image.OPERATOR]
+    seen.reader = SimpleNamespace(header={**header, "input_names": names})
+    finder = settled(seen)
+    assert finder.feed(seen.frame()) == []

@@ -1,6 +1,6 @@
 """What every page's facts are made with: reasons, ages, and values that are None unless they are known."""
 
-from controller import reasons
+from controller import image, reasons
 from safety import parameters as p
 from safety import signals as s
 
@@ -72,4 +72,10 @@ def head(shadow):
     """What stands at the top of every page."""
     names = shadow.reader.header.get("names", {})
     return {"cabinet": names.get("cabinet") or names.get("site", "-"), "state": s.STATES[shadow.out[s.STATE]],
-            "uptime_ms": uptime_ms(shadow), "sequence": shadow.sequence}
+            "uptime_ms": uptime_ms(shadow), "sequence": shadow.sequence, "locked_out_by": locked_out_by(shadow)}
+
+
+def locked_out_by(shadow):
+    """Name of the person who has locked the cabinet out, None for nobody."""
+    first = image.operator_at(shadow.layout) + 1
+    return image.name_of(shadow.inp[first:first + len(image.OPERATOR) - 1]) or None

@@ -91,6 +91,9 @@ def _start(facts):
     waits = start["waits_for"]
     if waits:
         return folded("START", f"waits for {waits['label']} {waits['name']}: {waits['sentence']} {waits['remedy']}", 2)
+    if facts["locked_out_by"]:
+        return folded("START", f"locked out by {facts['locked_out_by']}, who ends that; with the key out of RUN "
+                               "anybody who may act can (firebreak lock-out --end).", 2)
     if not start["is_asked_to_run"]:
         return folded("START", "nobody asks the cabinet to run: a controlled stop was asked for.", 1)
     return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)

@@ -75,6 +75,7 @@ def spread(left, right, width=WIDTH):
 def head(facts):
     """The first two lines of every page."""
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST WORDS"
+    state += f", LOCKED OUT BY {facts['locked_out_by']}" if facts.get("locked_out_by") else ""
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2
     return [spread(spread(facts["cabinet"], state, middle), moment), RULE]

@@ -21,6 +21,7 @@ class Actions:
         """where: the terminal's short name, for the record."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._export_directory, self._where = export_directory, where
+        self._socket = os.path.join(run_directory, "command.sock")
         self._export = None
 
     def note(self, now_us, code, who, text):
@@ -35,14 +36,30 @@ class Actions:
         """A reset of what the person saw; seen: view.Seen."""
         kind = command.KEY_RESET if with_key else command.REMOTE_RESET
         try:
-            result = command.ask(os.path.join(self._run_directory, "command.sock"), kind, seen.first_out,
-                                 seen.cause_mask)
+            result = command.ask(self._socket, kind, seen.first_out, seen.cause_mask)
             told = command.words(result)
         except OSError as error:
             result, told = None, f"not sent, {error.strerror or error}"
         said = self.note(now_us, "RESET", who, f"{'key' if with_key else 'remote'} reset of {seen.words} "
                                                f"({seen.first_out}, {seen.cause_mask:#x}): {told}")
         return f"Reset: {told}{_advice(result)}.{said}"
+
+    def lock_out(self, now_us, who, is_locked):
+        """Lock the cabinet out in this person's name, or end that."""
+        try:
+            told = command.words(command.lock_out(self._socket, who, is_locked))
+        except (OSError, ValueError) as error:
+            told = f"not sent, {getattr(error, 'strerror', None) or error}"
+        what = "Lock-out" if is_locked else "End of the lock-out"
+        return f"{what}: {told}.{self.note(now_us, 'LOCK' if is_locked else 'UNLOCK', who, told)}"
+
+    def lamp_test(self, now_us, who):
+        """Flash the lamps."""
+        try:
+            told = command.words(command.ask(self._socket, command.LAMP_TEST))
+        except OSError as error:
+            told = f"not sent, {error.strerror or error}"
+        return f"Lamp test: {told}.{self.note(now_us, 'LAMPS', who, told)}"
 
     def acknowledge(self, now_us, who, seen):
         """Say to all consoles that this person has seen this alarm."""

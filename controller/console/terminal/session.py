@@ -11,8 +11,6 @@ from controller.console.terminal.users import UserError
 NAME_CHARACTERS_MAX, TYPED_CHARACTERS_MAX = 16, 64
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
 WHAT = {"e": "events", "s": "seconds", "c": "capture"}
-NOT_BUILT = {"T": "Lamp test is not built: the controller takes no such command.",
-             "K": "Lock-out is not built: the controller keeps none. Use padlock and tag."}
 
 
 class Question:
@@ -115,10 +113,8 @@ class Session:
         elif key in "RA" and self.page != "alarms":
             self.page, self.part, self.seen = "alarms", 0, None
             self.say("Look at what stands, then press the key again.", now_us)
-        elif key in "RAE":
+        elif key in "RAETK":
             self._act(key, now_us)
-        elif key in NOT_BUILT:
-            self.say(NOT_BUILT[key], now_us)
 
     def _answer(self, key, now_us):
         question = self.question
@@ -199,6 +195,10 @@ class Session:
             self.say("Log in first: press L.", now_us)
         elif key == "E":
             self._ask_export(now_us)
+        elif key == "T":
+            self.say(self._actions.lamp_test(now_us, self.who), now_us)
+        elif key == "K":
+            self._ask_lock_out(self._view.locked_out_by, now_us)
         elif self.page != "alarms":
             self.say("That belongs to page 2.", now_us)
         elif self.seen is None:
@@ -212,14 +212,27 @@ class Session:
         with_key = bool(self._view.is_key_out)
         how = "key reset" if with_key else f"remote reset, {seen.left} left"
 
+        self._ask_yes(f"{how} of {seen.words[:42]}", "reset",
+                      lambda then_us: self._actions.reset(then_us, self.who, seen, with_key), now_us)
+
+    def _ask_lock_out(self, by, now_us):
+        """Lock out, or end what was seen to stand when the key was pressed."""
+        if by is None:
+            text, what = "Lock out: it stops, opens, and stays so", "locked out"
+        else:
+            text, what = f"End the lock-out by {by}: it may start at once", "changed"
+        self._ask_yes(text, what, lambda then_us: self._actions.lock_out(then_us, self.who, by is None), now_us)
+
+    def _ask_yes(self, text, what, act, now_us):
+        """Ask, and only after a typed word, and by somebody still logged in, act(now_us) and show what it says."""
         def then(typed, then_us):
             if typed.lower() != "yes":
-                self.say("Nothing reset.", then_us)
+                self.say(f"Nothing {what}.", then_us)
             elif self.who is None:
-                self.say("Not reset: the login has ended.", then_us)
+                self.say(f"Not {what}: the login has ended.", then_us)
             else:
-                self.say(self._actions.reset(then_us, self.who, seen, with_key), then_us)
-        self._ask(f"{how} of {seen.words[:42]}: type yes", then, now_us, characters_max=3)
+                self.say(act(then_us), then_us)
+        self._ask(f"{text}: type yes", then, now_us, characters_max=3)
 
     def _ask_export(self, now_us):
         if self.page != "export":

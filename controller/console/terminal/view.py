@@ -89,6 +89,11 @@ class View:
         return None if value is None else value == 0
 
     @property
+    def locked_out_by(self):
+        """Name of the person who has locked the cabinet out, None for nobody, or when nothing is to be seen."""
+        return base.locked_out_by(self._watch.shadow) if self._watch else None
+
+    @property
     def alarm(self):
         """(first-out, cause mask) of now, None when there is nothing to be seen."""
         return (self._watch.shadow.first_out, self._watch.shadow.cause_mask) if self._watch else None

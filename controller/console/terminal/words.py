@@ -23,13 +23,14 @@ HELP = [
     "ACT    on page 2:  R reset (it names what the page shows; if that has changed",
     "       meanwhile, nothing is reset)   A acknowledge (says who has seen it; it",
     "       silences and resets nothing)",
-    "       on page 8:  E export to the stick",
+    "       on page 8:  E export to the stick     anywhere:  T flash both lamps, 5 s",
+    "       anywhere:  K lock out: the cabinet stops, opens, starts for nobody, also",
+    "       after a restart, until the same person, or whoever has turned the key",
+    "       out of RUN, ends it with K. Padlock and tag are needed all the same.",
     "       Every login, failed login and action goes into the record.",
-    "NOT    Lamp test, lock-out and start or stop are not built in this version.",
     "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
     "       terminal is given back; on a serial line it logs out).",
-    "COLOR  There is none: what needs you stands first. The console may die or be",
-    "       unplugged at any time; the controller does not notice.",
+    "COLOR  There is none. The console may die at any time: the controller runs on.",
 ]
 
 EXPORT = [
@@ -56,8 +57,9 @@ def tests(facts):
             "RUNS BY ITSELF", f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
             f"  loop               {missed}",
             f"  interlocks         {facts['interlocks']['armed']} rows armed of {facts['interlocks']['built']} built",
-            "NOT BUILT YET", "  lamp and horn test      the controller takes no such command",
-            "  lock-out                the controller keeps none: use padlock and tag",
+            f"  lock-out           {'by ' + facts['locked_out_by'] if facts['locked_out_by'] else 'none'}: K",
+            "ON DEMAND", "  lamp test               T: both lamps flash for 5 s; the horn is silent",
+            "NOT BUILT YET",
             "  guided proof tests      E-stop, fire panel, gas relay: test by hand, look at",
             "                          page 2 for the row and at page 9 for its time"]
 

@@ -71,6 +71,7 @@ class FakeView:
 
     def __init__(self):
         self.is_live, self.is_key_out, self.alarm = True, False, (SEEN.first_out, SEEN.cause_mask)
+        self.locked_out_by = None
 
 
 class FakeActions:
@@ -86,6 +87,14 @@ class FakeActions:
     def reset(self, now_us, who, seen, with_key):
         self.done.append(("reset", who, seen, with_key))
         return "Reset: done."
+
+    def lock_out(self, now_us, who, is_locked):
+        self.done.append(("lock_out", who, is_locked))
+        return "Lock-out: accepted."
+
+    def lamp_test(self, now_us, who):
+        self.done.append(("lamp_test", who))
+        return "Lamp test: accepted."
 
     def acknowledge(self, now_us, who, seen):
         self.done.append(("acknowledge", who, seen))

@@ -58,7 +58,7 @@ def test_one_key_one_page_without_login(person, key, page):
     assert person.session.is_redraw, "the same key again draws anew"
 
 
-@pytest.mark.parametrize("key", ["R", "r", "A", "E"])
+@pytest.mark.parametrize("key", ["R", "r", "A", "E", "T", "K"])
 def test_actions_need_a_login(person, key):
     page = "8" if key == "E" else "2"
     person.types(page)
@@ -222,9 +222,37 @@ def test_acknowledge_and_export(person):
     assert person.actions.done[1:] == [("export", "anna", "events", "2026-03-14")]
 
 
-@pytest.mark.parametrize("key", ["T", "K"])
-def test_what_is_not_built_says_so(person, key):
-    assert "is not built" in person.types(key)
+@pytest.mark.parametrize("page", ["0", "2", "8"])
+def test_lamp_test_and_lock_out_from_any_page(person, page):
+    person.logs_in()
+    assert person.types(page, "T") == "Lamp test: accepted."
+    assert person.types("k") == "Lock out: it stops, opens, and stays so: type yes "
+    assert person.types("yes\r") == "Lock-out: accepted."
+    assert person.actions.done == [("lamp_test", "anna"), ("lock_out", "anna", True)]
+
+
+def test_the_key_of_a_lock_out_ends_one_that_stands(person):
+    person.view.locked_out_by = "bert"
+    person.logs_in()
+    assert person.types("K") == "End the lock-out by bert: it may start at once: type yes "
+    person.view.locked_out_by = None  # somebody else has ended it meanwhile: no new one begins
+    person.types("yes\r")
+    assert person.actions.done == [("lock_out", "anna", False)]
+
+
+@pytest.mark.parametrize("answer", ["\r", "no\r", "yes", keys.CANCEL])
+def test_only_yes_locks_out(person, answer):
+    person.logs_in()
+    person.types("K", answer)
+    assert not person.actions.done
+
+
+def test_a_login_that_ended_meanwhile_locks_nothing_out(person):
+    person.logs_in()
+    person.types("K", "yes")
+    person.session.who = None
+    assert person.types("\r") == "Not locked out: the login has ended."
+    assert not person.actions.done
 
 
 def test_interrupt_leaves_and_ends_the_login(person):

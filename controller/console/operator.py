@@ -1,0 +1,42 @@
+"""`firebreak lock-out` and `firebreak lamp-test`: what an operator may ask for beside a reset, from a shell.
+
+Who may is who may write to the command socket; the serial console asks for a login first.
+"""
+
+import os
+
+from controller import command
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, say
+
+
+def add(commands):
+    """Add `lock-out` and `lamp-test`."""
+    lock = commands.add_parser("lock-out", help="stop the cabinet and let nothing start it until you end that")
+    lock.add_argument("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first")
+    lock.add_argument("--end", action="store_true", help="end it: by whom began it, or with the key out of RUN")
+    lamps = commands.add_parser("lamp-test", help="flash both lamps for five seconds")
+    for parser, run in ((lock, _lock_out), (lamps, _lamp_test)):
+        parser.add_argument("--run-dir", default=RUN_DIRECTORY)
+        parser.set_defaults(run=run)
+
+
+def _lock_out(arguments):
+    return _told(arguments, lambda path: command.lock_out(path, arguments.name, not arguments.end),
+                 f"{'end of the lock-out' if arguments.end else 'lock-out'} by {arguments.name}")
+
+
+def _lamp_test(arguments):
+    return _told(arguments, lambda path: command.ask(path, command.LAMP_TEST), "lamp test")
+
+
+def _told(arguments, ask, what):
+    try:
+        answer = ask(os.path.join(arguments.run_dir, "command.sock"))
+    except ValueError as error:
+        say(error)
+        return WRONG_INPUT
+    except OSError as error:
+        say(f"no controller answers in {arguments.run_dir}: {error}")
+        return NO_START
+    print(f"{what}: {command.words(answer)}")
+    return DONE if answer == command.ACCEPTED else NOT_DONE
