@@ -109,10 +109,12 @@ class Core:
         self.reserve.step(known, lowest, elapsed_ticks)
         kept = self.reserve.state
         chain.begin()
-        chain.caps.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_SOFT_DISCHARGE_W_MAX],
-                          kept[reserve.S_SOFT_REASON])
-        chain.limits.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_HARD_DISCHARGE_W_MAX],
-                            kept[reserve.S_HARD_REASON])
+        if kept[reserve.S_SOFT_DISCHARGE_W_MAX] < self.reserve.rated_W:  # wide open it bounds nothing, nor is a reason
+            chain.caps.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_SOFT_DISCHARGE_W_MAX],
+                              kept[reserve.S_SOFT_REASON])
+        if kept[reserve.S_HARD_DISCHARGE_W_MAX] < self.reserve.rated_W:
+            chain.limits.narrow(setpoint.WIDE_W, reasons.NONE, kept[reserve.S_HARD_DISCHARGE_W_MAX],
+                                kept[reserve.S_HARD_REASON])
         for unit, (charge_at, discharge_at) in enumerate(self._limits_at):
             self._charge_W[unit] = out[charge_at]
             self._discharge_W[unit] = out[discharge_at]

@@ -17,7 +17,7 @@ KIND_OF = {0: HEARTBEAT, CHARGE_W_MAX: CAP, DISCHARGE_W_MAX: CAP, POWER_W: REQUE
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # Taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = 1, 2, 3, 4, 5
+GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES = range(1, 7)
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
@@ -30,13 +30,15 @@ _SAY_HELLO = "Send a hello (FBQ1), take nonce, uptime and sequence from the answ
 TEXTS = {  # code -> (name, sentence, remedy)
     GRANTED: ("granted", "The hint is in force as asked.", "Renew it when a third of its validity is left."),
     LIMITED: ("granted, less in effect", "The hint is in force; limits leave less than it asks for.",
-              "Read the binding reason; nothing need be sent again."),
+              "Read the reasons of the available power and the binding one; nothing need be sent again."),
     CHARGING_ONLY: ("only narrows charging", "The source lacks the role grid_cap: its import maximum narrows charging.",
                     "Give the source the role grid_cap in site.toml if it is to oblige the battery."),
     RESTING: ("rests on a quota", "The request is known but rests: its energy of this hour is spent.",
               "Wait, or raise energy_Wh_per_h_max of the source in site.toml."),
     OUTRANKED: ("outranked", "The request is known; another source's request comes first.",
                 "Nothing: it acts when the other one expires."),
+    FALLBACK_RULES: ("waits for a heartbeat", "The hint is known; after an expiry the fallback rules until then.",
+                     "Send a heartbeat that is valid as long as the hint."),
     WRONG_LENGTH: ("wrong length", "A datagram was neither 88 bytes (hint) nor 20 (hello).",
                    "Send the fixed layout, one hint per datagram."),
     WRONG_MAGIC: ("wrong magic", "A datagram began with neither FBH1 nor FBQ1.", "Use this version's layout."),

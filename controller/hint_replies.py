@@ -14,9 +14,11 @@ def reply(pending, core, nonce, uptime_ms):
     """Reply to a hints.Pending. The nonce is always that of this run, so that a sender of another one learns it."""
     fields, source = pending.fields, pending.account.source
     quantity = fields[hints.F_QUANTITY]
-    code, granted_W, valid_ms = pending.code, *in_force(core, source.index, quantity)
-    if not code:
-        code, granted_W = effect(core, source, fields, granted_W)
+    granted_W, valid_ms = in_force(core, source.index, quantity)
+    code, granted_W = effect(core, source, fields, granted_W)
+    if pending.code:
+        code = pending.code
+    else:
         valid_ms = min(fields[hints.F_VALID_MS], valid_ms)
     fallback_W = source.fallback.get(quantity)
     trace = core.chain.out
@@ -39,9 +41,14 @@ def in_force(core, source_index, quantity):
 
 
 def effect(core, source, fields, value_W):
-    """(result code, granted_W) of a hint that was taken; value_W: what its source now has in force of that quantity."""
+    """(result code of a hint that was taken, granted_W); value_W: what its source now has in force of that quantity."""
     kind, quantity = fields[hints.F_KIND], fields[hints.F_QUANTITY]
-    if kind == h.REQUEST:
+    if value_W == w.NOTHING_W:
+        return h.GRANTED, value_W
+    state = core.out[core.hint_at + hint_table.output_at(source.index, quantity, hint_table.F_STATE)]
+    if state == hint_table.FALLBACK and value_W != fields[hints.F_VALUE_W]:
+        return h.FALLBACK_RULES, value_W
+    if quantity == h.POWER_W:
         return _of_request(core, source, value_W)
     if kind == h.GRID_CAP:
         return _of_grid_cap(core, source, quantity, value_W)

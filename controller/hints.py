@@ -111,7 +111,7 @@ def meaning(fields, valid_s_max):
     high_W = 0 if kind == h.HEARTBEAT else w.VALUE_W_MAX
     if not low_W <= value_W <= high_W:
         return h.WRONG_VALUE
-    if valid_ms < w.VALID_MS_MIN and kind != h.HEARTBEAT:
+    if valid_ms < w.VALID_MS_MIN:
         return h.VALID_SHORT
     return h.VALID_LONG if valid_ms > valid_s_max * 1000 else 0
 

@@ -17,19 +17,20 @@ HARD_CLOSE_MS = 2000
 
 
 class Reserve:
-    """`state` is both the memory and the result (array of ints, journal keyframe)."""
+    """`state` is both the memory and the result (array of ints, journal keyframe). A power of `rated_W` is wide
+    open."""
 
-    __slots__ = ("state", "_rated_W", "_soft", "_hard", "_hysteresis", "_step_W", "_close_W")
+    __slots__ = ("state", "rated_W", "_soft", "_hard", "_hysteresis", "_step_W", "_close_W")
 
     def __init__(self, image, tick_ms, rated_W):
         """image: control image; tick_ms: length of a tick, ms; rated_W: of all units together, W."""
         self.state = array("i", [0] * 7)
-        self._rated_W = min(rated_W, signals.INT_MAX)
+        self.rated_W = min(rated_W, signals.INT_MAX)
         self._soft = image[parameters.C_SOC_RESERVE_SOFT_PERMILLE]
         self._hard = image[parameters.C_SOC_RESERVE_HARD_PERMILLE]
         self._hysteresis = image[parameters.C_SOC_RESERVE_HYSTERESIS_PERMILLE]
         self._step_W = max(1, image[parameters.C_RESERVE_RAMP_W_PER_S] * tick_ms // 1000)
-        self._close_W = max(1, -(-self._rated_W * tick_ms // HARD_CLOSE_MS))
+        self._close_W = max(1, -(-self.rated_W * tick_ms // HARD_CLOSE_MS))
 
     def step(self, soc_ok, soc_permille, elapsed_ticks):
         """soc_permille: the lowest of the racks. Fills the powers (>= 0, W) and reasons in `state`."""
@@ -42,8 +43,8 @@ class Reserve:
         open_W = self._step_W * elapsed_ticks
         if not state[S_STARTED]:  # both begin where the first known state of charge puts them
             state[S_STARTED] = 1 if soc_ok else 0
-            state[S_SOFT_DISCHARGE_W_MAX] = 0 if soft else self._rated_W
-            state[S_HARD_DISCHARGE_W_MAX] = 0 if hard else self._rated_W
+            state[S_SOFT_DISCHARGE_W_MAX] = 0 if soft else self.rated_W
+            state[S_HARD_DISCHARGE_W_MAX] = 0 if hard else self.rated_W
             return
         state[S_SOFT_DISCHARGE_W_MAX] = self._moved(state[S_SOFT_DISCHARGE_W_MAX], soft, open_W, open_W)
         state[S_HARD_DISCHARGE_W_MAX] = self._moved(state[S_HARD_DISCHARGE_W_MAX], hard, self._close_W * elapsed_ticks,
@@ -57,4 +58,4 @@ class Reserve:
     def _moved(self, value_W, reached, close_W, open_W):
         if reached:
             return max(0, value_W - close_W)
-        return min(self._rated_W, value_W + open_W)
+        return min(self.rated_W, value_W + open_W)

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from controller import cabinet as cabinets
-from controller import command, hint_statistics, keys, store
+from controller import command, hint_codes, hint_statistics, keys, store
 from controller.hint_client import HintClient
 from controller.hint_listener import HintListener
 from site_files import LAYER, SiteFiles
@@ -73,6 +73,11 @@ class HintedSite:
         path = self.state_dir / "keys" / f"{name}.key"
         path.write_text(key.hex() + "\n")
         path.chmod(0o600)
+
+    def entry(self, source, quantity):
+        """Number of a source's quantity in the hint table."""
+        names = [each.name for each in self.bench.cabinet.config.sources]
+        return names.index(source) * len(hint_codes.QUANTITIES) + list(hint_codes.QUANTITIES).index(quantity)
 
     def run(self):
         """Tick until the cabinet runs, without limits that are still opening."""

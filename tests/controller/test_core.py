@@ -224,6 +224,16 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
 
 
+def test_a_reserve_that_is_wide_open_bounds_nothing_and_is_no_reason():
+    """At the rating it was named in the place of the rating, with the advice to wait for the battery to charge."""
+    core, tick = running_core()
+    for _ in range(10):
+        tick()
+    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_W] == setpoint.WIDE_W
+    assert core.out[core.chain_at + setpoint.O_CAPS_HIGH_REASON] == reasons.NONE
+    assert core.chain.limits.high_reason not in (reasons.RESERVE_HARD, reasons.RESERVE_HARD_SOC_UNKNOWN)
+
+
 # -- a whole run, written to a journal
 
 @pytest.fixture(scope="module")

@@ -240,8 +240,50 @@ def test_an_obligation_that_cannot_be_met_says_what_is_held(site, sender):
 
 
 def test_a_heartbeat_is_granted(site, sender):
-    reply = sender("site_ems").say(0, 0, valid_ms=0)
+    reply = sender("site_ems").say(0, 0, valid_ms=1000)
     assert (reply.code, reply.kind, reply.granted_W) == (h.GRANTED, h.HEARTBEAT, w.NOTHING_W)
+    assert sender("site_ems", 1).say(0, 0, valid_ms=999).code == h.VALID_SHORT
+
+
+@pytest.mark.parametrize("first", ["heartbeat", "hint"])
+def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender, first):
+    """The fallback of cloud's charging is 50 kW. Until both have come the reply says that the fallback rules."""
+    one = sender("cloud")
+    one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
+    site.bench.tick(60)
+    if first == "hint":
+        reply = one.say(h.CHARGE_W_MAX, 80_000)
+        assert (reply.code, reply.asked_W, reply.granted_W, reply.valid_ms) == (h.FALLBACK_RULES, 80_000, 50_000, 0)
+        assert site.source("cloud")["limited"] == 1
+        assert one.say(h.CHARGE_W_MAX, 40_000).code == h.GRANTED, "less than the fallback acts at once"
+        site.bench.tick(60)  # it may send three a second
+        one.say(h.CHARGE_W_MAX, 80_000)
+        assert one.say(0).code == h.GRANTED
+    else:
+        assert one.say(0).code == h.GRANTED
+        reply = one.say(h.CHARGE_W_MAX, 80_000)
+        assert (reply.code, reply.granted_W) == (h.GRANTED, 80_000)
+    assert site.bench.cabinet.core.hints.in_force_W(site.entry("cloud", h.CHARGE_W_MAX)) == 80_000
+
+
+def test_a_heartbeat_that_has_run_out_lifts_nothing(site, sender):
+    one = sender("cloud")
+    one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
+    site.bench.tick(60)
+    one.say(0, valid_ms=1000)
+    site.bench.tick(60)
+    assert one.say(h.CHARGE_W_MAX, 80_000).code == h.FALLBACK_RULES
+
+
+def test_a_refused_request_tells_what_is_in_effect_and_not_what_was_asked(site, sender):
+    """A request of all the power there is, then one refused: what is granted stays what the limits leave."""
+    site.run()
+    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
+    one = sender("scheduler")
+    site.bench.tick(1000)
+    assert one.say(h.POWER_W, 10**9).code == h.LIMITED
+    reply = one.say(h.POWER_W, 10**9, sequence=1)
+    assert (reply.code, reply.granted_W) == (h.OLD_SEQUENCE, reply.available_high_W) and reply.granted_W < 250_001
 
 
 # -- keys, live

@@ -46,6 +46,7 @@ def test_the_layout_is_the_documented_one():
 def test_codes_are_append_only():
     assert {code: texts[0] for code, texts in h.TEXTS.items()} == {
         1: "granted", 2: "granted, less in effect", 3: "only narrows charging", 4: "rests on a quota", 5: "outranked",
+        6: "waits for a heartbeat",
         11: "wrong length", 12: "wrong magic", 13: "unknown source", 14: "no key", 15: "bad MAC", 21: "other boot",
         22: "old sequence", 23: "too late", 24: "sent in the future", 25: "unknown kind", 26: "wrong quantity",
         27: "value out of range", 30: "valid for too short", 31: "valid for too long", 32: "role not allowed",
@@ -145,7 +146,9 @@ def test_sources_have_sequences_of_their_own():
     ({"kind": 0}, h.UNKNOWN_KIND), ({"kind": 5}, h.UNKNOWN_KIND), ({"kind": 255}, h.UNKNOWN_KIND),
     ({"kind": h.CAP}, h.WRONG_QUANTITY), ({"quantity": 0}, h.WRONG_QUANTITY), ({"quantity": 6}, h.WRONG_QUANTITY),
     ({"kind": h.HEARTBEAT}, h.WRONG_QUANTITY), ({"kind": h.HEARTBEAT, "quantity": 0}, h.WRONG_VALUE),
-    ({"kind": h.HEARTBEAT, "quantity": 0, "value_W": 0, "valid_ms": 0}, 0),
+    ({"kind": h.HEARTBEAT, "quantity": 0, "value_W": 0, "valid_ms": 0}, h.VALID_SHORT),
+    ({"kind": h.HEARTBEAT, "quantity": 0, "value_W": 0, "valid_ms": 1000}, 0),
+    ({"kind": h.HEARTBEAT, "quantity": 0, "value_W": 0, "valid_ms": 300_001}, h.VALID_LONG),
     ({"value_W": -1}, h.WRONG_VALUE), ({"value_W": 0}, 0),
     ({"value_W": 10**9}, 0), ({"value_W": 10**9 + 1}, h.WRONG_VALUE),
     ({"kind": h.REQUEST, "quantity": h.POWER_W, "value_W": -10**9}, 0),
