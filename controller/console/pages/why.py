@@ -55,12 +55,20 @@ def _table(facts):
 def _request(facts):
     """A line for each part of the request; the last one leaves their sum."""
     asked = facts["request"]
-    parts = [(reason["name"], power_W) for reason, power_W in ((asked["base_reason"], asked["base_W"]),
-                                                               (asked["fast_reason"], asked["fast_W"])) if reason]
+    parts = [(_asker(asked), asked["base_W"])] if asked["base_reason"] else []
+    parts += [(asked["fast_reason"]["name"], asked["fast_W"])] if asked["fast_reason"] else []
     if len(parts) < 2:
         return [_row("request", parts[0][0] if parts else "nobody", "", facts["request_W"])]
     return [_row("request", parts[0][0], kilowatt(parts[0][1]), None),
             _row("", parts[1][0], kilowatt(parts[1][1]), facts["request_W"])]
+
+
+def _asker(asked):
+    """Who asks, and for how much: what has come of it yet, at the ramp of its source, stands beside it."""
+    cause = asked["base_cause"]
+    entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
+    words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
+    return words[0] if words else asked["base_reason"]["name"]
 
 
 def _standing(facts):

@@ -115,6 +115,13 @@ def test_a_late_device_is_named_with_what_to_check(tmp_path):
     assert "Check  bms_2: CAN plug, terminator" in "\n".join(pages.lines("links", facts))
 
 
+def test_who_asks_and_for_how_much_stands_beside_what_has_come_of_it_yet(tmp_path):
+    """A request of 100 kW after 2 s at 25 kW/s: half of it."""
+    lines = pages.lines("why", of_scenario("hint_request", tmp_path).run(42).facts("why"))
+    row = next(line for line in lines if line.startswith(" request"))
+    assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
+
+
 def test_hints_stand_on_the_status_with_what_comes_then(tmp_path):
     facts = of_scenario("hint_import_limit", tmp_path).run(50).facts("status")
     assert "HINT     site_ems: import <= 400 kW, 10 s left, then fallback 450 kW" in pages.lines("status", facts)
