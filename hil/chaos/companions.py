@@ -1,4 +1,5 @@
-"""The processes that live beside a controller: recorder, gateway, page reader; and witnesses of the machine's stalls.
+"""The processes that live beside a controller: recorder, gateway, page reader, serial console; and witnesses of the
+machine's stalls.
 
 Each is started as on a cabinet, with the module's own command line, and is ended by its own handle and no other way.
 """
@@ -13,6 +14,7 @@ import sys
 
 from controller import command
 from hil.chaos.shifted_clock import OFFSET
+from hil.chaos.terminal import Terminal
 from hil.chaos.witness import STALLS
 from hil.rig import ROOT
 
@@ -93,7 +95,8 @@ class Shared:
 
 
 class Companions:
-    """`recorder`, `gateway`, `reader`, and a witness on each core; `clock_offset_us` (a Shared). For `with`."""
+    """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core; `clock_offset_us` (a
+    Shared). For `with`."""
 
     def __init__(self, run_directory, state_directory, log_directory):
         where = ["--run-dir", run_directory]
@@ -108,11 +111,16 @@ class Companions:
         self.gateway = Companion("gateway", "controller", ["upstream", *where], log("gateway"),
                                  lambda: gateway_works(os.path.join(run_directory, "upstream.sock")))
         self.reader = Companion("page reader", "hil.chaos.page_reader", [run_directory, state_directory], log("reader"))
+        self.terminal = Terminal()
+        self.console = Companion("serial console", "controller",
+                                 ["console", "--tty", self.terminal.slave_name, *where, "--state-dir", state_directory],
+                                 log("console"), self.terminal.works)
         witnesses = [Companion(f"witness on core {core}", "hil.chaos.witness",
                                [stall_path, str(core), str(os.getpid())], log("witness")) for core in cores]
-        self.all = (self.recorder, self.gateway, self.reader, *witnesses)
+        self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)
 
     def __enter__(self):
+        self.terminal.__enter__()
         for each in self.all:
             each.start()
         return self
@@ -120,6 +128,7 @@ class Companions:
     def __exit__(self, *_):
         for each in self.all:
             each.end()
+        self.terminal.__exit__()
 
     def take_stall_us(self):
         """(largest, sum) of the stalls of all cores since the last call."""

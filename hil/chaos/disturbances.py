@@ -14,6 +14,7 @@ from typing import NamedTuple
 from controller.benchmarks.timing import Hogs
 from controller.journal import JournalReader
 from hil.chaos import floods
+from hil.chaos.terminal import Typing
 from hil.rig import ROOT
 
 HOUR_US = 3_600_000_000
@@ -187,6 +188,22 @@ def _cpu(stage):
 
 
 @contextlib.contextmanager
+def _unread_terminal(stage):
+    stage.companions.terminal.reads.clear()
+    try:
+        yield
+    finally:
+        stage.companions.terminal.reads.set()
+
+
+@contextlib.contextmanager
+def _typing(stage):
+    with Typing(stage.companions.terminal, stage.seed) as typing:
+        yield
+    stage.note(typing.typed > 0, f"{typing.typed} bytes typed")
+
+
+@contextlib.contextmanager
 def _stalled_reader(stage):
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()
@@ -217,6 +234,10 @@ DISTURBANCES = {
     "reader_killed": Disturbance("kill -9 of the page reader", _killed("reader")),
     "reader_stopped": Disturbance("SIGSTOP of the page reader", _stopped("reader")),
     "reader_stalled": Disturbance("a reader maps the journal and stands still", _stalled_reader),
+    "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
+    "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
+    "terminal_unread": Disturbance("a terminal that takes nothing any more", _unread_terminal),
+    "terminal_flood": Disturbance("random keys at the terminal, as fast as they are taken", _typing),
     "state_full": Disturbance("the disk of the state directory full", _full("state_directory"), needs_mounts=True),
     "run_full": Disturbance("the disk of the run directory full", _full("directory"), needs_mounts=True),
     "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),

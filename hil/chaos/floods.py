@@ -156,7 +156,7 @@ class CommandFlood(Datagrams):
 
 def senseless_command(draw):
     """A datagram that no controller may act on."""
-    what = draw.choice((command.REMOTE_RESET, command.KEY_RESET, 0, 5, 255))
+    what = draw.choice((command.REMOTE_RESET, command.KEY_RESET, 0, 6, 255))
     return draw.choice((command.REQUEST.pack(command.MAGIC, what, draw.randrange(100), draw.randrange(1, 2**30)),
                         command.REQUEST.pack(b"FBC0", command.STOP, -1, 0),
                         draw.randbytes(draw.randrange(200))))

@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from controller import command as commands
 from controller import statistics
 from drivers import bms
 from hil import __main__ as cli
-from hil.chaos import command, course, floods, verdict, witness
+from hil.chaos import command, course, floods, terminal, verdict, witness
 from hil.chaos.disturbances import DISTURBANCES, MEMORY_MiB_MAX, memory_MiB
 from safety import matrix
 
 ROOT = Path(cli.__file__).parents[1]
 SEED = 20_261_120
+HANG_GUARD_S = 10
 
 
 def loop(missed=0, p99_us=100):
@@ -166,8 +168,42 @@ def test_no_senseless_command_can_act():
         if len(data) == commands.REQUEST.size:
             magic, what, _, mask = commands.REQUEST.unpack(data)
             acting += [data] * (magic == commands.MAGIC and (what in (commands.RUN, commands.STOP) or mask == 0))
-        acting += [data] * (len(data) == commands.KEY_CHANGE.size and data.startswith(commands.MAGIC))
+        sizes = (commands.KEY_CHANGE.size, commands.LOCK.size)
+        acting += [data] * (len(data) in sizes and data.startswith(commands.MAGIC))
     assert acting == []
+
+
+@pytest.mark.wire
+def test_a_console_works_when_it_draws_after_a_key_and_somebody_reads():
+    with terminal.Terminal() as made:
+        slave = os.open(made.slave_name, os.O_RDWR | os.O_NOCTTY)
+        console = threading.Thread(target=lambda: os.write(slave, os.read(slave, 1)))
+        console.start()
+        assert made.works() == (True, "the console draws its page")
+        console.join()
+        made.reads.clear()
+        made.fresh.clear()
+        os.write(slave, b"page")
+        assert not made.fresh.is_set()
+        made.reads.set()
+        assert made.fresh.wait(HANG_GUARD_S)
+        os.close(slave)
+
+
+@pytest.mark.wire
+def test_typing_goes_on_as_fast_as_the_line_takes_it_and_is_the_same_for_a_seed():
+    heard = []
+    for _ in range(2):
+        with terminal.Terminal() as made:
+            slave = os.open(made.slave_name, os.O_RDWR | os.O_NOCTTY)
+            with terminal.Typing(made, SEED) as typing:
+                data = b""
+                while len(data) < 2000:
+                    data += os.read(slave, 2000 - len(data))
+            os.close(slave)
+        heard.append(data)
+        assert typing.typed >= 2000
+    assert heard[0] == heard[1] and set(heard[0]) <= set(terminal.KEYS)
 
 
 def test_a_hog_leaves_room():
