@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
 import argparse
 import logging
 import os
+import re
 import sys
 
 from controller import cabinet as cabinets
@@ -26,7 +27,7 @@ def main(argv=None):
     """Run a subcommand; argv without the program's name. Returns the exit code."""
     for library in ("can", "pymodbus"):  # they log a line per noise burst; what matters is counted by the drivers
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
         code = arguments.run(arguments)
         sys.stdout.flush()
@@ -34,6 +35,17 @@ def main(argv=None):
     except BrokenPipeError:  # whoever read this has seen enough (check FILE | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _joined(argv):
+    """argv with what is below zero joined to its option: argparse takes the -20kW of `--power -20kW` for an option."""
+    found = []
+    for each in argv:
+        if found and re.match(r"-[\d.]", each) and re.fullmatch(r"--[a-z-]+", found[-1]):
+            found[-1] += "=" + each
+        else:
+            found.append(each)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):

@@ -58,7 +58,7 @@ def _run(arguments):
         path = arguments.key_file or os.path.join(arguments.state_dir, keys.DIRECTORY, name + keys.SUFFIX)
         key, _ = keys.read(path)
     except FileNotFoundError as error:
-        say(f"{error.filename}: no such key; firebreak key create {arguments.source}")
+        say(f"{error.filename}: no such key; firebreak key create {arguments.source}, or name another --state-dir")
         return WRONG_INPUT
     except (OrderError, keys.KeyStoreError) as error:
         say(error)
@@ -97,13 +97,13 @@ def order_of(arguments):
         raise OrderError(f"a hint says exactly one thing: {options} or --heartbeat")
     if not 0 <= arguments.purpose <= _PURPOSE_MAX:
         raise OrderError(f"--purpose {arguments.purpose} is not allowed; allowed 0 .. {_PURPOSE_MAX}")
-    if arguments.heartbeat:
-        return Order(h.HEARTBEAT, 0, 0, 0)
     if arguments.valid is None:
         raise OrderError("--for TIME is missing: every hint says how long it holds, such as --for 300s")
+    valid_ms = whole("--for", arguments.valid, _TIME_UNITS, 0, _VALID_MS_MAX, "300s")
+    if arguments.heartbeat:
+        return Order(h.HEARTBEAT, 0, 0, valid_ms)
     quantity, option, text = given[0]
     value_W = whole("--" + option.replace("_", "-"), text, _POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
-    valid_ms = whole("--for", arguments.valid, _TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     return Order(h.KIND_OF[quantity], quantity, value_W, valid_ms)
 
 

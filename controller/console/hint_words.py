@@ -79,7 +79,7 @@ def _sent(hint, code, asked):
     valid = f"valid for {hint.valid_ms / 1000:g} s"
     if code in (h.VALID_LONG, h.VALID_SHORT):
         return valid
-    return asked if hint.kind == h.HEARTBEAT else f"{asked}, {valid}"
+    return f"{asked}, {valid}"
 
 
 def _allowed(code, own):
@@ -95,9 +95,9 @@ def _allowed(code, own):
 def _remedy(reply, hint, own, remedy):
     if reply.code == h.VALID_LONG and own:
         return f"send valid for <= {own['valid_s_max']} s, renew every {max(1, own['valid_s_max'] // 3)} s"
-    if reply.code == h.GRANTED and hint.kind != h.HEARTBEAT:
+    if reply.code == h.GRANTED:
         return f"renew every {max(1, hint.valid_ms // 3000)} s"
-    return "nothing" if reply.code == h.GRANTED else remedy
+    return remedy
 
 
 def in_force(reply):

@@ -54,6 +54,15 @@ def test_a_refused_hint_reads_as_in_the_console_page(ask):
     assert out[5].startswith("  can do     now ") and "exit code 1" in out[-1]
 
 
+def test_a_heartbeat_says_how_long_it_counts(site, ask):
+    site.bench.tick()
+    code, out, err = ask("hint", "--source", "cloud", "--heartbeat", "--for", "1min", "--purpose", "7")
+    assert (code, err) == (0, []) and out[0] == "GRANTED H1 heartbeat."
+    assert out[1].startswith("  you sent   heartbeat, valid for 60 s") and "  do         renew every 20 s" in out
+    code, out, _ = ask("hint", "--source", "cloud", "--heartbeat", "--for", "61s")
+    assert code == 1 and out[0].startswith("REFUSED H31") and out[1].startswith("  you sent   valid for 61 s")
+
+
 def test_a_reply_as_json_has_the_same_fields(ask):
     code, out, _ = ask("hint", "--source", "cloud", "--charge-max", "0.05MW", "--for", "61s", "--json")
     found = json.loads(out[0])
@@ -64,9 +73,10 @@ def test_a_reply_as_json_has_the_same_fields(ask):
 
 @pytest.mark.parametrize("argv, code", [
     (("--source", "scheduler", "--power=-20 kW", "--for", "30s"), 0),
+    (("--source", "scheduler", "--power", "-20kW", "--for", "30s"), 0),
     (("--source", "desk", "--export-max", "0W", "--for", "1000ms"), 0),
     (("--source", "desk", "--discharge-max", "1.5kW", "--for", "0.05h"), 0),
-    (("--source", "cloud", "--heartbeat"), 0),
+    (("--source", "cloud", "--heartbeat", "--for", "60s"), 0),
     (("--source", "cloud", "--power", "1kW", "--for", "30s"), 1)])
 def test_every_quantity(ask, argv, code):
     found, out, err = ask("hint", *argv)
@@ -77,28 +87,32 @@ def test_every_quantity(ask, argv, code):
     ((), "exactly one thing: --charge-max, .* or --heartbeat"),
     (("--charge-max", "1kW", "--import-max", "1kW", "--for", "9s"), "exactly one thing"),
     (("--charge-max", "1kW", "--heartbeat"), "exactly one thing"),
-    (("--charge-max", "1kW"), "--for TIME is missing"),
+    (("--power", "-9999MW", "--for", "9s"), r"--power '-9999MW' .* -1000000000 \.\. "),
+    (("--power", "-.5kW", "--for", "9s"), r"--power '-\.5kW' .* a number with W, kW, MW"),
+    (("--charge-max", "1kW"), "--for TIME is missing"), (("--heartbeat",), "--for TIME is missing"),
+    (("--heartbeat", "--for", "9"), "--for '9' .* ms, s, min, h"), (("--heartbeat", "-1kW"), "ignored explicit"),
     (("--charge-max", "450", "--for", "9s"), "--charge-max '450' .* W, kW, MW, as in 450kW"),
     (("--charge-max", "450kwh", "--for", "9s"), "450kwh"), (("--charge-max", "nankW", "--for", "9s"), "nankW"),
     (("--charge-max", "9999999MW", "--for", "9s"), r"-1000000000 \.\. 1000000000 W"),
     (("--charge-max", "1kW", "--for", "9"), "--for '9' .* ms, s, min, h"),
     (("--charge-max", "1kW", "--for=-9s"), r"0 \.\. 4294967295 ms"),
+    (("--charge-max", "1kW", "--for", "-9s"), r"0 \.\. 4294967295 ms"),
     (("--charge-max", "1kW", "--for", "9s", "--purpose", "65536"), r"--purpose 65536 .* 0 \.\. 65535")])
 def test_a_wrong_command_line_is_one_line(capsys, tmp_path, argv, words):
     refused(capsys, 2, words, "hint", "--source", "site_ems", *argv, "--state-dir", tmp_path, "--run-dir", tmp_path)
 
 
 def test_no_key_no_controller_no_answer(site, ask, capsys, monkeypatch, tmp_path):
-    order = ("hint", "--source", "site_ems", "--heartbeat", "--run-dir", site.run_dir, "--state-dir", site.state_dir)
+    order = ("hint", "--source", "site_ems", "--heartbeat", "--for", "9s", "--run-dir", site.run_dir, "--state-dir", site.state_dir)
     refused(capsys, 2, "firebreak key create site_ems", *order[:-1], tmp_path)
-    refused(capsys, 2, "not a name of a source", "hint", "--source", "../x", "--heartbeat")
-    refused(capsys, 3, "no controller answers", *order[:5], tmp_path, *order[6:])
+    refused(capsys, 2, "not a name of a source", "hint", "--source", "../x", "--heartbeat", "--for", "9s")
+    refused(capsys, 3, "no controller answers", *order[:7], tmp_path, *order[8:])
     monkeypatch.setattr("controller.hint_client.ANSWER_S", 0.05)
     site.write_key("site_ems", bytes(32))
     code, out, err = ask(*order)
     assert (code, out) == (3, []) and "does not fit the key" in err[0] and len(err) == 1
     site.write_key("nobody", bytes(32))
-    code, out, err = ask("hint", "--source", "nobody", "--heartbeat")
+    code, out, err = ask("hint", "--source", "nobody", "--heartbeat", "--for", "9s")
     assert (code, out) == (3, []) and "no [source.nobody]" in err[0]
 
 
@@ -109,7 +123,7 @@ def test_a_key_is_printed_once_and_works_at_once(site, ask):
     code, out, err = ask("key", "create", "site_ems")
     assert code == 0 and len(out) == 1 and re.fullmatch("[0-9a-f]{64}", out[0])
     assert "not shown again" in err[0] and err[1] == "firebreak: the running controller: accepted"
-    assert ask("hint", "--source", "site_ems", "--heartbeat")[0] == 0
+    assert ask("hint", "--source", "site_ems", "--heartbeat", "--for", "9s")[0] == 0
     code, listed, _ = ask("key", "list")
     assert code == 0 and len(listed) == 5 and out[0] not in "\n".join(listed)
     assert re.search(r"site_ems +[0-9a-f]{8} +\d+ s +-", listed[-1])
@@ -124,7 +138,7 @@ def test_a_rotation_is_seen_in_list_and_sources(site, ask, capsys):
     old = first[-1].split()[1]
     assert old in listed and "24 h left" in listed or "23 h left" in listed
     assert any("the key before this one is valid" in line for line in sources_page(site, capsys))
-    ask("hint", "--source", "site_ems", "--heartbeat")  # with the new key: the end of the old one
+    ask("hint", "--source", "site_ems", "--heartbeat", "--for", "9s")  # with the new key: the end of the old one
     assert not any("the key before this one" in line for line in sources_page(site, capsys))
 
 
