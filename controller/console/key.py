@@ -3,9 +3,11 @@
 The key goes to the standard output, once, so that it can be piped to where it belongs; everything else is said apart.
 """
 
+import contextlib
 import os
+import socket
 
-from controller import clock, command, hints, keys
+from controller import clock, command, hint_statistics, hints, keys
 from controller import hint_wire as w
 from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 
@@ -36,6 +38,8 @@ def _places(parser):
 
 def _change(arguments):
     action, name = arguments.action, arguments.name
+    if not _is_there(arguments.state_dir):
+        return WRONG_INPUT
     try:
         key = getattr(keys, action)(arguments.state_dir, name)
     except keys.KeyStoreError as error:
@@ -45,6 +49,14 @@ def _change(arguments):
         print(key.hex(), flush=True)
         say(f"key of {name}, fingerprint {fingerprint(hints.key_of(key, 0).fingerprint)}; not shown again")
     return _tell(arguments.run_dir, action, name, key or bytes(w.KEY_BYTES))
+
+
+def _is_there(state_directory):
+    """True when the state directory is one; else says so."""
+    if os.path.isdir(state_directory):
+        return True
+    say(f"{state_directory}: no such state directory; --state-dir DIR names another")
+    return False
 
 
 def _tell(run_directory, action, name, key):
@@ -58,24 +70,62 @@ def _tell(run_directory, action, name, key):
     except OSError as error:
         say(f"{path}: {error.strerror}; the controller there still has the keys it had: restart it")
         return NO_START
+    if answer == command.NO_SOURCE:
+        return _unknown(action, name)
     say(f"the running controller: {command.words(answer)}")
     return DONE if answer == command.ACCEPTED else NOT_DONE
 
 
+def _unknown(action, name):
+    """The running controller has no such source: nothing to revoke there, and a new key waits for its [source.NAME]."""
+    words = f"the running controller: {command.words(command.NO_SOURCE)}"
+    if action == "revoke":
+        say(f"{words}; the key is removed")
+        return DONE
+    say(f"{words} (key kept, of use after a restart with [source.{name}]; else: firebreak key revoke {name})")
+    return NOT_DONE
+
+
 def _list(arguments):
+    if not _is_there(arguments.state_dir):
+        return WRONG_INPUT
     utc_s = clock.utc_us() // 1_000_000
     try:
         found, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
     except keys.KeyStoreError as error:
         say(error)
         return NO_START
+    ended = _ended(arguments.run_dir)
     print("SOURCE            FINGERPRINT  AGE    OLD KEY")
     for name, each in found.items():
-        old = f"{fingerprint(each[1].fingerprint)}, {span(each[1].until_ms // 1000)} left" if each[1:] else "-"
+        old = _old(each[1], (name, each[0].fingerprint) in ended) if each[1:] else "-"
         print(f"{name:16}  {fingerprint(each[0].fingerprint):11}  {span(utc_s - each[0].made_s):5}  {old}")
+    if not found and not lines:
+        say(f"no keys in {os.path.join(arguments.state_dir, keys.DIRECTORY)}; --state-dir DIR reads others")
     for line in lines:
         say(line)
     return NOT_DONE if lines else DONE
+
+
+def _old(key, is_ended):
+    """The old key as the store has it; is_ended: the running controller has seen the new one and takes it no more."""
+    left = span(key.until_ms // 1000)
+    words = f"ended: the new one is in use (a restart takes it for {left} more)" if is_ended else f"{left} left"
+    return f"{fingerprint(key.fingerprint)}, {words}"
+
+
+def _ended(run_directory):
+    """{(source, fingerprint of its newest key)} for which a running controller takes no other key; empty if none runs.
+
+    Only the controller knows: the first use of a new key is not stored.
+    """
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        with command.short(os.path.join(run_directory, "hints.sock")) as path:
+            probe.connect(path)  # refused where a controller has run and does no more
+        seen = hint_statistics.read(os.path.join(run_directory, "hints.stats"))
+        return {(source["name"], source["key_fingerprint"]) for source in seen["sources"]
+                if not source["old_key_until_ms"]} if seen else set()
+    return set()
 
 
 def fingerprint(number):

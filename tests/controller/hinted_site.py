@@ -69,6 +69,10 @@ class HintedSite:
         self.commands = command.Listener(str(self.run_dir / "command.sock"), self.listener.change_key)
         self.wake = os.pipe()
 
+    def reopen(self, keys_of_sources):
+        """The socket of another run of the controller: another nonce, sequences from 0."""
+        self.listener = HintListener(str(self.run_dir), self.bench.cabinet, keys_of_sources)
+
     def write_key(self, name, key):
         path = self.state_dir / "keys" / f"{name}.key"
         path.write_text(key.hex() + "\n")

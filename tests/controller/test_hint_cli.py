@@ -103,7 +103,8 @@ def test_a_wrong_command_line_is_one_line(capsys, tmp_path, argv, words):
 
 
 def test_no_key_no_controller_no_answer(site, ask, capsys, monkeypatch, tmp_path):
-    order = ("hint", "--source", "site_ems", "--heartbeat", "--for", "9s", "--run-dir", site.run_dir, "--state-dir", site.state_dir)
+    order = ("hint", "--source", "site_ems", "--heartbeat", "--for", "9s", "--run-dir", site.run_dir,
+             "--state-dir", site.state_dir)
     refused(capsys, 2, "firebreak key create site_ems", *order[:-1], tmp_path)
     refused(capsys, 2, "not a name of a source", "hint", "--source", "../x", "--heartbeat", "--for", "9s")
     refused(capsys, 3, "no controller answers", *order[:7], tmp_path, *order[8:])
@@ -140,6 +141,12 @@ def test_a_rotation_is_seen_in_list_and_sources(site, ask, capsys):
     assert any("the key before this one is valid" in line for line in sources_page(site, capsys))
     ask("hint", "--source", "site_ems", "--heartbeat", "--for", "9s")  # with the new key: the end of the old one
     assert not any("the key before this one" in line for line in sources_page(site, capsys))
+    listed = ask("key", "list")[1][-1]
+    assert re.search(old + r", ended: the new one is in use \(a restart takes it for 2[34] h more\)", listed)
+    site.listener.close()  # the store alone does not know of it
+    listed = run(capsys, "key", "list", "--run-dir", site.run_dir, "--state-dir", site.state_dir)[1][-1]
+    assert re.search(old + ", 2[34] h left$", listed)
+    site.reopen({})
 
 
 def sources_page(site, capsys):
@@ -155,9 +162,24 @@ def test_key_refusals(site, capsys, argv, words):
     refused(capsys, 2, words, "key", *argv, "--run-dir", site.run_dir, "--state-dir", site.state_dir)
 
 
-def test_a_key_for_a_source_the_configuration_lacks(ask):
-    code, _, err = ask("key", "create", "nobody")
-    assert code == 1 and "its configuration has no such source" in err[-1]
+def test_a_key_for_a_source_the_configuration_lacks(site, ask):
+    code, out, err = ask("key", "create", "nobody")
+    assert code == 1 and "its configuration has no such source (key kept, " in err[-1] and len(err) == 2
+    assert err[-1].endswith("; else: firebreak key revoke nobody)") and len(out) == 1
+    code, out, err = ask("key", "revoke", "nobody")
+    assert (code, out, len(err)) == (0, [], 1) and err[0].endswith("no such source; the key is removed")
+    assert not (site.state_dir / "keys" / "nobody.key").exists()
+
+
+def test_which_state_directory_was_meant(site, capsys, tmp_path):
+    """A cabinet's is the default; who means another one is told how to name it."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code, out, err = run(capsys, "key", "list", "--run-dir", site.run_dir, "--state-dir", empty)
+    assert (code, len(out), err) == (0, 1, [f"firebreak: no keys in {empty}/keys; --state-dir DIR reads others"])
+    for action in (("list",), ("create", "site_ems"), ("rotate", "site_ems"), ("revoke", "site_ems")):
+        refused(capsys, 2, f"{tmp_path}/nowhere: no such state directory; --state-dir DIR names another",
+                "key", *action, "--run-dir", site.run_dir, "--state-dir", tmp_path / "nowhere")
 
 
 def test_keys_without_a_controller(capsys, tmp_path):
