@@ -28,7 +28,7 @@ NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
 _SAY_HELLO = "Send a hello (FBQ1), take nonce, uptime and sequence from the answer, sign again."
 TEXTS = {  # code -> (name, sentence, remedy)
-    GRANTED: ("granted", "The hint is in force as asked.", "Renew it when a third of its validity is left."),
+    GRANTED: ("granted", "The hint is in force as asked.", "Renew it when a third of its validity has passed."),
     LIMITED: ("granted, less in effect", "The hint is in force; limits leave less than it asks for.",
               "Read the reasons of the available power and the binding one; nothing need be sent again."),
     CHARGING_ONLY: ("only narrows charging", "The source lacks the role grid_cap: its import maximum narrows charging.",
@@ -66,7 +66,7 @@ TEXTS = {  # code -> (name, sentence, remedy)
            "Send less often: once per third of the validity is enough."),
     BUSY: ("busy", "Too many hints came in this tick.", "Send it again with the next sequence."),
     NOT_UNDERSTOOD: ("not understood", "The message is not a hint or hello as described.",
-                     "Read the section Sending hints of controller/README.md."),
+                     "Read controller/upstream/README.md."),
     NO_CONTROLLER: ("no controller", "No controller runs in the run directory.", "See firebreak status."),
     NO_ANSWER: ("no answer", "The controller did not answer: unknown source or wrong key, if it runs.",
                 "firebreak sources shows what was counted; compare key fingerprints."),

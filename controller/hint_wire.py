@@ -73,10 +73,9 @@ def mac(key, signed):
 
 def name_field(name):
     """A source's name as 16 bytes, padded with zeros. ValueError when it does not fit."""
-    data = name.encode("ascii")
-    if not 0 < len(data) <= NAME_BYTES or 0 in data:
-        raise ValueError(f"{name[:20]!r}: a source's name is 1 .. {NAME_BYTES} ASCII characters")
-    return data.ljust(NAME_BYTES, b"\0")
+    if not 0 < len(name) <= NAME_BYTES or not name.isascii() or "\0" in name:
+        raise ValueError(f"{name[:20]!a}: a source's name is 1 .. {NAME_BYTES} ASCII characters")
+    return name.encode("ascii").ljust(NAME_BYTES, b"\0")
 
 
 def name_of(field):

@@ -1,8 +1,9 @@
 """Where a message ends and the next begins in a stream of bytes: JSON lines, or msgpack, told apart by the first byte.
 
-JSON: one object per line. msgpack: one map after the other, or each behind its length as four bytes, big-endian. A map
-never begins with 0x00 and a length below 16 MB always does. Buffers are bounded: a line that is too long is dropped up
-to its end; in msgpack nothing can be found again after nonsense, so the connection ends.
+JSON: one object per line; an empty line is no message, but ends what noise was before it. msgpack: one map after the
+other, or each behind its length as four bytes, big-endian. A map never begins with 0x00 and a length below 16 MB always
+does. Buffers are bounded: a line that is too long is dropped up to its end; in msgpack nothing can be found again after
+nonsense, so the connection ends.
 """
 
 import json

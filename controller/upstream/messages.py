@@ -3,6 +3,8 @@
 The MAC comes from the sender, over the fixed layout; nothing here holds a key.
 """
 
+import contextlib
+
 from controller import hint_codes as h
 from controller import hint_wire as w
 from controller.console.hint_words import fields
@@ -62,10 +64,12 @@ def _number(message, name):
 
 
 def _bytes(message, name, count):
-    value = message.get(name)
-    data = bytes.fromhex(value) if isinstance(value, str) else value
+    data = value = message.get(name)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            data = bytes.fromhex(value)
     if not isinstance(data, bytes) or len(data) != count:
-        raise ValueError(f"{name} is missing or not {count} bytes (as hex: {2 * count} digits)")
+        raise ValueError(f"{name} is missing or not {count} bytes; allowed as text: {2 * count} digits 0-9, a-f")
     return data
 
 

@@ -110,8 +110,13 @@ def test_a_message_is_the_fixed_layout():
 
 
 @pytest.mark.parametrize("fields, words", [
-    ({"source": 7}, "source is missing"), ({"source": ""}, "1 .. 16 ASCII"), ({"source": "\ud800"}, "ascii"),
-    ({"nonce": "00"}, "not 8 bytes"), ({"nonce": "zz" * 8}, "hexadecimal"), ({"mac": None}, "mac is missing"),
+    ({"source": 7}, "source is missing"), ({"source": ""}, "1 .. 16 ASCII"),
+    ({"source": "\ud800"}, "'\\ud800': a source's name is 1 .. 16 ASCII"),
+    ({"nonce": "00"}, "not 8 bytes"),
+    ({"nonce": "zz" * 8}, "nonce is missing or not 8 bytes; allowed as text: 16 digits"),
+    ({"mac": "x" * 64}, "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"),
+    ({"mac": "\u0661" * 64}, "allowed as text: 64 digits"), ({"mac": 7}, "mac is missing"),
+    ({"mac": None}, "mac is missing"),
     ({"sequence": -1}, "0 .. 1844"), ({"sequence": 2**64}, "0 .. 1844"), ({"sequence": True}, "whole number"),
     ({"sequence": 1.0}, "whole number"), ({"value_W": 2**31}, "2147483647"), ({"valid_ms": -1}, "0 .. "),
     ({"purpose": 65_536}, "0 .. 65535"),
@@ -244,6 +249,12 @@ def test_garbage_and_half_lines_harm_nobody(served):
     assert ask(good_one, {"hello": "site_ems"})["sequence"] == 0
     half.sendall(b'_ems"}\n')
     assert line_of(half)["source"] == "site_ems"
+
+
+def test_an_empty_line_is_no_message(served):
+    client = served.client()
+    client.sendall(b"\n\r\n \t\n")
+    assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"  # the first answer there is
 
 
 def test_msgpack_nonsense_is_answered_and_ends_only_that_connection(served):
