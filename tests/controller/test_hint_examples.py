@@ -1,6 +1,8 @@
 """The senders in the documentation do what they say, in every language this machine has."""
 
+import contextlib
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -9,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import controller.upstream
-from hinted_site import HintedSite
+from controller import hints
+from controller.upstream import link
+from hinted_site import KEYS, HintedSite
 from test_upstream import Served
 
 pytestmark = pytest.mark.wire
@@ -51,18 +55,96 @@ def test_an_example_is_granted_and_refused(site, example):
     assert site.source("site_ems")["accepted"] == 1 and site.source("site_ems")["refused"] == 1
 
 
-@pytest.mark.parametrize("example", ["send_hint.py", "send_hint.pl"])
-def test_an_example_without_a_controller_ends(site, example):
+def ends(found, words):
+    """The example has said one line, not to its standard output, and its exit code is 1."""
+    code, out, err = found
+    assert (code, out, len(err.splitlines())) == (1, "", 1), found
+    assert re.search(words, err), err
+
+
+@pytest.mark.parametrize("example", SENDERS)
+def test_an_example_with_a_wrong_key_ends_in_one_line(site, example, monkeypatch):
+    monkeypatch.setattr(link, "ANSWER_US", 100_000)
+    with site.pumped():
+        served = Served(site)
+        try:
+            site.write_key("site_ems", bytes(32))
+            ends(sent(site, example, "site_ems", "400000", "60"), "no answer: .*wrong key")
+        finally:
+            served.close()
+
+
+@pytest.mark.parametrize("example", SENDERS)
+def test_an_example_without_a_controller_ends_in_one_line(site, example):
     site.listener.close()
-    code, out, err = sent(site, example, "site_ems", "400000", "60")
-    assert code not in (0, 1) or err, (code, out, err)
-    assert out == ""
-    from controller.hint_listener import HintListener
-    site.listener = HintListener(str(site.run_dir), site.bench.cabinet, {})
+    program = "firebreak upstream" if example.endswith(".js") else "the controller"
+    ends(sent(site, example, "site_ems", "400000", "60"), f"(No such file|ENOENT).*does {program} run")
+    site.reopen({})
 
 
-def test_the_python_example_is_short_and_needs_nothing():
-    lines = (EXAMPLES / "send_hint.py").read_text().splitlines()
-    assert len(lines) <= 40
+@pytest.mark.parametrize("example", SENDERS)
+def test_an_example_with_wrong_arguments_ends_in_one_line(site, example):
+    key_file = site.state_dir / "keys" / "site_ems.key"
+    ends(sent(site, example), "send_hint.* KEYFILE SOURCE WATTS SECONDS")
+    key_file.write_text("not hex\n")
+    ends(sent(site, example, "site_ems", "400000", "60"), "64 hex digits")
+    key_file.unlink()
+    ends(sent(site, example, "site_ems", "400000", "60"), "(?i)no such file")
+
+
+@contextlib.contextmanager
+def kept(site, *arguments):
+    """keep_hint.py while it runs; yields a function that returns its next line, None at its end."""
+    line = [sys.executable, "-I", "-S", str(EXAMPLES / "keep_hint.py"), str(site.run_dir / "hints.sock"),
+            str(site.state_dir / "keys" / "site_ems.key"), *arguments]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        def said():
+            assert select.select([process.stdout], (), (), 50)[0], "says nothing"
+            return process.stdout.readline().strip() or None
+        try:
+            yield said
+        finally:
+            process.terminate()
+
+
+def follows(said, wanted, passing):
+    """The line that begins with `wanted`, after others that begin with one of `passing`."""
+    while not (line := said()).startswith(wanted):
+        assert line.startswith(passing), line
+    return line
+
+
+def test_a_kept_hint_survives_two_restarts_of_the_controller(site):
+    """Time at this site stands still between two datagrams, so H24 comes too: the sender's clock runs ahead of it."""
+    known = {"site_ems": (hints.key_of(KEYS["site_ems"], 0),)}
+    with kept(site, "site_ems", "300000", "3") as said:
+        with site.pumped():
+            assert follows(said, "H1: ", ("H24",)) == "H1: in force 300000 W"
+        site.listener.close()
+        site.reopen(known)  # as if it had never been away: the nonce of before is no more
+        with site.pumped():
+            follows(said, "H21: refused", ("H24", "H1"))
+            assert follows(said, "H1: ", ("H24", "H21")) == "H1: in force 300000 W"
+        site.listener._socket.close()  # as after kill -9: the file stays
+        assert "Connection refused" in follows(said, "no answer", ("H24", "H1", "H21"))
+        site.reopen(known)
+        with site.pumped():
+            follows(said, "H1: ", ("no answer", "H24"))
+    assert site.source("site_ems")["accepted"] >= 2  # the heartbeat and the hint
+
+
+@pytest.mark.parametrize("seconds, key, wanted", [
+    ("900", KEYS["site_ems"], "H31: refused for good"), ("60", bytes(32), "no answer: .*wrong key")],
+                         ids=["too long", "wrong key"])
+def test_a_kept_hint_that_can_never_be_taken_ends(site, seconds, key, wanted):
+    site.write_key("site_ems", key)
+    with site.pumped(), kept(site, "site_ems", "300000", seconds) as said:
+        assert re.match(wanted, said()) and said() is None
+
+
+@pytest.mark.parametrize("example, length", [("send_hint.py", 40), ("keep_hint.py", 70)])
+def test_a_python_example_is_short_and_needs_nothing(example, length):
+    lines = (EXAMPLES / example).read_text().splitlines()
+    assert len(lines) <= length
     names = {line.split()[1] for line in lines if line.startswith("import ")}
     assert names <= set(sys.stdlib_module_names)

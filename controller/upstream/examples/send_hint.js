@@ -4,8 +4,16 @@ const fs = require('fs');
 const net = require('net');
 const readline = require('readline');
 
+function fail(line) {
+  console.error(line);
+  process.exit(1);
+}
+
 const [path, keyFile, source, watts, seconds] = process.argv.slice(2);
+if (process.argv.length !== 7) fail('node send_hint.js /run/firebreak/upstream.sock KEYFILE SOURCE WATTS SECONDS');
+if (!fs.existsSync(keyFile)) fail(`${keyFile}: no such file`);
 const key = Buffer.from(fs.readFileSync(keyFile, 'ascii').trim(), 'hex');
+if (key.length !== 32) fail(`${keyFile}: holds no key of 64 hex digits`);
 
 // The MAC covers the 56 bytes of the fixed layout, whatever form the message has on its way.
 function sign(hint) {
@@ -25,15 +33,18 @@ function sign(hint) {
 
 const link = net.connect(path);
 const say = (message) => link.write(JSON.stringify(message) + '\n');
+link.on('error', (error) => fail(`${path}: ${error.code}; does firebreak upstream run?`));
+link.on('end', () => fail('the gateway has closed the connection'));
 say({hello: source});
 readline.createInterface({input: link}).on('line', (line) => {
   const answer = JSON.parse(line);
+  if ('code' in answer && !('granted_W' in answer)) {  // from the gateway itself, such as: no answer, wrong key
+    fail(`${answer.label} ${answer.name}: ${answer.sentence} ${answer.remedy}`);
+  }
   if ('code' in answer) {
     console.log(`${answer.label} ${answer.name}: in force ${answer.granted_W} W for ${answer.valid_ms} ms, ` +
       `available ${answer.available_low_W} .. ${answer.available_high_W} W, now ${answer.setpoint_W} W`);
-    process.exitCode = answer.granted ? 0 : 1;
-    link.end();
-    return;
+    process.exit(answer.granted ? 0 : 1);
   }
   const hint = {source, nonce: answer.nonce, sequence: answer.sequence + 1, sent_ms: answer.uptime_ms,
     quantity: 'import_W_max', value_W: Number(watts), valid_ms: Number(seconds) * 1000};

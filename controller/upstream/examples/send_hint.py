@@ -7,23 +7,31 @@ import struct
 import sys
 
 GRID_CAP, IMPORT_W_MAX = 3, 4
-path, key_file, source, watts, seconds = sys.argv[1:]
-key = bytes.fromhex(open(key_file).read())
-name = source.encode().ljust(16, b"\0")
+try:
+    path, key_file, source, watts, seconds = sys.argv[1:]
+    key = bytes.fromhex(open(key_file).read())
+    name = source.encode().ljust(16, b"\0")
+    value_W, valid_ms = int(watts), int(seconds) * 1000
 
-link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-link.bind("")  # an abstract address: the controller answers to no other
-link.settimeout(2)
-link.connect(path)
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    link.bind("")  # an abstract address: the controller answers to no other
+    link.settimeout(2)
+    link.connect(path)
 
-link.send(struct.pack("<4s16s", b"FBQ1", name))
-_, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", link.recv(64))
+    link.send(struct.pack("<4s16s", b"FBQ1", name))
+    _, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", link.recv(64))
 
-hint = struct.pack("<4s16s8sQQBBHiI", b"FBH1", name, nonce, sequence + 1, uptime_ms, GRID_CAP, IMPORT_W_MAX, 0,
-                   int(watts), int(seconds) * 1000)
-link.send(hint + hmac.new(key, hint, hashlib.sha256).digest())
+    hint = struct.pack("<4s16s8sQQBBHiI", b"FBH1", name, nonce, sequence + 1, uptime_ms, GRID_CAP, IMPORT_W_MAX, 0,
+                       value_W, valid_ms)
+    link.send(hint + hmac.new(key, hint, hashlib.sha256).digest())
+    reply = link.recv(256)
+except TimeoutError:
+    sys.exit("no answer: unknown source or wrong key; firebreak sources counts both")
+except (OSError, struct.error) as error:
+    sys.exit(f"{error} ({key_file}, {path}: does the controller run?)")
+except ValueError:
+    sys.exit(f"KEYFILE: 64 hex digits, WATTS and SECONDS: whole numbers. {__doc__}")
 
-reply = link.recv(256)
 if not hmac.compare_digest(hmac.new(key, reply[:-32], hashlib.sha256).digest(), reply[-32:]):
     sys.exit("the reply is not from the controller")
 fields = struct.unpack("<4s16s8sQQHBBiiIiiiHHiHH32s", reply)

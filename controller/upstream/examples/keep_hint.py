@@ -1,0 +1,68 @@
+"""Keeps one import maximum in force: python3 keep_hint.py /run/firebreak/hints.sock KEYFILE SOURCE WATTS SECONDS
+
+Renews it, and a heartbeat before it, when a third of the validity has passed, so that a fallback ends whenever it can.
+Goes on when the controller restarts. Ends when the hint can never be taken: wrong key, a value that is not allowed.
+"""
+
+import hashlib
+import hmac
+import socket
+import struct
+import sys
+import time
+
+GRID_CAP, HEARTBEAT, IMPORT_W_MAX = 3, 4, 4
+path, key_file, source, watts, seconds = sys.argv[1:]
+key, name = bytes.fromhex(open(key_file).read()), source.encode().ljust(16, b"\0")
+value_W, valid_ms = int(watts), int(seconds) * 1000
+
+
+def ask(data):
+    """The answer to a datagram. Each has a socket of its own: one that has lost its controller is of no more use."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+        link.bind("")  # an abstract address: the controller answers to no other
+        link.settimeout(2)
+        link.sendto(data, path)
+        return link.recv(256)
+
+
+def hello():
+    """[nonce, highest sequence, ms by which the controller's clock is ahead of this one]."""
+    _, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", ask(struct.pack("<4s16s", b"FBQ1", name)))
+    return [nonce, sequence, uptime_ms - time.monotonic_ns() // 1_000_000]
+
+
+def send(run, kind, quantity, number_W):
+    """(code, W in force, ms left) of one hint; run: what hello gave."""
+    run[1] += 1  # the next sequence, also after one that was refused or has got no answer
+    hint = struct.pack("<4s16s8sQQBBHiI", b"FBH1", name, run[0], run[1], run[2] + time.monotonic_ns() // 1_000_000,
+                       kind, quantity, 0, number_W, valid_ms)
+    reply = ask(hint + hmac.new(key, hint, hashlib.sha256).digest())
+    if not hmac.compare_digest(hmac.new(key, reply[:-32], hashlib.sha256).digest(), reply[-32:]):
+        raise OSError("the reply is not from the controller")
+    return struct.unpack_from("<H6xiI", reply, 44)
+
+
+run, line, was_taken = None, "", False
+while True:
+    before, wait_s = line, 1.0
+    try:
+        run = run or hello()
+        beat = send(run, HEARTBEAT, 0, 0)[0]
+        code, in_force_W, left_ms = send(run, GRID_CAP, IMPORT_W_MAX, value_W)
+        code = max(beat, code)  # 1 .. 5 taken, 21 and more refused
+        line = f"H{code}: refused"
+        if code <= 5:
+            was_taken, wait_s = True, valid_ms / 3000
+            line = f"H{code}: in force {in_force_W} W{'' if left_ms else ', the fallback'}"
+        elif code <= 24:  # a restart, or another program with the same source, or a clock that has jumped
+            run, wait_s = None, 0.2
+        elif code <= 32:
+            sys.exit(f"{line} for good: see the table of codes")
+    except OSError as error:
+        if isinstance(error, TimeoutError) and not was_taken:
+            sys.exit("no answer: unknown source or wrong key; firebreak sources counts both")
+        run, line = None, f"no answer ({error}): fallbacks hold; trying again"
+    if line != before:
+        print(line, flush=True)
+    time.sleep(wait_s)
