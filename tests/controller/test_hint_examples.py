@@ -142,7 +142,17 @@ def test_a_kept_hint_that_can_never_be_taken_ends(site, seconds, key, wanted):
         assert re.match(wanted, said()) and said() is None
 
 
-@pytest.mark.parametrize("example, length", [("send_hint.py", 40), ("keep_hint.py", 70)])
+@pytest.mark.parametrize("seconds, key, wanted", [
+    ("x", "00" * 32, "KEYFILE: 64 hex digits, .* SOURCE WATTS SECONDS$"), ("60", "no", "KEYFILE: 64"),
+    ("60", None, r".*No such file.*site_ems\.key")])
+def test_a_hint_that_cannot_be_kept_ends_in_one_line(site, seconds, key, wanted):
+    path = site.state_dir / "keys" / "site_ems.key"
+    path.unlink() if key is None else path.write_text(key)
+    with kept(site, "site_ems", "300000", seconds) as said:
+        assert re.match(wanted, said()) and said() is None
+
+
+@pytest.mark.parametrize("example, length", [("send_hint.py", 40), ("keep_hint.py", 80)])
 def test_a_python_example_is_short_and_needs_nothing(example, length):
     lines = (EXAMPLES / example).read_text().splitlines()
     assert len(lines) <= length

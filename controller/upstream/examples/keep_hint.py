@@ -12,9 +12,14 @@ import sys
 import time
 
 GRID_CAP, HEARTBEAT, IMPORT_W_MAX = 3, 4, 4
-path, key_file, source, watts, seconds = sys.argv[1:]
-key, name = bytes.fromhex(open(key_file).read()), source.encode().ljust(16, b"\0")
-value_W, valid_ms = int(watts), int(seconds) * 1000
+try:
+    path, key_file, source, watts, seconds = sys.argv[1:]
+    key, name = bytes.fromhex(open(key_file).read()), source.encode().ljust(16, b"\0")
+    value_W, valid_ms = int(watts), int(seconds) * 1000
+except OSError as problem:
+    sys.exit(str(problem))
+except ValueError:
+    sys.exit("KEYFILE: 64 hex digits, WATTS and SECONDS: whole numbers. " + __doc__.splitlines()[0])
 
 
 def ask(data):
