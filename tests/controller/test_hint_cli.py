@@ -105,7 +105,7 @@ def test_a_wrong_command_line_is_one_line(capsys, tmp_path, argv, words):
 def test_no_key_no_controller_no_answer(site, ask, capsys, monkeypatch, tmp_path):
     order = ("hint", "--source", "site_ems", "--heartbeat", "--for", "9s", "--run-dir", site.run_dir,
              "--state-dir", site.state_dir)
-    refused(capsys, 2, "firebreak key create site_ems", *order[:-1], tmp_path)
+    refused(capsys, 2, "key create site_ems, or name another --state-dir", *order[:-1], tmp_path)
     refused(capsys, 2, "not a name of a source", "hint", "--source", "../x", "--heartbeat", "--for", "9s")
     refused(capsys, 3, "no controller answers", *order[:7], tmp_path, *order[8:])
     monkeypatch.setattr("controller.hint_client.ANSWER_S", 0.05)
