@@ -203,6 +203,8 @@ class HintTable:
             request = self._group[entry] < 0
             value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
             known = state[words + E_STATE]
+            if known == FALLBACK and state[words + E_LEFT_TICKS] and state[words + E_VALUE_W] < self._fallback_W[entry]:
+                known = VALID  # no heartbeat yet, but this much is the hint's, and ends with it
             out[at], out[at + F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
             out[at + F_VALID_S] = -(-left_ms // 1000)

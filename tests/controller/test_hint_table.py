@@ -198,8 +198,9 @@ def test_another_sources_heartbeat_does_not_count():
 
 def test_while_the_fallback_waits_a_fresh_hint_may_only_narrow_it():
     bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50).tick(cap(1000, 1))
-    assert bench.caps[0] == 1000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
-    assert bench.tick(ticks=50).caps[0] == 3000
+    assert bench.caps[0] == 1000 and bench.state(codes.CHARGE_W_MAX) == "valid"  # so much is the hint's
+    assert bench.tick(ticks=50).caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
+    assert bench.tick(cap(3000, 1)).state(codes.CHARGE_W_MAX) == "fallback"
 
 
 # -- grid caps
@@ -282,7 +283,8 @@ class Model:
 
     def valid_s(self, index, quantity):
         key = index, quantity
-        if key not in self.until or self.fallen.get(key):
+        is_fallen = self.fallen.get(key) and self.value[key] >= self.known[index].fallback[quantity]
+        if key not in self.until or is_fallen:
             return 0
         return -(-(self.until[key] - self.now) * TICK_MS // 1000)
 
