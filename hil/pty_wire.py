@@ -4,12 +4,13 @@ A pty is infinitely fast, so every chunk goes through a VirtualSerial that says 
 Parity does not exist on a pty. The rig keeps the controller's side open, so that a controller may come and go.
 """
 
+import fcntl
 import os
+import termios
 import tty
+from array import array
 
 from hil.wires import VirtualSerial
-
-READ_BYTES = 4096
 
 
 class PtyWire:
@@ -25,6 +26,7 @@ class PtyWire:
         self.slave_name = os.ttyname(self._slave)
         self.line = VirtualSerial(baud_Bd, char_bits, on_down=on_down, on_up=self._write, tap=tap)
         self.overflow_bytes = 0
+        self._waiting = array("i", [0])
 
     def fileno(self):
         """The descriptor that becomes readable when the controller has sent something."""
@@ -36,15 +38,14 @@ class PtyWire:
         return self.line.next_us
 
     def service(self, now_us):
-        """Take what the controller has sent since the last call and deliver what is due."""
-        line = self.line
-        while True:
-            try:
-                data = os.read(self._master, READ_BYTES)
-            except BlockingIOError:
-                break
-            line.send_down(data, now_us)
-        line.deliver(now_us)
+        """Take what the controller has sent since the last call and deliver what is due.
+
+        How much there is is asked first: to read an empty tty is to wait for a kernel worker of ordinary priority.
+        """
+        fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
+        if self._waiting[0]:
+            self.line.send_down(os.read(self._master, self._waiting[0]), now_us)
+        self.line.deliver(now_us)
 
     def close(self):
         """Close both sides; the controller's next read then ends."""
