@@ -17,7 +17,7 @@ KIND_OF = {0: HEARTBEAT, CHARGE_W_MAX: CAP, DISCHARGE_W_MAX: CAP, POWER_W: REQUE
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # Taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES = range(1, 7)
+GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED = range(1, 8)
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
@@ -39,6 +39,8 @@ TEXTS = {  # code -> (name, sentence, remedy)
                 "Nothing: it acts when the other one expires."),
     FALLBACK_RULES: ("waits for a heartbeat", "The hint is known; after an expiry the fallback rules until then.",
                      "Send a heartbeat that is valid as long as the hint."),
+    MOVED: ("moved by an obligation", "The request is known; an obligation at the grid wants another power.",
+            "Nothing: it acts when the obligation allows it; low_reason and high_reason say whose that is."),
     WRONG_LENGTH: ("wrong length", "A datagram was neither 88 bytes (hint) nor 20 (hello).",
                    "Send the fixed layout, one hint per datagram."),
     WRONG_MAGIC: ("wrong magic", "A datagram began with neither FBH1 nor FBQ1.", "Use this version's layout."),

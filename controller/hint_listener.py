@@ -11,11 +11,11 @@ import socket
 from controller import clock, command, hint_replies, hints
 from controller import hint_statistics as st
 from controller import hint_wire as w
-from controller.hint_codes import CHARGING_ONLY, FALLBACK_RULES, LIMITED, OUTRANKED, RESTING
+from controller.hint_codes import CHARGING_ONLY, FALLBACK_RULES, LIMITED, MOVED, OUTRANKED, RESTING
 
 DATAGRAMS_PER_TICK = 8
 BUFFER_BYTES = 256  # the end of a longer datagram is lost, but its length can be no right one any more
-_LESS = (LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES)
+_LESS = (LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED)
 
 
 class HintListener:

@@ -63,7 +63,10 @@ def _of_request(core, source, value_W):
         return h.OUTRANKED, 0
     trace = core.chain.out
     granted_W = within(value_W, trace[setpoint.O_AVAILABLE_LOW_W], trace[setpoint.O_AVAILABLE_HIGH_W])
-    return (h.GRANTED if granted_W == value_W else h.LIMITED), granted_W
+    if granted_W == value_W:
+        return h.GRANTED, granted_W
+    # Caps and limits only bring a power nearer to zero: what is beyond the request, or opposes it, an obligation wants.
+    return (h.LIMITED if within(granted_W, min(value_W, 0), max(value_W, 0)) == granted_W else h.MOVED), granted_W
 
 
 def _of_grid_cap(core, source, quantity, value_W):

@@ -57,7 +57,7 @@ def describe(source):
 def read(path):
     """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file; None without one.
 
-    accepted: hints taken, of which `limited` have less effect than asked for.
+    accepted: hints taken, of which `limited` have less or another effect than asked for.
     """
     if not os.path.exists(path):
         return None

@@ -106,7 +106,7 @@ def in_force(reply):
         return "nothing of this kind" + _then(reply, ", fallback {}")
     now = quantity(reply.quantity, reply.granted_W)
     if reply.quantity == h.POWER_W and reply.granted_W != reply.asked_W and h.taken(reply.code):
-        now += f" of {kW(reply.asked_W)}"
+        now += f"{' in place of' if reply.code == h.MOVED else ' of'} {kW(reply.asked_W)}"
     if not reply.valid_ms:
         return f"{now}, the fallback"
     return f"{now}, {-(-reply.valid_ms // 1000)} s left" + _then(reply, ", then fallback {}")

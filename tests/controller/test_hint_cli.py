@@ -236,6 +236,16 @@ def test_spans(seconds, words):
     assert span(seconds) == words
 
 
+@pytest.mark.parametrize("code, granted_W, words", [
+    (h.LIMITED, 8000, "power 8 kW of 10 kW, 60 s left"),
+    (h.MOVED, 250_000, "power 250 kW in place of 10 kW, 60 s left")])
+def test_what_is_in_force_of_a_request(code, granted_W, words):
+    reply = w.Reply("desk", bytes(8), 1, 0, code, 2, 3, 10_000, granted_W, 60_000, w.NOTHING_W, 0, 0, 0, 0, 0, 0)
+    assert hint_words.in_force(reply) == words
+    hint = w.Hint("desk", bytes(8), 1, 0, 2, 3, 0, 10_000, 60_000)
+    assert ("an obligation at the grid" in " ".join(hint_words.lines(hint, reply, None, 0)[:2])) == (code == h.MOVED)
+
+
 @pytest.mark.parametrize("code", [code for code in h.TEXTS if code < 11 or 20 < code < 40])
 def test_every_reply_fits_the_screen(code):
     own = {"valid_s_max": 300, "hints_per_s_max": 10, "role": "grid_cap", "accepted": 10**8, "refused": 10**8}

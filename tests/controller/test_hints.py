@@ -46,7 +46,7 @@ def test_the_layout_is_the_documented_one():
 def test_codes_are_append_only():
     assert {code: texts[0] for code, texts in h.TEXTS.items()} == {
         1: "granted", 2: "granted, less in effect", 3: "only narrows charging", 4: "rests on a quota", 5: "outranked",
-        6: "waits for a heartbeat",
+        6: "waits for a heartbeat", 7: "moved by an obligation",
         11: "wrong length", 12: "wrong magic", 13: "unknown source", 14: "no key", 15: "bad MAC", 21: "other boot",
         22: "old sequence", 23: "too late", 24: "sent in the future", 25: "unknown kind", 26: "wrong quantity",
         27: "value out of range", 30: "valid for too short", 31: "valid for too long", 32: "role not allowed",

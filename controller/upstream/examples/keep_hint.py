@@ -55,9 +55,9 @@ while True:
         run = run or hello()
         beat = send(run, HEARTBEAT, 0, 0)[0]
         code, in_force_W, left_ms = send(run, GRID_CAP, IMPORT_W_MAX, value_W)
-        code = max(beat, code)  # 1 .. 6 taken, 21 and more refused
+        code = max(beat, code)  # 1 .. 10 taken, 21 and more refused
         line = f"H{code}: refused"
-        if code <= 6:
+        if code <= 10:
             was_taken, wait_s = True, valid_ms / 3000
             line = f"H{code}: in force {in_force_W} W{'' if left_ms else ', the fallback'}"
         elif code <= 24:  # a restart, or another program with the same source, or a clock that has jumped
