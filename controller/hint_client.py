@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 
 from controller import command
 from controller import hint_wire as w
@@ -10,14 +11,31 @@ ANSWER_S = 2.0
 _DATAGRAM_BYTES = 256
 
 
+def sender(send_s):
+    """A datagram socket with an abstract address, the only kind the loop answers to. Sending waits for at most send_s.
+
+    It waits in the kernel, whose queue serves senders in the order of their coming. One that does not block and polls
+    instead burns a core (unconnected, it always polls as writable) and never gets a turn beside one that blocks.
+    """
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    made.bind("")
+    limit(made, socket.SO_SNDTIMEO, send_s)
+    return made
+
+
+def limit(blocking, option, seconds):
+    """Set how long a blocking socket waits (SO_SNDTIMEO, SO_RCVTIMEO); after that it raises BlockingIOError."""
+    whole_s = int(seconds)
+    blocking.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole_s, round((seconds - whole_s) * 1_000_000)))
+
+
 class HintClient:
     """One sender with a socket of its own; each call waits for its answer, None when none comes. For `with`."""
 
     def __init__(self, run_directory):
         self._path = os.path.join(run_directory, "hints.sock")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.bind("")  # the kernel gives an abstract name, the only kind the loop answers to
-        self._socket.settimeout(ANSWER_S)
+        self._socket = sender(ANSWER_S)
+        limit(self._socket, socket.SO_RCVTIMEO, ANSWER_S)
 
     def __enter__(self):
         return self
@@ -26,7 +44,7 @@ class HintClient:
         self._socket.close()
 
     def send(self, data):
-        """One datagram as it is. Raises OSError when there is no controller, TimeoutError when its queue stays full."""
+        """One datagram as it is. OSError when there is no controller, BlockingIOError when its queue stays full."""
         with command.short(self._path) as name:
             self._socket.sendto(data, name)
 
@@ -34,7 +52,7 @@ class HintClient:
         """The next datagram, None when none comes in time."""
         try:
             return self._socket.recv(_DATAGRAM_BYTES)
-        except TimeoutError:
+        except BlockingIOError:
             return None
 
     def hello(self, source):

@@ -15,6 +15,7 @@ HINT = struct.Struct("<4s16s8sQQBBHiI32s")
 HELLO = struct.Struct("<4s16s")
 WELCOME = struct.Struct("<4s8sQQ")
 REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiHH32s")
+_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size}
 MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
 SIGNED_BYTES = HINT.size - MAC_BYTES
 NOTHING_W = -2**31  # no value: nothing in force, or no fallback
@@ -99,6 +100,11 @@ def signed(hint, key):
 def hello(source):
     """The datagram (20 bytes) that asks for nonce, uptime and sequence."""
     return HELLO.pack(HELLO_MAGIC, name_field(source))
+
+
+def is_well_formed(data):
+    """True when length and magic are those of a hint or a hello: a first look that costs nearly nothing."""
+    return _LENGTHS.get(bytes(data[:4])) == len(data)
 
 
 def welcome_of(data):

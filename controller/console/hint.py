@@ -66,6 +66,9 @@ def _run(arguments):
     try:
         with HintClient(arguments.run_dir) as client:
             said = client.say(name, key, *order, arguments.purpose)
+    except BlockingIOError:
+        say("the queue of hints is full: somebody floods it; firebreak sources counts what comes")
+        return NOT_DONE
     except OSError as error:
         say(f"no controller answers in {arguments.run_dir}: {error}")
         return NO_START

@@ -8,9 +8,11 @@ import socket
 
 from controller import command
 from controller import hint_codes as h
+from controller.hint_client import sender
 from controller.upstream import framing, messages
 
 ANSWER_US = 2_000_000
+SEND_S = 0.1  # how long the gateway, and all its clients with it, waits for room in the queue of the loop
 READ_BYTES = 4096
 _DATAGRAM_BYTES = 256
 
@@ -84,7 +86,7 @@ class Link:
         self.out, self.message, self.due_us = b"", None, 0
         self.ended = self._last = False
         self.heard_us = now_us
-        self._answers = _answers()
+        self._answers = sender(SEND_S)
 
     def waits_for(self):
         """(descriptors to read, descriptors to write) whose readiness means something to `service`."""
@@ -150,7 +152,7 @@ class Link:
         except messages.MessageError as error:
             return self._say(messages.problem(h.NOT_UNDERSTOOD, str(error)))
         except BlockingIOError:
-            return self._say(messages.problem(h.BUSY))
+            return self._say(messages.problem(h.BUSY, "The queue of hints is full: somebody floods it."))
         except OSError:
             return self._say(messages.problem(h.NO_CONTROLLER))
         self.message, self.due_us = message, now_us + ANSWER_US
@@ -160,7 +162,8 @@ class Link:
         """Take the loop's answer, or give up waiting for it."""
         while self.message is not None:
             try:
-                answer = messages.answer(self._answers.recv(_DATAGRAM_BYTES), self.message)
+                answer = messages.answer(self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT),
+                                         self.message)
             except BlockingIOError:
                 break
             if answer is not None:
@@ -168,7 +171,7 @@ class Link:
         if self.message is not None and now_us >= self.due_us:
             self._say(messages.problem(h.NO_ANSWER))
             self._answers.close()  # an answer that comes after all must not be taken for one to the next message
-            self._answers = _answers()
+            self._answers = sender(SEND_S)
 
     def _say(self, answer):
         self.message = None
@@ -178,10 +181,3 @@ class Link:
         """Give sockets back."""
         self._answers.close()
         self.stream.close()
-
-
-def _answers():
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    made.bind("")  # an abstract name, the only kind the loop answers to
-    made.setblocking(False)
-    return made

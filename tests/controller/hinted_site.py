@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import select
+import socket
 import threading
 from pathlib import Path
 
@@ -138,3 +139,12 @@ class HintedSite:
             os.close(descriptor)
 
 
+def fill(path):
+    """Sockets that have filled the queue of hints: each may have only so many of its own in it."""
+    sockets = []
+    while True:
+        sockets.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        try:
+            sockets[-1].sendto(b"x", path)
+        except BlockingIOError:
+            return sockets

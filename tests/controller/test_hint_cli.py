@@ -1,16 +1,19 @@
 """`firebreak hint`, `key` and `sources` as an integrator uses them, against a cabinet that ticks."""
 
 import json
+import os
 import re
+import socket
+import struct
 
 import pytest
 
 from controller import hint_codes as h
-from controller import hint_statistics
+from controller import hint_client, hint_statistics
 from controller import hint_wire as w
 from controller.console import hint_words
 from controller.console.key import span
-from hinted_site import HintedSite
+from hinted_site import HintedSite, fill
 from test_cli import refused, run
 
 pytestmark = pytest.mark.wire
@@ -115,6 +118,25 @@ def test_no_key_no_controller_no_answer(site, ask, capsys, monkeypatch, tmp_path
     site.write_key("nobody", bytes(32))
     code, out, err = ask("hint", "--source", "nobody", "--heartbeat", "--for", "9s")
     assert (code, out) == (3, []) and "no [source.nobody]" in err[0]
+
+
+def test_a_queue_that_somebody_floods_is_said_to_be_full(site, ask, capsys, monkeypatch):
+    monkeypatch.setattr("controller.hint_client.ANSWER_S", 0.05)
+    order = ("hint", "--source", "site_ems", "--heartbeat", "--for", "9s", "--run-dir", site.run_dir,
+             "--state-dir", site.state_dir)
+    flood = fill(str(site.run_dir / "hints.sock"))
+    refused(capsys, 1, "queue of hints is full: somebody floods it; firebreak sources", *order)
+    for each in flood:
+        each.close()
+    monkeypatch.undo()
+    assert ask(*order[:6])[0] == 0
+
+
+def test_a_sender_waits_in_the_kernels_queue():
+    """Without blocking it would spin, and stand behind whoever blocks."""
+    with hint_client.sender(1.5) as one:
+        assert one.gettimeout() is None and os.get_blocking(one.fileno()) and one.getsockname().startswith(b"\0")
+        assert struct.unpack("@ll", one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)) == (1, 500_000)
 
 
 # -- key

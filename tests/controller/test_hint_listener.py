@@ -81,11 +81,59 @@ def test_eight_datagrams_a_tick_and_the_rest_the_next(site, sender):
     assert site.source("site_ems")["accepted"] == 10
 
 
-def test_garbage_counts_against_the_bound_too(site, sender):
+class Queue:
+    """A socket's queue without the kernel's bound, so that its length is not the machine's."""
+
+    def __init__(self, listener, monkeypatch, *waiting):
+        self.waiting = list(waiting)
+        self._real = listener._socket
+        monkeypatch.setattr(listener, "_socket", self)
+
+    def recvfrom_into(self, buffer):
+        if not self.waiting:
+            raise BlockingIOError
+        data, sender = self.waiting.pop(0)
+        buffer[:len(data)] = data
+        return len(data), sender
+
+    def sendto(self, data, sender):
+        return self._real.sendto(data, sender)
+
+    def close(self):
+        self._real.close()
+
+
+def drain(listener):
+    """Calls of one tick until the loop would no longer call."""
+    calls = 0
+    while listener.hungry and listener._socket.waiting:
+        listener.receive(0)
+        calls += 1
+    return calls
+
+
+@pytest.mark.parametrize("data", [b"x" * 10, b"x" * 88, b"x" * 20, b"", b"FBH1" + bytes(16), b"FBQ1" + bytes(84)])
+def test_garbage_has_a_bound_of_its_own_and_takes_no_turn_of_a_hint(site, sender, monkeypatch, data):
     one = sender("site_ems")
-    one.send(*[b"x" * 10] * 9)
-    assert (site.step(), site.step()) == (8, 1)
-    assert site.statistics()["wrong_length"] == 9 and one.heard() == []
+    hint = one.datagram(h.IMPORT_W_MAX, 1000), one.socket.getsockname()
+    with monkeypatch.context() as patched:
+        queue = Queue(site.listener, patched, *[(data, None)] * 60, hint, *[(data, None)] * 60)
+        assert drain(site.listener) == 9 and len(queue.waiting) == 121 - 65
+        site.bench.tick()
+        site.listener.answer(site.bench.now_us)
+        assert [reply.code for reply in one.heard()] == [h.GRANTED]
+        assert drain(site.listener) == 7 and queue.waiting == []
+    assert site.statistics()["wrong_length"] + site.statistics()["wrong_magic"] == 120
+
+
+def test_what_has_to_be_judged_is_bounded_beside_garbage(site, monkeypatch):
+    """Hellos of strangers, hints with a wrong MAC: they look right at first."""
+    with monkeypatch.context() as patched:
+        queue = Queue(site.listener, patched, *[(w.hello("nobody"), None), (b"", None)] * 9,
+                      *[(b"FBH1" + w.name_field("site_ems") + bytes(68), None)] * 9)
+        assert drain(site.listener) == 8 and len(queue.waiting) == 9 + 2 + 1
+        site.listener.answer(0)
+        assert drain(site.listener) == 8 and len(queue.waiting) == 2
 
 
 def test_one_datagram_per_call_and_no_waiting(site, sender):

@@ -19,7 +19,7 @@ from controller import hint_codes as h
 from controller import hint_wire as w
 from controller.upstream import framing, gateway, link, messages
 from drivers.buses.serial_port import SerialPort
-from hinted_site import KEYS, HintedSite
+from hinted_site import KEYS, HintedSite, fill
 
 pytestmark = pytest.mark.wire
 GUARD_S = 30
@@ -321,6 +321,21 @@ def test_no_controller_is_said_and_its_return_is_found(tmp_path):
         assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
     served.close()
     site.close()
+
+
+def test_a_full_queue_of_the_loop_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(link, "SEND_S", 0.05)
+    site = HintedSite(tmp_path)
+    served = Served(site)
+    flood = fill(str(site.run_dir / "hints.sock"))
+    client = served.client()
+    answer = ask(client, {"hello": "site_ems"})
+    assert (answer["code"], answer["sentence"]) == (h.BUSY, "The queue of hints is full: somebody floods it.")
+    with site.pumped():
+        while "code" in (answer := ask(client, {"hello": "site_ems"})):
+            assert answer["code"] == h.BUSY
+    for each in (served, site, *flood):
+        each.close()
 
 
 # -- a serial line

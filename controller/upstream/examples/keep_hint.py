@@ -27,7 +27,8 @@ def ask(data):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind("")  # an abstract address: the controller answers to no other
         link.settimeout(2)
-        link.sendto(data, path)
+        link.connect(path)  # so that sending waits while the queue is full
+        link.send(data)
         return link.recv(256)
 
 
