@@ -29,6 +29,10 @@ def limit(blocking, option, seconds):
     blocking.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole_s, round((seconds - whole_s) * 1_000_000)))
 
 
+class SequenceError(Exception):
+    """Nothing above the highest sequence seen of a source fits a hint any more; one line."""
+
+
 class HintClient:
     """One sender with a socket of its own; each call waits for its answer, None when none comes. For `with`."""
 
@@ -71,10 +75,13 @@ class HintClient:
         return None
 
     def say(self, source, key, kind, quantity, value_W, valid_ms, purpose=0):
-        """A hello and a hint after it; (Hint, Reply), or None when either gets no answer."""
+        """A hello and a hint after it; (Hint, Reply), or None when either gets no answer. SequenceError."""
         welcome = self.hello(source)
         if welcome is None:
             return None
+        if welcome.sequence >= w.SEQUENCE_MAX:
+            raise SequenceError(f"the sequences of {source} are used up: somebody has sent the highest there is under "
+                                f"its key; a new key begins anew: firebreak key rotate {source}")
         hint = w.Hint(source, welcome.nonce, welcome.sequence + 1, welcome.uptime_ms, kind, quantity, purpose, value_W,
                       valid_ms)
         reply = self.hint(hint, key)

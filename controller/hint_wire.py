@@ -21,6 +21,7 @@ SIGNED_BYTES = HINT.size - MAC_BYTES
 NOTHING_W = -2**31  # no value: nothing in force, or no fallback
 VALUE_W_MAX = 1_000_000_000  # what the core takes
 VALID_MS_MIN = 1000
+SEQUENCE_MAX = 2**64 - 1
 
 
 class Hint(NamedTuple):

@@ -2,7 +2,8 @@
 
 The order of the checks is the order of trust: length, magic, name and MAC first; what fails there gets no reply and is
 only counted. Then nonce, sequence and time; a sequence is used up by the first authentic datagram that carries it,
-taken or not, so that no replay turns a refusal into something else. Then meaning, role, quota.
+taken or not, so that no replay turns a refusal into something else. Then meaning, role, quota. A sequence belongs to
+the key that signed it.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
 _EMPTY_MS = -QUOTA_MS
+_OLD_SEQUENCE_MAX = 2**63  # what whoever has an old key can use up leaves the new one as much again
 
 # Positions in what HINT.unpack gives.
 (_, F_SOURCE, F_NONCE, F_SEQUENCE, F_SENT_MS, F_KIND, F_QUANTITY, F_PURPOSE, F_VALUE_W, F_VALID_MS, F_MAC) = range(11)
@@ -48,14 +50,18 @@ class Pending(NamedTuple):
 
 
 class Account:
-    """What the loop remembers of one source: keys (newest first), last sequence, when it last used its quota."""
+    """What the loop remembers of one source: keys (newest first), last sequence of each, when it last used its quota.
 
-    __slots__ = ("source", "keys", "sequence", "row", "_taken_ms", "_next")
+    Each key counts its own sequences, so that whoever had an old one cannot use up those of the new one, and nothing
+    that was signed with either counts twice.
+    """
+
+    __slots__ = ("source", "keys", "row", "_sequences", "_taken_ms", "_next")
 
     def __init__(self, source, keys, row):
         """source: config's Source; keys: tuple of Key; row: its words in the statistics."""
         self.source, self.row = source, row
-        self.sequence = 0
+        self._sequences = {}
         self._taken_ms = array("q", [_EMPTY_MS] * source.hints_per_s_max)
         self._next = 0
         self.set_keys(keys)
@@ -63,6 +69,7 @@ class Account:
     def set_keys(self, keys):
         """Replace the keys; the statistics show the newest."""
         self.keys = keys
+        self._sequences = {each.key: self._sequences.get(each.key, 0) for each in keys}
         newest = keys[0] if keys else Key(b"", 0, 0)
         self.row[st.KEY_FINGERPRINT], self.row[st.KEY_MADE_S] = newest.fingerprint, newest.made_s
         self.row[st.OLD_KEY_UNTIL_MS] = keys[1].until_ms if len(keys) > 1 else 0
@@ -78,6 +85,20 @@ class Account:
                     self.set_keys(self.keys[:1])
                 return key.key
         return None
+
+    @property
+    def highest_sequence(self):
+        """What a hello tells: a hint above it is new under each key. An old key's counts while it is no absurd one."""
+        newest, *old = [self._sequences[each.key] for each in self.keys] or [0]
+        return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
+
+    def last_sequence(self, key):
+        """The highest sequence that came under these key bytes."""
+        return self._sequences[key]
+
+    def use_up(self, key, sequence):
+        """Nothing under these key bytes up to this sequence is new any more."""
+        self._sequences[key] = sequence
 
     def within_quota(self, now_ms):
         """True when fewer than hints_per_s_max hints were taken in the last second."""
@@ -167,7 +188,7 @@ class Desk:
         if account is None:
             return None
         self._common[st.HELLOS] += 1
-        return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.sequence)
+        return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.highest_sequence)
 
     def _hint(self, data, sender, now_ms):
         fields = w.HINT.unpack(data)
@@ -180,17 +201,17 @@ class Desk:
             row[st.BAD_MAC] += 1
             row[st.LAST_CODE] = h.BAD_MAC if account.keys else h.NO_KEY
             return
-        code = self._judge(account, fields, now_ms)
+        code = self._judge(account, key, fields, now_ms)
         row[st.REFUSED if code else st.ACCEPTED] += 1
         row[st.LAST_CODE], row[st.LAST_SEEN_MS] = code or h.GRANTED, now_ms
         row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = fields[F_SEQUENCE], fields[F_PURPOSE]
         self.pending.append(Pending(sender, account, key, fields, code))
 
-    def _judge(self, account, fields, now_ms):
+    def _judge(self, account, key, fields, now_ms):
         """0 when the hint was handed over, else why not."""
-        code = freshness(fields, self.nonce, account.sequence, now_ms)
+        code = freshness(fields, self.nonce, account.last_sequence(key), now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):
-            account.sequence = fields[F_SEQUENCE]
+            account.use_up(key, fields[F_SEQUENCE])
         code = code or meaning(fields, account.source.valid_s_max)
         if code:
             return code

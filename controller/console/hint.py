@@ -9,7 +9,7 @@ from controller import hint_codes as h
 from controller import hint_statistics, keys
 from controller import hint_wire as w
 from controller.console import hint_words
-from controller.hint_client import HintClient
+from controller.hint_client import HintClient, SequenceError
 from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 
 _OPTIONS = (("charge_max", h.CHARGE_W_MAX, "charge at most"), ("discharge_max", h.DISCHARGE_W_MAX, "discharge at most"),
@@ -66,6 +66,9 @@ def _run(arguments):
     try:
         with HintClient(arguments.run_dir) as client:
             said = client.say(name, key, *order, arguments.purpose)
+    except SequenceError as error:
+        say(error)
+        return NOT_DONE
     except BlockingIOError:
         say("the queue of hints is full: somebody floods it; firebreak sources counts what comes")
         return NOT_DONE

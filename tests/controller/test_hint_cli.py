@@ -13,7 +13,7 @@ from controller import hint_client, hint_statistics
 from controller import hint_wire as w
 from controller.console import hint_words
 from controller.console.key import span
-from hinted_site import HintedSite, fill
+from hinted_site import KEYS, HintedSite, fill
 from test_cli import refused, run
 
 pytestmark = pytest.mark.wire
@@ -137,6 +137,19 @@ def test_a_sender_waits_in_the_kernels_queue():
     with hint_client.sender(1.5) as one:
         assert one.gettimeout() is None and os.get_blocking(one.fileno()) and one.getsockname().startswith(b"\0")
         assert struct.unpack("@ll", one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)) == (1, 500_000)
+
+
+def test_sequences_that_are_used_up_are_said_in_one_line_and_a_rotation_helps(site, ask):
+    site.bench.tick()
+    with site.client() as client:
+        nonce, now_ms = site.listener.desk.nonce, site.bench.now_us // 1000
+        client.send(w.signed(w.Hint("site_ems", nonce, 2**64 - 1, now_ms, 4, 0, 0, 0, 1000), KEYS["site_ems"]))
+        site.step()
+    order = ("hint", "--source", "site_ems", "--heartbeat", "--for", "9s")
+    code, out, err = ask(*order)
+    assert (code, out, len(err)) == (1, [], 1) and "used up" in err[0] and "firebreak key rotate site_ems" in err[0]
+    ask("key", "rotate", "site_ems")
+    assert ask(*order)[0] == 0
 
 
 # -- key

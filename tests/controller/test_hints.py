@@ -266,6 +266,48 @@ def test_a_forgery_under_the_new_key_does_not_end_the_old_one():
     assert not by(desk, 1, NEWEST) and by(desk, 2, OLD)
 
 
+def sequence_told(desk):
+    return w.welcome_of(desk.receive(w.hello("grid"), "sender", NOW_MS)).sequence
+
+
+HIGHEST = 2**64 - 1
+
+
+@pytest.mark.parametrize("spent", [HIGHEST, HIGHEST - 1, 2**63])
+def test_a_leaked_key_locks_nobody_out_beyond_its_rotation(spent):
+    """Somebody uses up all sequences under a key; the owner rotates it and goes on from what the hello tells."""
+    desk, _, _ = hint_desk.made()
+    assert by(desk, spent, OLD) and sequence_told(desk) == spent
+    desk.change_key(GRID, hints.key_of(NEW, 6), True, NOW_MS)
+    assert sequence_told(desk) == 0
+    assert by(desk, 1, NEW) and sequence_told(desk) == 1 and not by(desk, 1, NEW)
+
+
+def test_a_thief_with_the_old_key_leaves_room_above_the_first_use_of_the_new_one():
+    desk, _, _ = hint_desk.made()
+    desk.change_key(GRID, hints.key_of(NEW, 6), True, NOW_MS)
+    assert by(desk, 2**63 - 1, OLD)
+    assert by(desk, sequence_told(desk) + 1, NEW) and sequence_told(desk) == 2**63 and by(desk, 2**63 + 1, NEW)
+
+
+def test_a_rotation_takes_nobodys_count_away():
+    """The hello tells what is new under either key; nothing under the old one counts a second time."""
+    desk, _, _ = hint_desk.made()
+    assert by(desk, 41, OLD)
+    desk.change_key(GRID, hints.key_of(NEW, 6), True, NOW_MS)
+    assert sequence_told(desk) == 41 and not by(desk, 41, OLD)
+    assert by(desk, 42, OLD) and by(desk, 43, NEW)
+
+
+def test_a_key_made_anew_after_its_revocation_begins_at_0():
+    desk, _, _ = hint_desk.made()
+    assert by(desk, HIGHEST, OLD)
+    desk.change_key(GRID, None, False, NOW_MS)
+    assert sequence_told(desk) == 0
+    desk.change_key(GRID, hints.key_of(NEW, 6), False, NOW_MS)
+    assert sequence_told(desk) == 0 and by(desk, 1, NEW)
+
+
 # -- bytes of the sender's side
 
 @pytest.mark.parametrize("name", ["", "a" * 17, "gr\0d", "gr\xefd"])
