@@ -15,6 +15,7 @@ MESSAGE_BYTES_MAX = 4096
 LENGTH = struct.Struct(">I")
 _MAPS = (*range(0x80, 0x90), 0xde, 0xdf)
 _BLANK = b" \t\r\n"
+_NOT_YET = object()  # no message is whole; None is one: msgpack's nil
 # What json and msgpack raise on nonsense; recursion: brackets nested a thousand deep.
 _NONSENSE = (ValueError, RecursionError, msgpack.UnpackException)
 
@@ -83,7 +84,7 @@ class Msgpack:
     def take(self):
         """(True, message) of the next whole map, (False, None) when there is none yet."""
         found = self._behind_length() if self._prefixed else self._delimited()
-        if found is None:
+        if found is _NOT_YET:
             return False, None
         if not isinstance(found, dict):
             raise StreamError
@@ -91,12 +92,12 @@ class Msgpack:
 
     def _behind_length(self):
         if len(self._rest) < LENGTH.size:
-            return None
+            return _NOT_YET
         end = LENGTH.size + LENGTH.unpack_from(self._rest)[0]
         if end > LENGTH.size + MESSAGE_BYTES_MAX:
             raise StreamError
         if len(self._rest) < end:
-            return None
+            return _NOT_YET
         data, self._rest = self._rest[LENGTH.size:end], self._rest[end:]
         try:
             return msgpack.unpackb(data)
@@ -105,7 +106,7 @@ class Msgpack:
 
     def _delimited(self):
         if not self._rest:
-            return None
+            return _NOT_YET
         unpacker = msgpack.Unpacker(max_buffer_size=MESSAGE_BYTES_MAX)
         try:
             unpacker.feed(self._rest[:MESSAGE_BYTES_MAX])
@@ -113,7 +114,7 @@ class Msgpack:
         except msgpack.OutOfData as error:
             if len(self._rest) >= MESSAGE_BYTES_MAX:
                 raise StreamError from error
-            return None
+            return _NOT_YET
         except (*_NONSENSE, TypeError) as error:
             raise StreamError from error
         self._rest = self._rest[unpacker.tell():]
