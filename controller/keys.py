@@ -5,6 +5,7 @@ was made is the file's time of modification.
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
@@ -35,11 +36,14 @@ def _path(state_directory, name, suffix=SUFFIX):
 
 def create(state_directory, name):
     """Make the first key of a source; returns its bytes. KeyStoreError when it has one."""
-    if os.path.lexists(_path(state_directory, checked_name(name))):
-        raise KeyStoreError(f"{name} has a key already; to replace it: firebreak key rotate {name}")
-    key = _write_new(state_directory, name)
-    with _explained():
-        os.rename(_path(state_directory, name, ".new"), _path(state_directory, name))
+    path = _path(state_directory, checked_name(name))
+    with _changing(state_directory):
+        if os.path.lexists(path):
+            raise KeyStoreError(f"{name} has a key already; to replace it: firebreak key rotate {name}")
+        key = _write_new(state_directory, name)
+        _remove(_path(state_directory, name, OLD_SUFFIX))
+        os.link(_path(state_directory, name, ".new"), path)  # unlike a rename it never replaces a key
+        _remove(_path(state_directory, name, ".new"))
     return key
 
 
@@ -48,12 +52,22 @@ def rotate(state_directory, name):
     path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
     if not os.path.lexists(path):
         raise KeyStoreError(f"{name} has no key yet; to make one: firebreak key create {name}")
-    key = _write_new(state_directory, name)
-    with _explained():
+    with _changing(state_directory):
+        key = _write_new(state_directory, name)
         _remove(old)
         os.link(path, old)
         os.rename(_path(state_directory, name, ".new"), path)
     return key
+
+
+def withdraw(state_directory, name):
+    """Take back the last create or rotate, whose key nobody has seen: what was the key before, if any, is it again."""
+    path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
+    with _changing(state_directory):
+        if os.path.lexists(old):
+            os.rename(old, path)
+        else:
+            os.unlink(path)
 
 
 def revoke(state_directory, name):
@@ -61,9 +75,35 @@ def revoke(state_directory, name):
     path = _path(state_directory, checked_name(name))
     if not os.path.lexists(path):
         raise KeyStoreError(f"{name} has no key; firebreak key list names those there are")
-    with _explained():
+    with _changing(state_directory):
         _remove(_path(state_directory, name, OLD_SUFFIX))
         os.unlink(path)
+
+
+@contextlib.contextmanager
+def _changing(state_directory):
+    """One change of the keys at a time; durable, names and all, at its end. KeyStoreError for what goes wrong."""
+    folder = os.path.join(state_directory, DIRECTORY)
+    with _explained():
+        owner = os.stat(state_directory)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with _opened(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.geteuid() == 0:  # made by root for a controller that is not: it must be able to read its keys
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            yield
+            os.fsync(descriptor)
+        with _opened(state_directory) as descriptor:
+            os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(folder):
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path):
@@ -83,18 +123,15 @@ def _write_new(state_directory, name):
     """Write a new key durably to NAME.new, owned by whoever owns the state directory; returns its bytes."""
     key = secrets.token_bytes(w.KEY_BYTES)
     path = _path(state_directory, name, ".new")
-    with _explained():
-        owner = os.stat(state_directory)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        _remove(path)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(key.hex().encode() + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-            if os.geteuid() == 0:  # made by root for a controller that is not: it must be able to read its keys
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-                os.chown(os.path.dirname(path), owner.st_uid, owner.st_gid)
+    owner = os.stat(state_directory)
+    _remove(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(key.hex().encode() + b"\n")
+        file.flush()
+        if os.geteuid() == 0:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.fsync(descriptor)
     return key
 
 

@@ -1,13 +1,18 @@
 """Keys of the sources of hints: made once, printed once, readable by their owner only, whole at every instant."""
 
+import fcntl
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from controller import hints, keys
 
 NOW_S = 1_800_000_000
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -92,6 +97,80 @@ def test_a_spoilt_key_is_not_used_and_said_in_one_line(state, content, mode, wor
     os.chmod(path(state), mode)
     found, lines = loaded(state)
     assert found == [] and len(lines) == 1 and words in lines[0] and "ab" * 10 not in lines[0]
+
+
+def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
+    """The second one finds no key, is held up, and goes on after the first one has stored its own."""
+    first = keys.create(state, "site_ems")
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    with pytest.raises(keys.KeyStoreError, match="File exists"):
+        keys.create(state, "site_ems")
+    assert loaded(state)[0] == [(first, None)]
+
+
+@pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
+def test_one_change_at_a_time(state, change, monkeypatch):
+    """Whoever changes keys holds the folder while it does; somebody else waits for it."""
+    if change is not keys.create:
+        keys.create(state, "site_ems")
+    held, real = [], {name: getattr(os, name) for name in ("link", "rename", "unlink")}
+
+    def watch(name):
+        def called(*arguments):
+            folder = os.open(os.path.join(state, "keys"), os.O_RDONLY)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.close(folder)
+            held.append(name)
+            return real[name](*arguments)
+        return called
+    for name in real:
+        monkeypatch.setattr(os, name, watch(name))
+    change(state, "site_ems")
+    assert held
+
+
+@pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
+def test_names_are_durable_when_it_returns(state, change, monkeypatch):
+    """After a power cut a key that was printed is there and one that was revoked is not: folders are stored too."""
+    if change is not keys.create:
+        keys.create(state, "site_ems")
+    done, real = [], {name: getattr(os, name) for name in ("fsync", "link", "rename", "unlink")}
+
+    def watch(name):
+        def called(*arguments):
+            done.append(os.readlink(f"/proc/self/fd/{arguments[0]}") if name == "fsync" else name)
+            return real[name](*arguments)
+        return called
+    for name in real:
+        monkeypatch.setattr(os, name, watch(name))
+    change(state, "site_ems")
+    assert done[-2:] == [os.path.join(state, "keys"), state] and done[-3] in ("link", "rename", "unlink")
+
+
+def test_what_was_made_can_be_taken_back(state):
+    first = keys.create(state, "site_ems")
+    keys.rotate(state, "site_ems")
+    keys.withdraw(state, "site_ems")
+    made_at(state, NOW_S)
+    assert loaded(state)[0] == [(first, None)]
+    keys.withdraw(state, "site_ems")
+    assert os.listdir(os.path.join(state, "keys")) == []
+
+
+def run_key(state, action, stdout):
+    line = [sys.executable, "-m", "controller", "key", action, "site_ems", "--state-dir", state, "--run-dir", state]
+    return subprocess.run(line, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=50, check=False, cwd=ROOT)
+
+
+@pytest.mark.parametrize("action", ["create", "rotate"])
+def test_a_key_that_nobody_could_see_is_not_kept(state, action):
+    before = [] if action == "create" else [(keys.create(state, "site_ems"), None)]
+    with open("/dev/full", "w") as full:
+        done = run_key(state, action, full)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "No space left on device; the new key of site_ems could not be shown and is not kept" in done.stderr
+    assert loaded(state)[0] == before
 
 
 @pytest.mark.parametrize("step", ["fsync", "link", "rename"])

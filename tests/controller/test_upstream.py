@@ -76,7 +76,8 @@ def test_half_a_map_is_waited_for(data):
 
 @pytest.mark.parametrize("data", [
     b"\x80\xc1", b"\x80\x07", b"\0\0\x10\x01" + bytes(10), b"\0\xff\xff\xff", b"\0\0\0\1\x07", b"\0\0\0\2\x80\x80",
-    b"\0\0\0\0", b"\0\0\0\1\xc0", b"\x80\xc0", b"\x81\x07\x07", b"\x81\x90\x07", b"\xdf\xff\xff\xff\xff" + b"\x07" * 5000,
+    b"\0\0\0\0", b"\0\0\0\1\xc0", b"\x80\xc0", b"\x81\x07\x07", b"\x81\x90\x07",
+    b"\xdf\xff\xff\xff\xff" + b"\x07" * 5000,
     b"\x81\xa1a\xdb\xff\xff\xff\xff" + b"x" * 5000, b"\x81\xa1a\xc7\x0c\xff" + b"\xff" * 12, b"\x81\xa1\xff\x07",
     b"\x81\xa1a" + b"\x91" * 3000 + b"\x07"])
 def test_nonsense_in_msgpack_ends_the_stream(data):
