@@ -3,7 +3,9 @@
 A process of its own without any key or right: it can only pass on what somebody else has signed.
 """
 
+import collections
 import contextlib
+import operator
 import os
 import select
 import signal
@@ -81,18 +83,26 @@ class Gateway:
             connection, _ = self._listening.accept()
         except OSError:  # gone again, or no descriptor left: the next one may do better
             return
-        if len(self.links) >= LINKS_MAX and not self._make_room(now_us):
+        stream = link.Stream(connection)
+        if len(self.links) >= LINKS_MAX and not self._make_room(stream, now_us):
             with contextlib.suppress(OSError):
                 connection.send(framing.JsonLines.packed(messages.problem(h.CROWDED)), socket.MSG_DONTWAIT)
             connection.close()
             return
-        self.links.append(link.Link(link.Stream(connection), self._hints_path, now_us))
+        self.links.append(link.Link(stream, self._hints_path, now_us))
 
-    def _make_room(self, now_us):
-        """Close the connection that has been silent the longest, if that is long. True when one was."""
-        oldest = min(self.links, key=lambda each: each.heard_us)
-        if now_us - oldest.heard_us < IDLE_US:
+    def _make_room(self, stream, now_us):
+        """Close a connection in favour of a new one. True when one was.
+
+        Of all that are silent for long, or else of a user, or a process, that holds more than the new one's would with
+        it: the one that has been silent the longest. So nobody can take all places.
+        """
+        among = [each for each in self.links if now_us - each.heard_us >= IDLE_US]
+        for who in (operator.attrgetter("user"), operator.attrgetter("process")):
+            among = among or _greediest(self.links, stream, who)
+        if not among:
             return False
+        oldest = min(among, key=lambda each: each.heard_us)
         self.links.remove(oldest)
         oldest.close()
         return True
@@ -104,6 +114,13 @@ class Gateway:
         self._listening.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._listen_path)
+
+
+def _greediest(links, stream, who):
+    """The links of whoever holds most, when that is more than who(stream) will hold with one more; else none."""
+    held = collections.Counter(who(each.stream) for each in links)
+    greediest, count = held.most_common(1)[0]
+    return [each for each in links if who(each.stream) == greediest] if count > held[who(stream)] + 1 else []
 
 
 def _listening(path):

@@ -5,6 +5,7 @@ read from either.
 """
 
 import socket
+import struct
 
 from controller import command
 from controller import hint_codes as h
@@ -15,14 +16,18 @@ ANSWER_US = 2_000_000
 SEND_S = 0.1  # how long the gateway, and all its clients with it, waits for room in the queue of the loop
 READ_BYTES = 4096
 _DATAGRAM_BYTES = 256
+_CREDENTIALS = struct.Struct("iII")
 
 
 class Stream:
-    """A connected stream socket, as a Link uses it."""
+    """A connected stream socket, as a Link uses it. `user`, `process`: who connected it, to be compared only."""
 
     def __init__(self, connection):
         connection.setblocking(False)
         self._connection = connection
+        pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED,
+                                                                _CREDENTIALS.size))
+        self.user, self.process = uid, (uid, pid)
 
     def fileno(self):
         """The descriptor to wait for."""

@@ -6,6 +6,8 @@ import pty
 import socket
 import stat
 import struct
+import subprocess
+import sys
 import threading
 import tty
 
@@ -304,11 +306,60 @@ def test_the_seventeenth_connection_is_told_so_and_an_idle_one_makes_room(served
     clients = [served.client() for _ in range(gateway.LINKS_MAX)]
     for each in clients:
         assert ask(each, {"hello": "site_ems"})
-    late = served.client()
-    assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
-    served.gateway.links[3].heard_us -= gateway.IDLE_US
+    for silent_s in (0, 200):
+        served.gateway.links[3].heard_us -= silent_s * 1_000_000
+        late = served.client()
+        assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
+    served.gateway.links[3].heard_us -= 100_000_000  # silent for 300 s now, as the page says
     assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
     assert clients[3].recv(1) == b""
+
+
+GREEDY = """
+import socket, sys
+held = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(int(sys.argv[2]))]
+for each in held:
+    each.connect(sys.argv[1])
+    each.sendall(b'{"hello": "site_ems"}\\n')
+    each.recv(1000)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_takes_all_places_gives_one_up_for_another(served):
+    """Also while its connections are busy."""
+    line = [sys.executable, "-c", GREEDY, served.path, str(gateway.LINKS_MAX)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
+        assert greedy.stdout.readline() == b"held\n"
+        oldest = min(served.gateway.links, key=lambda each: each.heard_us)
+        clients = [served.client() for _ in range(8)]
+        for each in clients:
+            assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
+        assert oldest not in served.gateway.links
+        late = served.client()  # eight each: nobody holds more than the newcomer would
+        assert line_of(late)["code"] == h.CROWDED
+        for each in clients:
+            assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
+        greedy.stdin.close()
+
+
+class Place:
+    """A link of somebody, as far as its place counts."""
+
+    def __init__(self, user, process):
+        self.stream = self
+        self.user, self.process = user, (user, process)
+
+
+@pytest.mark.parametrize("held, newcomer, given_up", [
+    ([(1, 1)] * 3 + [(2, 2)] * 2, (2, 3), None), ([(1, 1)] * 3 + [(2, 2)], (3, 3), 1),
+    ([(1, 1), (1, 2), (1, 3)], (2, 9), 1), ([(1, 1), (2, 2), (3, 3)], (4, 4), None)])
+def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
+    """However many processes it has."""
+    links = [Place(*each) for each in held]
+    found = gateway._greediest(links, Place(*newcomer), lambda stream: stream.user)
+    assert {each.user for each in found} == ({given_up} if given_up else set())
 
 
 def test_no_controller_is_said_and_its_return_is_found(tmp_path):
