@@ -79,6 +79,9 @@ def measure(arguments, run, complain):
     if not os.path.isdir(folder):
         complain(f"--json {arguments.json}: there is no folder {folder}")
         return WRONG_INPUT
+    if arguments.json and os.path.isdir(arguments.json):
+        complain(f"--json {arguments.json}: is a folder; name a file in it")
+        return WRONG_INPUT
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended on any way out
     try:
         doc = run(arguments)

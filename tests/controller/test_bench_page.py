@@ -96,6 +96,7 @@ def test_the_page_refuses_what_is_no_result(capsys, tmp_path):
     (("loop", "--for", "0"), "allowed is a number from 1"), (("loop", "--for", "x"), "allowed is a number from 1"),
     (("loop", "--for", "nan"), "allowed is a number from 1"), (("lop",), "invalid choice"),
     (("step", "--json", "/nowhere/a.json"), "there is no folder /nowhere"),
+    (("replay", "--json", "/"), "--json /: is a folder; name a file in it"),
     (("replay", "/nowhere/journal"), "/nowhere/journal: No such file"), (("all",), "--json")])
 def test_wrong_input_is_said_at_once(capsys, argv, words):
     code, out, err = run(capsys, "bench", *argv)
