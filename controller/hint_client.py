@@ -65,6 +65,12 @@ class HintClient:
         data = self.receive()
         return data and w.welcome_of(data)
 
+    def status(self, source, key):
+        """State, its MAC checked, or None."""
+        self.send(w.status(source))
+        data = self.receive()
+        return data and w.state_of(data, key)
+
     def hint(self, hint, key):
         """Reply to a Hint, its MAC checked, or None. What answers an earlier hint is passed over."""
         self.send(w.signed(hint, key))

@@ -27,11 +27,11 @@ class HintListener:
 
     def __init__(self, run_directory, cabinet, keys):
         """keys: {source name: tuple of hints.Key}. Replaces a socket left over; raises OSError."""
-        self._core = cabinet.core
+        self._core, self._sources = cabinet.core, cabinet.config.sources
         self._path = os.path.join(run_directory, "hints.sock")
         self.statistics = st.HintStatistics(os.path.join(run_directory, "hints.stats"), cabinet.config.sources)
         self.desk = hints.Desk(cabinet.config.sources, keys, os.urandom(w.NONCE_BYTES), cabinet.request_hint,
-                               self.statistics)
+                               self.statistics, self._state)
         self._left, self._rejected_left = DATAGRAMS_PER_TICK, REJECTED_PER_TICK
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._socket = command.bound(self._path, 0o660)
@@ -60,6 +60,9 @@ class HintListener:
                     self._send(answer, sender)
                 return
             self._rejected_left -= 1
+
+    def _state(self, source_name, now_ms):
+        return hint_replies.state(source_name, self._core, self._sources, self.desk.nonce, now_ms)
 
     def answer(self, now_us):
         """After a tick: reply to the hints it took, and begin to count anew."""

@@ -1,11 +1,12 @@
 """What a source is told of its hint after the tick that took it: granted, left, fallback, available power, and why.
+And of the cabinet, when it asks: power, energy, reserve, who is in control.
 
 Reads the core as the tick has left it; changes nothing.
 """
 
 from controller import hint_codes as h
 from controller import hint_wire as w
-from controller import hints, reasons, setpoint
+from controller import hints, parameters, reasons, setpoint
 from controller.control import hint_table
 from controller.control.integers import within
 
@@ -29,6 +30,18 @@ def reply(pending, core, nonce, uptime_ms):
         end_reason(core.chain, core.chain.caps.low_W, core.chain.caps.low_reason),
         end_reason(core.chain, core.chain.caps.high_W, core.chain.caps.high_reason),
         trace[setpoint.O_SETPOINT_W], trace[setpoint.O_BINDING_REASON])
+
+
+def state(source_name, core, sources, nonce, uptime_ms):
+    """hint_wire.State after the last tick for the source of this name; sources: config.sources."""
+    trace, caps, image = core.chain.out, core.chain.caps, core.control_image
+    control = core.out[core.hint_at + hint_table.O_CONTROL_SOURCE]
+    return w.State(
+        source_name, nonce, uptime_ms, trace[setpoint.O_SETPOINT_W], trace[setpoint.O_AVAILABLE_LOW_W],
+        trace[setpoint.O_AVAILABLE_HIGH_W], core.out[core.hint_at + hint_table.O_REMAINING_WH],
+        image[parameters.C_SOC_RESERVE_SOFT_PERMILLE], image[parameters.C_SOC_RESERVE_HARD_PERMILLE],
+        end_reason(core.chain, caps.low_W, caps.low_reason), end_reason(core.chain, caps.high_W, caps.high_reason),
+        trace[setpoint.O_BINDING_REASON], sources[control - 1].name if control else "")
 
 
 def in_force(core, source_index, quantity):

@@ -1,7 +1,8 @@
 """Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for whoever sends.
 
-A hint (88 bytes) and a reply (116) end in a MAC over all bytes before it, made with the key of the source. A hello (20)
-and its answer (28) are not secret and have none. Times are the controller's uptime clock in ms, as the hello tells it.
+A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with the key of the
+source. A hello (20), its answer (28) and a status (20), which asks for a state, are not secret and have none. Times
+are the controller's uptime clock in ms, as the hello tells it.
 """
 
 import hmac
@@ -13,9 +14,11 @@ from controller import hint_codes as h
 HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
 HINT = struct.Struct("<4s16s8sQQBBHiI32s")
 HELLO = struct.Struct("<4s16s")
+STATUS_MAGIC, STATE_MAGIC = b"FBS1", b"FBT1"
 WELCOME = struct.Struct("<4s8sQQ")
 REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiHH32s")
-_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size}
+STATE = struct.Struct("<4s16s8sQiiiiHHHHH2x16s32s")
+_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
 MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
 SIGNED_BYTES = HINT.size - MAC_BYTES
 NOTHING_W = -2**31  # no value: nothing in force, or no fallback
@@ -68,6 +71,24 @@ class Reply(NamedTuple):
     binding_reason: int
 
 
+class State(NamedTuple):
+    """What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown; control_source: or ""."""
+
+    source: str
+    nonce: bytes
+    uptime_ms: int
+    setpoint_W: int
+    available_low_W: int
+    available_high_W: int
+    remaining_Wh: int
+    reserve_soft_permille: int
+    reserve_hard_permille: int
+    low_reason: int
+    high_reason: int
+    binding_reason: int
+    control_source: str
+
+
 def mac(key, signed):
     """HMAC-SHA256 (32 bytes) of `signed` under `key`."""
     return hmac.digest(key, signed, "sha256")
@@ -103,8 +124,32 @@ def hello(source):
     return HELLO.pack(HELLO_MAGIC, name_field(source))
 
 
+def status(source):
+    """The datagram (20 bytes) that asks for a State."""
+    return HELLO.pack(STATUS_MAGIC, name_field(source))
+
+
+def state_bytes(state, key):
+    """The datagram (112 bytes) of a State."""
+    control = name_field(state.control_source) if state.control_source else b""
+    data = STATE.pack(STATE_MAGIC, name_field(state.source), *state[1:-1], control, b"")[:-MAC_BYTES]
+    return data + mac(key, data)
+
+
+def state_of(data, key=None):
+    """State of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
+    if len(data) != STATE.size or not data.startswith(STATE_MAGIC) or key is not None and not _is_signed(data, key):
+        return None
+    fields = STATE.unpack(data)
+    return State(name_of(fields[1]), *fields[2:-2], name_of(fields[-2]))
+
+
+def _is_signed(data, key):
+    return hmac.compare_digest(mac(key, data[:-MAC_BYTES]), data[-MAC_BYTES:])
+
+
 def is_well_formed(data):
-    """True when length and magic are those of a hint or a hello: a first look that costs nearly nothing."""
+    """True when length and magic are those of what a source may send: a first look that costs nearly nothing."""
     return _LENGTHS.get(bytes(data[:4])) == len(data)
 
 
@@ -125,7 +170,7 @@ def reply_of(data, key=None):
     """Reply of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
     if len(data) != REPLY.size or not data.startswith(REPLY_MAGIC):
         return None
-    if key is not None and not hmac.compare_digest(mac(key, data[:-MAC_BYTES]), data[-MAC_BYTES:]):
+    if key is not None and not _is_signed(data, key):
         return None
     fields = REPLY.unpack(data)
     return Reply(name_of(fields[1]), *fields[2:-2])

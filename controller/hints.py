@@ -86,6 +86,11 @@ class Account:
                 return key.key
         return None
 
+    def key_in_use(self, now_ms):
+        """Key bytes that the source has: of a rotation the old ones until the new ones were used. None without any."""
+        valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
+        return valid[-1] if valid else None
+
     @property
     def highest_sequence(self):
         """What a hello tells: a hint above it is new under each key. An old key's counts while it is no absurd one."""
@@ -154,16 +159,19 @@ class Desk:
     """All sources of one cabinet. take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick
     and returns None when that one can take no more."""
 
-    def __init__(self, sources, keys, nonce, take, statistics):
-        """keys: {source name: tuple of Key}; nonce: 8 random bytes of this run."""
-        self.nonce, self._take, self._common = nonce, take, statistics.common
+    def __init__(self, sources, keys, nonce, take, statistics, state=None):
+        """keys: {source name: tuple of Key}; nonce: 8 random bytes of this run.
+
+        state(source name, now_ms): the hint_wire.State that answers a request for it.
+        """
+        self.nonce, self._take, self._state, self._common = nonce, take, state, statistics.common
         self.accounts = [Account(source, keys.get(source.name, ()), row)
                          for source, row in zip(sources, statistics.rows)]
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
         self.pending = []  # Pending of this tick
 
     def receive(self, data, sender, now_ms):
-        """One datagram (bytes-like). Returns the answer to a hello, else None: hints are answered after the tick."""
+        """One datagram (bytes-like). Returns the answer to a hello or status, else None: hints wait for the tick."""
         if len(data) == w.HINT.size:
             self._hint(data, sender, now_ms)
         elif len(data) == w.HELLO.size:
@@ -184,10 +192,15 @@ class Desk:
         return None
 
     def _hello(self, data, now_ms):
-        account = self._account(w.HELLO.unpack(data), w.HELLO_MAGIC)
+        fields = w.HELLO.unpack(data)
+        asks_state = fields[0] == w.STATUS_MAGIC
+        account = self._account(fields, w.STATUS_MAGIC if asks_state else w.HELLO_MAGIC)
         if account is None:
             return None
         self._common[st.HELLOS] += 1
+        if asks_state:
+            key = account.key_in_use(now_ms)
+            return key and w.state_bytes(self._state(account.source.name, now_ms), key)
         return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.highest_sequence)
 
     def _hint(self, data, sender, now_ms):

@@ -42,6 +42,15 @@ def fields(reply):
             "high_reason": reply.high_reason, "setpoint_W": reply.setpoint_W, "binding_reason": reply.binding_reason}
 
 
+def state(found):
+    """Every field of a State as plain values in SI units, with its reasons in words; None where there is none."""
+    return {**found._asdict(), "nonce": found.nonce.hex(),
+            "remaining_Wh": None if found.remaining_Wh < 0 else found.remaining_Wh,
+            "control_source": found.control_source or None,
+            **{f"{name}_why": reason(code) if code else None for name, code in (
+                ("low", found.low_reason), ("high", found.high_reason), ("binding", found.binding_reason))}}
+
+
 def _or_none(value_W):
     return None if value_W == w.NOTHING_W else value_W
 

@@ -7,7 +7,7 @@ import contextlib
 
 from controller import hint_codes as h
 from controller import hint_wire as w
-from controller.console.hint_words import fields
+from controller.console.hint_words import fields, state
 
 DETAIL_CHARACTERS = 200
 _NUMBERS = {"sequence": (0, 2**64 - 1), "sent_ms": (0, 2**64 - 1), "value_W": (-2**31, 2**31 - 1),
@@ -16,17 +16,19 @@ _HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
 
 
 class MessageError(ValueError):
-    """The message is no hint and no hello; says in one line what is wrong."""
+    """The message is no hint, hello or status; says in one line what is wrong."""
 
 
 def datagram(message):
-    """Datagram of {"hello": NAME} or of a hint's fields. Raises MessageError.
+    """Datagram of {"hello": NAME}, {"status": NAME} or of a hint's fields. Raises MessageError.
 
     nonce, mac: hex or, in msgpack, bytes; kind may be left out, it follows from the quantity; purpose is 0 if left out.
     """
     try:
         if "hello" in message:
             return w.hello(_text(message, "hello"))
+        if "status" in message:
+            return w.status(_text(message, "status"))
         return _hint(message)
     except ValueError as error:
         raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
@@ -35,7 +37,8 @@ def datagram(message):
 def _hint(message):
     unknown = sorted(map(str, message.keys() - _HINT_KEYS))
     if unknown:
-        raise ValueError(f"{unknown[0][:40]!r} is not a known field; allowed {', '.join(sorted(_HINT_KEYS))}, or hello")
+        allowed = ", ".join(sorted(_HINT_KEYS))
+        raise ValueError(f"{unknown[0][:40]!r} is not a known field; allowed {allowed}, or hello, status")
     kind, quantity = w.quantity_of(_text(message, "quantity"))
     if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
         raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
@@ -79,6 +82,9 @@ def answer(data, message):
         welcome = w.welcome_of(data)
         return welcome and {"source": message["hello"], "nonce": welcome.nonce.hex(), "uptime_ms": welcome.uptime_ms,
                             "sequence": welcome.sequence}
+    if "status" in message:
+        found = w.state_of(data)
+        return found and {**state(found), "mac": data[-w.MAC_BYTES:].hex()}
     reply = w.reply_of(data)
     if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
         return None

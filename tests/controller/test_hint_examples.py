@@ -55,6 +55,19 @@ def test_an_example_is_granted_and_refused(site, example):
     assert site.source("site_ems")["accepted"] == 1 and site.source("site_ems")["refused"] == 1
 
 
+def test_the_example_that_reads_the_status(site, monkeypatch):
+    monkeypatch.setitem(SENDERS, "read_status.py", SENDERS["send_hint.py"])
+    site.bench.tick(10)
+    with site.pumped():
+        code, out, err = sent(site, "read_status.py", "site_ems")
+        assert (code, err) == (0, "") and re.fullmatch(
+            r"0 W \(R\d+\), available -\d+ \(R\d+\) \.\. 0 \(R302\) W, 258000 Wh above the reserve of 15.0 % "
+            r"\(never below 10.0 %\), in control: -", out), out
+        site.write_key("site_ems", bytes(32))
+        ends(sent(site, "read_status.py", "site_ems"), "not signed with this key")
+    ends(sent(site, "read_status.py"), "read_status.* KEYFILE SOURCE")
+
+
 def ends(found, words):
     """The example has said one line, not to its standard output, and its exit code is 1."""
     code, out, err = found

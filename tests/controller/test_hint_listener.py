@@ -11,6 +11,7 @@ from controller import hint_codes as h
 from controller import hint_wire as w
 from hinted_site import KEYS, HintedSite
 from safety import signals as s
+from test_cabinet import RATED
 
 pytestmark = pytest.mark.wire
 
@@ -356,6 +357,47 @@ def test_a_refused_request_tells_what_is_in_effect_and_not_what_was_asked(site, 
     assert one.say(h.POWER_W, 10**9).code == h.LIMITED
     reply = one.say(h.POWER_W, 10**9, sequence=1)
     assert (reply.code, reply.granted_W) == (h.OLD_SEQUENCE, reply.available_high_W) and reply.granted_W < 250_001
+
+
+# -- what the cabinet can do and does
+
+def test_the_state_is_that_of_the_last_tick(site, sender):
+    site.run()
+    one = sender("scheduler")
+    reply = one.say(h.POWER_W, -10_000)
+    site.bench.tick(5)
+    one.send(w.status("cloud"))
+    site.listener.receive(site.bench.now_us)
+    state = w.state_of(one.socket.recv(256), KEYS["cloud"])
+    core = site.bench.cabinet.core
+    assert (state.source, state.nonce, state.uptime_ms) == ("cloud", reply.nonce, site.bench.now_us // 1000)
+    assert (state.setpoint_W, state.control_source) == (-10_000, "scheduler") and core.setpoints()[0] == -10_000
+    assert (state.available_low_W, state.available_high_W, state.low_reason, state.high_reason) == (
+        reply.available_low_W, reply.available_high_W, reply.low_reason, reply.high_reason)
+    assert (state.reserve_soft_permille, state.reserve_hard_permille) == (150, 100)
+    assert state.remaining_Wh == 645_000 * (RATED["soc_permille"] - 150) // 1000
+    assert site.source("cloud")["accepted"] == 0
+
+
+def test_nobody_in_control_and_a_binding_reason(site, sender):
+    """A connection that must not import more than it does: an obligation moves the battery, nobody asked."""
+    site.run()
+    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
+    site.bench.tick(1000)
+    one = sender("site_ems")
+    assert one.say(h.IMPORT_W_MAX, 100_000).code == h.GRANTED
+    one.send(w.status("site_ems"))
+    assert site.step() == 1
+    state = w.state_of(one.socket.recv(256), KEYS["site_ems"])
+    assert (state.control_source, state.binding_reason, state.low_reason) == ("", 304, 304)
+    assert state.setpoint_W == state.available_low_W > 90_000
+
+
+def test_a_state_is_bounded_like_a_hello(site, monkeypatch):
+    with monkeypatch.context() as patched:
+        queue = Queue(site.listener, patched, *[(w.status("cloud"), None)] * 9)
+        assert drain(site.listener) == 8 and len(queue.waiting) == 1
+    assert site.statistics()["unsent"] == 8 and site.statistics()["hellos"] == 8
 
 
 # -- keys, live

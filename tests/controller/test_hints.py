@@ -38,6 +38,7 @@ def tell(desk, *hints_, now_ms=NOW_MS):
 
 def test_the_layout_is_the_documented_one():
     assert (w.HINT.size, w.HELLO.size, w.WELCOME.size, w.REPLY.size, w.SIGNED_BYTES) == (88, 20, 28, 116, 56)
+    assert w.STATE.size == 112 and w.status("grid") == b"FBS1grid" + bytes(12)
     data = datagram(hint())
     assert struct.unpack_from("<4s16s8sQQBBHiI", data) == (
         b"FBH1", b"grid" + bytes(12), NONCE, 1, NOW_MS, 3, 4, 7, 400_000, 300_000)
@@ -306,6 +307,52 @@ def test_a_key_made_anew_after_its_revocation_begins_at_0():
     assert sequence_told(desk) == 0
     desk.change_key(GRID, hints.key_of(NEW, 6), False, NOW_MS)
     assert sequence_told(desk) == 0 and by(desk, 1, NEW)
+
+
+# -- what the cabinet can do and does
+
+STATE = w.State("grid", NONCE, NOW_MS, -5, -6, 7, -1, 300, 100, 217, 301, 65_535, "a_source_of_16_c")
+
+
+def told(desk, source="grid", now_ms=NOW_MS):
+    return desk.receive(w.status(source), "sender", now_ms)
+
+
+@pytest.fixture
+def knowing():
+    """A desk that knows a state."""
+    desk, _, statistics = hint_desk.made()
+    desk._state = lambda source, now_ms: STATE._replace(source=source, uptime_ms=now_ms)
+    return desk, statistics
+
+
+def test_a_state_comes_back_as_it_was_and_only_under_its_key():
+    data = w.state_bytes(STATE, OLD)
+    assert w.state_of(data, OLD) == STATE == w.state_of(data)
+    assert w.state_of(data, NEW) is None and w.state_of(data[:-1]) is None and w.state_of(b"FBR1" + data[4:]) is None
+    for bit in range(8 * (len(data) - 32)):
+        spoilt = bytearray(data)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        assert w.state_of(bytes(spoilt), OLD) is None
+    assert w.state_of(w.state_bytes(STATE._replace(control_source=""), OLD), OLD).control_source == ""
+
+
+def test_who_asks_for_the_state_gets_it_signed_at_once(knowing):
+    desk, statistics = knowing
+    assert w.state_of(told(desk), OLD) == STATE
+    assert answered(desk) == [] and common(statistics) == {"hellos": 1}
+    assert told(desk, "nobody") is None and common(statistics) == {"hellos": 1, "unknown_source": 1}
+    desk.change_key(GRID, None, False, NOW_MS)
+    assert told(desk) is None
+
+
+def test_during_a_rotation_a_state_is_signed_with_the_key_the_source_has(knowing):
+    desk, _ = knowing
+    desk.change_key(GRID, hints.key_of(NEW, 6), True, NOW_MS)
+    assert w.state_of(told(desk), OLD)
+    assert w.state_of(told(desk, now_ms=NOW_MS + hints.OLD_KEY_MS - 1), OLD)
+    assert w.state_of(told(desk, now_ms=NOW_MS + hints.OLD_KEY_MS), NEW)
+    assert by(desk, 1, NEW) and w.state_of(told(desk), NEW)
 
 
 # -- bytes of the sender's side

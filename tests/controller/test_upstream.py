@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller import clock
+from controller import clock, reasons
 from controller import hint_codes as h
 from controller import hint_wire as w
 from controller.upstream import framing, gateway, link, messages
@@ -217,6 +217,24 @@ def test_json_lines(served):
     refused = ask(client, signed(welcome, sequence=2, valid_ms=900_000))
     assert (refused["code"], refused["label"], refused["granted"]) == (31, "H31", False)
     assert (refused["granted_W"], refused["remedy"]) == (400_000, h.text(31)[2])
+
+
+def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
+    client = served.client()
+    found = ask(client, {"status": "site_ems"})
+    names = {*w.State._fields, "low_why", "high_why", "binding_why", "mac"}
+    assert found.keys() == names and (found["source"], found["control_source"]) == ("site_ems", None)
+    for name in ("low", "high", "binding"):
+        code = found[f"{name}_reason"]
+        assert found[f"{name}_why"] == (f"R{code} {reasons.text(code)[0]}" if code else None)
+    state = w.State(**{name: found[name] for name in w.State._fields} | {
+        "nonce": bytes.fromhex(found["nonce"]), "control_source": "",
+        "remaining_Wh": -1 if found["remaining_Wh"] is None else found["remaining_Wh"]})
+    assert found["mac"] == w.state_bytes(state, KEYS["site_ems"])[-32:].hex()  # the sender can check it
+    assert ask(client, signed(ask(client, {"hello": "site_ems"})))["code"] == h.GRANTED
+    monkeypatch.setattr(link, "ANSWER_US", 50_000)
+    assert ask(client, {"status": "nobody"})["code"] == h.NO_ANSWER
+    assert ask(client, {"status": 7})["sentence"].startswith("status is")
 
 
 @pytest.mark.parametrize("prefixed", [False, True])

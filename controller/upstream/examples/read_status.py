@@ -1,0 +1,30 @@
+"""Asks what the cabinet can do and does: python3 read_status.py /run/firebreak/hints.sock KEYFILE SOURCE"""
+
+import hashlib
+import hmac
+import socket
+import struct
+import sys
+
+try:
+    path, key_file, source = sys.argv[1:]
+    key = bytes.fromhex(open(key_file).read())
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    link.bind("")  # an abstract address: the controller answers to no other
+    link.settimeout(2)
+    link.connect(path)
+    link.send(struct.pack("<4s16s", b"FBS1", source.encode()))
+    data = link.recv(256)
+except TimeoutError:
+    sys.exit("no answer: unknown source, or one without a key")
+except OSError as error:
+    sys.exit(f"{error} ({key_file}, {path}: does the controller run?)")
+except ValueError:
+    sys.exit(f"KEYFILE: 64 hex digits. {__doc__}")
+
+if not hmac.compare_digest(hmac.new(key, data[:-32], hashlib.sha256).digest(), data[-32:]):
+    sys.exit("the answer is not signed with this key")
+setpoint_W, low_W, high_W, remaining_Wh, soft, hard, low, high, binding, in_control = struct.unpack_from(
+    "<iiiiHHHHH2x16s", data, 36)
+print(f"{setpoint_W} W (R{binding}), available {low_W} (R{low}) .. {high_W} (R{high}) W, {remaining_Wh} Wh above the "
+      f"reserve of {soft / 10} % (never below {hard / 10} %), in control: {in_control.decode().strip(chr(0)) or '-'}")
