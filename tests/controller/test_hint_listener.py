@@ -234,6 +234,11 @@ def test_a_cap_is_granted_and_acts(site, sender):
     assert reply.available_low_W == -20_000 and reply.low_reason == 401
 
 
+def test_no_more_validity_is_told_than_was_asked_for(site, sender):
+    """The core publishes whole seconds, rounded up; who relies on them must not be surprised."""
+    assert sender("cloud").say(h.CHARGE_W_MAX, 20_000, valid_ms=1500).valid_ms == 1500
+
+
 def test_at_the_start_the_fallback_is_in_force(site, sender):
     """longzheng/open-dynamic-export pull 102: no hint yet must not mean no limit."""
     reply = sender("cloud").say(h.CHARGE_W_MAX, 20_000, valid_ms=60_001)
