@@ -2,7 +2,8 @@
 
 One datagram to judge per call, so that the loop can look at its deadline in between; after DATAGRAMS_PER_TICK of them
 the loop does not wait for this socket until the next tick. What a first look at length and magic rejects costs nearly
-nothing and is counted apart, so that a flood of it does not use up the turns of the others.
+nothing: some of it goes with each call, and calls that found nothing else are counted apart, so that a flood of it does
+not use up the turns of the others.
 
 What comes meanwhile waits in the kernel's one queue (net.unix.max_dgram_qlen datagrams of all senders). While it is
 full all of them wait: who blocks in sending gets in in the order of coming, who sends without blocking must be lucky.
@@ -17,7 +18,7 @@ from controller import hint_wire as w
 from controller.hint_codes import CHARGING_ONLY, FALLBACK_RULES, LIMITED, MOVED, OUTRANKED, RESTING
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
-REJECTED_PER_TICK, REJECTED_PER_CALL = 64, 8
+REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
 BUFFER_BYTES = 256  # the end of a longer datagram is lost, but its length can be no right one any more
 _LESS = (LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED)
 
@@ -32,7 +33,7 @@ class HintListener:
         self.statistics = st.HintStatistics(os.path.join(run_directory, "hints.stats"), cabinet.config.sources)
         self.desk = hints.Desk(cabinet.config.sources, keys, os.urandom(w.NONCE_BYTES), cabinet.request_hint,
                                self.statistics, self._state)
-        self._left, self._rejected_left = DATAGRAMS_PER_TICK, REJECTED_PER_TICK
+        self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._socket = command.bound(self._path, 0o660)
 
@@ -43,15 +44,15 @@ class HintListener:
     @property
     def hungry(self):
         """True while this tick may take another datagram."""
-        return self._left > 0 and self._rejected_left > 0
+        return self._left > 0 and self._rejecting_left > 0
 
     def receive(self, now_us):
         """Take one datagram to judge, or some that need no judging; nothing waiting is nothing."""
-        for _ in range(min(REJECTED_PER_CALL, self._rejected_left)):
+        for _ in range(REJECTED_PER_CALL):
             try:
                 length, sender = self._socket.recvfrom_into(self._buffer)
             except BlockingIOError:
-                return
+                break
             data = self._buffer[:length]
             answer = self.desk.receive(data, sender, now_us // 1000)
             if w.is_well_formed(data):
@@ -59,14 +60,14 @@ class HintListener:
                 if answer is not None:
                     self._send(answer, sender)
                 return
-            self._rejected_left -= 1
+        self._rejecting_left -= 1
 
     def _state(self, source_name, now_ms):
         return hint_replies.state(source_name, self._core, self._sources, self.desk.nonce, now_ms)
 
     def answer(self, now_us):
         """After a tick: reply to the hints it took, and begin to count anew."""
-        self._left, self._rejected_left = DATAGRAMS_PER_TICK, REJECTED_PER_TICK
+        self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.desk.pending
         if not pending:
             return

@@ -119,12 +119,24 @@ def test_garbage_has_a_bound_of_its_own_and_takes_no_turn_of_a_hint(site, sender
     hint = one.datagram(h.IMPORT_W_MAX, 1000), one.socket.getsockname()
     with monkeypatch.context() as patched:
         queue = Queue(site.listener, patched, *[(data, None)] * 60, hint, *[(data, None)] * 60)
-        assert drain(site.listener) == 9 and len(queue.waiting) == 121 - 65
+        assert drain(site.listener) == 5 and len(queue.waiting) == 121 - 77  # 16, 16, 16, 12 and the hint, 16
         site.bench.tick()
         site.listener.answer(site.bench.now_us)
         assert [reply.code for reply in one.heard()] == [h.GRANTED]
-        assert drain(site.listener) == 7 and queue.waiting == []
+        assert drain(site.listener) == 3 and queue.waiting == []
     assert site.statistics()["wrong_length"] + site.statistics()["wrong_magic"] == 120
+
+
+def test_garbage_that_comes_one_by_one_wakes_the_loop_four_times_a_tick(site, monkeypatch):
+    with monkeypatch.context() as patched:
+        queue, calls = Queue(site.listener, patched), 0
+        while site.listener.hungry:
+            queue.waiting.append((b"x", None))
+            site.listener.receive(0)
+            calls += 1
+        assert calls == 4
+        site.listener.answer(0)
+        assert site.listener.hungry
 
 
 def test_what_has_to_be_judged_is_bounded_beside_garbage(site, monkeypatch):

@@ -353,7 +353,7 @@ def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name
 # -- hints
 
 def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent):
-    """Bad hints keep the socket readable: eight a tick are read, the rest waits and does not wake the loop."""
+    """Bad hints keep the socket readable: it is read a few times a tick, the rest waits and does not wake the loop."""
     path = silent.loop.hints._path
     ended, found = threading.Event(), []
 
@@ -387,4 +387,4 @@ def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent
         thread.join()
     assert found[0][1].code == h.GRANTED
     per_tick = [taken.count(tick) for tick in set(taken)]
-    assert max(per_tick) == 8 and silent.selects.calls < 20 * silent.ticks
+    assert 4 <= max(per_tick) <= 12 and silent.selects.calls < 20 * silent.ticks
