@@ -1,13 +1,19 @@
 """The second copy of the trips: a text file, one line per trip, durable before anything else is done.
 
-It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash before].
+It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash before]. It counts only
+if the hash is that of its values: one digit that has changed must not make a sound database look incomplete.
 """
 
 import json
 import os
 
+from controller.recorder import chain
+
 FILE = "trips.log"
 BYTES_MAX = 4 << 20  # some ten thousand trips; then the file before is dropped
+FORM = (int, None, int, int, str, None, str, str, str, str)  # of the values; None: a whole number or nothing
+KIND_AT = chain.COLUMNS.index("kind")
+INTEGERS = 1 << 63
 
 
 def sync_directory(directory, files=os):
@@ -67,9 +73,20 @@ def _line(values, head, previous):
 
 
 def _parsed(line):
-    """(values, hash, hash before) or None for a torn or empty line."""
+    """(values, hash, hash before), or None for a line that is torn, empty, changed, or no trip."""
     try:
         values, head, previous = json.loads(line)
-        return tuple(values), bytes.fromhex(head), bytes.fromhex(previous)
-    except (ValueError, TypeError):
+        head, previous = bytes.fromhex(head), bytes.fromhex(previous)
+        well_formed = len(values) == len(FORM) and all(map(_fits, values, FORM)) and values[KIND_AT] == "trip"
+        if not well_formed or len(previous) != len(chain.START) or chain.link(previous, values) != head:
+            return None
+        return tuple(values), head, previous
+    except (ValueError, TypeError, RecursionError):
         return None
+
+
+def _fits(value, wanted):
+    """True when the database can keep the value in this column."""
+    if wanted is str:
+        return isinstance(value, str) and value.isprintable()
+    return value is None and wanted is None or type(value) is int and -INTEGERS <= value < INTEGERS

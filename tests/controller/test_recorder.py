@@ -1,6 +1,7 @@
 """The recorder over journals of a virtual cabinet: nothing twice, nothing lost, whatever is killed, full or damaged."""
 
 import errno
+import json
 import os
 import random
 
@@ -337,11 +338,51 @@ class Order:
 def test_the_second_copy_is_durable_with_its_name_when_it_counts(tmp_path):
     order = Order()
     log = TripLog(str(tmp_path), order)
-    values = (1, 150, 8020, 0, "ntp", 1, "trip", "R801", "cabinet", "1a")
-    log.append([(values, bytes(32), bytes(32))])
+    first, second = copied(1), copied(2)
+    log.append([first])
     assert order.calls == ["write", "fsync", "fsync"]  # the file, then the directory that names it
-    log.append([(values, bytes(32), bytes(32)), ((2, *values[1:]), bytes(32), bytes(32))])
+    log.append([first, second])
     assert order.calls[3:] == ["write", "fsync"] and [each[0][0] for each in log.entries()] == [1, 2]
+
+
+def copied(number, **changes):
+    """An entry of the second copy with the hash it must have."""
+    values = (number, 150, 8020, 0, "ntp", None, "trip", "R801", "cabinet", "1a")
+    values = tuple(changes.get(name, value) for name, value in zip(chain.COLUMNS, values))
+    return values, chain.link(chain.START, values), chain.START
+
+
+@pytest.mark.parametrize("line", [
+    b'[[],"",""]', b'[["x"],"",""]', b'[[null,1],"00","00"]', b"[" * 100_000, b"7", b'{"a":1,"b":2,"c":3}', b"\xff",
+    b'[1,"%s","%s"]' % (b"00" * 32, b"00" * 32)])
+def test_a_line_of_another_form_does_not_count(tmp_path, line):
+    log = TripLog(str(tmp_path))
+    log.append([copied(13)])
+    with open(log.path, "ab") as file:
+        file.write(line + b"\n")
+    assert TripLog(str(tmp_path)).newest == 13 and log.entries() == [copied(13)]
+
+
+@pytest.mark.parametrize("changes", [
+    {"kind": "note"}, {"id": "93"}, {"id": 9.5}, {"id": True}, {"id": 1 << 63}, {"sequence": [1]}, {"text": None},
+    {"text": "\ud800"}, {"utc_us": None}])
+def test_a_line_that_the_database_cannot_keep_does_not_count_although_its_hash_is_right(tmp_path, changes):
+    log = TripLog(str(tmp_path))
+    log.append([copied(13), copied(14)])
+    entry = copied(93, **changes)
+    with open(log.path, "ab") as file:
+        file.write(json.dumps([entry[0], entry[1].hex(), entry[2].hex()]).encode() + b"\n")
+    assert TripLog(str(tmp_path)).newest == 14
+
+
+@pytest.mark.parametrize("old, new", [(b"[[13,", b"[[93,"), (b"R801", b"R802"), (b'"%s"]' % (b"00" * 32), b'""]')])
+def test_a_changed_digit_in_the_second_copy_does_not_count_against_a_sound_database(tmp_path, old, new):
+    log = TripLog(str(tmp_path))
+    log.append([copied(13)])
+    content = (tmp_path / "trips.log").read_bytes()
+    assert content.count(old) == 1
+    (tmp_path / "trips.log").write_bytes(content.replace(old, new))
+    assert TripLog(str(tmp_path)).newest == 0
 
 
 def test_a_torn_line_in_the_second_copy_does_no_harm(bench):
