@@ -133,6 +133,8 @@ def _lines(path, verdict):
         yield f"{path}: {verdict.events} events, {verdict.first} to {verdict.last}; head {verdict.head}"
     if verdict.missing:
         yield f"events let go for want of room, or lost and said so: {verdict.missing}"
+    for number in verdict.damaged:
+        yield f"event {number} says that the record was damaged or taken away before it"
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
-        yield "the chain is whole"
+        yield "the chain is whole" + (", but for what it says is missing" if verdict.missing or verdict.damaged else "")

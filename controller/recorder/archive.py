@@ -5,15 +5,15 @@ events wait in the journal (hours of it) until there is room again. Damaged or t
 all that can be read. Each change of condition is one line for the operator, and what was lost is an event.
 """
 
-import json
 import os
+import sqlite3
 
-from controller.recorder import chain, rescue, retention
+from controller.recorder import chain, head, rescue, retention
 from controller.recorder.database import CHECKPOINT_BYTES, LOG_BYTES, Database, DatabaseError
 from controller.recorder.room import Reserve
 from controller.recorder.trips import TripLog
 
-FILE, HEAD_FILE = "record.db", "record.head"
+FILE = "record.db"
 TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
 
 
@@ -27,14 +27,16 @@ class Archive:
         Raises OSError or DatabaseError when there is nothing to write on.
         """
         self.path = os.path.join(state_directory, FILE)
-        self._head_path = os.path.join(run_directory, HEAD_FILE)
+        self._run_directory = run_directory
         self._limits, self._label, self._say, self._known_captures = limits, label, say, captures
         self._bytes_max = limits.history_MB << 20
         self._reserve = Reserve(state_directory)
         self._trips = TripLog(state_directory)
         self.lean, self.left_out = False, 0
-        self._beside = dict(self._published().get("meta", {}))  # newest meta, published with the head
+        self._beside = dict(head.read(run_directory).get("meta", {}))  # newest meta, published with the head
         self._first = []  # what the next transaction begins with
+        self._lost = None  # why there is no database, while none could be begun
+        self._trips_wait = None  # why the second copy lacks some, said once
         self.database = self._open()
         self._reserve.lay()
         self._copy_trips()
@@ -42,54 +44,70 @@ class Archive:
     # -- opening, and what is damaged
 
     def _open(self):
+        rescue.settle(self.path)
+        if rescue.is_cut_short(self.path):
+            return self._begin_anew(f"{self.path}: its rescue was cut short")
         try:
             database = Database(self.path, self._bytes_max)
         except DatabaseError as error:
             if not error.damaged:
                 raise
             return self._begin_anew(str(error))
-        if database.head_id < self._trips.newest:  # an older copy, or an empty one, lies where ours was
-            database.close()
-            return self._begin_anew(f"{self.path}: lacks the newest trip")
-        return database
+        why = self._lack_of(database)
+        if why is None:
+            return database
+        database.close()
+        return self._begin_anew(why)
+
+    def _lack_of(self, database):
+        """Why this cannot be all of the record, in one line, or None: an older copy, or an empty one, or another's."""
+        try:
+            if database.head_id < self._trips.newest:
+                return f"{self.path}: lacks the newest trip"
+            published = self.published()
+            if published and not database.holds(*published):
+                return f"{self.path}: lacks event {published[0]}, which was published"
+            return None
+        except DatabaseError as error:
+            if not error.damaged:
+                database.close()
+                raise
+            return str(error)
 
     def _begin_anew(self, why):
+        known = rescue.Known(self._trips.entries(), self.published(), self._beside, self._known_captures)
         rescue.put_aside(self.path)
-        database = rescue.begin_anew(self.path, self._bytes_max, self._trips.entries(), self.published(),
-                                     self._known_captures)
-        self._first = [self._label(
-            chain.LOSS, chain.DAMAGE, chain.missing_scope(database.head_id),
-            f"the record was damaged or taken away: events up to {database.head_id} and the history may lack some; "
-            f"what is left of it lies in {FILE}{rescue.ASIDE}")]
-        self._say(f"{why}; put aside as {FILE}{rescue.ASIDE}; a new one is begun with "
-                  f"{retention.count(database, '1')} events of it")
+        database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+        self._say(f"{why}; what was there is kept as {FILE}{rescue.ASIDE}; a new one is begun with "
+                  f"{retention.count(database, '1') - 1} events of it")
         return database
 
-    def _published(self):
-        """What the head file says, {} without one."""
-        try:
-            with open(self._head_path, encoding="ascii") as file:
-                content = json.load(file)
-            return content if {"id", "hash", "meta"} <= set(content) else {}
-        except (OSError, ValueError, TypeError):
-            return {}
+    def _damage(self, number):
+        """The Row that tells of a rescue; number: of the newest event that is known of."""
+        return self._label(
+            chain.LOSS, chain.DAMAGE, chain.missing_scope(number),
+            f"the record was damaged or taken away: events up to {number} and the history may lack some; "
+            f"what is left of it lies in {FILE}{rescue.ASIDE}")
 
     def published(self):
         """(number, hash) of the head that was published last, or None."""
-        content = self._published()
+        content = head.read(self._run_directory)
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
     def meta(self, key):
         """A value kept beside the events; when the database has lost it, as it was published last."""
-        value = self.database.meta(key)
+        try:
+            value = self.database.meta(key)
+        except (sqlite3.Error, ValueError, TypeError):  # the next write finds out that it is damaged
+            value = None
         return self._beside.get(key) if value is None else value
 
     # -- writing
 
     def write(self, rows, seconds=(), meta=(), also=None):
         """Make it all durable; returns the events as stored. Raises DatabaseError: then nothing of it was taken."""
-        if not self.database.is_there():
-            self._reopen(f"{self.path}: was taken away")
+        if self._lost or not self.database.is_there():
+            self._reopen(self._lost or f"{self.path}: was taken away")
         try:
             stored = self._store(rows, seconds, meta, also)
         except DatabaseError as error:
@@ -115,8 +133,14 @@ class Archive:
         return self._reserve.has_beside(wanted_bytes)
 
     def _reopen(self, why):
+        """Begin anew. Raises DatabaseError; then the next write tries again."""
         self.database.close()
-        self.database = self._begin_anew(why)
+        self._lost = why
+        try:
+            self.database = self._begin_anew(why)
+        except OSError as error:
+            raise DatabaseError(self.path, error) from None
+        self._lost = None
 
     def _make_room(self, error):
         """True when it is worth another try: the database is at its own limit, or the reserve could be given up."""
@@ -133,25 +157,45 @@ class Archive:
         return True
 
     def _copy_trips(self):
-        """Whatever the second copy lacks goes there; a failure is tried again with the next write."""
+        """Whatever the second copy lacks goes there; a failure is tried again with the next write, and never raised:
+        what was committed must not be taken for what was not."""
+        why = None
         try:
-            self._trips.append([(tuple(row[:-2]), row[-2], row[-1]) for row in self.database.query(
-                f"SELECT {', '.join('e.' + name for name in chain.COLUMNS)}, e.hash, coalesce(p.hash, l.previous, ?) "
-                "FROM events e LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = e.id "
-                "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id", (chain.START, self._trips.newest))])
+            self._trips.append(self._uncopied())
         except OSError as error:
-            self._say(f"{self._trips.path}: {error.strerror}: the second copy of the trips waits")
+            why = f"{self._trips.path}: {error.strerror}"
+        except DatabaseError as error:
+            why = self._mended(error)
+        if why and why != self._trips_wait:
+            self._say(f"{why}: the second copy of the trips waits")
+        self._trips_wait = why
+
+    def _uncopied(self):
+        """Trips for the second copy, as TripLog.append takes them. Raises DatabaseError."""
+        return [(tuple(row[:-2]), row[-2], row[-1]) for row in self.database.query(
+            f"SELECT {', '.join('e.' + name for name in chain.COLUMNS)}, e.hash, coalesce(p.hash, l.previous, ?) "
+            "FROM events e LEFT JOIN events p ON p.id = e.id - 1 LEFT JOIN links l ON l.id = e.id "
+            "WHERE e.kind = 'trip' AND e.id > ? ORDER BY e.id", (chain.START, self._trips.newest))]
+
+    def _mended(self, error):
+        """Begin anew when the database is damaged, and copy from that. Returns why not, or None."""
+        if not error.damaged:
+            return str(error)
+        try:
+            self._reopen(str(error))
+            self._trips.append(self._uncopied())
+        except (OSError, DatabaseError) as failure:
+            return str(failure)
+        return None
 
     def _publish(self):
-        """The head for whoever is upstream: replaced as a whole, so that a reader never sees half of it."""
-        content = {"id": self.database.head_id, "hash": self.database.head.hex(), "meta": self._beside}
-        new = self._head_path + ".new"
+        """The head for whoever is upstream."""
         try:
-            with open(new, "w", encoding="ascii") as file:
-                json.dump(content, file)
-            os.replace(new, self._head_path)
+            head.publish(self._run_directory, {"id": self.database.head_id, "hash": self.database.head.hex(),
+                                               "meta": self._beside})
         except OSError as error:
-            self._say(f"{self._head_path}: {error.strerror}: the head of the chain is not published")
+            self._say(f"{os.path.join(self._run_directory, head.FILE)}: {error.strerror}: the head of the chain is "
+                      "not published")
 
     # -- keeping it small
 

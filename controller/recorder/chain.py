@@ -34,14 +34,17 @@ def missing_scope(number):
 
 
 class Verdict:
-    """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`, `breaks` as lines."""
+    """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`, `breaks` as lines.
 
-    __slots__ = ("events", "first", "last", "head", "missing", "breaks")
+    damaged: numbers of the events that say that the record was damaged or taken away.
+    """
+
+    __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged")
 
     def __init__(self):
         self.events = self.missing = 0
         self.first = self.last = self.head = None
-        self.breaks = []
+        self.breaks, self.damaged = [], []
 
     @property
     def intact(self):
@@ -55,7 +58,7 @@ def verify(connection, published=None):
     Returns a Verdict. Raises sqlite3.Error when the file cannot be read.
     """
     verdict = Verdict()
-    allowed = _allowed(connection)
+    allowed, verdict.damaged = _allowed(connection)
     links = dict(connection.execute("SELECT id, previous FROM links"))
     previous, found = START, published is None or published == START
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)}, hash FROM events ORDER BY id"):
@@ -68,13 +71,15 @@ def verify(connection, published=None):
 
 
 def _allowed(connection):
-    """Up to which number the chain itself says that events may be missing."""
-    allowed = 0
-    for code, scope in connection.execute("SELECT code, scope FROM events WHERE kind = ?", (LOSS,)):
+    """(Up to which number the chain itself says that events may be missing, numbers of the events that say damage)."""
+    allowed, damaged = 0, []
+    for number, code, scope in connection.execute(
+            "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)):
+        damaged += [number] if code == DAMAGE else []
         match = _MISSING.fullmatch(scope) if code in (RETENTION, DAMAGE) else None
         if match:
             allowed = max(allowed, int(match[1]))
-    return allowed
+    return allowed, damaged
 
 
 def _check(verdict, row, previous, links, allowed):

@@ -100,6 +100,12 @@ class Database:
         except OSError:
             return False
 
+    def holds(self, number, head):
+        """True when the chain goes on from this event, whether it is still there or not. Raises DatabaseError."""
+        return number == 0 or (self.head_id, self.head) == (number, head) or bool(self.query(
+            "SELECT 1 FROM events WHERE id = ? AND hash = ? "
+            "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?", (number, head, number + 1, head)))
+
     def write(self, rows, seconds=(), meta=(), also=None):
         """One durable transaction: rows (Row), seconds (tuples), meta {key: value}.
 

@@ -2,50 +2,100 @@
 
 Trips come a second time from trips.log. The chain goes on from the last hash that was published, so whoever holds it
 can still check; what was lost in between is said in an event with code DAMAGE.
+
+A kill at any step loses nothing: the old one is called `.rescuing` until the new one, made under a name of its own, is
+whole and has been given the place. Then it is `.damaged`, over the one of the last time.
 """
 
 import contextlib
 import json
 import os
 import sqlite3
+from urllib.parse import quote
 
 from controller.recorder import chain
 from controller.recorder.database import EVENT_COLUMNS, Database
+from controller.recorder.trips import sync_directory
 
-ASIDE = ".damaged"
+ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
 PLACES = ", ".join("?" * (len(chain.COLUMNS) + 1))
 STATE_KEYS = ("position", "standing", "capture", "anchor")  # meta that lets the recorder go on where it was
+PUBLISHED_KEYS = ("position", "standing", "anchor")  # of these the published one is taken when it is newer
+SECONDS_MAX = 86_400  # of the history the last day, and no more than this many bytes of the limit for each second
+BYTES_A_SECOND = 512
+
+
+def is_cut_short(path):
+    """True when a rescue has ended before the new database was there: it must be done again."""
+    return os.path.exists(path + UNDER_WAY) and not os.path.exists(path)
+
+
+def settle(path):
+    """What was rescued gets its last name, if a kill has kept it from that. Raises OSError."""
+    if not os.path.exists(path):
+        return
+    if os.path.exists(path + UNDER_WAY):
+        _remove(path + ASIDE, "-wal", "-shm")  # of the one before: never beside this one
+        os.replace(path + UNDER_WAY, path + ASIDE)
+    _remove(path + UNDER_WAY, "-shm")
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path + UNDER_WAY + "-wal", path + ASIDE + "-wal")
 
 
 def put_aside(path):
-    """Move the damaged files away, over those of the last time. Raises OSError."""
-    for end in ("", "-wal"):
-        with contextlib.suppress(FileNotFoundError):
-            os.replace(path + end, path + ASIDE + end)
+    """Move the damaged files away, never over some that still wait for their rescue. Raises OSError."""
+    settle(path)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path + "-shm")
+        os.replace(path, path + UNDER_WAY)
+    if os.path.exists(path + UNDER_WAY):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path + "-wal", path + UNDER_WAY + "-wal")
+    _remove(path, "-wal", "-shm")
+    sync_directory(os.path.dirname(path))
 
 
-def begin_anew(path, bytes_max, trips, published, captures):
-    """A new database with what can be rescued from the one put aside. Raises DatabaseError.
+def begin_anew(path, bytes_max, known, damage):
+    """A new database with what can be rescued from the one put aside. Raises OSError, DatabaseError.
 
-    trips: entries of the trip log; published: (number, hash) of the last head known, or None; captures: file names.
+    known: Known; damage(number): the Row that says up to which event some may be missing.
     """
-    database = Database(path, bytes_max)
-    with contextlib.closing(_old(path + ASIDE)) as old:
-        meta = {key: json.loads(value) for key, value in _readable(old, "SELECT key, value FROM meta")
-                if key in STATE_KEYS}
-        database.write((), meta=meta, also=lambda connection, _: _fill(connection, old, trips, captures))
-    newest = database.query("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")
-    known = [*newest, (0, chain.START), *([published] if published else [])]
-    database.head_id, database.head = max(known, key=lambda each: each[0])
-    return database
+    _remove(path + NEW, "", "-wal", "-shm")
+    database = Database(path + NEW, bytes_max)
+    try:
+        with contextlib.closing(_old(path + UNDER_WAY)) as old:
+            database.write((), meta=_state(old, known),
+                           also=lambda connection, _: _fill(connection, old, known, bytes_max))
+        newest = database.query("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")
+        heads = [*newest, (0, chain.START), *([known.published] if known.published else [])]
+        database.head_id, database.head = max(heads, key=lambda each: each[0])
+        database.write([damage(database.head_id)])
+        database.query("PRAGMA wal_checkpoint(TRUNCATE)")  # the file is whole and durable without a log beside it
+    finally:
+        database.close()
+    os.replace(path + NEW, path)
+    sync_directory(os.path.dirname(path))
+    settle(path)
+    return Database(path, bytes_max)
+
+
+class Known:
+    """What is known beside the database: entries of the trip log, the published head, captures on the disk."""
+
+    def __init__(self, trips, published, meta, captures):
+        """published: (number, hash) or None; meta: published with it; captures: [(event number, file name)]."""
+        self.trips, self.published, self.meta, self.captures = trips, published, meta, captures
+
+
+def _remove(path, *ends):
+    for end in ends:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + end)
 
 
 def _old(path):
     """The damaged database, for reading; an empty one where it cannot even be opened."""
     try:
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        return sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, isolation_level=None)
     except sqlite3.Error:
         return sqlite3.connect(":memory:", isolation_level=None)
 
@@ -58,16 +108,34 @@ def _readable(connection, statement):
         return
 
 
-def _fill(connection, old, trips, captures):
+def _state(old, known):
+    """Meta to go on with: of the old one, unless the head that was published is newer than that."""
+    found = {}
+    for key, value in _readable(old, "SELECT key, value FROM meta"):
+        with contextlib.suppress(ValueError, TypeError):
+            found[key] = json.loads(value)
+    state = {key: found[key] for key in STATE_KEYS if key in found}
+    head = found.get("head")
+    if known.published and not (isinstance(head, list) and head and head[0] >= known.published[0]):
+        state.update((key, known.meta[key]) for key in PUBLISHED_KEYS if key in known.meta)
+    return state
+
+
+def _fill(connection, old, known, bytes_max):
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
     insert = f"INSERT OR IGNORE INTO events({EVENT_COLUMNS}, hash) VALUES ({PLACES})"
     for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id"):
-        connection.execute(insert, row)
+        if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
+            connection.execute(insert, row)
     links = dict(_readable(old, "SELECT id, previous FROM links"))
-    for values, head, previous in trips:
+    for values, head, previous in known.trips:
         connection.execute(insert, (*values, head))
         links.setdefault(values[0], previous)
     for number, previous in links.items():
         if not connection.execute("SELECT 1 FROM events WHERE id = ?", (number - 1,)).fetchone():
             connection.execute("INSERT OR REPLACE INTO links VALUES (?, ?)", (number, previous))
-    connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", captures)
+    connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
+    count = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
+    for row in _readable(old, f"SELECT * FROM seconds WHERE rowid > (SELECT max(rowid) FROM seconds) - {count} "
+                              "ORDER BY rowid"):
+        connection.execute(f"INSERT INTO seconds VALUES ({', '.join('?' * len(row))})", row)

@@ -1,7 +1,7 @@
 """The second copy of the trips: a text file, one line per trip, durable before anything else is done.
 
-It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash before]. It counts only
-if the hash is that of its values: one digit that has changed must not make a sound database look incomplete.
+It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash before]. It counts
+only if the hash is that of its values: one digit that has changed must not make a sound database look incomplete.
 """
 
 import json

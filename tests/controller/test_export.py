@@ -140,6 +140,22 @@ def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
     assert code == 1 and "published hash" in out[-1]
 
 
+def test_verify_repeats_what_was_lost(capsys, tmp_path):
+    bench = Bench(tmp_path)
+    bench.start_recorder()
+    bench.run(1)
+    bench.kill_recorder()
+    for path in bench.state_dir.glob("record.db*"):
+        path.unlink()
+    bench.start_recorder()
+    bench.close()
+    code, out, _ = run(capsys, "verify", "--state-dir", bench.state_dir)
+    number = bench.query("SELECT min(id) FROM events")[0][0]
+    assert (code, out[1:]) == (0, [f"events let go for want of room, or lost and said so: {number - 1}",
+                                   f"event {number} says that the record was damaged or taken away before it",
+                                   "the chain is whole, but for what it says is missing"])
+
+
 @pytest.mark.parametrize("content, words", [(None, "No such file"), (b"", "No such file"),
                                             (b"no database" * 100, "not a database")])
 def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path, content, words):
