@@ -16,7 +16,7 @@ def add(commands):
     exporting.add_argument("--from", dest="since", metavar="UTC", default="1970-01-01",
                            help="2026-03-14 or 2026-03-14T02:07 (from the beginning)")
     exporting.add_argument("--to", metavar="UTC", help="up to, not including (to the end)")
-    exporting.add_argument("--what", required=True, choices=WHAT)
+    exporting.add_argument("--what", default="events", choices=WHAT, help="(%(default)s)")
     exporting.add_argument("--out", metavar="DIR", default=".", help="a directory that is there: a stick (%(default)s)")
     exporting.add_argument("--state-dir", default=STATE_DIRECTORY)
     exporting.set_defaults(run=_export)
@@ -48,7 +48,7 @@ def _export(arguments):
 
 def _write(connection, arguments, times_us):
     from controller.recorder import csv_files
-    written = []
+    written, growing = [], _growing(connection, arguments, times_us)
     try:
         for name, content in _files(connection, arguments, times_us):
             written.append(csv_files.write_whole(arguments.out, name, content))
@@ -57,10 +57,31 @@ def _write(connection, arguments, times_us):
         return NOT_DONE
     for path in written:
         print(f"{path}: {os.path.getsize(path)} bytes")
+    for name in growing:
+        say(f"{name} is still being written, until a while after the newest trip (`firebreak record`): ask again then")
+    if growing:
+        return NOT_DONE
     if not written:
         say(f"no {arguments.what} in that time")
         return NOT_DONE
     return DONE
+
+
+def _captures(connection, times_us):
+    """Names of the captures of the trips in a time, in the order of these."""
+    return [name for name, in connection.execute(
+        "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file IS NOT NULL "
+        "AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id", times_us)]
+
+
+def _growing(connection, arguments, times_us):
+    """Names of the captures in that time that have no whole file yet, and will have one: at most one grows."""
+    from controller.recorder.capture import FOLDER
+    if arguments.what != "capture":
+        return []
+    row = connection.execute("SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'").fetchone()
+    return [name for name in _captures(connection, times_us)
+            if row and row[0] == name and not os.path.exists(os.path.join(arguments.state_dir, FOLDER, name))]
 
 
 def _files(connection, arguments, times_us):
@@ -69,9 +90,7 @@ def _files(connection, arguments, times_us):
     from controller.recorder.capture import FOLDER
     if arguments.what == "capture":
         folder = os.path.join(arguments.state_dir, FOLDER)
-        for name, in connection.execute(
-                "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file IS NOT NULL "
-                "AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id", times_us):
+        for name in _captures(connection, times_us):
             if os.path.exists(os.path.join(folder, name)):  # not one that still grows
                 yield name, csv_files.file_pieces(os.path.join(folder, name))
     elif connection.execute(f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1",

@@ -1,6 +1,7 @@
 """`firebreak record`: the recorder as a process. `firebreak verify`: is the chain of its events whole."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -43,8 +44,18 @@ def _record(arguments):
             return NO_START
         return _serve(arguments, limits)
     except OSError as error:
-        say(error)
+        say(_why(arguments, error))
         return NO_START
+
+
+def _why(arguments, error):
+    """One line of what failed, where, and what helps."""
+    where = error.filename or arguments.state_dir
+    told = {errno.ENOENT: "is the directory there, and mounted?", errno.ENOSPC: "free some room",
+            errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
+            errno.EROFS: "the file system is read-only: is its medium failing?"}
+    remedy = told.get(error.errno, "give another --state-dir, or look at what lies there")
+    return f"nothing is recorded: {where or repr(where)}: {error.strerror or error}; {remedy}"
 
 
 def _serve(arguments, limits):

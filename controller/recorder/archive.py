@@ -36,6 +36,7 @@ class Archive:
         self._beside = dict(head.read(run_directory).get("meta", {}))  # newest meta, published with the head
         self._first = []  # what the next transaction begins with
         self._lost = None  # why there is no database, while none could be begun
+        self._unpublished = None  # why the head was not, said once
         self._trips_wait = None  # why the second copy lacks some, said once
         self.database = self._open()
         self._reserve.lay()
@@ -189,13 +190,17 @@ class Archive:
         return None
 
     def _publish(self):
-        """The head for whoever is upstream."""
+        """The head for whoever is upstream; a failure is said once."""
+        why = None
         try:
             head.publish(self._run_directory, {"id": self.database.head_id, "hash": self.database.head.hex(),
                                                "meta": self._beside})
         except OSError as error:
-            self._say(f"{os.path.join(self._run_directory, head.FILE)}: {error.strerror}: the head of the chain is "
-                      "not published")
+            why = error.strerror
+        if why and why != self._unpublished:
+            self._say(f"{os.path.join(self._run_directory, head.FILE)}: {why}: the head of the chain is not published; "
+                      "is --run-dir the directory the controller made, and may this user write there?")
+        self._unpublished = why
 
     # -- keeping it small
 

@@ -28,7 +28,10 @@ def utc_text(utc_us):
 def moment_us(text):
     """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset. ValueError."""
     found = datetime.fromisoformat(text)
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:  # its offset moves it out of the years that there are
+        raise ValueError(text) from None
     return (found - EPOCH) // timedelta(microseconds=1)
 
 
@@ -67,7 +70,9 @@ def write_whole(directory, name, content, files=os):
     """
     path = os.path.join(directory, name)
     try:
-        descriptor = files.open(path + PARTIAL, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        with contextlib.suppress(FileNotFoundError):
+            files.unlink(path + PARTIAL)  # of a stick that was pulled, or a link that somebody has laid there
+        descriptor = files.open(path + PARTIAL, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             for piece in content:
                 while piece:

@@ -66,8 +66,37 @@ def test_only_the_time_asked_for(capsys, record, tmp_path):
     assert [row["utc"][17:19] for row in rows(path)] == ["02", "03", "04"]
 
 
+def test_without_a_word_of_what_it_is_the_events(capsys, record, tmp_path):
+    code, out, err = run(capsys, "export", "--state-dir", record, "--out", tmp_path, "--from", "2027-01-15", "--to",
+                         "2027-01-16")
+    assert (code, err) == (0, []) and "firebreak_events_20270115T000000_20270116T000000.csv: " in out[0]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_capture_that_still_grows_is_said_to(capsys, tmp_path, begun):
+    bench = Bench(tmp_path, [estop(3)])
+    archive = bench.start_recorder().archive
+    archive.has_room = lambda wanted_bytes: begun
+    while not bench.events("trip"):
+        bench.run(0.02)
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    assert len(list((bench.state_dir / "captures").iterdir())) == begun
+    found = [name for name, in bench.query("SELECT DISTINCT file FROM captures")]
+    code, out, err = export(capsys, bench.state_dir, stick, "capture")
+    assert (code, out, len(err)) == (1, [], 1) and f"{found[0]} is still being written" in err[0]
+    assert list(stick.iterdir()) == []
+    del archive.has_room
+    bench.run(4)
+    assert export(capsys, bench.state_dir, stick, "capture")[0] == 0
+    assert [path.name for path in stick.iterdir()] == found
+    bench.close()
+
+
 @pytest.mark.parametrize("more, words", [
     (("--from", "yesterday"), "--from yesterday: a time is written 2026-03-14"),
+    (("--from", "0001-01-01T00:00+14:00"), "a time is written"),
+    (("--to", "9999-12-31T23:59-14:00"), "a time is written"),
     (("--from", "2027-02-01", "--to", "2027-01-01"), "is not before"), (("--to", "14.03.2026"), "--to 14.03.2026"),
     (("--out", "{}/nowhere"), "no such directory; is the stick mounted?"),
     (("--state-dir", "{}/nowhere"), "record.db: cannot be read: No such file")])
@@ -107,6 +136,26 @@ def test_a_short_write_goes_on_and_the_file_is_durable_before_it_has_its_name(tm
     stick = Stick(10**6)
     path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x" * 1000, b"y" * 50], stick)
     assert open(path, "rb").read() == b"x" * 1000 + b"y" * 50 and len(stick.synced) == 2
+
+
+def test_a_link_that_was_laid_on_the_stick_is_not_followed(tmp_path):
+    (tmp_path / "other").write_text("of somebody else")
+    (tmp_path / "a.csv.partial").symlink_to(tmp_path / "other")
+    (tmp_path / "a.csv").symlink_to(tmp_path / "other")
+    path = csv_files.write_whole(str(tmp_path), "a.csv", [b"x"])
+    assert (tmp_path / "other").read_text() == "of somebody else" and not os.path.islink(path)
+    assert open(path, "rb").read() == b"x" and not os.path.lexists(path + ".partial")
+
+
+def test_a_link_laid_in_the_instant_between_is_not_followed_either(tmp_path):
+    class Planted(Stick):
+        def unlink(self, path):
+            if not os.path.lexists(path):
+                os.symlink(tmp_path / "other", path)
+    (tmp_path / "other").write_text("of somebody else")
+    with pytest.raises(FileExistsError):
+        csv_files.write_whole(str(tmp_path), "a.csv", [b"x"], Planted(10**6))
+    assert (tmp_path / "other").read_text() == "of somebody else"
 
 
 def test_a_full_stick_leaves_what_was_there(tmp_path):
@@ -170,3 +219,23 @@ def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path, content, word
 def test_record_refuses_limits_out_of_range(capsys, tmp_path, option, value):
     code, out, err = run(capsys, "record", "--state-dir", tmp_path, "--run-dir", tmp_path, option, value)
     assert (code, out) == (2, []) and err[0].startswith(f"firebreak: {option} {value}: allowed is")
+
+
+@pytest.mark.parametrize("spoil, words", [
+    (lambda state: state.symlink_to(state.parent / "nowhere"), "File exists"),
+    (lambda state: state.write_text(""), "File exists"),
+    (lambda state: (state / "trips.log").mkdir(parents=True), "trips.log: Is a directory"),
+    (lambda state: (state / "record.lock").mkdir(parents=True), "record.lock: Is a directory")])
+def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, tmp_path, spoil, words):
+    state = tmp_path / "state"
+    spoil(state)
+    code, out, err = run(capsys, "record", "--state-dir", state, "--run-dir", tmp_path)
+    assert (code, out, len(err)) == (3, [], 1)
+    assert err[0].startswith(f"firebreak: nothing is recorded: {state}") and words in err[0]
+    assert "; give another --state-dir" in err[0] and "[Errno" not in err[0]
+
+
+def test_record_with_an_empty_name_is_one_clear_line(capsys, tmp_path):
+    code, out, err = run(capsys, "record", "--state-dir", "", "--run-dir", tmp_path)
+    assert (code, out, len(err)) == (3, [], 1) and "[Errno" not in err[0]
+    assert err[0].startswith("firebreak: nothing is recorded: ''") and "is the directory there" in err[0]

@@ -318,3 +318,20 @@ def test_a_head_is_replaced_as_a_whole(cabinet):
         archive.write([label("note", "", "cabinet", "event 28")])
         archive.close()
         assert reader.read() == before and path.read_text() != before
+
+
+def test_a_head_that_cannot_be_published_is_said_once(cabinet):
+    cabinet.run_dir.rmdir()
+    archive = cabinet.start()
+    for number in range(3):
+        archive.write([label("note", "", "cabinet", f"event {number}")])
+    line, = cabinet.said
+    assert line.startswith(f"{cabinet.run_dir}") and "No such file" in line and "is --run-dir" in line
+    cabinet.run_dir.mkdir()
+    archive.write([label("note", "", "cabinet", "event 3")])
+    assert head.read(str(cabinet.run_dir))["id"] == 4
+    (cabinet.run_dir / head.FILE).unlink()
+    cabinet.run_dir.rmdir()
+    archive.write([label("note", "", "cabinet", "event 4")])
+    archive.close()
+    assert len(cabinet.said) == 2
