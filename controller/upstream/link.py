@@ -4,6 +4,7 @@ So every buffer is bounded by one message, a client that floods holds up itself 
 read from either.
 """
 
+import os
 import socket
 import struct
 
@@ -150,6 +151,8 @@ class Link:
     def _begin(self, message, now_us):
         if message is None:
             return self._say(messages.problem(h.NOT_UNDERSTOOD))
+        if message == messages.HEAD:
+            return self._say(messages.record_head(os.path.dirname(self._path)))  # the recorder leaves it beside
         try:
             data = messages.datagram(message)
             with command.short(self._path) as name:

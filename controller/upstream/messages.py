@@ -8,10 +8,12 @@ import contextlib
 from controller import hint_codes as h
 from controller import hint_wire as w
 from controller.console.hint_words import fields, state
+from controller.recorder import head
 
 DETAIL_CHARACTERS = 200
 _NUMBERS = {"sequence": (0, 2**64 - 1), "sent_ms": (0, 2**64 - 1), "value_W": (-2**31, 2**31 - 1),
             "valid_ms": (0, 2**32 - 1), "purpose": (0, 2**16 - 1)}
+HEAD = {"head": True}
 _HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
 
 
@@ -38,7 +40,7 @@ def _hint(message):
     unknown = sorted(map(str, message.keys() - _HINT_KEYS))
     if unknown:
         allowed = ", ".join(sorted(_HINT_KEYS))
-        raise ValueError(f"{unknown[0][:40]!r} is not a known field; allowed {allowed}, or hello, status")
+        raise ValueError(f"{unknown[0][:40]!r} is not a known field; allowed {allowed}, or hello, status, head")
     kind, quantity = w.quantity_of(_text(message, "quantity"))
     if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
         raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
@@ -47,6 +49,12 @@ def _hint(message):
     hint = w.Hint(_text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES), sequence, sent_ms, kind, quantity,
                   purpose, value_W, valid_ms)
     return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
+
+
+def record_head(run_directory):
+    """The gateway's own answer to HEAD: number and hash of the newest event of the record, null without a record."""
+    published = head.read(run_directory)
+    return {"id": published.get("id"), "hash": published.get("hash")}
 
 
 def _text(message, name):

@@ -237,6 +237,27 @@ def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
     assert ask(client, {"status": 7})["sentence"].startswith("status is")
 
 
+def test_the_head_of_the_record_is_handed_to_whoever_asks(served):
+    client, path = served.client(), served.site.run_dir / "record.head"
+    assert ask(client, {"head": True}) == {"id": None, "hash": None}
+    path.write_text(json.dumps({"id": 42, "hash": "ab" * 32, "meta": {"position": 7}}))
+    assert ask(client, {"head": True}) == {"id": 42, "hash": "ab" * 32}
+    path.write_text('{"id": 42, "hash": "ab')
+    assert ask(client, {"head": True}) == {"id": None, "hash": None}
+    refused = ask(client, {"head": False})
+    assert refused["code"] == h.NOT_UNDERSTOOD and refused["sentence"].endswith("or hello, status, head")
+    data = msgpack.packb({"head": True})
+    other = served.client()
+    other.sendall(data)
+    assert msgpack.unpackb(other.recv(4096)) == {"id": None, "hash": None}
+    assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+
+
+def test_the_head_needs_no_controller(tmp_path):
+    (tmp_path / "record.head").write_text(json.dumps({"id": 1, "hash": "00" * 32, "meta": {}}))
+    assert messages.record_head(str(tmp_path)) == {"id": 1, "hash": "00" * 32}
+
+
 @pytest.mark.parametrize("prefixed", [False, True])
 def test_msgpack_has_the_same_fields(served, prefixed):
     client = served.client()
