@@ -81,7 +81,7 @@ class Captures:
             numbers = [values[0] for values, _ in stored if values[6] == "trip"]
             name = self._name or f"trip_{numbers[0]}.journal"
             first = self._resumed or (self._capture and self._capture.first) or self._before.first
-            end = max(trips) + self._after_ticks
+            end = max(max(trips) + self._after_ticks, self._end or 0)
             self._noted = name, end
             connection.executemany("INSERT INTO captures(event_id, first_sequence, last_sequence, file) "
                                    "VALUES (?, ?, ?, ?)", [(number, first, end, name) for number in numbers])
@@ -93,8 +93,7 @@ class Captures:
         """The transaction is durable: the capture begins, or goes on for longer."""
         if not trips or self._noted is None:
             return
-        self._name, end = self._noted
-        self._end = max(end, self._end or end)
+        self._name, self._end = self._noted
         if self._capture is None:
             self._capture = self._folder.new(self._name, self._run.reader)
             for sequence, raw in self._before.frames():
