@@ -246,6 +246,51 @@ def test_meta_that_is_no_text_does_not_stop_a_rescue(cabinet):
     assert cabinet.texts() == told(26)
 
 
+def files(cabinet):
+    return {path.name.removeprefix("record.db"): path.read_text() for path in cabinet.state_dir.glob("record.db*")}
+
+
+def lay(cabinet, **texts):
+    for end, text in texts.items():
+        (cabinet.state_dir / ("record.db" + end.replace("_", ".", 1).replace("_", "-"))).write_text(text)
+
+
+def test_one_that_was_rescued_makes_way_for_the_next(cabinet):
+    lay(cabinet, **{"": "second", "_rescuing": "first", "_damaged": "before", "_damaged_wal": "before"})
+    rescue.put_aside(str(cabinet.path))
+    assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}
+    rescue.put_aside(str(cabinet.path))
+    assert files(cabinet) == {".damaged": "first", ".rescuing": "second"}, "it waits for its rescue"
+
+
+def test_a_log_goes_with_its_database_and_never_alone(cabinet):
+    (cabinet.state_dir / "record.db-wal").write_text("of one that was taken away")
+    rescue.put_aside(str(cabinet.path))
+    assert files(cabinet) == {}
+    lay(cabinet, _rescuing="first")
+    (cabinet.state_dir / "record.db-wal").write_text("its log")  # killed between the two
+    rescue.put_aside(str(cabinet.path))
+    assert files(cabinet) == {".rescuing": "first", ".rescuing-wal": "its log"}
+
+
+def test_the_new_one_is_whole_without_its_log(cabinet, monkeypatch):
+    cabinet.fill()
+    cabinet.damage("events_by_kind")
+    close, readers = Database.close, []
+
+    def close_beside_a_reader(database):  # which keeps the log from being moved into the file by the close
+        readers.append(sqlite3.connect(database.path))
+        readers[-1].execute("SELECT count(*) FROM seconds").fetchone()
+        close(database)
+    monkeypatch.setattr(Database, "close", close_beside_a_reader)
+    archive = cabinet.start()
+    monkeypatch.undo()
+    archive.close()
+    for each in readers:
+        each.close()
+    assert cabinet.texts() == told() and cabinet.verdict().intact
+
+
 # -- taken away, emptied or rolled back while nobody looked
 
 def lose(cabinet, how):
@@ -259,6 +304,18 @@ def lose(cabinet, how):
         return 0
     shutil.copy(older, cabinet.path)
     return 11
+
+
+@pytest.mark.parametrize("how", ["gone", "emptied"])
+def test_after_a_restart_of_the_box_the_second_copy_tells_that_the_record_is_gone(cabinet, how):
+    cabinet.fill()
+    trips = cabinet.query("SELECT * FROM events WHERE kind = 'trip' ORDER BY id")
+    lose(cabinet, how)
+    (cabinet.run_dir / head.FILE).unlink()
+    cabinet.start().close()
+    assert cabinet.query("SELECT * FROM events WHERE kind = 'trip' ORDER BY id") == trips
+    assert cabinet.damages() == ["events <= 20"] and "lacks the newest trip" in cabinet.said[0]
+    assert cabinet.verdict(trips[-1][-1]).intact
 
 
 @pytest.mark.parametrize("how", ["gone", "emptied", "rolled back"])
