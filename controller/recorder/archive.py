@@ -20,15 +20,15 @@ TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
 class Archive:
     """`write` adds to the record, `tidy` keeps it small. `lean`: no room, `left_out` seconds were not written."""
 
-    def __init__(self, run_directory, state_directory, limits, label, say, captures=()):
-        """label(kind, code, scope, text) -> Row with the present time; say(line) tells the operator; captures:
-        (event number, file name) of those on the disk, for a database that has lost them.
+    def __init__(self, run_directory, state_directory, limits, label, say, captures=list):
+        """label(kind, code, scope, text) -> Row with the present time; say(line) tells the operator; captures() ->
+        [(event number, file name)] of those on the disk, for a database that has lost them.
 
         Raises OSError or DatabaseError when there is nothing to write on.
         """
         self.path = os.path.join(state_directory, FILE)
         self._run_directory = run_directory
-        self._limits, self._label, self._say, self._known_captures = limits, label, say, captures
+        self._limits, self._label, self._say, self._captures = limits, label, say, captures
         self._bytes_max = limits.history_MB << 20
         self._reserve = Reserve(state_directory)
         self._trips = TripLog(state_directory)
@@ -76,9 +76,15 @@ class Archive:
             return str(error)
 
     def _begin_anew(self, why):
-        known = rescue.Known(self._trips.entries(), self.published(), self._beside, self._known_captures)
+        known = rescue.Known(self._trips.entries(), self.published(), self._beside, self._captures())
         rescue.put_aside(self.path)
-        database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+        try:
+            database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
+        except DatabaseError as error:
+            if not error.full:
+                raise
+            self._reserve.give_up()
+            database = rescue.begin_anew(self.path, self._bytes_max, known, self._damage)
         self._say(f"{why}; what was there is kept as {FILE}{rescue.ASIDE}; a new one is begun with "
                   f"{retention.count(database, '1') - 1} events of it")
         return database

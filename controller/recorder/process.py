@@ -56,7 +56,7 @@ class Recorder:
         self._now_us, _ = self.wall.poll()
         self.batch = Batch(self.wall)
         folder = Folder(state_directory)
-        self.archive = Archive(run_directory, state_directory, limits, self._label_now, say, folder.kept())
+        self.archive = Archive(run_directory, state_directory, limits, self._label_now, say, folder.kept)
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower = Follower(run_directory)
         self._hints = HintWatch(run_directory)

@@ -116,7 +116,8 @@ def _state(old, known):
             found[key] = json.loads(value)
     state = {key: found[key] for key in STATE_KEYS if key in found}
     head = found.get("head")
-    if known.published and not (isinstance(head, list) and head and head[0] >= known.published[0]):
+    newest = head[0] if isinstance(head, list) and head and isinstance(head[0], int) else 0
+    if known.published and newest < known.published[0]:
         state.update((key, known.meta[key]) for key in PUBLISHED_KEYS if key in known.meta)
     return state
 

@@ -27,7 +27,7 @@ class Cabinet:
         for each in (self.run_dir, self.state_dir):
             each.mkdir()
 
-    def start(self, captures=()):
+    def start(self, captures=list):
         return Archive(str(self.run_dir), str(self.state_dir), Limits(history_MB=8), label, self.said.append, captures)
 
     def fill(self, trips=(5, 20)):
@@ -233,17 +233,47 @@ def test_what_was_put_aside_before_gets_no_log_of_another(cabinet):
     assert not log.exists() or not log.stat().st_size
 
 
-def test_meta_that_is_no_text_does_not_stop_a_rescue(cabinet):
+@pytest.mark.parametrize("head_of_meta", ['["x", "y"]', "[]", "7", "{}", '[27, "zz"]'])
+def test_meta_of_another_form_does_not_stop_a_rescue(cabinet, head_of_meta):
     cabinet.fill()
     with sqlite3.connect(cabinet.path) as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('anchor', 7), ('standing', '{')")
         connection.execute("UPDATE events SET hash = 7 WHERE id = 27")
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'head'", (head_of_meta,))
     connection.close()
     cabinet.damage("events_by_kind")
     archive = cabinet.start()
     assert archive.meta("position") == EVENTS and archive.database.meta("position") == EVENTS
     archive.close()
     assert cabinet.texts() == told(26)
+
+
+def test_a_rescue_without_room_takes_the_reserve(cabinet, monkeypatch):
+    cabinet.fill()
+    cabinet.damage("events_by_kind")
+    write, reserve = Database.write, cabinet.state_dir / "record.reserve"
+
+    def full_beside_it(database, *arguments, **named):
+        if reserve.exists():
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise DatabaseError(database.path, error)
+        return write(database, *arguments, **named)
+    assert reserve.exists()
+    monkeypatch.setattr(Database, "write", full_beside_it)
+    cabinet.start().close()
+    assert cabinet.texts() == told() and cabinet.damages() == ["events <= 27"]
+
+
+def test_captures_of_this_run_are_known_to_the_new_database(cabinet, monkeypatch):
+    fault, kept = NoCopy(monkeypatch), []
+    archive = cabinet.start(lambda: kept)
+    archive.write([label("trip", "", "cabinet", "event 1")])
+    kept.append((1, "trip_1.journal"))
+    fault.code = sqlite3.SQLITE_CORRUPT
+    archive.write([label("trip", "", "cabinet", "event 2")])
+    archive.close()
+    assert cabinet.query("SELECT event_id, file FROM captures") == kept
 
 
 def files(cabinet):
