@@ -290,6 +290,20 @@ def test_exposure(name):
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
+def test_the_recorder_may_ask_how_good_the_clock_is():
+    """systemd takes the lines in their order: what stands before `~@privileged`, which holds @clock, is taken away."""
+    filters = unit("firebreak-record.service")["SystemCallFilter"]
+    assert filters[0] == "@system-service" and filters[-1].split() == ["adjtimex", "clock_adjtime", "clock_adjtime64"]
+    analyse = shutil.which("systemd-analyze")
+    if not analyse:
+        pytest.skip("the rest needs systemd-analyze")
+    done = subprocess.run([analyse, "security", "--offline=true", "--no-pager",
+                           str(FOLDER / "firebreak-record.service")], capture_output=True, text=True)
+    if "unrecognized option" in done.stderr:
+        pytest.skip("the rest needs systemd 250 or newer")
+    assert re.search(r"~@clock .*adjtimex is allowed", done.stdout)
+
+
 def test_shell_scripts_are_clean():
     if not shutil.which("shellcheck"):
         pytest.skip("needs shellcheck: apt-get install shellcheck")
