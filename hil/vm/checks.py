@@ -216,6 +216,23 @@ class Lab:
         late = loop["lateness_us"]
         return f"{loop['ticks']} ticks, {loop['missed']} missed, lateness p50 {late['p50']} us, p99 {late['p99']} us"
 
+    def wall_clock(self):
+        """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and an uncertainty."""
+        before = self._clock_event()
+        self.ask("bench-clock set")
+
+        def recorded():
+            event = self._clock_event()
+            return event if event != before else None
+        event = self.until("recorded that the clock was set", recorded, RESTART_S)
+        if event["utc_source"] != "ntp" or event["utc_uncertainty_us"] is None:
+            raise CheckError(f"a steered clock has the source {event['utc_source']}, "
+                             f"uncertainty {event['utc_uncertainty_us']} us")
+        return f"{event['text']}, +-{event['utc_uncertainty_us']} us"
+
+    def _clock_event(self):
+        return json.loads(self.ask("runuser -u firebreak -- bench-clock event"))
+
     # -- what goes wrong
 
     def hangs(self):
@@ -313,7 +330,8 @@ CHECKS = (
     ("Debian base", Lab.base), ("install --root", Lab.installed), ("install again", Lab.installed_twice),
     ("disk", Lab.disk), ("boot", Lab.boots), ("service starts", Lab.starts), ("CAN interface", Lab.can_interface),
     ("serial ports", Lab.port_names), ("rights", Lab.rights), ("exposure", Lab.exposure), ("first start", Lab.closes),
-    ("hang", Lab.hangs), ("ARMED latch after the hang", Lab.latched), ("reset", Lab.resets),
+    ("UTC source", Lab.wall_clock), ("hang", Lab.hangs), ("ARMED latch after the hang", Lab.latched),
+    ("reset", Lab.resets),
     ("power cut", Lab.power_cut), ("ARMED latch after the cut", Lab.latched), ("reset after the cut", Lab.resets),
     ("controlled stop", Lab.stops_clean), ("install on the box", Lab.installs_live), ("uninstall", Lab.uninstalls),
     ("invariants", Lab.invariants))

@@ -99,7 +99,8 @@ def add_scaffold(tree, buses, work):
     work.mkdir(exist_ok=True)
     for name, text in slower().items():
         (work / name).write_text(text, encoding="ascii")
-    shutil.copy(HERE / "state.py", work)
+    for name in ("state.py", "clock.py"):
+        shutil.copy(HERE / name, work)
     (work / "cabinet.toml").write_text(cabinet_file(buses), encoding="ascii")
     _run(["sh", HERE / "scaffold.sh", tree, work], work, "scaffold.sh")
     target = tree / SOURCE_IN_BOX

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import socket
+import sqlite3
 import subprocess
 import tty
 
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller import config
+from controller import config, utc
+from controller.console.facts import record
 from hil.devices.canserver import CanServer
 from hil.vm import __main__ as cli
-from hil.vm import checks, image, machine, slcan
+from hil.vm import checks, clock, image, machine, slcan
 from hil.vm.bench import contactors
 from hil.vm.report import CheckError, Report
 from hil.wires import VirtualCan
@@ -186,6 +188,54 @@ def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
     assert not checks.powered(view("closed", "open", battery_W=-20_000.0))
     assert not checks.powered(view("closed", "closed", battery_W=0.0))
     assert contactors(view("fault", "closed")) == ["closed", "fault"]
+
+
+def clock_event(source, uncertainty_us, number=7):
+    return {"id": number, "utc_source": source, "utc_uncertainty_us": uncertainty_us, "text": "was set"}
+
+
+class Box:
+    """A machine that gives prepared answers: {start of a command: [answer, ...]}; the last one for ever."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def run(self, command):
+        left = next((left for start, left in self.answers.items() if start in command), [""])
+        return 0, left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize("event, refused", [
+    (clock_event("ntp", 1500), None), (clock_event("rtc", None), "source rtc"), (clock_event("ntp", None), "None us")])
+def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    old = json.dumps(clock_event("rtc", None, 3))
+    lab = checks.Lab(tmp_path, Box(event=[old, old, json.dumps(event)]), None)
+    if refused is None:
+        assert lab.wall_clock() == "was set, +-1500 us"
+    else:
+        with pytest.raises(CheckError, match=refused):
+            lab.wall_clock()
+
+
+def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
+    asked = []
+
+    class Library:
+        @staticmethod
+        def adjtimex(given):
+            asked.append(given._obj)
+            return 0
+    assert clock.set_clock(Library) == 0
+    assert (asked[0].time_s, asked[0].status & utc.STA_UNSYNC, asked[0].maxerror) == (1, 0, 1000)
+    assert clock.newest(str(tmp_path)) is None
+    fields = record.EVENT_FIELDS
+    with sqlite3.connect(tmp_path / record.FILE) as made:
+        made.execute(f"CREATE TABLE events({', '.join(fields)})")
+        for number, code in enumerate(("CLOCK", "CLOCK", "R1"), 1):
+            made.execute(f"INSERT INTO events(id, code, utc_us) VALUES({number}, '{code}', 0)")
+    made.close()
+    assert clock.newest(str(tmp_path))["id"] == 2
 
 
 def test_every_check_is_a_line_and_a_row(tmp_path):
