@@ -98,7 +98,8 @@ set_up_project() {
     if stamped project "$stamp"; then
         return
     fi
-    install --no-deps --no-build-isolation --editable "$here"
+    # Named by a dot, because pip takes brackets at the end of a path for something else.
+    (cd "$here" && install --no-deps --no-build-isolation --editable .)
     echo "$stamp" >"$venv/project.stamp"
 }
 

@@ -93,17 +93,22 @@ target_python() {
     on_target /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 }
 
+# Named from the folder they are in: where a clone lies, and what letters that path has, changes nothing.
 sources() {
-    find "$tree/safety" "$tree/controller" "$tree/drivers" "$tree/hil" -type f -not -name '*.pyc' -print0 | sort -z
-    printf '%s\0' "$tree/setup.cfg" "$tree/pyproject.toml" "$tree/requirements.lock"
+    find safety controller drivers hil -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z &&
+        printf '%s\0' setup.cfg pyproject.toml requirements.lock
+}
+
+digests() {
+    cd -- "$tree" && sources | xargs -0 sha256sum -- && target_python
 }
 
 # Version and digest of all that makes the release: the same sources give the same name, and nothing is done twice.
 release_name() {
-    local version digest
+    local version digests
     version="$(sed -n 's/^version = //p' "$tree/setup.cfg")"
-    digest="$({ sources | xargs -0 sha256sum | sed "s# $tree/# #"; target_python; } | sha256sum | cut -c 1-12)"
-    echo "$version-$digest"
+    digests="$(digests)" || fail "$tree: cannot be read as a whole"
+    echo "$version-$(sha256sum <<<"$digests" | cut -c 1-12)"
 }
 
 pip_here() {

@@ -5,11 +5,13 @@ whole installation on a real system is `flash.sh vm-test`.
 """
 
 import configparser
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -26,7 +28,8 @@ EXPOSURE_MAX = {"firebreak.service": 20, "firebreak-can@.service": 20, "firebrea
 
 def bash(command, tree, **environment):
     """(exit code, lines) of functions of the script in a tree; on_target only writes down what it was asked."""
-    stub = f'source {SCRIPT}; root={tree}; on_target() {{ echo "$*" >>{tree}/asked; }}; {command}'
+    stub = (f"source {quote(str(SCRIPT))}; root={quote(str(tree))}; "
+            f'on_target() {{ echo "$*" >>"$root/asked"; }}; {command}')
     done = subprocess.run(["bash", "-c", stub], capture_output=True, text=True, env={**os.environ, **environment})
     assert not done.stderr or done.returncode, done.stderr
     return done.returncode, (done.stdout + done.stderr).splitlines()
@@ -179,22 +182,62 @@ def test_an_unfinished_release_is_made_again(tmp_path):
     assert bash(made, tmp_path) == (0, ["unchanged   release one"])
 
 
-def test_the_name_of_a_release_follows_its_sources(tmp_path):
-    copy = tmp_path / "tree"
+AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", "it's \"so\"", "-n")
+
+
+def small_clone(copy):
+    """A folder with the least that has a name."""
     for name in ("safety", "controller", "drivers", "hil"):
         (copy / name).mkdir(parents=True)
         (copy / name / "a.py").write_text("1")
     for name in ("setup.cfg", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, copy)
+    return copy
 
-    def named():
-        return bash(f"tree={copy}; target_python() {{ echo 3.11; }}; release_name", tmp_path)[1]
-    first = named()
-    assert re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{12}", first[0])
+
+def named(copy, tree, python="echo 3.11"):
+    """(exit code, lines) of release_name for a clone."""
+    return bash(f"tree={quote(str(copy))}; target_python() {{ {python}; }}; release_name", tree)
+
+
+@pytest.mark.parametrize("folder", AWKWARD)
+def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
+    copy = small_clone(tmp_path / folder)
+    first = named(copy, tmp_path)
+    assert first[0] == 0 and re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{12}", first[1][0])
+    assert first == named(small_clone(tmp_path / "elsewhere"), tmp_path), "wherever they lie"
+    assert first != named(copy, tmp_path, "echo 3.12")
     (copy / "safety" / "a.pyc").write_text("compiled")
-    assert named() == first
+    assert named(copy, tmp_path) == first
     (copy / "safety" / "a.py").write_text("2")
-    assert named() != first
+    assert named(copy, tmp_path) != first
+
+
+def test_sources_that_cannot_be_read_have_no_name(tmp_path):
+    copy = small_clone(tmp_path / "clone")
+    assert named(copy, tmp_path, "false")[0] == 3
+    (copy / "requirements.lock").unlink()
+    code, lines = named(copy, tmp_path)
+    assert code == 3 and lines[-1] == f"flash.sh: {copy}: cannot be read as a whole"
+
+
+@pytest.mark.parametrize("folder", AWKWARD)
+def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
+    """With an environment that only writes down what it is asked: pip takes "[1]" at the end of a path for an extra."""
+    copy = small_clone(tmp_path / folder)
+    shutil.copy(ROOT / "flash.sh", copy)
+    python = copy / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "%s|" "$PWD" "$@" >>"$(dirname "$0")/asked"\n')
+    python.chmod(0o755)
+    digest = hashlib.sha256((copy / "requirements.lock").read_bytes()).hexdigest()
+    (copy / ".venv/packages.stamp").write_text(f"{copy} {digest}\n")
+    done = subprocess.run(["bash", str(copy / "flash.sh"), "check", "a file"], cwd=tmp_path, capture_output=True,
+                          text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = (python.parent / "asked").read_text()
+    assert f"{copy}|-m|pip|" in said and "--editable|.|" in said
+    assert said.endswith(f"{tmp_path}|-m|controller|check|a file|")
 
 
 # -- uninstall
