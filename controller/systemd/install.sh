@@ -16,6 +16,7 @@ work=""
 
 opt=opt/firebreak
 etc=etc/firebreak
+as_installed=$etc/.installed
 units=etc/systemd/system
 companions="record upstream"
 
@@ -177,21 +178,45 @@ switch_to() {
     done
 }
 
+# place SOURCE TARGET: in one step, so that a power cut leaves the file there was or the whole new one.
+place() {
+    install -D -m 644 "$1" "$root/$2.part"
+    sync "$root/$2.part"
+    mv -fT "$root/$2.part" "$root/$2"
+}
+
 # put SOURCE TARGET: one of our own files, replaced when it differs.
 put() {
     cmp -s "$1" "$root/$2" && return
-    install -D -m 644 "$1" "$root/$2"
+    place "$1" "$2"
     say "installed" "/$2"
 }
 
-# keep SOURCE TARGET: a file that is the owner's once it is there.
+digest_of() {
+    (cd "$root" && sha256sum -- "$1")
+}
+
+# True while a file is what an installation has put there: then nobody has made it their own.
+is_as_installed() {
+    [ ! -L "$root/$1" ] && grep -qsxF "$(digest_of "$1")" "$root/$as_installed"
+}
+
+remember() {
+    is_as_installed "$1" && return
+    { grep -svF "  $1" "$root/$as_installed" || true; digest_of "$1"; } >"$work/installed"
+    place "$work/installed" "$as_installed"
+}
+
+# keep SOURCE TARGET: a file that is the owner's once they have changed it.
 keep() {
-    if [ ! -e "$root/$2" ]; then
+    if [ ! -e "$root/$2" ] || is_as_installed "$2"; then
         put "$1" "$2"
-    elif cmp -s "$1" "$root/$2"; then
+    fi
+    if cmp -s "$1" "$root/$2"; then
         rm -f "$root/$2.new"
+        remember "$2"
     else
-        install -m 644 "$1" "$root/$2.new"
+        place "$1" "$2.new"
         say "kept" "/$2; this release's is /$2.new"
     fi
 }

@@ -28,7 +28,9 @@ EXPOSURE_MAX = {"firebreak.service": 20, "firebreak-can@.service": 20, "firebrea
 
 def bash(command, tree, **environment):
     """(exit code, lines) of functions of the script in a tree; on_target only writes down what it was asked."""
-    stub = (f"source {quote(str(SCRIPT))}; root={quote(str(tree))}; "
+    work = tree.with_name(f"{tree.name}-work")
+    work.mkdir(exist_ok=True)
+    stub = (f"source {quote(str(SCRIPT))}; root={quote(str(tree))}; work={quote(str(work))}; "
             f'on_target() {{ echo "$*" >>"$root/asked"; }}; {command}')
     done = subprocess.run(["bash", "-c", stub], capture_output=True, text=True, env={**os.environ, **environment})
     assert not done.stderr or done.returncode, done.stderr
@@ -104,6 +106,64 @@ def test_the_owners_files_are_never_changed(tmp_path):
     shutil.copy(f"{site}.new", site)
     assert bash("install_configuration", tmp_path) == (0, [])
     assert not Path(f"{site}.new").exists()
+
+
+TYPE = "etc/firebreak/types/firebreak_645.toml"
+
+
+def release(tree, text):
+    """Sources of a release whose type file has this text."""
+    folder = tree / "release/controller/sites"
+    for name in ("types", "example"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "types/firebreak_645.toml").write_text(text)
+    (folder / "example/site.toml").write_text("site")
+    return f"tree={quote(str(tree / 'release'))}; install_configuration"
+
+
+def test_a_file_nobody_has_changed_follows_the_release(tmp_path):
+    """Else no cabinet would ever get a corrected type file; also back to an older release."""
+    for text in ("1", "2", "3", "2"):
+        assert bash(release(tmp_path, text), tmp_path) == (0, [f"installed   /{TYPE}"] + (
+            ["installed   /etc/firebreak/example/site.toml"] if text == "1" else []))
+        assert (tmp_path / TYPE).read_text() == text and not Path(f"{tmp_path / TYPE}.new").exists()
+    assert bash(release(tmp_path, "2"), tmp_path) == (0, [])
+
+
+def test_a_changed_file_stays_through_every_release_until_the_owner_takes_the_new_one(tmp_path):
+    bash(release(tmp_path, "1"), tmp_path)
+    (tmp_path / TYPE).write_text("mine")
+    for text in ("1", "2", "3", "3"):
+        assert bash(release(tmp_path, text), tmp_path) == (0, [f"kept        /{TYPE}; this release's is /{TYPE}.new"])
+        assert [path.read_text() for path in (tmp_path / TYPE, Path(f"{tmp_path / TYPE}.new"))] == ["mine", text]
+    Path(f"{tmp_path / TYPE}.new").rename(tmp_path / TYPE)
+    assert bash(release(tmp_path, "3"), tmp_path) == (0, [])
+    assert bash(release(tmp_path, "4"), tmp_path) == (0, [f"installed   /{TYPE}"])
+
+
+def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
+    """What cannot be known to be ours is the owner's."""
+    bash(release(tmp_path, "1"), tmp_path)
+    (tmp_path / "etc/firebreak/.installed").unlink()
+    assert bash(release(tmp_path, "2"), tmp_path)[1][0].startswith("kept")
+    bash(release(tmp_path, "1"), tmp_path)
+    (tmp_path / TYPE).rename(tmp_path / "elsewhere")
+    (tmp_path / TYPE).symlink_to(tmp_path / "elsewhere")
+    assert bash(release(tmp_path, "2"), tmp_path)[1][0].startswith("kept")
+    assert (tmp_path / "elsewhere").read_text() == "1"
+
+
+@pytest.mark.parametrize("command", ["install", "sync", "mv"])
+def test_an_installation_interrupted_at_a_file_leaves_the_old_one_and_is_made_good(command, tmp_path):
+    bash(release(tmp_path, "1"), tmp_path)
+    code, _ = bash(f"{command}() {{ exit 9; }}; {release(tmp_path, '2')}", tmp_path)
+    assert code == 9 and (tmp_path / TYPE).read_text() == "1"
+    assert bash(release(tmp_path, "2"), tmp_path) == (0, [f"installed   /{TYPE}"])
+    assert left(tmp_path / "etc") == ["firebreak/.installed", "firebreak/example/site.toml",
+                                      "firebreak/types/firebreak_645.toml"]
+    bash(f"remember() {{ exit 9; }}; {release(tmp_path, '3')}", tmp_path)
+    bash(release(tmp_path, "3"), tmp_path)
+    assert bash(release(tmp_path, "4"), tmp_path) == (0, [f"installed   /{TYPE}"])
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
