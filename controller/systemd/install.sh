@@ -281,6 +281,16 @@ tell_system() {
     fi
 }
 
+# The cabinet's own files against this release and its types: better said now than by a restart that does not come up.
+check_cabinet() {
+    local file="/$etc/cabinet/cabinet.toml" said
+    [ -e "$root$file" ] || return 0
+    if ! said="$(on_target "/$opt/current/bin/firebreak" check "$file" 2>&1 >/dev/null)"; then
+        say "warning" "this release refuses $file: ${said:-no reason given}"
+        say "" "correct it before: systemctl restart firebreak (the way back: README.md)"
+    fi
+}
+
 next_steps() {
     if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
         say "next" "cp -r /$etc/example /$etc/cabinet; put your site and ports in (ls -l /dev/serial/by-path)"
@@ -306,6 +316,7 @@ do_install() {
     install_configuration
     install_services
     tell_system
+    check_cabinet
     next_steps
 }
 

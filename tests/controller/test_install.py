@@ -201,6 +201,19 @@ def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
     assert unit.read_text() == (FOLDER / "firebreak.service").read_text() and mine.exists()
 
 
+def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp_path):
+    answers = "on_target() { echo 'report'; echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
+    assert bash(f"code=2; {answers}", tmp_path) == (0, []), "no cabinet yet"
+    path = tmp_path / "etc/firebreak/cabinet/cabinet.toml"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert bash(f"code=0; {answers}", tmp_path) == (0, [])
+    code, lines = bash(f"code=2; {answers}", tmp_path)
+    assert code == 0 and lines == [
+        "warning     this release refuses /etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing",
+        "            correct it before: systemctl restart firebreak (the way back: README.md)"]
+
+
 # -- releases
 
 def releases(tree):
