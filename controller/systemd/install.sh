@@ -5,6 +5,8 @@
 # middle leaves the old one, whole. Configuration and state are never touched by an installation. Nothing is started
 # and nothing is stopped by it: a cabinet changes its program when somebody says so.
 set -euo pipefail
+# The service's user reads all of this, also on a box whose root has a umask of 077.
+umask 022
 
 here="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 tree="$(dirname "$(dirname "$here")")"
@@ -156,6 +158,7 @@ make_release() {
             on_target "${pip[@]}" check &&
             on_target "/$opt/releases/$name/bin/firebreak" --help
     } >>"$work/log" 2>&1 || fail "release $name: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
+    sync -f "$place"
     touch "$place/complete"
     sync -f "$place"
     say "installed" "release $name in /$opt"
@@ -237,15 +240,19 @@ install_user() {
     on_target install -d -m 750 -o firebreak -g firebreak /var/lib/firebreak
 }
 
-# A service is enabled when it comes for the first time; what an operator has disabled since stays disabled.
+# A service is enabled when it comes for the first time; what an operator has disabled since stays disabled. The mark
+# is for an installation that is interrupted between the two: the next one must not take the unit for disabled.
 install_service() {
-    local known=no
-    [ ! -e "$root/$units/$1" ] || known=yes
-    put "$here/$1" "$units/$1"
-    case "$known$1" in
-        yes* | *@*) ;;
-        *) on_target systemctl --quiet enable "$1" ;;
+    local mark="$root/$opt/.enable-$1"
+    case "$1" in
+        *@*) ;;
+        *) [ -e "$root/$units/$1" ] || { mkdir -p "$root/$opt" && touch "$mark"; } ;;
     esac
+    put "$here/$1" "$units/$1"
+    if [ -e "$mark" ]; then
+        on_target systemctl --quiet enable "$1"
+        rm -f "$mark"
+    fi
 }
 
 has_command() {

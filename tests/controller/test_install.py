@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 from shlex import quote
@@ -189,6 +190,25 @@ def test_what_an_operator_has_disabled_stays_disabled(tmp_path):
     assert asked(tmp_path) == []
 
 
+def test_a_service_that_was_not_enabled_before_the_interruption_is_enabled_by_the_next_run(tmp_path):
+    broken = "has_command() { false; }; on_target() { false; }; install_services"
+    assert bash(broken, tmp_path)[0] != 0
+    assert (tmp_path / "etc/systemd/system/firebreak.service").exists() and asked(tmp_path) == []
+    for _ in range(2):
+        assert bash("has_command() { false; }; install_services", tmp_path)[0] == 0
+        assert asked(tmp_path) == ["systemctl --quiet enable firebreak.service"]
+
+
+def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
+    command = f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; mkdir $work; " \
+        "has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases; switch_to one; " \
+        "install_configuration; install_services"
+    subprocess.run(["bash", "-c", command], check=True, capture_output=True)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if not path.is_symlink()}
+    assert {modes[path] for path in modes if path.is_dir()} == {0o755}
+    assert {modes[path] for path in modes if path.is_file()} == {0o644}
+
+
 def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
     bash("has_command() { false; }; install_services", tmp_path)
     unit = tmp_path / "etc/systemd/system/firebreak.service"
@@ -253,6 +273,15 @@ def test_an_unfinished_release_is_made_again(tmp_path):
     assert bash(made, tmp_path)[0] == 3
     (place / "complete").touch()
     assert bash(made, tmp_path) == (0, ["unchanged   release one"])
+
+
+def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
+    """The mark may not reach the disk before the files: a power cut would leave a broken release for ever."""
+    noted = ('make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
+             'on_target() { mkdir -p "$place"; }; '
+             'sync() { if [ -e "$place/complete" ]; then echo marked; else echo files; fi; }; make_release one')
+    code, lines = bash(noted, tmp_path)
+    assert code == 0 and lines[1:3] == ["files", "marked"], lines
 
 
 AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", "it's \"so\"", "-n")
