@@ -138,6 +138,17 @@ make_wheels() {
         --dest "$work/wheels" -r "$work/run.lock"
 }
 
+# By its full name where there is one: /usr/bin/python3 is another Python after an upgrade of the system, and would not
+# find the packages of this one. Debian keeps python3.11 until somebody removes it.
+lasting_python() {
+    local path
+    path="/usr/bin/python$(target_python)"
+    if [ ! -e "$root$path" ]; then
+        path=/usr/bin/python3
+    fi
+    echo "$path"
+}
+
 make_release() {
     local name="$1" pip=("/$opt/releases/$1/bin/python3" -m pip --disable-pip-version-check --no-input)
     local staging="$root/$opt/.staging" place="$root/$opt/releases/$1"
@@ -151,7 +162,7 @@ make_release() {
     mkdir -p "$staging" "$root/$opt/releases"
     cp "$work"/wheels/*.whl "$work/run.lock" "$staging"
     {
-        on_target /usr/bin/python3 -m venv "/$opt/releases/$name" &&
+        on_target "$(lasting_python)" -m venv "/$opt/releases/$name" &&
             on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" \
                 --require-hashes -r "/$opt/.staging/run.lock" &&
             on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" firebreak &&

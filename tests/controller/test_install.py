@@ -275,6 +275,18 @@ def test_an_unfinished_release_is_made_again(tmp_path):
     assert bash(made, tmp_path) == (0, ["unchanged   release one"])
 
 
+def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
+    """A link to /usr/bin/python3 would be another Python then, which has none of the packages."""
+    found = "target_python() { echo 3.11; }; lasting_python"
+    assert bash(found, tmp_path) == (0, ["/usr/bin/python3"])
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/python3.11").touch()
+    assert bash(found, tmp_path) == (0, ["/usr/bin/python3.11"])
+    bash('make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
+         'target_python() { echo 3.11; }; say() { :; }; make_release one', tmp_path)
+    assert asked(tmp_path)[0] == "/usr/bin/python3.11 -m venv /opt/firebreak/releases/one"
+
+
 def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
     """The mark may not reach the disk before the files: a power cut would leave a broken release for ever."""
     noted = ('make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
