@@ -319,12 +319,17 @@ next_steps() {
     fi
 }
 
+lock() {
+    [ -d "$root/$opt" ] || return 0
+    exec 9<"$root/$opt"
+    flock --nonblock 9 || fail "another installation into $root is running"
+}
+
 do_install() {
     local name
     check_target
     mkdir -p "$root/$opt"
-    exec 9<"$root/$opt"
-    flock --nonblock 9 || fail "another installation into $root is running"
+    lock
     work="$(mktemp -d)"
     trap clean_up EXIT
     install_user
@@ -353,12 +358,15 @@ stop_services() {
         fi
     done
     if is_live; then
-        systemctl stop 'firebreak-can@*.service' run-firebreak.mount
+        # As patterns: what is not there any more, at a second run, is no error.
+        systemctl stop 'firebreak-can@*.service' 'run-firebreak.moun[t]' ||
+            say "warning" "/run/firebreak is in use (by a shell that stands there?); it goes with the next boot"
     fi
 }
 
 do_uninstall() {
     local file
+    lock
     stop_services
     for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
@@ -378,14 +386,31 @@ do_uninstall() {
     fi
     if [ "$purge" = yes ]; then
         remove_what_is_kept
-    elif [ -d "$root/$etc" ] || [ -d "$root/var/lib/firebreak" ]; then
-        say "kept" "/$etc, /var/lib/firebreak and the user firebreak (uninstall --purge removes them)"
+    else
+        say_what_is_kept
     fi
+}
+
+# What is the owner's: configuration, state and drop-ins of the services, each ended by a NUL.
+owned() {
+    local each
+    for each in "${root:?}/$etc" "$root/var/lib/firebreak" "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
+        [ ! -e "$each" ] || printf '%s\0' "$each"
+    done
+}
+
+say_what_is_kept() {
+    local each
+    while IFS= read -r -d '' each; do
+        say "kept" "${each#"$root"}"
+    done < <(owned)
+    say "kept" "the users firebreak and firebreak-upstream (uninstall --purge removes all that is kept)"
 }
 
 remove_what_is_kept() {
     local name
-    rm -rf -- "${root:?}/$etc" "$root/var/lib/firebreak" "$root/run/firebreak"
+    owned | xargs -0r rm -rf --
+    rm -rf -- "${root:?}/run/firebreak" 2>/dev/null || true # in use, as said above
     for name in firebreak-upstream firebreak; do
         if on_target getent passwd "$name" >/dev/null; then
             on_target userdel "$name"
@@ -394,7 +419,7 @@ remove_what_is_kept() {
             on_target groupdel "$name"
         fi
     done
-    say "removed" "/$etc, /var/lib/firebreak and the users"
+    say "removed" "/$etc, /var/lib/firebreak, drop-ins and the users"
 }
 
 main() {

@@ -362,6 +362,8 @@ def whole(tree):
     bash('has_command() { true; }; switch_to one; install_configuration; install_services; install_user', tree)
     (tree / "var/lib/firebreak").mkdir(parents=True)
     (tree / "var/lib/firebreak/store.a").touch()
+    (tree / "etc/systemd/system/firebreak-can@.service.d").mkdir()
+    (tree / "etc/systemd/system/firebreak-can@.service.d/my own.conf").touch()
     (tree / "asked").unlink()
 
 
@@ -374,11 +376,46 @@ def left(tree):
 def test_uninstall_keeps_configuration_and_state(tmp_path):
     whole(tmp_path)
     code, lines = bash("do_uninstall", tmp_path)
-    assert code == 0 and lines[-1].startswith("kept  ")
-    assert {name.split("/")[0] + "/" + name.split("/")[1] for name in left(tmp_path)} == {"etc/firebreak", "var/lib"}
+    assert code == 0 and [line.split()[1] for line in lines if line.startswith("kept  ")] == [
+        "/etc/firebreak", "/var/lib/firebreak", "/etc/systemd/system/firebreak-can@.service.d", "the"]
+    assert {name.split("/")[0] + "/" + name.split("/")[1] for name in left(tmp_path)} == {
+        "etc/firebreak", "etc/systemd", "var/lib"}
     assert [line.split()[-1] for line in asked(tmp_path)] == [
         "firebreak-upstream.service", "firebreak-record.service", "firebreak.service"], "the controller goes last"
     assert bash("do_uninstall", tmp_path)[0] == 0, "twice is no error"
+
+
+LIVE = ('is_live() { true; }; udevadm() { :; }; '
+        'systemctl() { echo "$*" >>"$root/asked"; case "$*" in *run-firebreak.mount*) return 5 ;; esac; }; ')
+
+
+def test_uninstalling_a_running_box_twice_is_no_error(tmp_path):
+    """systemctl fails for a unit by its name that is not there any more, not for a pattern."""
+    whole(tmp_path)
+    for _ in range(2):
+        code, lines = bash(LIVE + "do_uninstall", tmp_path)
+        assert code == 0 and not any(line.startswith("warning") for line in lines), lines
+    assert [line for line in asked(tmp_path) if "--now" in line] == [
+        f"--quiet disable --now firebreak{name}.service" for name in ("-upstream", "-record", "")]
+
+
+def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(tmp_path):
+    whole(tmp_path)
+    code, lines = bash(LIVE.replace("run-firebreak.mount", "run-firebreak") + "do_uninstall", tmp_path)
+    assert code == 0 and [line for line in lines if line.startswith("warning")] == [
+        "warning     /run/firebreak is in use (by a shell that stands there?); it goes with the next boot"]
+    assert not (tmp_path / "opt/firebreak").exists()
+    busy = 'rm() { case "$*" in *run/firebreak) return 1 ;; *) command rm "$@" ;; esac; }; purge=yes; do_uninstall'
+    assert bash(LIVE.replace("run-firebreak", "no-such") + busy, tmp_path)[0] == 0
+    assert [line.split()[-1] for line in asked(tmp_path) if line.startswith("userdel")] == ["firebreak-upstream",
+                                                                                           "firebreak"]
+
+
+def test_uninstall_does_not_take_away_what_is_being_installed(tmp_path):
+    whole(tmp_path)
+    code, lines = bash(f"exec 8<{tmp_path}/opt/firebreak; flock 8; do_uninstall", tmp_path)
+    assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
+    assert (tmp_path / "etc/systemd/system/firebreak.service").exists()
 
 
 def test_purge_leaves_nothing(tmp_path):
