@@ -35,6 +35,9 @@ def _told(arguments, ask, what):
     except ValueError as error:
         say(error)
         return WRONG_INPUT
+    except PermissionError:
+        say(f"{arguments.run_dir}: only the controller's user may do that: put sudo -u firebreak before it")
+        return NO_START
     except OSError as error:
         say(f"no controller answers in {arguments.run_dir}: {error}")
         return NO_START

@@ -191,6 +191,16 @@ def test_lock_out_and_lamp_test_without_a_controller_or_a_name(capsys, tmp_path)
     refused(capsys, 2, "a name is 1 .. 16 of a-z", "lock-out", "Anna!", "--run-dir", tmp_path)
 
 
+def test_who_may_not_send_commands_is_told_who_may(capsys, monkeypatch, tmp_path):
+    """On a box the socket is 0600 of the user firebreak; root, who runs tests, would be let through."""
+    def closed(*_):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr(cli.command, "ask", closed)
+    monkeypatch.setattr(cli.command, "lock_out", closed)
+    refused(capsys, 3, "put sudo -u firebreak before it", "lamp-test", "--run-dir", tmp_path)
+    refused(capsys, 3, "put sudo -u firebreak before it", "lock-out", "anna", "--run-dir", tmp_path)
+
+
 # -- the command line itself
 
 @pytest.mark.parametrize("argv", [(), ("fly",), ("run",), ("replay",), ("reset", "--keys")])
