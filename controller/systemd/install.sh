@@ -184,6 +184,7 @@ switch_to() {
     mkdir -p "$root/usr/local/bin"
     ln -sfn "/$opt/current/bin/firebreak" "$root/usr/local/bin/firebreak"
     [ "$before" != "$name" ] || return 0
+    say "switched" "to release $name${before:+, from $before}"
     for each in "$root/$opt"/releases/*; do
         case "$(basename "$each")" in
             "$name" | "$before") ;;
@@ -280,6 +281,8 @@ install_services() {
     for name in $companions; do
         if has_command "$name"; then
             install_service "firebreak-$name.service"
+        elif [ -e "$root/$units/firebreak-$name.service" ]; then
+            say "warning" "this release has no 'firebreak $name': systemctl disable --now firebreak-$name.service"
         fi
     done
     if has_command console; then
@@ -300,10 +303,11 @@ tell_system() {
 }
 
 # The cabinet's own files against this release and its types: better said now than by a restart that does not come up.
+# As the service's user, who must be able to read them.
 check_cabinet() {
     local file="/$etc/cabinet/cabinet.toml" said
     [ -e "$root$file" ] || return 0
-    if ! said="$(on_target "/$opt/current/bin/firebreak" check "$file" 2>&1 >/dev/null)"; then
+    if ! said="$(on_target runuser -u firebreak -- "/$opt/current/bin/firebreak" check "$file" 2>&1 >/dev/null)"; then
         say "warning" "this release refuses $file: ${said:-no reason given}"
         say "" "correct it before: systemctl restart firebreak (the way back: README.md)"
     fi
@@ -312,7 +316,7 @@ check_cabinet() {
 next_steps() {
     if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
         say "next" "cp -r /$etc/example /$etc/cabinet; put your site and ports in (ls -l /dev/serial/by-path)"
-        say "" "firebreak check /$etc/cabinet/cabinet.toml"
+        say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
         say "" "sudo -u firebreak firebreak prepare   (a new cabinet's first store; without one it needs the key)"
         say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"

@@ -222,7 +222,8 @@ def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
 
 
 def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp_path):
-    answers = "on_target() { echo 'report'; echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
+    answers = "on_target() { echo \"$*\" >>$root/asked; echo 'report'; " \
+        "echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
     assert bash(f"code=2; {answers}", tmp_path) == (0, []), "no cabinet yet"
     path = tmp_path / "etc/firebreak/cabinet/cabinet.toml"
     path.parent.mkdir(parents=True)
@@ -232,6 +233,7 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     assert code == 0 and lines == [
         "warning     this release refuses /etc/firebreak/cabinet/cabinet.toml: cabinet.toml:name: is missing",
         "            correct it before: systemctl restart firebreak (the way back: README.md)"]
+    assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path)), "who must be able to read it"
 
 
 # -- releases
@@ -263,6 +265,20 @@ def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
         assert releases(tmp_path)[0] == ["one", "three", "two"]
     finally:
         runs.communicate()
+
+
+def test_an_older_release_is_an_installation_like_any_other(tmp_path):
+    """It says that it switches, though the release itself is there, and names a service that it has no command for."""
+    steps = "make_release {0}; switch_to {0}; install_services"
+    for name in ("old", "new"):
+        (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
+        (tmp_path / "opt/firebreak/releases" / name / "complete").touch()
+        assert bash("has_command() { true; }; " + steps.format(name), tmp_path)[0] == 0
+    code, lines = bash('has_command() { [ "$1" != upstream ]; }; ' + steps.format("old"), tmp_path)
+    assert code == 0 and lines == [
+        "unchanged   release old", "switched    to release old, from new", "warning     this release has no "
+        "'firebreak upstream': systemctl disable --now firebreak-upstream.service"]
+    assert releases(tmp_path) == (["new", "old"], "releases/old")
 
 
 def test_an_unfinished_release_is_made_again(tmp_path):
