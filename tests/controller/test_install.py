@@ -370,6 +370,24 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
     assert said.endswith(f"{tmp_path}|-m|controller|check|a file|")
 
 
+@pytest.mark.parametrize("folder", AWKWARD)
+def test_a_tree_may_lie_anywhere(folder, tmp_path):
+    """The whole way but for what needs root or a network: twice in, nothing changed by the second, out again."""
+    tree = tmp_path / folder
+    tree.mkdir()
+    stubs = ('id() { echo 0; }; check_target() { :; }; target_python() { echo 3.11; }; has_command() { true; }; '
+             'make_release() { mkdir -p "$root/$opt/releases/$1"; touch "$root/$opt/releases/$1/complete"; }; ')
+    code, lines = bash(f"{stubs} main install --root {quote(str(tree))}", tmp_path)
+    assert code == 0 and any(line.startswith("switched    to release") for line in lines), lines
+    before = left(tree)
+    assert len(before) > 15
+    code, lines = bash(f"{stubs} main install --root {quote(str(tree))}", tmp_path)
+    assert code == 0 and not [line for line in lines if line.split()[0] in ("installed", "switched", "warning")], lines
+    assert left(tree) == before
+    code, lines = bash(f"{stubs} main uninstall --root {quote(str(tree))} --purge", tmp_path)
+    assert code == 0 and left(tree) == [], lines
+
+
 # -- uninstall
 
 def whole(tree):
