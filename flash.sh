@@ -107,7 +107,10 @@ set_up_project() {
 set_up() {
     if command -v flock >/dev/null; then
         exec 9<"$here"
-        flock 9
+        if ! flock --nonblock 9; then
+            echo "flash.sh: another one sets up $venv; waiting for it" >&2
+            flock --timeout 900 9 || fail "another one has been setting up $venv for 15 minutes; its words are in $log"
+        fi
     fi
     set_up_packages
     set_up_project

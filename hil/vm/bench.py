@@ -1,5 +1,6 @@
 """The simulated cabinet (hil.bench) for a controller that runs in a box: its wires, and what its plant does."""
 
+import contextlib
 import json
 import os
 import select
@@ -35,7 +36,12 @@ class Bench:
         self._process = subprocess.Popen([sys.executable, "-m", "hil.bench", str(other.fileno()), order], cwd=root,
                                          pass_fds=(other.fileno(),), process_group=0)
         other.close()
-        wires = self._receive(HANG_GUARD_S)
+        try:
+            wires = self._receive(HANG_GUARD_S)
+        except MachineError:
+            self._process.kill()
+            self._process.wait()
+            raise
         self.ports = wires["ports"]
         self._bridge = None
         self._channel, = wires["cans"].values()
@@ -46,10 +52,14 @@ class Bench:
         self._send({"what": "go", "pid": pid})
 
     def open_can(self):
-        """Start the bridge between the bench's CAN and a tty. Returns the tty."""
+        """Start the bridge between the bench's CAN and a tty. Returns the tty. Raises MachineError."""
         self._bridge = subprocess.Popen([sys.executable, "-m", "hil.vm.slcan", self._channel], cwd=self._root,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
-        return self._bridge.stdout.readline().strip()
+        said = self._bridge.stdout
+        tty = said.readline().strip() if select.select([said], (), (), HANG_GUARD_S)[0] else ""
+        if not tty:
+            raise MachineError(f"the CAN bridge has not begun within {HANG_GUARD_S:.0f} s, or has ended")
+        return tty
 
     def _send(self, message):
         self._connection.send(msgpack.packb(message))
@@ -59,9 +69,13 @@ class Bench:
         try:
             data = self._connection.recv(1 << 20)
         except TimeoutError:
-            raise MachineError(f"the simulated cabinet has said nothing for {timeout_s:.0f} s") from None
+            raise MachineError(f"the simulated cabinet has said nothing for {timeout_s:.0f} s "
+                               f"(its recording ends after {DURATION_S} s)") from None
+        except ConnectionError:
+            data = b""
         if not data:
-            raise MachineError(f"the simulated cabinet has ended, exit code {self._process.wait()}")
+            _end(self._process)
+            raise MachineError(f"the simulated cabinet has ended, exit code {self._process.returncode}")
         return msgpack.unpackb(data)
 
     def views(self, timeout_s):
@@ -89,15 +103,18 @@ class Bench:
     def violations(self):
         """End the recording; the observer's findings as lines."""
         self._send({"what": "finish"})
+        until_s = time.monotonic() + HANG_GUARD_S
         while self._receive(HANG_GUARD_S)["what"] != "done":
-            pass
+            if time.monotonic() > until_s:
+                raise MachineError(f"the simulated cabinet's recording has not ended within {HANG_GUARD_S:.0f} s")
         with open(os.path.join(self._directory, "bench.result"), "rb") as file:
             return msgpack.unpackb(file.read())["violations"]
 
     def stop(self):
         """End both processes."""
         if self._process.poll() is None:
-            self._send({"what": "end"})
+            with contextlib.suppress(OSError):  # it takes nothing any more: it is killed below
+                self._send({"what": "end"})
         if self._bridge is not None:
             self._bridge.stdin.close()
         for process in (self._process, self._bridge):

@@ -1,10 +1,12 @@
 """Makes the box's disk: a Debian base (made once, kept), the controller installed into it, the scaffold of the test."""
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 
 from hil.vm.machine import port_name
@@ -20,6 +22,9 @@ FREE_BYTES_MIN = 3 << 30
 SOURCE_IN_BOX = "opt/source"
 SOURCES = ("flash.sh", "setup.cfg", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "safety",
            "controller", "drivers", "hil")
+# So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and the others 20 s.
+LIMITS_S = {"mmdebstrap": 1800.0, "flash.sh install": 900.0}
+LIMIT_S, STOP_S = 300.0, 10.0
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -60,9 +65,8 @@ def unpack(base, tree):
 
 def install(tree):
     """`flash.sh install --root` as a person would type it. Returns (exit code, lines)."""
-    done = subprocess.run([ROOT / "flash.sh", "install", "--root", tree], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL)
-    return done.returncode, (done.stdout + done.stderr).splitlines()
+    code, out, err = _finished([ROOT / "flash.sh", "install", "--root", tree], "flash.sh install")
+    return code, (out + err).splitlines()
 
 
 def cabinet_file(buses):
@@ -134,8 +138,34 @@ def check_space(cache):
 
 def _run(command, directory, name):
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    done = subprocess.run([str(word) for word in command], cwd=directory, capture_output=True, text=True,
-                          env=environment, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+    code, _, err = _finished(command, name, cwd=directory, env=environment)
+    if code:
+        said = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]
         raise ImageError(f"{name}: {next((line for line in said if line.startswith('E:')), said[0])}")
+
+
+def _finished(command, name, **options):
+    """(exit code, stdout, stderr) of a command; with all it has started it is ended after its time, or with us."""
+    limit_s = LIMITS_S.get(name, LIMIT_S)
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, process_group=0, **options)
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        words = [line.strip() for line in "\n".join(_stopped(process)).splitlines() if line.strip()]
+        raise ImageError(f"{name}: not done after {limit_s:.0f} s; its last words: "
+                         f"{words[-1] if words else 'none'}") from None
+    finally:
+        if process.returncode is None:
+            _stopped(process)
+    return process.returncode, out, err
+
+
+def _stopped(process):
+    """What a process has said (stdout, stderr) that is ended with its group: politely first, so that it can unmount."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=STOP_S)
+    return ()

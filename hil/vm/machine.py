@@ -12,6 +12,7 @@ import subprocess
 import time
 
 BOOT_S, COMMAND_S = 300.0, 180.0
+END_S = 30.0  # from a closed console to the end of QEMU
 USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
 READ_BYTES = 65_536
 NICENESS = -20  # else whatever runs beside it makes the box look slow, and a box that stands still trips
@@ -70,19 +71,20 @@ class Machine:
                 self._console.connect(path)
                 return
             except (FileNotFoundError, ConnectionRefusedError):
-                self._check(until_s)
+                self._check(until_s, f"no console after {COMMAND_S:.0f} s")
                 select.select((), (), (), 0.05)
 
-    def _check(self, until_s):
+    def _check(self, until_s, what):
+        """what: the words for the time being over."""
+        last = self._heard.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing"]
         if self.process.poll() is not None:
             with open(os.path.join(self.directory, "qemu.log"), encoding="utf-8", errors="replace") as log:
-                said = log.read().split("\n")[-2:-1] or ["it said nothing"]
+                said = log.read().split("\n")[-2:-1] or [f"the box's last words: {last[0]}"]
             raise MachineError(f"QEMU ended with exit code {self.process.returncode}: {said[0]}")
         if time.monotonic() > until_s:
-            last = self._heard.decode("utf-8", "replace").strip().splitlines()[-1:] or ["nothing"]
-            raise MachineError(f"the box does not answer; its last words: {last[0]}")
+            raise MachineError(f"{what}: the box does not answer; its last words: {last[0]}")
 
-    def _expect(self, pattern, timeout_s):
+    def _expect(self, pattern, timeout_s, what):
         """Read the console until the pattern comes; returns its match and forgets everything up to its end."""
         until_s = time.monotonic() + timeout_s
         while True:
@@ -90,30 +92,43 @@ class Machine:
             if match:
                 self._heard = self._heard[match.end():]
                 return match
-            self._check(until_s)
+            self._check(until_s, f"{what} after {timeout_s:.0f} s")
             if select.select([self._console], (), (), 0.5)[0]:
-                self._heard += self._read(until_s)
+                self._heard += self._read()
 
-    def _read(self, until_s):
+    def _read(self):
         try:
             data = self._console.recv(READ_BYTES)
         except ConnectionResetError:
             data = b""
-        if not data:  # the process is ending, if it has not yet
-            self.process.wait(COMMAND_S)
-            self._check(until_s)
+        if not data:
+            self._check_end()
         return data
+
+    def _check_end(self):
+        """The console is closed: the process is ending, if it has not yet."""
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            raise MachineError(f"the box's console is closed, QEMU goes on for {END_S:.0f} s") from None
+        self._check(0, "ended")
 
     def wait_for_shell(self):
         """Until root's shell is there."""
-        self._expect(rb"@shell@\r?\n", BOOT_S)
+        self._expect(rb"@shell@\r?\n", BOOT_S, "no shell")
 
     def run(self, command, timeout_s=COMMAND_S):
         """(exit code, text) of a shell command in the box. Raises MachineError when it hangs."""
         self._commands += 1
         mark = b"@%d@" % self._commands
-        self._console.sendall(f"{command}\nprintf '\\n@%s@%d@\\n' {self._commands} $?\n".encode())
-        match = self._expect(rb"(?s)(.*?)\r?\n" + mark + rb"(\d+)@\r?\n", timeout_s)
+        self._console.settimeout(timeout_s)
+        try:
+            self._console.sendall(f"{command}\nprintf '\\n@%s@%d@\\n' {self._commands} $?\n".encode())
+        except TimeoutError:
+            raise MachineError(f"{command}: QEMU has not taken it for {timeout_s:.0f} s") from None
+        except ConnectionError:
+            self._check_end()
+        match = self._expect(rb"(?s)(.*?)\r?\n" + mark + rb"(\d+)@\r?\n", timeout_s, f"{command}: not done")
         return int(match[2]), match[1].decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
     def cut_power(self):

@@ -93,6 +93,19 @@ def test_a_second_installer_does_not_wait(tmp_path):
     assert code == 3 and lines == [f"flash.sh: another installation into {tmp_path} is running"]
 
 
+def test_a_set_up_that_waits_for_another_says_so_and_does_not_wait_for_ever(tmp_path):
+    copy = small_clone(tmp_path / "clone")
+    shutil.copy(ROOT / "flash.sh", copy)
+    (tmp_path / "flock").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nexit 1\n')
+    (tmp_path / "flock").chmod(0o755)
+    done = subprocess.run([copy / "flash.sh", "check", "file"], capture_output=True, text=True,
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert done.returncode == 3 and asked(tmp_path) == ["--nonblock 9", "--timeout 900 9"]
+    assert done.stderr.splitlines() == [
+        f"flash.sh: another one sets up {copy}/.venv; waiting for it",
+        f"flash.sh: another one has been setting up {copy}/.venv for 15 minutes; its words are in {copy}/.venv.log"]
+
+
 # -- configuration and services
 
 def test_the_owners_files_are_never_changed(tmp_path):

@@ -12,6 +12,7 @@ import subprocess
 import tty
 
 import can
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,8 +21,8 @@ from controller import config, utc
 from controller.console.facts import record
 from hil.devices.canserver import CanServer
 from hil.vm import __main__ as cli
-from hil.vm import checks, clock, image, machine, slcan
-from hil.vm.bench import contactors
+from hil.vm import bench, checks, clock, image, machine, slcan
+from hil.vm.bench import Bench, contactors
 from hil.vm.report import CheckError, Report
 from hil.wires import VirtualCan
 
@@ -123,8 +124,36 @@ def test_a_command_gives_its_code_and_its_words(shell):
 
 @pytest.mark.wire
 def test_a_command_that_hangs_is_one_line(shell):
-    with pytest.raises(machine.MachineError, match="does not answer; its last words: so far"):
+    with pytest.raises(machine.MachineError, match="read line: not done after 0 s: .* its last words: so far"):
         shell.run("echo so far; read line", 0.5)
+
+
+@pytest.mark.wire
+def test_a_box_that_takes_no_command_is_one_line(tmp_path):
+    box = machine.Machine(str(tmp_path), [], "/dev/null")
+    box._console, other = socket.socketpair()
+    with pytest.raises(machine.MachineError, match="QEMU has not taken it for 0 s"):
+        box.run("x" * 10_000_000, 0.1)
+    other.close()
+    box._console.close()
+
+
+@pytest.mark.wire
+def test_a_console_that_closes_under_a_qemu_that_goes_on_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "END_S", 0.05)
+    box = machine.Machine(str(tmp_path), [], "/dev/null")
+    for closed_first in (True, False):
+        box._console, other = socket.socketpair()
+        box.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        if closed_first:
+            other.close()
+        else:
+            other.shutdown(socket.SHUT_WR)
+        with pytest.raises(machine.MachineError, match="the box's console is closed, QEMU goes on"):
+            box.run("true", 5.0)
+        other.close()
+        box.process.stdin.close()
+        box.cut_power()
 
 
 @pytest.mark.wire
@@ -132,6 +161,13 @@ def test_a_machine_that_has_ended_says_what_it_said(shell, tmp_path):
     (tmp_path / "qemu.log").write_text("first\nno such device\n")
     with pytest.raises(machine.MachineError, match="exit code 9: no such device"):
         shell.run("exit 9")
+
+
+@pytest.mark.wire
+def test_a_machine_that_has_ended_without_a_word_shows_the_boxs(shell, tmp_path):
+    (tmp_path / "qemu.log").touch()
+    with pytest.raises(machine.MachineError, match="exit code 1: the box's last words: kernel panic"):
+        shell.run("echo kernel panic; exit 1")
 
 
 def test_ports_are_named_by_their_sockets():
@@ -174,6 +210,57 @@ def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
 def test_a_failed_step_of_the_image_is_one_line(tmp_path):
     with pytest.raises(image.ImageError, match="^sh: E: this and no more$"):
         image._run(["sh", "-c", "echo noise >&2; echo E: this and no more >&2; exit 1"], tmp_path, "sh")
+
+
+@pytest.mark.wire
+def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_path, monkeypatch):
+    """Its children hold its output open: whoever only kills the step waits for them for ever."""
+    monkeypatch.setattr(image, "LIMIT_S", 1.0)
+    with pytest.raises(image.ImageError, match="^sh: not done after 1 s; its last words: so far$"):
+        image._run(["sh", "-c", "echo so far; tail -f /dev/null & tail -f /dev/null"], tmp_path, "sh")
+
+
+# -- the bench's end
+
+@pytest.fixture
+def lonely(tmp_path):
+    """A Bench without its processes, and the other end of its connection."""
+    made = Bench.__new__(Bench)
+    made._directory, made._root, made._bridge = str(tmp_path), image.ROOT, None
+    made._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    yield made, other
+    made._connection.close()
+    other.close()
+
+
+@pytest.mark.wire
+def test_a_bridge_that_does_not_begin_is_one_line(lonely):
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        lonely[0]._channel = f"127.0.0.1:{unheard.getsockname()[1]}/can0"
+        with pytest.raises(machine.MachineError, match="the CAN bridge has not begun within 30 s, or has ended"):
+            lonely[0].open_can()
+    lonely[0]._bridge.stdin.close()
+    lonely[0]._bridge.stdout.close()
+    assert lonely[0]._bridge.wait() == 1
+
+
+def test_a_recording_that_does_not_end_is_one_line(lonely, monkeypatch):
+    monkeypatch.setattr(bench, "HANG_GUARD_S", 0.0)
+    for _ in range(10):
+        lonely[1].send(msgpack.packb({"what": "view", "view": {}}))
+    with pytest.raises(machine.MachineError, match="recording has not ended within 0 s"):
+        lonely[0].violations()
+
+
+@pytest.mark.wire
+def test_a_bench_that_has_ended_or_is_silent_is_one_line(lonely):
+    with pytest.raises(machine.MachineError, match="has said nothing for 0 s .its recording ends after 7200 s"):
+        lonely[0]._receive(0.01)
+    lonely[0]._process = subprocess.Popen(["sh", "-c", "exit 7"])
+    lonely[1].close()
+    with pytest.raises(machine.MachineError, match="has ended, exit code 7"):
+        lonely[0]._receive(0.01)
 
 
 # -- checks and report
