@@ -216,6 +216,17 @@ class Lab:
         late = loop["lateness_us"]
         return f"{loop['ticks']} ticks, {loop['missed']} missed, lateness p50 {late['p50']} us, p99 {late['p99']} us"
 
+    def commands(self):
+        """An operator's command at a shell: taken from the controller's user, refused to anybody else."""
+        def accepted():
+            code, text = self.machine.run("runuser -u firebreak -- firebreak lamp-test")
+            return text if code == 0 and "accepted" in text else None
+        said = self.until("accepted: a lamp test of the user firebreak", accepted, RESTART_S)
+        code, text = self.machine.run("runuser -u nobody -- firebreak lamp-test")
+        if code == 0 or "sudo -u firebreak" not in text:
+            raise CheckError(f"a lamp test of the user nobody: exit code {code}: {text}")
+        return f"{said}; refused to nobody"
+
     def wall_clock(self):
         """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and an uncertainty."""
         before = self._clock_event()
@@ -330,8 +341,8 @@ CHECKS = (
     ("Debian base", Lab.base), ("install --root", Lab.installed), ("install again", Lab.installed_twice),
     ("disk", Lab.disk), ("boot", Lab.boots), ("service starts", Lab.starts), ("CAN interface", Lab.can_interface),
     ("serial ports", Lab.port_names), ("rights", Lab.rights), ("exposure", Lab.exposure), ("first start", Lab.closes),
-    ("UTC source", Lab.wall_clock), ("hang", Lab.hangs), ("ARMED latch after the hang", Lab.latched),
-    ("reset", Lab.resets),
+    ("commands", Lab.commands), ("UTC source", Lab.wall_clock), ("hang", Lab.hangs),
+    ("ARMED latch after the hang", Lab.latched), ("reset", Lab.resets),
     ("power cut", Lab.power_cut), ("ARMED latch after the cut", Lab.latched), ("reset after the cut", Lab.resets),
     ("controlled stop", Lab.stops_clean), ("install on the box", Lab.installs_live), ("uninstall", Lab.uninstalls),
     ("invariants", Lab.invariants))

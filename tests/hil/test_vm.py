@@ -305,6 +305,25 @@ def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refus
             lab.wall_clock()
 
 
+@pytest.mark.parametrize("to_nobody, refused", [
+    ((3, "put sudo -u firebreak before it"), None), ((0, "lamp test: accepted"), "a lamp test of the user nobody"),
+    ((3, "no controller answers"), "a lamp test of the user nobody")])
+def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    answers = {"firebreak": [(1, "lamp test: no answer"), (0, "lamp test: accepted")], "nobody": [to_nobody]}
+
+    class Shell:
+        @staticmethod
+        def run(command):
+            return answers[command.split()[2]].pop(0)
+    lab = checks.Lab(tmp_path, Shell, None)
+    if refused is None:
+        assert lab.commands() == "lamp test: accepted; refused to nobody"
+    else:
+        with pytest.raises(CheckError, match=refused):
+            lab.commands()
+
+
 def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
     asked = []
 
