@@ -275,6 +275,7 @@ install_services() {
     local name
     put "$here/firebreak.modules.conf" etc/modules-load.d/firebreak.conf
     put "$here/firebreak.rules" etc/udev/rules.d/70-firebreak.rules
+    put "$here/firebreak.needrestart.conf" etc/needrestart/conf.d/firebreak.conf
     put "$here/run-firebreak.mount" "$units/run-firebreak.mount"
     install_service firebreak-can@.service
     install_service firebreak.service
@@ -374,7 +375,7 @@ do_uninstall() {
     stop_services
     for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
-        etc/sysusers.d/firebreak.conf usr/local/bin/firebreak; do
+        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf usr/local/bin/firebreak; do
         if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
             rm -f -- "$root/$file"
             say "removed" "/$file"

@@ -196,6 +196,14 @@ def test_companions_come_only_when_their_command_exists(tmp_path):
                                "systemctl --quiet enable firebreak-record.service"]
 
 
+def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
+    """needrestart matches names of services against these expressions; 0: never by itself."""
+    bash("has_command() { true; }; install_services", tmp_path)
+    text = (tmp_path / "etc/needrestart/conf.d/firebreak.conf").read_text()
+    rule, = re.findall(r"^\$nrconf\{override_rc\}\{qr\((.*)\)\} = 0;$", text, re.MULTILINE)
+    assert all(re.search(rule, name) for name in SERVICES) and not re.search(rule, "ssh.service")
+
+
 def test_what_an_operator_has_disabled_stays_disabled(tmp_path):
     bash("has_command() { false; }; install_services", tmp_path)
     (tmp_path / "asked").unlink()
