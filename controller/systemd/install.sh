@@ -175,6 +175,13 @@ make_release() {
     say "installed" "release $name in /$opt"
 }
 
+# The mark goes first: half a release must not count as one when its sources are installed again.
+remove_release() {
+    rm -f -- "$1/complete"
+    sync -f "$1"
+    rm -rf -- "$1"
+}
+
 # `current` changes in one step. The release before stays for a way back, and so does one that still runs.
 switch_to() {
     local name="$1" before each
@@ -188,7 +195,7 @@ switch_to() {
     for each in "$root/$opt"/releases/*; do
         case "$(basename "$each")" in
             "$name" | "$before") ;;
-            *) grep -qs "releases/$(basename "$each")/" /proc/[0-9]*/cmdline || rm -rf -- "$each" ;;
+            *) grep -qs "releases/$(basename "$each")/" /proc/[0-9]*/cmdline || remove_release "$each" ;;
         esac
     done
 }

@@ -222,7 +222,7 @@ def test_a_service_that_was_not_enabled_before_the_interruption_is_enabled_by_th
 
 def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
     command = f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; mkdir $work; " \
-        "has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases; switch_to one; " \
+        "has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases/one; switch_to one; " \
         "install_configuration; install_services"
     subprocess.run(["bash", "-c", command], check=True, capture_output=True)
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if not path.is_symlink()}
@@ -310,6 +310,16 @@ def test_an_unfinished_release_is_made_again(tmp_path):
     assert bash(made, tmp_path)[0] == 3
     (place / "complete").touch()
     assert bash(made, tmp_path) == (0, ["unchanged   release one"])
+
+
+def test_half_a_release_that_was_being_removed_is_no_release(tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / "opt/firebreak/releases" / name).mkdir(parents=True)
+        (tmp_path / "opt/firebreak/releases" / name / "complete").touch()
+        cut = 'rm() { case "$*" in "-rf "*) exit 9 ;; *) command rm "$@" ;; esac; }; '
+        assert bash(cut + f"switch_to {name}", tmp_path)[0] == (9 if name == "three" else 0)
+    assert (tmp_path / "opt/firebreak/releases/one").exists()
+    assert not (tmp_path / "opt/firebreak/releases/one/complete").exists()
 
 
 def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
