@@ -143,16 +143,16 @@ class Lab:
 
     def can_interface(self):
         """The CAN interface has what field experience asks for (linux-can/can-utils #262, #400)."""
-        missing = []
+        missing = list(CAN_WORDS)
 
         def complete():
-            text = self.ask("ip -d link show can0")
+            _, text = self.machine.run("ip -d link show can0")
             missing[:] = [word for word in CAN_WORDS if not re.search(rf"\b{word}\b", text)]
             return not missing
         try:
             self.until("up", complete, START_S)
         except CheckError:
-            raise CheckError(f"can0 has no {', '.join(missing)}") from None
+            raise CheckError(f"can0 has no {', '.join(missing)} after {START_S:.0f} s") from None
         return "up, bit rate 500000, restart-ms 100, queue 100"
 
     def port_names(self):

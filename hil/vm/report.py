@@ -27,7 +27,7 @@ class Report:
         try:
             ok, detail = True, action()
         except (CheckError, *failures) as error:
-            ok, detail = False, str(error)
+            ok, detail = False, str(error) if isinstance(error, RuntimeError) else f"{type(error).__name__}: {error}"
         seconds = time.monotonic() - began_s
         self.rows.append({"name": name, "ok": ok, "seconds": round(seconds, 1), "detail": detail})
         self._say(f"{'ok    ' if ok else 'FAILED'} {seconds:7.1f} s  {name}: {detail}")

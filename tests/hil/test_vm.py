@@ -305,6 +305,26 @@ def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refus
             lab.wall_clock()
 
 
+def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    lab = checks.Lab(tmp_path, None, None)
+    answers = [(1, 'Device "can0" does not exist.'), (0, "state UP qlen 100 restart-ms 100 bitrate 500000")]
+    lab.machine = type("Shell", (), {"run": lambda self, command: answers.pop(0)})()
+    assert lab.can_interface().startswith("up, bit rate 500000")
+    monkeypatch.setattr(checks, "START_S", -1.0)
+    with pytest.raises(CheckError, match="^can0 has no UP, qlen 100, restart-ms 100, bitrate 500000 after"):
+        lab.can_interface()
+
+
+def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatch, tmp_path, capsys):
+    lab = checks.Lab(tmp_path, Box(show=["usb 1-1: new device"]), None)
+    lines = []
+    monkeypatch.setattr(cli, "CHECKS", (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: "")))
+    cli._run(Report(lines.append), lab)
+    assert len(lines) == 1 and lines[0].startswith("FAILED") and "ValueError: " in lines[0]
+    assert capsys.readouterr().out == "not reached: two\n"
+
+
 @pytest.mark.parametrize("to_nobody, refused", [
     ((3, "put sudo -u firebreak before it"), None), ((0, "lamp test: accepted"), "a lamp test of the user nobody"),
     ((3, "no controller answers"), "a lamp test of the user nobody")])
