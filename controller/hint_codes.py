@@ -67,7 +67,7 @@ TEXTS = {  # code -> (name, sentence, remedy)
     RATE: ("too many a second", "The source sends more hints a second than it may.",
            "Send less often: once per third of the validity is enough."),
     BUSY: ("busy", "Too many hints came in this tick.", "Send it again with the next sequence."),
-    NOT_UNDERSTOOD: ("not understood", "The message is not a hint or hello as described.",
+    NOT_UNDERSTOOD: ("not understood", "The message is no hint, hello, status or head as described.",
                      "Read controller/upstream/README.md."),
     NO_CONTROLLER: ("no controller", "No controller runs in the run directory.", "See firebreak status."),
     NO_ANSWER: ("no answer", "The controller did not answer: unknown source or wrong key, if it runs.",
