@@ -6,8 +6,8 @@ A page of a controller that has died would look like one that runs: `is_live` is
 import os
 import time
 
-from controller import link_statistics, snapshot, statistics
-from controller.console.facts import alarms, events, links, racks, record, status, trend, why
+from controller import link_statistics, snapshot, statistics, utc
+from controller.console.facts import alarms, base, events, links, racks, record, status, trend, why
 from controller.history import History
 from controller.journal import JournalError
 
@@ -24,8 +24,10 @@ def wait():
 class Watch:
     """Call `update`, then `facts(page)`. Raises JournalError (one line) when there is no controller to be seen."""
 
-    def __init__(self, run_directory, state_directory):
+    def __init__(self, run_directory, state_directory, clocks=None):
+        """clocks: utc.Clocks or a stand-in."""
         self._run_directory, self._state_directory = run_directory, state_directory
+        self._wall = utc.WallClock(clocks)
         self.shadow = snapshot.Shadow(os.path.join(run_directory, "journal"))
         self.shadow.reader.skip()
         self.is_live = False
@@ -51,7 +53,8 @@ class Watch:
     def facts(self, page, span_s=trend.SPAN_S):
         """Plain data of one of PAGES; span_s: of the trend."""
         recorded = record.opened(self._state_directory)
-        return {**getattr(self, f"_{page}")(recorded, span_s), "is_live": self.is_live, **_utc(recorded)}
+        return {**getattr(self, f"_{page}")(recorded, span_s), "is_live": self.is_live,
+                **self._utc(recorded)}
 
     def _status(self, recorded, span_s):
         loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))
@@ -67,7 +70,7 @@ class Watch:
         return events.facts(self.shadow, self.history(), recorded)
 
     def _trend(self, recorded, span_s):
-        return trend.facts(self.shadow, self.history(), recorded, span_s)
+        return trend.facts(self.shadow, self.history(), recorded, self._wall.clocks.now_us() // 1000, span_s)
 
     def _racks(self, recorded, span_s):
         return racks.facts(self.shadow)
@@ -75,11 +78,13 @@ class Watch:
     def _links(self, recorded, span_s):
         return links.facts(self.shadow, link_statistics.read(os.path.join(self._run_directory, "links.stats")))
 
-
-def _utc(recorded):
-    """{utc_text} of now as the recorder knows it, {} without a recorder."""
-    newest = recorded.seconds(1) if recorded is not None else []
-    if not newest or newest[0]["utc_us"] is None:
-        return {}
-    source = recorded.summary()["newest"]
-    return {"utc_text": record.utc_text(newest[0]["utc_us"], source and source["utc_source"])}
+    def _utc(self, recorded):
+        """What the day is now, and since when the recorder is silent while there is something to write; {} without."""
+        if recorded is None:
+            return {}
+        now_us, _ = self._wall.poll()
+        utc_us, source, uncertainty_us = self._wall.label(now_us)
+        uptime_ms = base.uptime_ms(self.shadow)
+        since = recorded.silent_since(now_us // 1000, uptime_ms) if self.is_live else None
+        return {"utc_text": record.utc_text(utc_us, source), "utc_us": utc_us, "utc_uncertainty_us": uncertainty_us,
+                "recorder_silent_since": since}

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 FILE = "record.db"
 WAIT_S = 1.0
+SILENT_MS = 30_000  # while a controller ticks the recorder stores its seconds every 10 s
 EVENT_FIELDS = ("id", "uptime_ms", "utc_us", "utc_source", "utc_uncertainty_us", "kind", "code", "scope", "text")
 SECOND_FIELDS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",
                  "soc_permille", "cell_mV_min", "cell_mV_max", "temperature_ddegC_max", "state", "reason")
@@ -38,6 +39,19 @@ class Record:
         newest = self.events(1)
         return {"events": count["count(*)"], "first_utc_us": count["min(utc_us)"],
                 "newest": newest[0] if newest else None}
+
+    def silent_since(self, boot_ms, uptime_ms):
+        """UTC as text of the last thing written, None while a recorder writes.
+
+        boot_ms: now, since the boot of the box; uptime_ms: how long the controller has given it something to write.
+        """
+        newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
+        quiet_ms = uptime_ms
+        if newest is not None and newest["uptime_ms"] <= boot_ms:  # else it is of another boot
+            quiet_ms = min(uptime_ms, boot_ms - newest["uptime_ms"])
+        if quiet_ms <= SILENT_MS:
+            return None
+        return "the controller's start" if newest is None else utc_text(newest["utc_us"])
 
     def began(self, stage, scope):
         """The newest event in which this stage began to stand, None if it is not known."""

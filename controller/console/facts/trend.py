@@ -7,6 +7,7 @@ from safety import signals as s
 
 COLUMNS = 42
 SPAN_S = 600
+BACK_MS = 5000  # a recorder that was started again places what it has missed anew, by less than this
 # name on the page, field, divisor, digits
 QUANTITIES = (("load kW", "load_W", 1000, 1), ("grid kW", "grid_W", 1000, 1), ("battery kW", "battery_W", 1000, 1),
               ("set-pt. kW", "setpoint_W", 1000, 1), ("avail. low", "low_W", 1000, 1),
@@ -17,10 +18,13 @@ FROM_RECORD = "From the recorder, one value a second; a column is a mean."
 FROM_JOURNAL = "No recorder: from the journal, one value every 10 s or at an event; a column is a mean."
 
 
-def facts(shadow, history, recorded, span_s=SPAN_S):
-    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first, None: no value."""
-    now_ms = base.uptime_ms(shadow)
-    samples = history.samples if recorded is None else _this_run(recorded.seconds(span_s))
+def facts(shadow, history, recorded, boot_ms, span_s=SPAN_S):
+    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first, None: no value.
+
+    boot_ms: now, since the boot of the box, as the recorder counts; the journal counts since the controller's start.
+    """
+    now_ms = base.uptime_ms(shadow) if recorded is None else boot_ms
+    samples = history.samples if recorded is None else _this_boot(recorded.seconds(span_s), now_ms)
     since_ms = now_ms - span_s * 1000
     samples = [sample for sample in samples if sample["uptime_ms"] > since_ms]
     return {**base.head(shadow), "span_ms": span_s * 1000,
@@ -30,12 +34,17 @@ def facts(shadow, history, recorded, span_s=SPAN_S):
                            for name, field, divisor, digits in QUANTITIES]}
 
 
-def _this_run(samples):
-    """The newest samples back to where the uptime jumps: before that it was another run of the controller."""
+def _this_boot(samples, now_ms):
+    """The newest samples back to where the uptime falls: before that it was another boot, which counted from its own.
+
+    Runs of the controller are not told apart: what led to a restart belongs to the last minutes.
+    """
+    if not samples or samples[-1]["uptime_ms"] > now_ms:
+        return []
     first = len(samples) - 1
-    while first > 0 and samples[first - 1]["uptime_ms"] < samples[first]["uptime_ms"]:
+    while first > 0 and samples[first - 1]["uptime_ms"] - samples[first]["uptime_ms"] < BACK_MS:
         first -= 1
-    return samples[max(0, first):]
+    return samples[first:]
 
 
 def _means(samples, field, since_ms, span_ms):

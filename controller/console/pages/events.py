@@ -1,6 +1,6 @@
 """The page events: what happened, newest first; from the recorder, else from the journal of this run."""
 
-from controller.console.pages.text import head, page, spread, uptime
+from controller.console.pages.text import head, page, source, spread, uptime
 
 LINES = 20
 
@@ -9,7 +9,7 @@ def lines(facts, number=1):
     """Page `number` (from 1) of the events (facts/events.py) as lines."""
     events = facts["events"][::-1]
     shown = events[(number - 1) * LINES:number * LINES]
-    foot = spread(facts["source"], f"page {number} of {max(1, -(-len(events) // LINES))}")
+    foot = spread(source(facts), f"page {number} of {max(1, -(-len(events) // LINES))}")
     return page([*head(facts), foot, *([_line(event) for event in shown] or ["Nothing has happened."])])
 
 

@@ -3,7 +3,8 @@
 from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
-from controller.console.pages.text import RULE, WIDTH, directed, duration, head, kilowatt, page, scaled, spread, uptime
+from controller.console.pages.text import (RULE, WIDTH, directed, duration, fitting, head, kilowatt, page, scaled,
+                                            spread, uptime)
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
 CONTACT_WORDS = {"suppression": "Suppression", "fire_panel": "Fire panel", "estop": "E-stop", "gas_relay": "Gas relay",
@@ -110,7 +111,8 @@ def _foot(facts):
     due = facts["gas_calibration_d"]
     calibration = f"gas calibration in {due} d" if due is not None else "gas calibration unknown"
     return [f"LINKS    {links}", _loop(facts),
-            f"LOG      {_log(facts['record'])}   DUE {calibration}   LIMITS CRC {facts['version']['limits_crc']}",
+            fitting(f"LOG      {_log(facts)}", f"   DUE {calibration}",
+                    f"   LIMITS CRC {facts['version']['limits_crc']}"),
             "Cells stay live with contactors open."]
 
 
@@ -123,5 +125,8 @@ def _loop(facts):
             f"{late['max'] / 1000:.1f} ms; {loop['missed'] + loop['late']} missed of {loop['ticks']}")
 
 
-def _log(record):
-    return "no recorder" if record is None else f"{record['events']} events"
+def _log(facts):
+    since = facts.get("recorder_silent_since")
+    if since is not None:
+        return f"recorder silent since {since}"
+    return "no recorder" if facts["record"] is None else f"{facts['record']['events']} events"

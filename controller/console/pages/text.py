@@ -72,6 +72,13 @@ def spread(left, right, width=WIDTH):
     return left + " " * (width - len(left) - len(right)) + right
 
 
+def fitting(first, *others):
+    """first and those of the others, in their order, that still fit the line whole."""
+    for other in others:
+        first += other if len(first + other) <= WIDTH else ""
+    return first
+
+
 def head(facts):
     """The first two lines of every page."""
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST WORDS"
@@ -79,6 +86,12 @@ def head(facts):
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2
     return [spread(spread(facts["cabinet"], state, middle), moment), RULE]
+
+
+def source(facts):
+    """Where a page's history is from, with a word when no recorder writes any more."""
+    since = facts.get("recorder_silent_since")
+    return facts["source"] if since is None else f"Recorder silent since {since}. {facts['source']}"
 
 
 def folded(label, sentence, lines_max=3):

@@ -1,6 +1,6 @@
 """The page trend: the last minutes of each quantity as one line of ten levels, with its range and its newest value."""
 
-from controller.console.pages.text import duration, folded, head, page
+from controller.console.pages.text import duration, folded, head, page, source
 
 LEVELS = "_.,-~=+*#@"
 COLUMNS = 42
@@ -12,7 +12,7 @@ def lines(facts):
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
     rows = [_row(each) for each in facts["quantities"]]
     scale = f"{'':<11}{'-' + duration(facts['span_ms']):<{COLUMNS - 3}}now"
-    return page([*head(facts), head_line, *rows, "", scale, *folded("", facts["source"], 2)])
+    return page([*head(facts), head_line, *rows, "", scale, *folded("", source(facts), 2)])
 
 
 def _row(each):

@@ -6,7 +6,7 @@ import pytest
 
 from controller.console import pages
 from controller.console.facts import record
-from watched import Watched, action
+from watched import BOOT_US, UTC_US, Watched, action
 
 TABLES = """
 CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER, utc_source TEXT,
@@ -14,21 +14,24 @@ CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER,
 CREATE TABLE seconds(uptime_ms INTEGER, utc_us INTEGER, grid_W, load_W, battery_W, setpoint_W, low_W, high_W,
  soc_permille, cell_mV_min, cell_mV_max, temperature_ddegC_max, state, reason INTEGER);
 """
-UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31
+BOOT_MS = BOOT_US // 1000
 
 
 def write(folder, events=(), seconds=()):
-    """A record as the recorder keeps it; events: (uptime_ms, kind, code, scope, text), seconds: uptime_ms."""
+    """A record as the recorder keeps it: uptime_ms counts from the boot of the box, not from the controller's start.
+
+    events: (ms since that start, kind, code, scope, text), seconds: ms since that start.
+    """
     connection = sqlite3.connect(folder / record.FILE)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.executescript(TABLES)
     for uptime_ms, kind, code, scope, words in events:
         connection.execute("INSERT INTO events(uptime_ms, utc_us, utc_source, utc_uncertainty_us, kind, code, scope, "
-                           "text) VALUES (?, ?, 'NTP', 5000, ?, ?, ?, ?)",
-                           (uptime_ms, UTC_US + 1000 * uptime_ms, kind, code, scope, words))
+                           "text) VALUES (?, ?, 'ntp', 5000, ?, ?, ?, ?)",
+                           (BOOT_MS + uptime_ms, UTC_US + 1000 * uptime_ms, kind, code, scope, words))
     for uptime_ms in seconds:
         connection.execute("INSERT INTO seconds VALUES (?, ?, 1, ?, 3, 4, 5, 6, 550, 3200, 3300, 281, 'running', 0)",
-                           (uptime_ms, UTC_US + 1000 * uptime_ms, uptime_ms))
+                           (BOOT_MS + uptime_ms, UTC_US + 1000 * uptime_ms, uptime_ms))
     connection.commit()
     return connection  # open, as a recorder's is
 
@@ -40,7 +43,7 @@ def test_events_of_the_record_carry_utc(tmp_path):
     lines = pages.lines("events", facts)
     assert lines[2].startswith("From the recorder.")
     assert lines[3].startswith("2026-03-14 02:07:40Z trip   R801  cabinet  1a: emergency stop.")
-    assert lines[0].endswith("2026-03-14 02:07:40Z NTP")
+    assert lines[0].endswith("2026-03-14 02:07:41Z ntp")
     keeper.close()
 
 
@@ -50,16 +53,72 @@ def test_a_row_that_began_before_the_journal_is_dated_by_the_record(tmp_path):
     history = watched.watch().history()
     history.began_ms["1a"] = None
     facts = watched.facts("alarms")
-    assert facts["standing"][0]["began_text"] == "2026-03-14 02:07:40Z NTP"
-    assert "since 2026-03-14 02:07:40Z NTP" in "\n".join(pages.lines("alarms", facts))
+    assert facts["standing"][0]["began_text"] == "2026-03-14 02:07:40Z ntp"
+    assert "since 2026-03-14 02:07:40Z ntp" in "\n".join(pages.lines("alarms", facts))
 
 
-def test_the_trend_takes_only_this_run_of_the_controller(tmp_path):
-    write(tmp_path, seconds=[*range(1000, 90_000, 1000), *range(1000, 30_000, 1000)]).close()
-    facts = Watched(tmp_path).run(30).facts("trend", span_s=60)
-    values = [value for value in facts["quantities"][0]["values"] if value is not None]
-    assert values == sorted(values) and values[0] < 3000 and values[-1] <= 29_000
-    assert "From the recorder" in "\n".join(pages.lines("trend", facts))
+def trend_of(watched, span_s=60):
+    return next(each["values"] for each in watched.facts("trend", span_s=span_s)["quantities"]
+                if each["field"] == "load_W")
+
+
+def test_the_trend_of_a_box_that_was_up_for_hours_stands_where_it_belongs(tmp_path):
+    """Uptimes of the record (since the boot) were taken for those of the journal: all of it fell into one column."""
+    write(tmp_path, seconds=range(1000, 31_000, 1000)).close()
+    watched = Watched(tmp_path).run(30)
+    values = trend_of(watched)
+    assert values[:20] == [None] * 20 and values[21:] == sorted(values[21:]) and None not in values[21:]
+    assert values[21] < 3000 and values[-1] >= 29_000
+    assert "From the recorder" in "\n".join(pages.lines("trend", watched.facts("trend")))
+    watched.clocks.behind_us = 30_000_000  # nothing was written for half a minute: "now" is not the last value
+    assert trend_of(watched)[21:] == [None] * 21 and trend_of(watched)[20] >= 29_000
+
+
+def test_the_trend_takes_no_other_boot_and_no_more_than_its_span(tmp_path):
+    write(tmp_path, seconds=[*range(-BOOT_MS + 1000, -BOOT_MS + 3000, 1000), *range(9000, 20_000, 1000)]).close()
+    assert len([each for each in trend_of(Watched(tmp_path).run(20), 7000) if each is not None]) == 1
+    older = tmp_path / "older"
+    older.mkdir()
+    write(older, seconds=[*range(-90_000, -60_000, 1000), *range(0, 5000, 1000)]).close()
+    watched = Watched(older).run(20)
+    assert [each for each in trend_of(watched, 100) if each is not None][0] < -70_000, "a run before a restart counts"
+    assert min(each for each in trend_of(watched, 60) if each is not None) == 0
+    sooner = tmp_path / "sooner"
+    sooner.mkdir()
+    write(sooner, seconds=[*range(30_000, 60_000, 1000), *range(0, 10_000, 1000)]).close()
+    assert max(each for each in trend_of(Watched(sooner).run(20)) if each is not None) < 10_000
+    write_only = tmp_path / "future"
+    write_only.mkdir()
+    write(write_only, seconds=range(30_000, 60_000, 1000)).close()
+    assert set(trend_of(Watched(write_only).run(20))) == {None}
+
+
+def test_a_recorder_that_writes_no_more_freezes_no_clock_and_is_named(tmp_path):
+    write(tmp_path, [(0, "start", "", "cabinet", "controller started")], range(1000, 6000, 1000)).close()
+    watched = Watched(tmp_path).run(34)
+    assert pages.lines("status", watched.facts("status"))[0].endswith("2026-03-14 02:08:05Z ntp")
+    assert "LOG      1 events" in "\n".join(pages.lines("status", watched.facts("status")))
+    watched.run(36)
+    lines = {page: "\n".join(pages.lines(page, watched.facts(page))) for page in ("status", "trend", "events")}
+    assert "2026-03-14 02:08:07Z ntp" in lines["status"]
+    assert "LOG      recorder silent since 2026-03-14 02:07:36Z" in lines["status"]
+    for page in ("trend", "events"):
+        assert "Recorder silent since 2026-03-14 02:07:36Z. From the recorder" in lines[page]
+    watched.seen.update(lambda: None)
+    assert watched.seen.facts("status")["recorder_silent_since"] is None, "a dead controller gives nothing to write"
+
+
+def test_a_recorder_is_not_silent_before_it_can_have_written(tmp_path):
+    """After a restart of the box the newest second is of hours ago, or of another boot."""
+    write(tmp_path, seconds=[-3_000_000]).close()
+    watched = Watched(tmp_path).run(29)
+    assert watched.facts("status")["recorder_silent_since"] is None
+    watched.run(31)
+    assert watched.facts("status")["recorder_silent_since"] == "2026-03-14 01:17:31Z"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    write(empty).close()
+    assert Watched(empty).run(31).facts("status")["recorder_silent_since"] == "the controller's start"
 
 
 def test_the_status_counts_the_events(tmp_path):

@@ -12,6 +12,8 @@ from hil.simulate import VirtualRig
 
 CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
 SECOND_US = 1_000_000
+BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
+UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
 RING_BYTES = 4 << 20  # half a minute and more; a cabinet's own would fill the disk, one per test
 
 
@@ -22,12 +24,32 @@ def action(at_s, do, **arguments):
     return Action(round(at_s * SECOND_US), do, do, arguments)
 
 
+class BoxClocks:
+    """utc.Clocks of the box a rig runs on: steered; `behind_us` passes while the rig stands still."""
+
+    def __init__(self, rig):
+        self._rig, self.behind_us = rig, 0
+
+    def now_us(self):
+        return BOOT_US + self._rig.now_us + self.behind_us
+
+    def utc_us(self):
+        return UTC_US + self._rig.now_us + self.behind_us
+
+    def steered_us(self):
+        return 5000
+
+    def started_from_rtc(self):
+        return True
+
+
 class Watched:
     """`rig` (VirtualRig), `seen` (Watch) of its journal in `folder`; a watch waits for the rig's next step."""
 
     def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
         self.folder = str(folder)
         self.rig = VirtualRig(settings, load, 1, actions, {"soc": soc})
+        self.clocks = BoxClocks(self.rig)
         cabinet = self.rig.controller.cabinet
         cabinet.journal = open_journal(os.path.join(self.folder, "journal"), settings, cabinet.core, RING_BYTES)
         self.seen = None
@@ -40,7 +62,7 @@ class Watched:
     def watch(self):
         """The Watch, up to date."""
         if self.seen is None:
-            self.seen = watch.Watch(self.folder, self.folder)
+            self.seen = watch.Watch(self.folder, self.folder, self.clocks)
         self.seen.update(self.rig.step)
         return self.seen
 
