@@ -1,6 +1,7 @@
 """Failed logins, counted per line and delayed; and the one place for whoever may act, of all consoles of a cabinet."""
 
 import contextlib
+import fcntl
 import os
 
 DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000
@@ -8,11 +9,21 @@ _CONTENT_BYTES_MAX = 200
 
 
 class Failures:
-    """Counts failed logins of one line in a file, so that neither a hang-up nor a new console forgets them."""
+    """Counts failed logins of one line in a file, so that neither a hang-up nor a new console forgets them.
+
+    Several consoles may share a line's file: it is read anew before each try, and a try counts as failed until it has
+    passed, so that two of them at the same moment are two.
+    """
 
     def __init__(self, path):
-        self._path = path
-        self.count, self._last_us = self._stored()
+        self._path, self._is_stored = path, True
+        self.count = self._last_us = 0
+        self._look()
+
+    def _look(self):
+        """Take over what any console of this line has stored; what could not be stored counts here all the same."""
+        if self._is_stored:
+            self.count, self._last_us = self._stored()
 
     def _stored(self):
         with contextlib.suppress(OSError, ValueError), open(self._path, "rb") as file:
@@ -22,10 +33,27 @@ class Failures:
 
     def wait_us(self, now_us):
         """How long the next try has to wait: 1 s, 2 s, 4 s ... 60 s after the first, second, third failure."""
+        self._look()
         if not self.count:
             return 0
         delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
         return max(0, min(delay_us, self._last_us + delay_us - now_us))
+
+    def begin(self, now_us):
+        """A try begins: it counts as failed until `passed`. False while it has to wait, or another one begins."""
+        with contextlib.ExitStack() as held:
+            try:
+                folder = os.open(os.path.dirname(self._path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                held.callback(os.close, folder)  # and with it the lock
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            except OSError:
+                pass  # what cannot be locked counts all the same
+            if self.wait_us(now_us):
+                return False
+            self.failed(now_us)
+        return True
 
     def failed(self, now_us):
         """One more."""
@@ -34,15 +62,18 @@ class Failures:
 
     def passed(self):
         """A login went well: none any more."""
-        self.count = 0
+        self.count, self._is_stored = 0, True
         with contextlib.suppress(OSError):
             os.unlink(self._path)
 
     def _store(self, text):
-        with contextlib.suppress(OSError):  # it counts here all the same
+        try:
             with open(self._path + ".new", "w", encoding="ascii") as file:
                 file.write(text)
             os.replace(self._path + ".new", self._path)
+            self._is_stored = True
+        except OSError:
+            self._is_stored = False
 
 
 class Actor:

@@ -161,20 +161,20 @@ class Session:
                       is_hidden=True)
 
     def _identified(self, name, password, now_us):
-        if self._failures.wait_us(now_us):  # the question was open while another try failed
-            return self.say("Wait: a login has just failed here.", now_us)
         is_break_glass = not password and bool(self._view.is_key_out)
         if not password and not is_break_glass:
             return self.say("No password, and the key is not known to be out of RUN: no login.", now_us)
+        if not self._failures.begin(now_us):  # the question was open while another try failed
+            return self.say("Wait: a login has just failed here.", now_us)
         try:
             is_right = is_break_glass or users.is_right(self._state_directory, name, password)
         except UserError as error:
             return self.say(f"No login: {error}", now_us)
         if not is_right:
             return self._failed(name, now_us)
+        self._failures.passed()
         if not self._actor.take(f"{' BY KEY' if is_break_glass else ''}: {name} at {self._where}"):
             return self._taken(now_us)
-        self._failures.passed()
         self.who, self.is_break_glass = name, is_break_glass
         if is_break_glass:
             said = self._actions.note(now_us, "GLASS", name, "logged in without a password, key out of RUN")
@@ -183,7 +183,6 @@ class Session:
         return self.say(f"{name} is logged in.{said}", now_us)
 
     def _failed(self, name, now_us):
-        self._failures.failed(now_us)
         said = self._actions.note(now_us, "FAIL", name, f"login failed, number {self._failures.count}")
         self.say(f"Wrong name or password; the next try in {-(-self._failures.wait_us(now_us) // 1_000_000)} s.{said}",
                  now_us)

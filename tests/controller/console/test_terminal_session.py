@@ -92,6 +92,19 @@ def test_failed_logins_are_delayed_counted_and_recorded(person):
     assert [code for code, _ in person.actions.notes] == ["FAIL", "FAIL", "LOGIN"]
 
 
+def test_a_password_that_was_asked_for_before_another_try_failed_waits_too(person, tmp_path):
+    """Else n questions that are open at once are n guesses without a wait."""
+    other = Person(tmp_path)
+    person.types("L", "anna\r")
+    assert other.logs_in("wrong12").startswith("Wrong name or password; the next try in 1 s")
+    assert person.types("secret1\r") == "Wait: a login has just failed here."
+    assert person.session.who is None and not person.actions.notes
+    person.waits(SECOND_US)
+    assert person.logs_in("wrong12").startswith("Wrong name or password; the next try in 2 s")
+    person.waits(2 * SECOND_US)
+    assert person.logs_in() == "anna is logged in." and person.session._failures.count == 0
+
+
 def test_a_login_ends_after_idle_minutes_and_not_before(person):
     person.logs_in()
     person.waits(IDLE_US - 1)
@@ -244,6 +257,24 @@ def test_the_key_of_a_lock_out_ends_one_that_stands(person):
 def test_only_yes_locks_out(person, answer):
     person.logs_in()
     person.types("K", answer)
+    assert not person.actions.done
+
+
+def test_a_login_that_ended_meanwhile_resets_nothing(person):
+    person.logs_in()
+    person.types("2")
+    person.sees(SEEN)
+    person.types("R", "yes")
+    person.session.who = None
+    assert person.types("\r") == "Not reset: the login has ended."
+    assert not person.actions.done
+
+
+def test_a_login_that_ended_meanwhile_exports_nothing(person):
+    person.logs_in()
+    person.types("8", "E", "e\r")
+    person.session.who = None
+    assert person.types("\r") == "Not exported: the login has ended."
     assert not person.actions.done
 
 

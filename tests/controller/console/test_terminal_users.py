@@ -1,5 +1,6 @@
 """Users of the console: what is kept, who is let in, and what a damaged or open file does."""
 
+import fcntl
 import os
 import stat
 
@@ -107,6 +108,38 @@ def test_neither_a_hang_up_nor_a_new_console_forgets_them(tmp_path):
     assert again.count == 4 and again.wait_us(101 * SECOND_US) == 7 * SECOND_US
     again.passed()
     assert login.Failures(place).wait_us(101 * SECOND_US) == 0 and not os.path.exists(place)
+
+
+def test_consoles_that_share_a_line_count_together(tmp_path):
+    """Seen on two network terminals: each read the count at its start only, so n of them had n times the guesses."""
+    consoles = [login.Failures(str(tmp_path / "pts.failed")) for _ in range(2)]
+    now_us, waits = 100 * SECOND_US, []
+    for turn in range(6):
+        assert consoles[turn % 2].begin(now_us)
+        assert not consoles[turn % 2 - 1].begin(now_us), "the other one waits too"
+        waits.append(consoles[turn % 2 - 1].wait_us(now_us) // SECOND_US)
+        now_us += 60 * SECOND_US
+    assert waits == [1, 2, 4, 8, 16, 32]
+    consoles[0].passed()
+    assert consoles[1].wait_us(now_us) == 0
+
+
+def test_two_tries_at_the_same_moment_are_not_one(tmp_path):
+    failures = login.Failures(str(tmp_path / "pts.failed"))
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert not failures.begin(0) and failures.count == 0
+    os.close(folder)
+    assert failures.begin(0) and failures.count == 1
+
+
+def test_what_cannot_be_stored_counts_all_the_same(tmp_path):
+    failures = login.Failures(str(tmp_path / "absent" / "pts.failed"))
+    for count in range(1, 4):
+        assert failures.begin(count * 60 * SECOND_US) and failures.count == count
+    assert failures.wait_us(180 * SECOND_US) == 4 * SECOND_US
+    failures.passed()
+    assert failures.wait_us(180 * SECOND_US) == 0
 
 
 @pytest.mark.parametrize("text", ["", "x", "3", "3 4 5", "9" * 300, "-5 0"])
