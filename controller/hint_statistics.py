@@ -55,7 +55,9 @@ def describe(source):
 
 
 def read(path):
-    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file; None without one.
+    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file.
+
+    None without one, or of a damaged one.
 
     accepted: hints taken, of which `limited` have less or another effect than asked for.
     """
@@ -66,10 +68,33 @@ def read(path):
     if len(content) < HEAD.size or not content.startswith(MAGIC):
         return None  # a loop that is only just starting
     _, text_bytes, words_at = HEAD.unpack_from(content)
-    sources = json.loads(content[HEAD.size:HEAD.size + text_bytes])
+    sources = _described(content[HEAD.size:HEAD.size + text_bytes])
+    if sources is None or len(content) != words_at + 8 * (len(COMMON) + len(OWN) * len(sources)):
+        return None
     words = memoryview(content)[words_at:].cast("Q")
     found = dict(zip(COMMON, words))
     for index, source in enumerate(sources):
         source.update(zip(OWN, words[len(COMMON) + index * len(OWN):]))
+    if not all(source["last_code"] in (0, *hint_codes.TEXTS) for source in sources):
+        return None
     totals = {name: sum(source[name] for source in sources) for name in TOTALS}
     return {**totals, **found, "sources": sources}
+
+
+def _described(text):
+    """What `describe` gave of each source, None when the text is something else."""
+    try:
+        sources = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return sources if isinstance(sources, list) and all(map(_is_description, sources)) else None
+
+
+def _is_description(source):
+    if not isinstance(source, dict) or not isinstance(source.get("fallback"), dict):
+        return False
+    words = [source.get("name"), source.get("role")]
+    numbers = [source.get(name) for name in ("priority", "valid_s_max", "hints_per_s_max")]
+    return (all(isinstance(word, str) and word.isascii() and word.isprintable() for word in words)
+            and all(isinstance(number, int) for number in numbers)
+            and all(value_W is None or isinstance(value_W, int) for value_W in source["fallback"].values()))

@@ -53,7 +53,7 @@ class LinkStatistics:
 
 
 def read(path):
-    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a file, or one write."""
+    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole file, or a write."""
     for _ in range(TRIES):
         try:
             with open(path, "rb") as file:
@@ -64,7 +64,8 @@ def read(path):
             return None
         _, number, count = HEAD.unpack_from(content)
         if not number & 1:
-            return _decoded(content, min(count, ENTRIES_MAX))
+            count = min(count, ENTRIES_MAX)
+            return _decoded(content, count) if len(content) >= HEAD.size + count * ENTRY.size else None
     return None
 
 

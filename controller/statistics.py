@@ -39,11 +39,12 @@ class LoopStatistics:
 
 
 def content(path):
-    """The bytes of a statistics file as it is now, for `figures`; None without one, or a tick."""
-    if not os.path.exists(path):
+    """The bytes of a statistics file as it is now, for `figures`; None without one that can be read, or a tick."""
+    try:
+        with open(path, "rb") as file:
+            found = file.read()
+    except OSError:
         return None
-    with open(path, "rb") as file:
-        found = file.read()
     if len(found) != FILE_BYTES or not found.startswith(MAGIC):
         return None  # a loop that is only just starting
     return found

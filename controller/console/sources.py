@@ -32,15 +32,25 @@ def _run(arguments):
     if seen is None:
         say(f"{arguments.run_dir}: holds no counters of hints yet")
         return NO_START
-    found = gather(seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000)
-    frame.close()
+    try:
+        found = gather(seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000)
+    except JournalError as error:
+        say(f"{arguments.run_dir}: {error}")
+        return NO_START
+    finally:
+        frame.close()
     print(json.dumps(found) if arguments.json else "\n".join(lines(found)))
     return DONE
 
 
 def gather(seen, frame, uptime_ms, utc_s):
-    """hint_statistics.read's dict with ages and what is in force added; frame: snapshot.Snapshot."""
+    """hint_statistics.read's dict with ages and what is in force added; frame: snapshot.Snapshot.
+
+    Raises JournalError when the two do not belong together.
+    """
     base = frame.output_names.index(hint_table.HINT_OUTPUTS[0])
+    if base + hint_table.output_count(len(seen["sources"])) > len(frame.output_names):
+        raise JournalError("the counters of hints are of other sources than the journal")
     for index, source in enumerate(seen["sources"]):
         source["key_age_s"] = utc_s - source["key_made_s"] if source["key_made_s"] else None
         source["seen_s_ago"] = (uptime_ms - source["last_seen_ms"]) // 1000 if source["last_seen_ms"] else None

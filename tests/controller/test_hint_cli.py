@@ -9,9 +9,9 @@ import struct
 import pytest
 
 from controller import hint_codes as h
-from controller import hint_client, hint_statistics
+from controller import hint_client, hint_statistics, snapshot
 from controller import hint_wire as w
-from controller.console import hint_words
+from controller.console import hint_words, sources
 from controller.console.key import span
 from hinted_site import KEYS, HintedSite, fill
 from test_cli import refused, run
@@ -254,6 +254,49 @@ def test_statistics_that_are_none(tmp_path):
     assert hint_statistics.read(str(path)) is None
     path.write_bytes(bytes(100))
     assert hint_statistics.read(str(path)) is None
+
+
+def spoilt(content):
+    """A file of counters, damaged in every way that one byte or a cut makes."""
+    _, text_bytes, words_at = hint_statistics.HEAD.unpack_from(content)
+    text_at = hint_statistics.HEAD.size
+    for size in (hint_statistics.HEAD.size, text_at + 20, words_at - 1, words_at, words_at + 8, words_at + 47,
+                 len(content) - 8, len(content) - 1):
+        yield content[:size]
+    for at in range(text_at + text_bytes):
+        for byte in (0, 0xFF, ord("7"), content[at] ^ 1):
+            yield content[:at] + bytes([byte]) + content[at + 1:]
+    for text in (b"[]", b"{}", b"7", b"[7]", b'[{"name": 7}]', b"[" * text_bytes):
+        yield content[:text_at] + text.ljust(text_bytes) + content[text_at + text_bytes:]
+    last_code_at = words_at + 8 * (len(hint_statistics.COMMON) + hint_statistics.LAST_CODE)
+    yield content[:last_code_at] + b"\xff" + content[last_code_at + 1:]
+
+
+def test_damaged_statistics_are_none_or_a_page(site, capsys):
+    """Seen as JSONDecodeError, KeyError, TypeError and UnicodeDecodeError; the console died of them."""
+    site.run()
+    path = site.run_dir / "hints.stats"
+    frame, whole = snapshot.read(str(site.run_dir / "journal")), path.read_bytes()
+    assert hint_statistics.read(str(path)) is not None
+    damaged = path.with_name("damaged")  # the listener has the first one mapped
+    for content in spoilt(whole):
+        damaged.write_bytes(content)
+        found = hint_statistics.read(str(damaged))
+        if found is not None:
+            assert all(line.isascii() for line in sources.lines(sources.gather(found, frame, 0, 0)))
+    os.replace(damaged, path)
+    code, out, err = run(capsys, "sources", "--run-dir", site.run_dir)
+    assert (code, out, len(err)) == (3, [], 1) and "holds no counters of hints" in err[0]
+    frame.close()
+
+
+def test_counters_of_other_sources_than_the_journal_are_one_line(site, capsys):
+    site.run()
+    path = site.run_dir / "hints.stats"
+    path.unlink()
+    hint_statistics.HintStatistics(str(path), site.bench.cabinet.config.sources * 2).close()
+    code, out, err = run(capsys, "sources", "--run-dir", site.run_dir)
+    assert (code, out, len(err)) == (3, [], 1) and "of other sources than the journal" in err[0]
 
 
 # -- words

@@ -49,6 +49,16 @@ def test_half_a_write_is_not_read(field, tmp_path):
     assert link_statistics.read(str(path)) is None
 
 
+@pytest.mark.parametrize("size", [16, 100, link_statistics.HEAD.size + 3 * link_statistics.ENTRY.size - 1])
+def test_a_file_that_was_cut_is_none(field, tmp_path, size):
+    path = tmp_path / "links.stats"
+    writer = link_statistics.LinkStatistics(str(path), field)
+    writer.note(0)
+    path.write_bytes(path.read_bytes()[:size])
+    assert link_statistics.read(str(path)) is None
+    writer.close()
+
+
 @pytest.mark.parametrize("content", [None, b"", b"x" * 5000, link_statistics.MAGIC])
 def test_what_is_no_such_file_is_none(tmp_path, content):
     path = tmp_path / "links.stats"

@@ -67,6 +67,7 @@ def test_a_start_begins_a_new_file(tmp_path):
 
 def test_what_is_no_statistics_file_is_none(tmp_path):
     assert statistics.read(str(tmp_path / "absent")) is None
+    assert statistics.read(str(tmp_path)) is None, "what cannot be read is none either"
     path = tmp_path / "loop.stats"
     for content in (b"", b"FBLOOP", bytes(200_000)):
         path.write_bytes(content)

@@ -6,6 +6,7 @@ from controller.console.facts import base, record
 from safety import matrix as m
 
 COUNT_MAX = 1000
+WORDS = ("kind", "code", "scope", "text")
 FROM_RECORD = "From the recorder."
 FROM_JOURNAL = "No recorder: from the journal of this run, times since its start."
 
@@ -13,7 +14,7 @@ FROM_JOURNAL = "No recorder: from the journal of this run, times since its start
 def facts(shadow, history, recorded):
     """The page `events` as plain data, oldest first; recorded: record.Record or None."""
     if recorded is not None:
-        events = [{**event, "utc_text": record.utc_text(event["utc_us"]), "code": event["code"] or ""}
+        events = [{**event, **{name: event[name] or "" for name in WORDS}, "utc_text": record.utc_text(event["utc_us"])}
                   for event in recorded.events(COUNT_MAX)]
         return {**base.head(shadow), "source": FROM_RECORD, "events": events}
     return {**base.head(shadow), "source": FROM_JOURNAL, "events": [_of_journal(event) for event in history.events]}

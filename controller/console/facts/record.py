@@ -1,5 +1,6 @@
 """What the recorder has written, read only; a cabinet without a recorder has pages all the same."""
 
+import contextlib
 import os
 import sqlite3
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from urllib.parse import quote
 
 FILE = "record.db"
 WAIT_S = 1.0
+UTC_US_MAX = 1 << 57  # in the year 6536
+TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # while a controller ticks the recorder stores its seconds every 10 s
 EVENT_FIELDS = ("id", "uptime_ms", "utc_us", "utc_source", "utc_uncertainty_us", "kind", "code", "scope", "text")
 SECOND_FIELDS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",
@@ -20,18 +23,25 @@ class Record:
         self._path = os.path.join(state_directory, FILE)
 
     def _rows(self, fields, rest, *values):
-        with sqlite3.connect(f"file:{quote(os.path.abspath(self._path))}?mode=ro", uri=True, timeout=WAIT_S) as found:
+        place = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
+        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=WAIT_S)) as found:
             rows = found.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
-        found.close()
         return [dict(zip(fields, row)) for row in rows]
+
+    def _dated(self, fields, rest, *values):
+        """As _rows: a value of another type than the recorder writes is not known, a row without its time is none."""
+        found = [{name: value if isinstance(value, str if name in TEXTS else int) else None
+                  for name, value in row.items()} for row in self._rows(fields, rest, *values)]
+        return [row for row in found if row["uptime_ms"] is not None and row["utc_us"] is not None
+                and 0 <= row["utc_us"] < UTC_US_MAX]
 
     def events(self, count):
         """The newest `count` events, oldest first."""
-        return self._rows(EVENT_FIELDS, "events ORDER BY id DESC LIMIT ?", count)[::-1]
+        return self._dated(EVENT_FIELDS, "events ORDER BY id DESC LIMIT ?", count)[::-1]
 
     def seconds(self, span_s):
         """The one-second history of the newest span_s seconds, oldest first."""
-        return self._rows(SECOND_FIELDS, "seconds ORDER BY rowid DESC LIMIT ?", span_s)[::-1]
+        return self._dated(SECOND_FIELDS, "seconds ORDER BY rowid DESC LIMIT ?", span_s)[::-1]
 
     def summary(self):
         """{events, first_utc_us, newest: the newest event or None}."""
@@ -55,8 +65,8 @@ class Record:
 
     def began(self, stage, scope):
         """The newest event in which this stage began to stand, None if it is not known."""
-        found = self._rows(EVENT_FIELDS, "events WHERE kind IN ('trip', 'limit', 'note', 'latch') AND scope = ? AND "
-                           "text LIKE ? ORDER BY id DESC LIMIT 1", scope, f"{stage}:%")
+        found = self._dated(EVENT_FIELDS, "events WHERE kind IN ('trip', 'limit', 'note', 'latch') AND scope = ? AND "
+                            "text LIKE ? ORDER BY id DESC LIMIT 1", scope, f"{stage}:%")
         return found[0] if found else None
 
 

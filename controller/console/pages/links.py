@@ -36,7 +36,8 @@ def _device(device):
 def _bus(bus):
     name = f"BUS {bus['name'][:8]:<9}{bus['kind']} {bus['speed']:>7}  "
     if "state" in bus:
-        return (f"{name}{CAN_STATES[bus['state']]}, received {bus['received']}, errors {bus['error_frames']}, "
+        state = CAN_STATES[bus["state"]] if 0 <= bus["state"] < len(CAN_STATES) else "?"
+        return (f"{name}{state}, received {bus['received']}, errors {bus['error_frames']}, "
                 f"bus-off {bus['bus_offs']}, lost {bus['losses']}")
     if "noise_bytes" in bus:
         return f"{name}unasked bytes {bus['noise_bytes']}, of them whole frames {bus['stray_frames']}"

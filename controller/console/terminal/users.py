@@ -107,7 +107,10 @@ def is_right(state_directory, name, password):
         if isinstance(error, UserError) and NAME.fullmatch(name):
             raise
         salt, wanted, cost = bytes(SALT_BYTES), None, (N, R, P)
-    found = _hash(password, salt, *cost)
+    try:
+        found = _hash(password, salt, *cost)
+    except ValueError:  # each of the three may be, but not together
+        raise UserError(f"{_path(state_directory, name)}: is damaged; set the password again") from None
     return wanted is not None and hmac.compare_digest(found, wanted)
 
 

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from controller.console import pages
+from controller.console import pages, watch
 from controller.console.facts import record
 from watched import BOOT_US, UTC_US, Watched, action
 
@@ -119,6 +119,33 @@ def test_a_recorder_is_not_silent_before_it_can_have_written(tmp_path):
     empty.mkdir()
     write(empty).close()
     assert Watched(empty).run(31).facts("status")["recorder_silent_since"] == "the controller's start"
+
+
+@pytest.mark.parametrize("column", ["uptime_ms", "utc_us", "battery_W", "state"])
+def test_a_damaged_second_is_left_out(tmp_path, column):
+    keeper = write(tmp_path, [(0, "start", "", "cabinet", "controller started")], range(1000, 9000, 1000))
+    keeper.execute(f"UPDATE seconds SET {column} = 'x' || {column} WHERE rowid = 8")
+    keeper.execute(f"UPDATE seconds SET {column} = x'00' WHERE rowid = 7")
+    keeper.commit()
+    watched = Watched(tmp_path).run(10)
+    for page in watch.PAGES:
+        assert pages.lines(page, watched.facts(page))[0].endswith("Z ntp")
+    assert max(value for value in trend_of(watched) if value is not None) >= 6000
+    keeper.close()
+
+
+@pytest.mark.parametrize("column, value", [("uptime_ms", "x"), ("utc_us", "x"), ("utc_us", 1 << 62), ("utc_us", -5),
+                                           ("code", 7), ("text", None), ("kind", 1.5), ("scope", b"")])
+def test_a_damaged_event_is_left_out_or_lacks_a_word(tmp_path, column, value):
+    keeper = write(tmp_path, [(0, "start", "", "cabinet", "controller started"),
+                              (9000, "trip", "R801", "cabinet", "1a: emergency stop.")])
+    keeper.execute(f"UPDATE events SET {column} = ? WHERE id = 2", (value,))
+    keeper.commit()
+    watched = Watched(tmp_path).run(10)
+    for page in watch.PAGES:
+        assert pages.lines(page, watched.facts(page))[0].endswith("Z ntp")
+    assert "controller started" in pages.lines("events", watched.facts("events"))[-1]
+    keeper.close()
 
 
 def test_the_status_counts_the_events(tmp_path):

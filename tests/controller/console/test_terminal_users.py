@@ -70,7 +70,8 @@ def test_what_a_name_may_be(name, is_allowed):
 
 @pytest.mark.parametrize("text", ["", "scrypt", "scrypt 16 8 1 00 00\n", "md5 16 8 1 00 " + "00" * 32, "\xff",
                                   "scrypt 15 8 1 00 " + "00" * 32, "scrypt 1099511627776 8 1 00 " + "00" * 32,
-                                  "scrypt -2 8 1 00 " + "00" * 32, "scrypt 16 8 9999 00 " + "00" * 32])
+                                  "scrypt -2 8 1 00 " + "00" * 32, "scrypt 2 1 1 00 " + "00" * 32,
+                                  "scrypt 65536 1 1 00 " + "00" * 32, "scrypt 16 8 9999 00 " + "00" * 32])
 def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path, text):
     users.add(str(tmp_path), "anna", "secret1")
     path(tmp_path).write_bytes(text.encode("latin-1"))
