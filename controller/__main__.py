@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import re
@@ -14,27 +15,69 @@ from controller import check, clock, command, config, keys, loop, realtime, repl
 from controller.console import bench, can_up, console, export, hint, key, operator, record, show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
-from controller.places import NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.places import NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, say
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 # Modules with commands of their own: each has add(commands).
 COMMANDS = (show, operator, hint, sources, key, upstream, record, export, console, bench, can_up)
+SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 
 def main(argv=None):
     """Run a subcommand; argv without the program's name. Returns the exit code."""
     for library in ("can", "pymodbus"):  # they log a line per noise burst; what matters is counted by the drivers
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    given, sys.stdout = sys.stdout, _Output(sys.stdout)
     try:
-        code = arguments.run(arguments)
+        return _obey(_joined(sys.argv[1:] if argv is None else argv))
+    except OutputError as error:
+        with contextlib.suppress(OSError):  # what is still buffered goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error.__cause__, BrokenPipeError):  # whoever read this has seen enough (check FILE | head)
+            return NOT_DONE
+        say(error)
+        return NO_START
+    finally:
+        sys.stdout = given
+
+
+def _obey(argv):
+    """The exit code of a command, once all it had to say is out. Raises OutputError."""
+    try:
+        arguments = _parser().parse_args(argv)
+        if sys.stdout.is_closed and arguments.command not in SERVICES:
+            raise OutputError("the output cannot be written: it is closed")
+        return arguments.run(arguments)
+    finally:
         sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # whoever read this has seen enough (check FILE | head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+
+
+class _Output:
+    """A standard output that raises OutputError where it takes nothing; a closed one takes all, for those who serve."""
+
+    def __init__(self, given):
+        """given: sys.stdout, None where it was closed."""
+        self.is_closed = given is None
+        self._to = open(os.devnull, "w", encoding="ascii") if self.is_closed else given
+
+    def write(self, text):
+        """As of a file."""
+        return self._tried(self._to.write, text)
+
+    def flush(self):
+        """As of a file."""
+        self._tried(self._to.flush)
+
+    def _tried(self, do, *given):
+        try:
+            return do(*given)
+        except OSError as error:
+            raise OutputError(f"the output cannot be written: {error.strerror}") from error
+
+    def __getattr__(self, name):
+        return getattr(self._to, name)
 
 
 def _joined(argv):
@@ -58,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser():
     parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     run = commands.add_parser("run", help="run the controller of one cabinet")
     run.add_argument("file", help="cabinet.toml (or the last layer there is)")
     run.add_argument("--run-dir", default=RUN_DIRECTORY, help="journal, statistics, command socket (%(default)s)")

@@ -6,6 +6,10 @@ RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 
 
+class OutputError(Exception):
+    """The standard output takes nothing; no OSError, so that no command takes it for trouble of its own."""
+
+
 def say(line):
     """One line to the person who gave the command, apart from its output."""
     print(f"firebreak: {line}", file=sys.stderr, flush=True)

@@ -4,14 +4,12 @@ The key goes to the standard output, once, so that it can be piped to where it b
 """
 
 import contextlib
-import errno
 import os
 import socket
-import sys
 
 from controller import clock, command, hint_statistics, hints, keys
 from controller import hint_wire as w
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, say
 
 _WHAT = {"create": command.SET_KEY, "rotate": command.ROTATE_KEY, "revoke": command.REVOKE_KEY}
 _HELP = {"create": "make the first key of a source and print it, once",
@@ -49,33 +47,20 @@ def _change(arguments):
         return WRONG_INPUT
     if key is not None:
         try:
-            _show(key)
-        except OSError as error:
-            return _unseen(arguments.state_dir, name, error)
+            print(key.hex(), flush=True)
+        except OutputError as error:
+            raise OutputError(_unseen(arguments.state_dir, name, error)) from None
         say(f"key of {name}, fingerprint {fingerprint(hints.key_of(key, 0).fingerprint)}; not shown again")
     return _tell(arguments.run_dir, action, name, key or bytes(w.KEY_BYTES))
 
 
-def _show(key):
-    """Print the key. OSError when nobody can have seen it."""
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    try:
-        print(key.hex(), flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the end of the program tries once more
-        raise
-
-
 def _unseen(state_directory, name, error):
-    """A key was made and could not be shown: it is taken back, before the controller learns of it."""
+    """A key was made and could not be shown: it is taken back, before the controller learns of it. What to say."""
     try:
         keys.withdraw(state_directory, name)
     except keys.KeyStoreError as kept:
-        say(f"the key was stored but could not be shown ({error.strerror}): firebreak key revoke {name} ({kept})")
-    else:
-        say(f"standard output: {error.strerror}; the new key of {name} could not be shown and is not kept")
-    return NOT_DONE
+        return f"{error}; the key of {name} is stored but was shown to nobody: firebreak key revoke {name} ({kept})"
+    return f"{error}; the new key of {name} was shown to nobody and is not kept"
 
 
 def _is_there(state_directory):

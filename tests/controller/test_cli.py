@@ -1,6 +1,10 @@
 """The `firebreak` command as somebody uses it who mistypes: one clear line, and an exit code that says which kind."""
 
+import errno
+import io
+import os
 import re
+import sys
 from array import array
 
 import pytest
@@ -218,3 +222,50 @@ def test_help_lists_every_command(capsys):
     assert code == 0
     for name in ("run", "check", "replay", "reset", "prepare"):
         assert any(line.strip().startswith(name) for line in out)
+
+
+# -- an output that takes nothing
+
+def full(number=errno.ENOSPC):
+    """A file that has no room, as /dev/full is: a write is taken, its flush is not."""
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(number, os.strerror(number))
+
+        def fileno(self):
+            raise io.UnsupportedOperation
+    return Full()
+
+
+@pytest.mark.parametrize("argv", [("check", EXAMPLE), ("--help",), ("console-user", "list", "--state-dir", "absent")])
+def test_an_output_without_room_is_one_line_and_code_3(capsys, monkeypatch, argv):
+    monkeypatch.setattr(sys, "stdout", full())
+    refused(capsys, 3, "the output cannot be written: No space left", *argv)
+
+
+def test_a_reader_that_has_seen_enough_is_no_trouble(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", full(errno.EPIPE))
+    assert run(capsys, "check", EXAMPLE) == (1, [], [])
+
+
+@pytest.mark.parametrize("argv", [("check", EXAMPLE), ("status",), ("key", "create", "site_ems", "--state-dir", ".")])
+def test_a_closed_output_is_one_line_and_code_3(capsys, monkeypatch, tmp_path, argv):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", None)
+    refused(capsys, 3, "the output cannot be written: it is closed", *argv)
+    assert list(tmp_path.iterdir()) == [], "no key was made that nobody can see"
+
+
+def test_a_controller_needs_no_output(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdout", None)
+    refused(capsys, 2, "absent.toml", "run", tmp_path / "absent.toml")
+
+
+def test_a_key_that_nobody_saw_and_that_cannot_be_taken_back_is_said_to_be_stored(capsys, monkeypatch, tmp_path):
+    def withdraw(*_):
+        raise keys.KeyStoreError("read-only")
+    monkeypatch.setattr(keys, "withdraw", withdraw)
+    monkeypatch.setattr(sys, "stdout", full())
+    refused(capsys, 3, "No space.*; the key of site_ems is stored but was shown to nobody: firebreak key revoke site_ems",
+            "key", "create", "site_ems", "--state-dir", tmp_path)
+    assert [path.name for path in (tmp_path / "keys").glob("*.key")] == ["site_ems.key"]

@@ -256,6 +256,9 @@ def test_statistics_that_are_none(tmp_path):
     assert hint_statistics.read(str(path)) is None
 
 
+NUMBERS = "priority", "valid_s_max", "hints_per_s_max", *hint_statistics.OWN
+
+
 def spoilt(content):
     """A file of counters, damaged in every way that one byte or a cut makes."""
     _, text_bytes, words_at = hint_statistics.HEAD.unpack_from(content)
@@ -283,6 +286,7 @@ def test_damaged_statistics_are_none_or_a_page(site, capsys):
         damaged.write_bytes(content)
         found = hint_statistics.read(str(damaged))
         if found is not None:
+            assert all(isinstance(source[name], int) for source in found["sources"] for name in NUMBERS)
             assert all(line.isascii() for line in sources.lines(sources.gather(found, frame, 0, 0)))
     os.replace(damaged, path)
     code, out, err = run(capsys, "sources", "--run-dir", site.run_dir)

@@ -3,10 +3,10 @@
 It knows no terminal and reads no clock, so every rule can be tried with keys alone.
 """
 
-import datetime
-
+from controller.console.facts.record import UTC_US_MAX
 from controller.console.terminal import keys, users, words
 from controller.console.terminal.users import UserError
+from controller.recorder import csv_files
 
 NAME_CHARACTERS_MAX, TYPED_CHARACTERS_MAX = 16, 64
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
@@ -247,10 +247,16 @@ class Session:
         self._ask("Export (e)vents, (s)econds or (c)aptures:", what_chosen, now_us, characters_max=1)
 
     def _export(self, what, since, now_us):
-        try:
-            datetime.datetime.fromisoformat(since or "2026-03-14")
-        except ValueError:
+        if since and not _is_moment(since):
             return self.say("Nothing exported: a day is written 2026-03-14.", now_us)
         if self.who is None:
             return self.say("Not exported: the login has ended.", now_us)
         return self.say(self._actions.export(now_us, self.who, what, since), now_us)
+
+
+def _is_moment(text):
+    """True when an export can begin there."""
+    try:
+        return 0 <= csv_files.moment_us(text) < UTC_US_MAX
+    except (ValueError, OverflowError):
+        return False

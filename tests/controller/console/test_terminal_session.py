@@ -231,6 +231,8 @@ def test_acknowledge_and_export(person):
     assert person.types("e\r") == "From which day (2026-03-14, Enter: all): "
     assert person.types("2026-03-14\r") == "Exporting."
     assert person.types("E", "c\r", "yesterday\r").startswith("Nothing exported: a day is written")
+    for day in ("0001-01-01T00:00+14", "9999-12-31T23:59-14", "1969-12-31", "2026-02-30", "2026-03-14T25:00"):
+        assert person.types("E", "c\r", day + "\r").startswith("Nothing exported: a day is written"), day
     assert person.types("E", "x\r").startswith("Nothing exported: allowed is")
     assert person.actions.done[1:] == [("export", "anna", "events", "2026-03-14")]
 
