@@ -49,9 +49,12 @@ def _obey(argv):
         arguments = _parser().parse_args(argv)
         if sys.stdout.is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
-        return arguments.run(arguments)
-    finally:
+        code = arguments.run(arguments)
+    except SystemExit:  # argparse, after its help
         sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return code
 
 
 class _Output:
