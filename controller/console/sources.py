@@ -1,17 +1,22 @@
-"""`firebreak sources`: who may send hints, who does, what became of it, and what is in force."""
+"""`firebreak sources`: who may send hints, who does, what became of it, and what is in force.
+
+Exit codes as of `firebreak status`: 1 when the controller does not tick any more.
+"""
 
 import json
 import os
 
 from controller import clock, hint_statistics, snapshot
 from controller import hint_codes as h
+from controller.console import watch
 from controller.console.hint_words import kW, quantity
 from controller.console.key import fingerprint, span
 from controller.control import hint_table
 from controller.journal import JournalError
-from controller.places import DONE, NO_START, RUN_DIRECTORY, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, say
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
+_DEAD = "NOT TICKING: nothing of this is in force any more, these are the controller's last words."
 
 
 def add(commands):
@@ -33,14 +38,16 @@ def _run(arguments):
         say(f"{arguments.run_dir}: holds no counters of hints yet")
         return NO_START
     try:
-        found = gather(seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000)
+        is_live = watch.ticks(frame.reader, watch.wait)
+        frame.update()
+        found = {"is_live": is_live} | gather(seen, frame, clock.now_us() // 1000, clock.utc_us() // 1_000_000)
     except JournalError as error:
         say(f"{arguments.run_dir}: {error}")
         return NO_START
     finally:
         frame.close()
     print(json.dumps(found) if arguments.json else "\n".join(lines(found)))
-    return DONE
+    return DONE if is_live else NOT_DONE
 
 
 def gather(seen, frame, uptime_ms, utc_s):
@@ -74,7 +81,7 @@ def _name(seen, number):
 
 def lines(found):
     """What `gather` gives as lines of a screen, 80 columns."""
-    shown = [_HEAD]
+    shown = [_HEAD] if found.get("is_live", True) else [_DEAD, _HEAD]
     for source in found["sources"]:
         shown += _source(source)
     if not found["sources"]:

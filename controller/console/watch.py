@@ -21,6 +21,16 @@ def wait():
     time.sleep(POLL_S)
 
 
+def ticks(reader, pause):
+    """True once a journal's reader has seen a new tick, False when none came within LIVE_S."""
+    before = reader.newest()
+    for _ in range(round(LIVE_S / POLL_S)):
+        if reader.newest() != before:
+            return True
+        pause()
+    return False
+
+
 class Watch:
     """Call `update`, then `facts(page)`. Raises JournalError (one line) when there is no controller to be seen."""
 
@@ -35,12 +45,7 @@ class Watch:
 
     def update(self, pause=wait):
         """Wait for a tick that is new, for LIVE_S at most; what there is then is what the pages show."""
-        before = self.shadow.reader.newest()
-        for _ in range(round(LIVE_S / POLL_S)):
-            self.is_live = self.shadow.reader.newest() != before
-            if self.is_live:
-                break
-            pause()
+        self.is_live = ticks(self.shadow.reader, pause)
         if not self.shadow.update() or not self.shadow.settled:
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
 

@@ -11,7 +11,7 @@ import pytest
 from controller import hint_codes as h
 from controller import hint_client, hint_statistics, snapshot
 from controller import hint_wire as w
-from controller.console import hint_words, sources
+from controller.console import hint_words, sources, watch
 from controller.console.key import span
 from hinted_site import KEYS, HintedSite, fill
 from test_cli import refused, run
@@ -20,8 +20,10 @@ pytestmark = pytest.mark.wire
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, monkeypatch):
+    """It ticks whenever a page waits for it."""
     place = HintedSite(tmp_path)
+    monkeypatch.setattr(watch, "wait", place.step)
     yield place
     place.close()
 
@@ -242,7 +244,17 @@ def test_the_page_of_sources(site, capsys):
     assert "  charge <= 50 kW: fallback, nothing fresh" in out
     assert "Requests come from scheduler." in out
     code, out, _ = run(capsys, "sources", "--run-dir", site.run_dir, "--json")
-    assert json.loads(out[0])["in_control"] == "scheduler" and code == 0
+    assert json.loads(out[0])["in_control"] == "scheduler" and json.loads(out[0])["is_live"] and code == 0
+
+
+def test_sources_of_a_controller_that_has_died(site, capsys, monkeypatch):
+    """440 kW stayed in force for ever, exit code 0."""
+    monkeypatch.setattr(watch, "wait", lambda: None)
+    site.run()
+    code, out, err = run(capsys, "sources", "--run-dir", site.run_dir)
+    assert (code, err) == (1, []) and out[0].startswith("NOT TICKING: nothing of this is in force any more")
+    code, out, _ = run(capsys, "sources", "--run-dir", site.run_dir, "--json")
+    assert code == 1 and json.loads(out[0])["is_live"] is False
 
 
 def test_sources_without_a_controller(capsys, tmp_path):
