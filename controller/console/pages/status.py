@@ -121,8 +121,10 @@ def _loop(facts):
     if loop is None:
         return f"LOOP     {facts['tick_ms']} ms"
     late = loop["lateness_us"]
-    return (f"LOOP     {facts['tick_ms']} ms, late p50 {late['p50']} us, p99 {late['p99']} us, worst "
-            f"{late['max'] / 1000:.1f} ms; {loop['missed'] + loop['late']} missed of {loop['ticks']}")
+    missed = f"; {loop['missed'] + loop['late']} missed of {loop['ticks']}"
+    words = [f"p50 {late['p50']} us", f"p99 {late['p99']} us", f"worst {late['max'] / 1000:.1f} ms"]
+    lines = [f"LOOP     {facts['tick_ms']} ms, late {', '.join(words[left_out:])}{missed}" for left_out in range(3)]
+    return next((line for line in lines if len(line) <= WIDTH), f"LOOP     {facts['tick_ms']} ms{missed}")
 
 
 def _log(facts):

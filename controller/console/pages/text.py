@@ -5,6 +5,7 @@ import textwrap
 WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
 RULE = "-" * WIDTH
 MARGIN = 7
+MORE = "..."
 ANY_W = (1 << 30) - 1  # a bound of this size bounds nothing
 NOT_WORTH_W = 50  # rounds to 0.0 kW
 
@@ -66,9 +67,20 @@ def uptime(time_ms):
     return f"{seconds // 86_400} d {clock}" if seconds >= 86_400 else clock
 
 
+def cut(line, width=WIDTH):
+    """The line, shortened to width where it is longer: never inside a number, and it says so where there is room."""
+    if len(line) <= width:
+        return line
+    more = MORE if width > 2 * len(MORE) else ""
+    kept = line[:max(0, width - len(more))]
+    if any(map(str.isdigit, kept[-1:] + line[len(kept)])):
+        kept = kept.rpartition(" ")[0]
+    return kept + more
+
+
 def spread(left, right, width=WIDTH):
     """left and right at the two ends of a line; left gives way."""
-    left = left[:width - len(right) - 1]
+    left = cut(left, width - len(right) - 1)
     return left + " " * (width - len(left) - len(right)) + right
 
 
@@ -102,5 +114,5 @@ def folded(label, sentence, lines_max=3):
 
 
 def page(lines):
-    """The finished page: no line longer than WIDTH, none ends in spaces, no more lines than HEIGHT."""
-    return [line[:WIDTH].rstrip() for line in lines][:HEIGHT]
+    """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines than HEIGHT."""
+    return [cut(line.rstrip()).rstrip() for line in lines][:HEIGHT]

@@ -67,6 +67,20 @@ def test_long_names_and_numbers_give_way(tmp_path):
         check(pages.lines(page, watched.facts(page) | long), page)
 
 
+@pytest.mark.parametrize("missed, ticks, p50, worst_us, shown", [
+    (2, 4490, 72, 12_642, "late p50 72 us, p99 188 us, worst 12.6 ms; 5 missed of 4490"),
+    (609, 70_112, 1072, 19_999_000, "late p99 188 us, worst 19999.0 ms; 612 missed of 70112"),
+    (600_009, 1_576_800_000, 72, 99_000_999_900, "late worst 99000999.9 ms; 600012 missed of 1576800000"),
+    (10**15, 1 << 60, 72, 1 << 60, "20 ms; 1000000000000003 missed of 1152921504606846976")])
+def test_the_line_of_the_loop_is_shortened_by_meaning(tmp_path, missed, ticks, p50, worst_us, shown):
+    """"612 missed of 699" stood there, of about 70000."""
+    loop = {"ticks": ticks, "missed": missed, "late": 3, "runs": 0,
+            "lateness_us": {"p50": p50, "p99": 188, "p99_9": 1867, "max": worst_us}}
+    lines = pages.lines("status", Watched(tmp_path).run(2).facts("status") | {"loop": loop})
+    check(lines, "status")
+    assert [line for line in lines if line.startswith("LOOP")][0].endswith(shown)
+
+
 def test_what_is_not_known_is_not_shown_as_a_value(tmp_path):
     """A failed read shown as 0 (Growatt_ModbusTCP #450); 20 A shown while the BMS slept (dbus-serialbattery #193)."""
     watched = Watched(tmp_path, actions=[action(8, "device_fault", device="bms_2", fault="silent"),

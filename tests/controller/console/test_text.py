@@ -47,6 +47,21 @@ def test_a_page_has_no_more_lines_and_no_wider_ones_than_a_terminal():
     assert len(lines) == 23 and len(lines[0]) == 79 and lines[1] == "y"
 
 
+@pytest.mark.parametrize("words, width, wanted", [
+    ("missed of 70000", 15, "missed of 70000"), ("612 missed of 70000", 18, "612 missed of..."),
+    ("612 missed of 70000", 17, "612 missed of..."), ("worst 12.625 ms", 14, "worst..."),
+    ("worst 12.625 ms", 12, "worst..."),
+    ("123456789012", 10, "..."), ("a name of many words", 12, "a name of..."), ("ab12", 3, ""), ("ab", -3, "")])
+def test_a_line_is_never_cut_inside_a_number(words, width, wanted):
+    assert text.cut(words, width) == wanted
+
+
+def test_a_line_that_was_cut_says_so():
+    assert text.page(["x" * 76 + "1234", "y" * 80])[1] == "y" * 76 + "..."
+    assert text.page(["word " * 15 + "70000"]) == ["word " * 14 + "word..."]
+    assert text.spread("Cabinet 1, serial 00012345", "RUNNING", 32) == "Cabinet 1, serial...     RUNNING"
+
+
 def test_a_folded_sentence_ends_in_dots_when_it_does_not_fit():
     lines = text.folded("Do", "word " * 60, 2)
     assert len(lines) == 2 and lines[0].startswith("Do     word") and lines[1].endswith(" ...")
