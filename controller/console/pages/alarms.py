@@ -1,6 +1,6 @@
 """The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
 
-from controller.console.pages.text import RULE, duration, folded, head, page, uptime
+from controller.console.pages.text import RULE, duration, folded, head, moment, page
 
 STANDING_SHOWN, CHECKS_SHOWN, SCOPES_SHOWN = 6, 3, 3
 
@@ -18,7 +18,7 @@ def lines(facts):
 def _moment(row, facts):
     if row["began_ms"] is None:
         return row.get("began_text") or "before the journal begins"
-    return f"{uptime(row['began_ms'])}, {duration(facts['uptime_ms'] - row['began_ms'])} ago"
+    return f"{moment(row['began_ms'], facts)}, {duration(facts['uptime_ms'] - row['began_ms'])} ago"
 
 
 def _first(row, facts):

@@ -3,8 +3,8 @@
 from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
-from controller.console.pages.text import (RULE, WIDTH, directed, duration, fitting, head, kilowatt, page, scaled,
-                                            spread, uptime)
+from controller.console.pages.text import (RULE, WIDTH, directed, duration, fitting, head, kilowatt, moment, page,
+                                            scaled, spread)
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
 CONTACT_WORDS = {"suppression": "Suppression", "fire_panel": "Fire panel", "estop": "E-stop", "gas_relay": "Gas relay",
@@ -34,13 +34,13 @@ def _safety(facts):
     second = (f"INTERLOCKS  {count['armed']} rows armed   {count['tripped']} tripped   {count['warnings']} warning"
               f"{'s' * (count['warnings'] != 1)}   {count['not_fitted']} not fitted")
     key = f"Key: {KEY_WORDS[contacts['key_run']]}"
-    return ["  ".join(words), second + key.rjust(max(2, WIDTH - len(second))), *_standing(facts["standing"])]
+    return ["  ".join(words), second + key.rjust(max(2, WIDTH - len(second))), *_standing(facts)]
 
 
-def _standing(standing):
+def _standing(facts):
     """The rows that stand, those that stop power first; the rest is counted."""
-    order = sorted(standing, key=lambda row: (-row["demands"].get("pcs", 0), row["began_ms"] or 0))
-    out = [f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}; since {uptime(row['began_ms'])}, "
+    order = sorted(facts["standing"], key=lambda row: (-row["demands"].get("pcs", 0), row["began_ms"] or 0))
+    out = [f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}; since {moment(row['began_ms'], facts)}, "
            f"{row['reset']} reset" for row in order[:STANDING_SHOWN]]
     if len(order) > STANDING_SHOWN:
         out[-1] += f" (+{len(order) - STANDING_SHOWN}: alarms)"

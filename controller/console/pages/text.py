@@ -2,6 +2,8 @@
 
 import textwrap
 
+from controller.console.facts.record import utc_text
+
 WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
 RULE = "-" * WIDTH
 MARGIN = 7
@@ -65,6 +67,19 @@ def uptime(time_ms):
     seconds = time_ms // 1000
     clock = f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{time_ms % 1000 // 10:02}"
     return f"{seconds // 86_400} d {clock}" if seconds >= 86_400 else clock
+
+
+def moment(time_ms, facts):
+    """A moment since the controller's start by the clock of the page's head: UTC, of today without the day, or up.
+
+    Where the head is UTC and the controller does not tick, nobody knows how long ago its last moment was.
+    """
+    if time_ms is None or "utc_us" not in facts:
+        return uptime(time_ms)
+    if not facts["is_live"]:
+        return f"up {uptime(time_ms)}"
+    day, _, time = utc_text(facts["utc_us"] - 1000 * (facts["uptime_ms"] - time_ms)).partition(" ")
+    return time if utc_text(facts["utc_us"]).startswith(day) else f"{day} {time}"
 
 
 def cut(line, width=WIDTH):

@@ -57,6 +57,20 @@ def test_a_row_that_began_before_the_journal_is_dated_by_the_record(tmp_path):
     assert "since 2026-03-14 02:07:40Z ntp" in "\n".join(pages.lines("alarms", facts))
 
 
+def test_rows_and_head_go_by_the_same_clock(tmp_path):
+    """The head was UTC, the rows said 00:00:33.28, counted from the start."""
+    write(tmp_path, [(0, "start", "", "cabinet", "controller started")]).close()
+    watched = Watched(tmp_path, actions=[action(9, "estop_press")]).run(15)
+    lines = {page: "\n".join(pages.lines(page, watched.facts(page))) for page in ("status", "alarms")}
+    assert "; since 02:07:40Z, " in lines["status"] and "since 02:07:40Z, " in lines["alarms"]
+    facts = watched.facts("alarms")
+    facts["utc_us"] += 78_735_000_000  # a second into the next day
+    assert "since 2026-03-14 23:59:5" in "\n".join(pages.lines("alarms", facts))
+    watched.seen.update(lambda: None)
+    for page in ("status", "alarms"):
+        assert "since up 00:00:09.0" in "\n".join(pages.lines(page, watched.seen.facts(page))), "nobody knows when"
+
+
 def trend_of(watched, span_s=60):
     return next(each["values"] for each in watched.facts("trend", span_s=span_s)["quantities"]
                 if each["field"] == "load_W")
