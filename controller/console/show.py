@@ -9,7 +9,7 @@ import json
 import sqlite3
 
 from controller.journal import JournalError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 
 HELP = {"status": "state, interlocks, power, hints, racks, links: one page",
         "why": "why the power is what it is: the chain from request to wire",
@@ -49,8 +49,12 @@ def _show(arguments):
     except (OSError, JournalError, sqlite3.Error) as error:
         say(f"no controller to be seen in {arguments.run_dir}: {error}")
         return NO_START
+    number = getattr(arguments, "page", 1)
+    if number > pages.count(arguments.shown, facts):
+        say(f"--page {number}: allowed is a whole number from 1 to {pages.count(arguments.shown, facts)}")
+        return WRONG_INPUT
     if arguments.json:
         print(json.dumps(facts, indent=1))
     else:
-        print("\n".join(pages.lines(arguments.shown, facts, getattr(arguments, "page", 1))))
+        print("\n".join(pages.lines(arguments.shown, facts, number)))
     return DONE if facts["is_live"] else NOT_DONE

@@ -12,10 +12,13 @@ FROM_JOURNAL = "No recorder: from the journal of this run, times since its start
 
 
 def facts(shadow, history, recorded):
-    """The page `events` as plain data, oldest first; recorded: record.Record or None."""
+    """The page `events` as plain data, oldest first; recorded: record.Record or None.
+
+    What a recorder finds in the journal after a gap is written later than what it has said about the gap.
+    """
     if recorded is not None:
         events = [{**event, **{name: event[name] or "" for name in WORDS}, "utc_text": record.utc_text(event["utc_us"])}
-                  for event in recorded.events(COUNT_MAX)]
+                  for event in sorted(recorded.events(COUNT_MAX), key=lambda event: (event["utc_us"], event["id"]))]
         return {**base.head(shadow), "source": FROM_RECORD, "events": events}
     return {**base.head(shadow), "source": FROM_JOURNAL, "events": [_of_journal(event) for event in history.events]}
 

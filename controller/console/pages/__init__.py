@@ -2,8 +2,8 @@
 
 from controller.console.pages import alarms, events, links, racks, status, trend, why
 
-NUMBERED = {"events": lambda facts: facts["events"], "racks": lambda facts: facts["racks"],
-            "links": lambda facts: facts["devices"]}  # pages of which there may be more than one, and of what
+NUMBERED = {"events": lambda facts: events.pages(facts["events"]), "racks": lambda facts: racks.pages(facts["racks"]),
+            "links": lambda facts: links.pages(facts["devices"])}  # pages of which there may be more than one, how many
 LINES = {"status": status.lines, "why": why.lines, "alarms": alarms.lines, "events": events.lines,
          "trend": trend.lines, "racks": racks.lines, "links": links.lines}
 
@@ -11,3 +11,8 @@ LINES = {"status": status.lines, "why": why.lines, "alarms": alarms.lines, "even
 def lines(page, facts, number=1):
     """A page as lines; number: which page of those that have several, from 1."""
     return LINES[page](facts, number) if page in NUMBERED else LINES[page](facts)
+
+
+def count(page, facts):
+    """How many pages there are of this one."""
+    return NUMBERED[page](facts) if page in NUMBERED else 1

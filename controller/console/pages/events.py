@@ -9,8 +9,13 @@ def lines(facts, number=1):
     """Page `number` (from 1) of the events (facts/events.py) as lines."""
     events = facts["events"][::-1]
     shown = events[(number - 1) * LINES:number * LINES]
-    foot = spread(source(facts), f"page {number} of {max(1, -(-len(events) // LINES))}")
+    foot = spread(source(facts), f"page {number} of {pages(events)}")
     return page([*head(facts), foot, *([_line(event) for event in shown] or ["Nothing has happened."])])
+
+
+def pages(events):
+    """How many pages so many events take."""
+    return max(1, -(-len(events) // LINES))
 
 
 def _line(event):

@@ -7,8 +7,6 @@ from typing import NamedTuple
 from controller import clock, hint_statistics
 from controller.console import pages, sources, watch
 from controller.console.facts import base
-from controller.console.pages import links, racks
-from controller.console.pages.events import LINES as EVENTS_PER_PAGE
 from controller.console.pages.text import RULE
 from controller.console.terminal import words
 from controller.journal import JournalError
@@ -17,7 +15,7 @@ from safety import signals as s
 BODY_ROWS = 19  # of 24: two of the head, a message, who acts, the keys
 BEHIND_FRAMES_MAX = 1500  # a console that slept longer begins with the newest keyframe instead of catching up
 UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
-EVENT_PAGES_MAX = 10
+PAGES_MAX = 10  # of those that are numbered, as many in a row are shown
 CELLS = "Cells stay live with contactors open."
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
@@ -118,7 +116,7 @@ class View:
             status = self._watch.facts("status")
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
         facts = self._watch.facts(name)
-        body = [words.at_console(line) for number in range(1, _numbers(name, facts) + 1)
+        body = [words.at_console(line) for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
                 for line in pages.lines(name, facts, number)[2:] if line != CELLS]
         return _cut(pages.lines(name, facts)[:2], [*body, *extra], part, _seen(facts) if name == "alarms" else None)
 
@@ -133,15 +131,6 @@ class View:
 def _short(error):
     """What went wrong, without the number of the error and the path that stands before it anyway."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def _numbers(name, facts):
-    """How many numbered pages there are of this name."""
-    if name == "racks":
-        return racks.pages(facts["racks"])
-    if name == "links":
-        return links.pages(facts["devices"])
-    return min(EVENT_PAGES_MAX, max(1, -(-len(facts["events"]) // EVENTS_PER_PAGE))) if name == "events" else 1
 
 
 def _seen(facts):

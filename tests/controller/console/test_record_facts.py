@@ -47,6 +47,14 @@ def test_events_of_the_record_carry_utc(tmp_path):
     keeper.close()
 
 
+def test_events_are_newest_first_also_behind_a_gap_of_the_recorder(tmp_path):
+    write(tmp_path, [(0, "start", "", "cabinet", "controller started"), (9000, "loss", "", "cabinet", "a gap"),
+                     (4000, "trip", "R801", "cabinet", "1a: emergency stop."), (4000, "latch", "R801", "", "1a")]
+          ).close()
+    lines = pages.lines("events", Watched(tmp_path).run(10).facts("events"))
+    assert [line.split()[2] for line in lines[3:]] == ["loss", "latch", "trip", "start"]
+
+
 def test_a_row_that_began_before_the_journal_is_dated_by_the_record(tmp_path):
     write(tmp_path, [(9000, "trip", "R801", "cabinet", "1a: emergency stop. First out.")], [9000]).close()
     watched = Watched(tmp_path, actions=[action(5, "estop_press")]).run(8)
