@@ -4,6 +4,7 @@ A page of a controller that has died would look like one that runs: `is_live` is
 """
 
 import os
+import sqlite3
 import time
 
 from controller import link_statistics, snapshot, statistics, utc
@@ -58,8 +59,17 @@ class Watch:
     def facts(self, page, span_s=trend.SPAN_S):
         """Plain data of one of PAGES; span_s: of the trend."""
         recorded = record.opened(self._state_directory)
-        return {**getattr(self, f"_{page}")(recorded, span_s), "is_live": self.is_live,
-                **self._utc(recorded)}
+        if recorded is not None:
+            try:
+                return self._made(page, recorded, span_s)
+            except sqlite3.Error as error:  # what was asked first is whole, something else is not
+                trouble = str(error)
+        else:
+            trouble = record.trouble(self._state_directory)
+        return self._made(page, None, span_s) | ({} if trouble is None else {"record_trouble": trouble})
+
+    def _made(self, page, recorded, span_s):
+        return {**getattr(self, f"_{page}")(recorded, span_s), "is_live": self.is_live, **self._utc(recorded)}
 
     def _status(self, recorded, span_s):
         loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))

@@ -80,6 +80,22 @@ def opened(state_directory):
     return found
 
 
+def trouble(state_directory):
+    """Why a record that is there cannot be read, in a few words; None when there is none, or nothing in it yet."""
+    try:
+        with open(os.path.join(state_directory, FILE), "rb") as file:
+            if not file.read(1):
+                return None
+        Record(state_directory).summary()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror
+    except sqlite3.Error as error:
+        return str(error)
+    return None
+
+
 def utc_text(utc_us, source=None):
     """"2026-03-14 02:07:31Z NTP"."""
     text = datetime.fromtimestamp(utc_us / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

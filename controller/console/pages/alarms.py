@@ -96,4 +96,6 @@ def _start(facts):
                                "anybody who may act can (firebreak lock-out --end).", 2)
     if not start["is_asked_to_run"]:
         return folded("START", "nobody asks the cabinet to run: a controlled stop was asked for.", 1)
+    if not facts["is_live"]:
+        return folded("START", f"nothing was missing; the cabinet was {start['state']} when it was last heard of.", 1)
     return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)

@@ -128,6 +128,8 @@ def _loop(facts):
 
 
 def _log(facts):
+    if facts.get("record_trouble") is not None:
+        return f"record not readable, {facts['record_trouble']}"
     since = facts.get("recorder_silent_since")
     if since is not None:
         return f"recorder silent since {since}"

@@ -117,7 +117,9 @@ def head(facts):
 
 def source(facts):
     """Where a page's history is from, with a word when no recorder writes any more."""
-    since = facts.get("recorder_silent_since")
+    since, trouble = facts.get("recorder_silent_since"), facts.get("record_trouble")
+    if trouble is not None:
+        return f"Record not readable, {trouble}: {facts['source'].removeprefix('No recorder: ')}"
     return facts["source"] if since is None else f"Recorder silent since {since}. {facts['source']}"
 
 

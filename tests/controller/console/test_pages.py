@@ -108,6 +108,8 @@ def test_a_controller_that_ticks_no_more_is_not_shown_as_running(tmp_path):
     for page in watch.PAGES:
         first = pages.lines(page, watched.seen.facts(page))[0]
         assert "NOT TICKING: LAST WORDS" in first and "RUNNING" not in first
+    alarms = "\n".join(pages.lines("alarms", watched.seen.facts("alarms")))
+    assert "the cabinet was running when it was last heard of." in alarms
 
 
 def test_the_status_names_what_is_wrong_first(tmp_path):

@@ -175,7 +175,33 @@ def test_the_status_counts_the_events(tmp_path):
     assert "LOG      1 events" in "\n".join(pages.lines("status", Watched(tmp_path).run(2).facts("status")))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no database at all" * 100])
+def test_a_record_that_may_not_be_read_is_not_taken_for_none(tmp_path):
+    """A state directory of another user stood there as "no recorder"."""
+    watched = Watched(tmp_path).run(3)
+    place = tmp_path / record.FILE
+    place.mkdir()
+    for trouble in ("Is a directory", "file is not a database"):
+        lines = {page: "\n".join(pages.lines(page, watched.facts(page))) for page in ("status", "events", "trend")}
+        assert f"LOG      record not readable, {trouble}" in lines["status"]
+        for page in ("events", "trend"):
+            assert f"Record not readable, {trouble}: from the journal" in lines[page].replace("\n       ", " ")
+        if place.is_dir():
+            place.rmdir()
+            place.write_bytes(b"no database at all" * 100)
+
+
+def test_a_record_that_is_damaged_further_in_costs_no_page(tmp_path):
+    keeper = write(tmp_path, [(0, "start", "", "cabinet", "controller started")])
+    keeper.execute("DROP TABLE seconds")
+    keeper.commit()
+    watched = Watched(tmp_path).run(3)
+    for page in watch.PAGES:
+        assert watched.facts(page)["record_trouble"] == "no such table: seconds"
+    assert "record not readable, no such table" in "\n".join(pages.lines("status", watched.facts("status")))
+    keeper.close()
+
+
+@pytest.mark.parametrize("content", [None, b""])
 def test_without_a_record_the_pages_are_there(tmp_path, content):
     if content is not None:
         (tmp_path / record.FILE).write_bytes(content)
