@@ -15,7 +15,8 @@ from controller import check, clock, command, config, keys, loop, realtime, repl
 from controller.console import bench, can_up, console, export, hint, key, operator, record, show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
-from controller.places import NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, say
+from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, plain,
+                               say)
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 from safety import latches
@@ -140,7 +141,7 @@ def _prepare(arguments):
             return WRONG_INPUT
         place.save(store.empty_record())
     except (OSError, store.StoreError) as error:
-        say(error)
+        say(plain(error, arguments.state_dir))
         return NO_START
     return 0
 
@@ -173,7 +174,7 @@ def _run(arguments):
             return NO_START
         return _start(settings, arguments)
     except (OSError, JournalError, SerialPortError, CanPortError) as error:
-        say(error)
+        say(plain(error, arguments.run_dir))
         return NO_START
 
 
@@ -216,7 +217,7 @@ def _reset(arguments):
         kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
         result = command.ask(os.path.join(arguments.run_dir, "command.sock"), kind, seen.first_out, seen.cause_mask)
     except (OSError, JournalError) as error:
-        say(f"no controller answers in {arguments.run_dir}: {error}")
+        say(f"no controller answers in {arguments.run_dir}: {plain(error, 'command.sock')}")
         return NO_START
     print(f"reset of {', '.join(seen.standing) or 'nothing'}: {command.words(result)}")
     return 0 if result == latches.DONE else 1

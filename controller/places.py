@@ -10,6 +10,13 @@ class OutputError(Exception):
     """The standard output takes nothing; no OSError, so that no command takes it for trouble of its own."""
 
 
+def plain(error, path=""):
+    """An error in words: "PATH: No such file or directory"; path: where it must have been when it says none."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename or path or repr('')}: {error.strerror}"
+
+
 def say(line):
     """One line to the person who gave the command, apart from its output."""
     print(f"firebreak: {line}", file=sys.stderr, flush=True)

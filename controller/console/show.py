@@ -9,7 +9,7 @@ import json
 import sqlite3
 
 from controller.journal import JournalError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
 
 HELP = {"status": "state, interlocks, power, hints, racks, links: one page",
         "why": "why the power is what it is: the chain from request to wire",
@@ -47,7 +47,7 @@ def _show(arguments):
         seen.update()
         facts = seen.facts(arguments.shown, getattr(arguments, "span_s", SPAN_S))
     except (OSError, JournalError, sqlite3.Error) as error:
-        say(f"no controller to be seen in {arguments.run_dir}: {error}")
+        say(f"no controller to be seen in {arguments.run_dir}: {plain(error)}")
         return NO_START
     number = getattr(arguments, "page", 1)
     if number > pages.count(arguments.shown, facts):

@@ -13,7 +13,7 @@ from controller.console.hint_words import kW, quantity
 from controller.console.key import fingerprint, span
 from controller.control import hint_table
 from controller.journal import JournalError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, plain, say
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
 _DEAD = "NOT TICKING: nothing of this is in force any more, these are the controller's last words."
@@ -32,7 +32,7 @@ def _run(arguments):
         seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
         frame = snapshot.read(os.path.join(arguments.run_dir, "journal"))
     except (OSError, JournalError) as error:
-        say(f"no controller has run in {arguments.run_dir}: {error}")
+        say(f"no controller has run in {arguments.run_dir}: {plain(error)}")
         return NO_START
     if seen is None:
         say(f"{arguments.run_dir}: holds no counters of hints yet")

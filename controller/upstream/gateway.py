@@ -14,7 +14,7 @@ import stat
 
 from controller import clock, command
 from controller import hint_codes as h
-from controller.places import DONE, NO_START, say
+from controller.places import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
 from drivers.buses.serial_port import SerialPort, SerialPortError
 
@@ -161,7 +161,7 @@ def serve(run_directory, listen_path, tty, baud_Bd):
         say(f"upstream: listening on {listen_path}" + (f" and {tty} at {baud_Bd} Bd" if tty else ""))
         gateway.run()
     except (GatewayError, SerialPortError, OSError) as error:
-        say(error)
+        say(plain(error, listen_path))
         return NO_START
     except KeyboardInterrupt:
         return DONE

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
 from array import array
 
@@ -78,6 +79,24 @@ def test_run_says_which_folder_it_cannot_have(capsys, tmp_path, option):
     command = [*run_command(tmp_path)]
     command[command.index(option) + 1] = tmp_path / "file" / "inside"
     refused(capsys, 3, "file", *command)
+
+
+@pytest.mark.parametrize("argv, line", [
+    (("run", EXAMPLE, "--run-dir", "{}/file/run"), "{}/file/run: Not a directory"),
+    (("run", EXAMPLE, "--run-dir", "{}/run", "--state-dir", "{}/file/state"), "{}/file/state: Not a directory"),
+    (("prepare", "--state-dir", "{}/file/state"), "{}/file/state: Not a directory"),
+    (("prepare", "--state-dir", ""), "'': No such file or directory"),
+    (("upstream", "--run-dir", "{}/absent"), "{}/absent: No such file or directory"),
+    (("reset", "--run-dir", "{}/absent"), "no controller answers in {0}/absent: {0}/absent/journal: No such file or "
+                                          "directory")])
+def test_what_the_system_says_is_said_in_words(capsys, tmp_path, argv, line):
+    """ "[Errno 2] No such file or directory: ''" stood there."""
+    (tmp_path / "file").write_text("")
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    found = run(capsys, *[each.format(tmp_path) for each in argv])
+    for number, handler in zip((signal.SIGTERM, signal.SIGINT), before):
+        signal.signal(number, handler)
+    assert found == (3, [], [f"firebreak: {line.format(tmp_path)}"])
 
 
 # -- prepare
