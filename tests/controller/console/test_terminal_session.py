@@ -222,6 +222,14 @@ def test_a_question_is_withdrawn_and_a_login_that_ended_meanwhile_resets_nothing
     assert not person.actions.done
 
 
+def test_a_question_stays_open_for_a_minute_and_no_longer(person):
+    person.types("L")
+    person.waits(60 * SECOND_US - 1)
+    assert person.message == "Name: "
+    person.waits(1)
+    assert person.session.question is None and person.message == ""
+
+
 def test_acknowledge_and_export(person):
     person.logs_in()
     person.types("2")

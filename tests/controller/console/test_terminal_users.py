@@ -30,6 +30,19 @@ def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
     assert users.names(str(tmp_path)) == ["anna", "bert"]
 
 
+def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeypatch):
+    """A loss of power behind the rename must not leave an empty file: nobody could log in."""
+    done = []
+    for name in ("fsync", "rename"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, name=name, real=real: (done.append((name, place())), real(*given)))
+
+    def place():
+        return [new.stat().st_size > 0 for new in tmp_path.glob("console/*.new")]
+    users.add(str(tmp_path), "anna", "secret1")
+    assert done == [("fsync", [True]), ("rename", [True])]
+
+
 def test_the_cost_is_one_that_owasp_names():
     assert COST == (1 << 14, 8, 5)
 
@@ -84,6 +97,18 @@ def test_a_file_that_others_may_read_is_not_used(tmp_path):
     path(tmp_path).chmod(0o640)
     with pytest.raises(users.UserError, match="others may read it"):
         users.is_right(str(tmp_path), "anna", "secret1")
+
+
+# -- who acts
+
+def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
+    place = tmp_path / "actor"
+    place.write_text(" BY KEY: somebody_of_a_long_name at ttyUSB17")  # of a console that was killed
+    actor = login.Actor(str(place))
+    assert actor.take(": anna at ttyS0") and place.read_text() == ": anna at ttyS0"
+    assert actor.other() is None
+    actor.give_back()
+    assert place.read_text() == "" and not actor.is_held
 
 
 # -- failed logins

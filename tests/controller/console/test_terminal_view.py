@@ -119,6 +119,20 @@ def test_one_that_slept_begins_with_the_newest_keyframe(tmp_path, monkeypatch):
     made.close()
 
 
+def test_a_watch_is_made_anew_every_hour(tripped, monkeypatch):
+    """What it remembers of the past grows."""
+    assert view.UPDATES_MAX == 3600 and view.BEHIND_FRAMES_MAX == 1500, "an hour of looks, half a minute of ticks"
+    made = look(tripped)
+    before = made._watch
+    monkeypatch.setattr(view, "UPDATES_MAX", 3)
+    made.update()
+    made.update()
+    assert made._watch is before
+    made.update()
+    assert made._watch is not before and made.is_live
+    made.close()
+
+
 def test_a_damaged_journal_is_one_line(tmp_path):
     (tmp_path / "journal").write_bytes(b"\0" * 5000)
     made = view.View(str(tmp_path), str(tmp_path))

@@ -201,6 +201,8 @@ def test_the_line_is_115200_8n1_without_flow_control_and_given_back(tmp_path):
     iflag, oflag, cflag, lflag, ispeed, ospeed, _ = termios.tcgetattr(near)
     assert ispeed == ospeed == termios.B115200
     assert cflag & termios.CSIZE == termios.CS8 and not cflag & (termios.PARENB | termios.CSTOPB | termios.CRTSCTS)
+    assert cflag & termios.CLOCAL and cflag & termios.CREAD, "no modem line hangs it up"
+    assert iflag & termios.IGNBRK, "a break is no key"
     assert not iflag & (termios.IXON | termios.IXOFF | termios.ICRNL) and not lflag & (termios.ECHO | termios.ISIG)
     opened.close()
     assert termios.tcgetattr(near) == before
@@ -247,6 +249,14 @@ def test_no_controller_is_a_page(tmp_path):
     assert "No controller is to be seen" in " ".join(made.shown.lines)
     assert any(text.startswith("LOOK") for text in made.types("?"))
     made.close()
+
+
+def test_an_export_is_no_part_of_the_terminals_session():
+    """No signal of the terminal reaches it: only the console ends it."""
+    export = actions.Export([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"])
+    export._process.wait(GUARD_S)
+    assert export.lines() == ["True", "export: done"]
+    export.stop()
 
 
 # -- as a process
