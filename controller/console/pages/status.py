@@ -132,5 +132,5 @@ def _log(facts):
         return f"record not readable, {facts['record_trouble']}"
     since = facts.get("recorder_silent_since")
     if since is not None:
-        return f"recorder silent since {since}"
+        return f"recorder silent since {since.removeprefix(facts['utc_text'][:len('2026-03-14 ')])}"
     return "no recorder" if facts["record"] is None else f"{facts['record']['events']} events"
