@@ -12,7 +12,7 @@ import pytest
 
 from controller import __main__ as cli
 from controller import cabinet as cabinets
-from controller import config, store
+from controller import config, keys, store
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
 from site_files import SITES, SiteFiles
@@ -285,6 +285,6 @@ def test_a_key_that_nobody_saw_and_that_cannot_be_taken_back_is_said_to_be_store
         raise keys.KeyStoreError("read-only")
     monkeypatch.setattr(keys, "withdraw", withdraw)
     monkeypatch.setattr(sys, "stdout", full())
-    refused(capsys, 3, "No space.*; the key of site_ems is stored but was shown to nobody: firebreak key revoke site_ems",
+    refused(capsys, 3, "No space.*; the key of site_ems is stored but was shown to nobody: firebreak key revoke",
             "key", "create", "site_ems", "--state-dir", tmp_path)
     assert [path.name for path in (tmp_path / "keys").glob("*.key")] == ["site_ems.key"]
