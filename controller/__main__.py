@@ -140,10 +140,19 @@ def _prepare(arguments):
             say(f"{arguments.state_dir}: holds a store already; nothing changed")
             return WRONG_INPUT
         place.save(store.empty_record())
+        _give(arguments.state_dir, place.paths)
     except (OSError, store.StoreError) as error:
         say(plain(error, arguments.state_dir))
         return NO_START
     return 0
+
+
+def _give(directory, paths):
+    """What root has made belongs to whoever owns the directory: the service's user has to read it."""
+    if os.geteuid() == 0:
+        owner = os.stat(directory)
+        for path in paths:
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _check(arguments):

@@ -224,6 +224,22 @@ def test_who_may_not_send_commands_is_told_who_may(capsys, monkeypatch, tmp_path
     refused(capsys, 3, "put sudo -u firebreak before it", "lock-out", "anna", "--run-dir", tmp_path)
 
 
+def test_what_root_prepares_belongs_to_the_owner_of_the_directory(capsys, monkeypatch, tmp_path):
+    """Else the service, which is not root, finds a store that it cannot read."""
+    given = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, *ids: given.append((path, ids)))
+    assert run(capsys, "prepare", "--state-dir", tmp_path)[0] == 0
+    owner = os.stat(tmp_path)
+    assert given == [(str(tmp_path / name), (owner.st_uid, owner.st_gid)) for name in store.COPIES]
+
+
+def test_what_others_prepare_is_theirs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "chown", None)
+    assert run(capsys, "prepare", "--state-dir", tmp_path)[0] == 0
+
+
 # -- the command line itself
 
 @pytest.mark.parametrize("argv", [(), ("fly",), ("run",), ("replay",), ("reset", "--keys")])
