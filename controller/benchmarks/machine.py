@@ -21,7 +21,7 @@ def python_build():
     """Version, compiler, and whether it was built with profile-guided optimisation (a quarter faster with it)."""
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     return (f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}, "
-            f"{'with' if optimised else 'without'} --enable-optimizations")
+            f"configured {'with' if optimised else 'without'} --enable-optimizations")
 
 
 def priority(pid=0):

@@ -359,7 +359,7 @@ def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
     with sqlite3.connect(tmp_path / record.FILE) as made:
         made.execute(f"CREATE TABLE events({', '.join(fields)})")
         for number, code in enumerate(("CLOCK", "CLOCK", "R1"), 1):
-            made.execute(f"INSERT INTO events(id, code, utc_us) VALUES({number}, '{code}', 0)")
+            made.execute(f"INSERT INTO events(id, code, uptime_ms, utc_us) VALUES({number}, '{code}', 0, 0)")
     made.close()
     assert clock.newest(str(tmp_path))["id"] == 2
 
