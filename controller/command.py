@@ -83,7 +83,7 @@ class Listener:
         self._left -= 1
         answer = self._obey(data, cabinet)
         if answer is None:
-            self._waiting = sender
+            self._waiting = sender or ""  # also of one without an address: a second request must not get its answer
         else:
             self._send(answer, sender)
 

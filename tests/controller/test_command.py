@@ -153,6 +153,24 @@ def test_a_lock_out_is_answered_when_it_is_stored_and_nothing_else_is_taken_mean
     assert one.heard() == [command.ACCEPTED] and len(cabinet.lock_outs) == 1 and cabinet.resets == []
 
 
+@pytest.mark.parametrize("first", [request(command.REMOTE_RESET), lock(command.LOCK_OUT, b"anna")])
+def test_who_has_no_address_is_waited_for_too(place, first):
+    """Or the next one's reset would be answered with how this one has ended."""
+    listener, cabinet, client = place
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless, command.short(client().path) as name:
+        nameless.sendto(first, name)
+    listener.receive(cabinet)
+    other = client()
+    other.say(request(command.KEY_RESET))
+    listener.receive(cabinet)
+    assert other.heard() == [command.BUSY]
+    listener.answer(command.ACCEPTED)
+    assert other.heard() == []
+    other.say(request(command.KEY_RESET))
+    listener.receive(cabinet)
+    assert other.heard() == [] and cabinet.resets[-1][0] == command.KEY_RESET
+
+
 def test_a_lock_out_that_is_refused_is_answered_at_once(place):
     listener, cabinet, client = place
     cabinet.verdict = command.OTHERS_LOCK
