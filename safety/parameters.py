@@ -7,7 +7,7 @@ same image; its CRC-30 is compared between them and recomputed at run time (row 
 
 from safety import crc, signals
 
-IMAGE_SCHEMA = 1
+IMAGE_SCHEMA = 2
 HEADER = ("schema", "units", "racks", "modules", "tick_ms")
 H_SCHEMA, H_UNITS, H_RACKS, H_MODULES, H_TICK_MS = range(5)
 
@@ -31,11 +31,25 @@ CABINET_PARAMETERS = (
     ("bms_fault_contact_fitted", "bool", 0, 1, 1, "up"),
     ("door_fitted", "bool", 0, 1, 1, "fixed"),
     ("meter_load_fitted", "bool", 0, 1, 1, "fixed"),
+    ("offgas_detectors", "count", 0, 2, 2, "fixed"),
+    ("toxic_fitted", "bool", 0, 1, 1, "fixed"),
+    ("smoke_zones", "count", 0, 2, 2, "fixed"),
+    ("heat_fitted", "bool", 0, 1, 1, "fixed"),
+    ("io_3_fitted", "bool", 0, 1, 1, "fixed"),
+    ("climate_fitted", "bool", 0, 1, 1, "fixed"),
+    ("ups_fitted", "bool", 0, 1, 1, "fixed"),
+    ("supervised_fitted", "bool", 0, 1, 1, "fixed"),
+    ("monitor_silent_ms", "ms", 1000, 10_000, 10_000, "down"),
+    ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
+    ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "fixed"),
+    ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
 )
 (P_IO_SILENT_MS, P_METER_SILENT_MS, P_METER_FROZEN_MS, P_GAS_SILENT_MS, P_GAS_REQUIRED, P_GAS_DETECTORS,
  P_PERMIT_EXPIRY_MS, P_RAMP_TO_ZERO_MS, P_LIMIT_RECOVERY_PERMILLE_PER_S, P_RESETS_PER_HOUR_MAX, P_RESET_CLEAR_MS,
  P_OPEN_AT_ZERO_MS_MAX, P_OPEN_AFTER_STOP_MS, P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX,
- P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED, P_METER_LOAD_FITTED) = range(18)
+ P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED, P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES,
+ P_HEAT_FITTED, P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_MONITOR_SILENT_MS,
+ P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS) = range(30)
 
 UNIT_PARAMETERS = (
     ("rated_W", "W", 1000, 100_000_000, 250_000, "down"),
@@ -64,10 +78,15 @@ RACK_PARAMETERS = (
     ("charge_end_mV", "mV", 2000, 4300, 3600, "down"),
     ("discharge_taper_mV", "mV", 2000, 4300, 3000, "up"),
     ("discharge_end_mV", "mV", 2000, 4300, 2800, "up"),
+    ("break_current_mA", "mA", 1000, 3_000_000, 300_000, "down"),
+    ("heating_nK_per_A2s", "nK/A2s", 0, 10_000, 90, "down"),
+    ("insulation_reported", "bool", 0, 1, 1, "fixed"),
+    ("sensors_reported", "bool", 0, 1, 1, "fixed"),
 )
 (R_UNIT, R_RATED_CURRENT_MA, R_MODULES, R_CELLS, R_CELLS_REPORTED, R_TEMPERATURES_REPORTED, R_BMS_WARN_MS,
  R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV, R_DISCHARGE_TAPER_MV,
- R_DISCHARGE_END_MV) = range(13)
+ R_DISCHARGE_END_MV, R_BREAK_CURRENT_MA, R_HEATING_NK_PER_A2S, R_INSULATION_REPORTED,
+ R_SENSORS_REPORTED) = range(17)
 
 UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)
 STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")

@@ -5,7 +5,8 @@ temperature per module). A freshness group is what arrives together (one frame, 
 and checked all of it stores the values and sets the group's `fresh` byte; the kernel ages it. There is no other way to
 say "known". Booleans have one polarity: `_ok` and `_closed` are 1 when permitted or closed, so a broken wire is a stop.
 
-Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` = days.
+Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` = days,
+`min` = minutes, `kohm` = kilohm.
 Current and power are positive when the battery discharges; `grid_power_W` is positive when the site imports.
 """
 
@@ -13,8 +14,10 @@ CABINET, UNIT, RACK = 0, 1, 2
 INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
 TICKS_MAX = 1_000_000_000  # ages and counters of ticks stop here: below 2^30 whatever a late step adds
 
-CABINET_GROUPS = ("io_1", "io_2", "meter_grid", "meter_load", "gas_1", "gas_2", "local")
-G_IO_1, G_IO_2, G_METER_GRID, G_METER_LOAD, G_GAS_1, G_GAS_2, G_LOCAL = range(7)
+CABINET_GROUPS = ("io_1", "io_2", "io_3", "meter_grid", "meter_load", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic",
+                  "climate", "ups", "local")
+(G_IO_1, G_IO_2, G_IO_3, G_METER_GRID, G_METER_LOAD, G_GAS_1, G_GAS_2, G_OFFGAS_1, G_OFFGAS_2, G_TOXIC,
+ G_CLIMATE, G_UPS, G_LOCAL) = range(13)
 UNIT_GROUPS = ("pcs_measure", "pcs_control")
 G_PCS_MEASURE, G_PCS_CONTROL = range(2)
 RACK_GROUPS = ("bms_state", "bms_cells", "bms_pack", "bms_limits", "bms_charge", "bms_temperatures")
@@ -33,6 +36,16 @@ CABINET_INPUTS = (
     ("estop_2_ok", "bool", 0, 1, G_IO_2),
     ("bms_fault_ok", "bool", 0, 1, G_IO_2),
     ("permit_2_closed", "bool", 0, 1, G_IO_2),
+    ("cell_voltage_ok", "bool", 0, 1, G_IO_2),
+    ("smoke_1_ok", "bool", 0, 1, G_IO_2),
+    ("smoke_2_ok", "bool", 0, 1, G_IO_2),
+    ("heat_ok", "bool", 0, 1, G_IO_2),
+    ("fire_trouble_ok", "bool", 0, 1, G_IO_2),
+    ("damper_ok", "bool", 0, 1, G_IO_3),
+    ("hvac_ok", "bool", 0, 1, G_IO_3),
+    ("leak_ok", "bool", 0, 1, G_IO_3),
+    ("coolant_ok", "bool", 0, 1, G_IO_3),
+    ("supervised_ok", "bool", 0, 1, G_IO_3),
     ("grid_power_W", "W", -INT_MAX, INT_MAX, G_METER_GRID),
     ("grid_raw_hash", "hash", 0, INT_MAX, G_METER_GRID),
     ("load_power_W", "W", -INT_MAX, INT_MAX, G_METER_LOAD),
@@ -43,17 +56,41 @@ CABINET_INPUTS = (
     ("gas_2_lfl_permille", "permille", 0, 1000, G_GAS_2),
     ("gas_2_ok", "bool", 0, 1, G_GAS_2),
     ("gas_2_calibration_d", "d", -36500, 36500, G_GAS_2),
+    ("offgas_1_ppm", "ppm", 0, 10_000, G_OFFGAS_1),
+    ("offgas_1_ok", "bool", 0, 1, G_OFFGAS_1),
+    ("offgas_1_calibration_d", "d", -36500, 36500, G_OFFGAS_1),
+    ("offgas_2_ppm", "ppm", 0, 10_000, G_OFFGAS_2),
+    ("offgas_2_ok", "bool", 0, 1, G_OFFGAS_2),
+    ("offgas_2_calibration_d", "d", -36500, 36500, G_OFFGAS_2),
+    ("toxic_ppm", "ppm", 0, 10_000, G_TOXIC),
+    ("toxic_ok", "bool", 0, 1, G_TOXIC),
+    ("toxic_calibration_d", "d", -36500, 36500, G_TOXIC),
+    ("air_temperature_ddegC", "ddegC", -600, 3000, G_CLIMATE),
+    ("humidity_permille", "permille", 0, 1000, G_CLIMATE),
+    ("mains_ok", "bool", 0, 1, G_UPS),
+    ("ups_reserve_min", "min", 0, 10_000, G_UPS),
     ("run_request", "bool", 0, 1, G_LOCAL),
     ("armed_stored", "bool", 0, 1, G_LOCAL),
     ("reset_kind", "code", 0, 2, G_LOCAL),
-    ("reset_first_out", "stage", -1, 1023, G_LOCAL),
+    ("reset_first_out", "stage", -1, 4095, G_LOCAL),
     ("reset_mask", "hash", 0, INT_MAX, G_LOCAL),
+    ("lock_out_ok", "bool", 0, 1, G_LOCAL),
+    ("test_request", "bool", 0, 1, G_LOCAL),
+    ("noc_link_ok", "bool", 0, 1, G_LOCAL),
+    ("noc_verified", "bool", 0, 1, G_LOCAL),
+    ("self_test_bits", "bits", 0, 7, G_LOCAL),
+    ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
+    ("peer_code", "code", 0, 255, G_LOCAL),
 )
 (ESTOP_1_OK, FIRE_ALARM_OK, SUPPRESSION_OK, GAS_RELAY_OK, AIRFLOW_OK, KEY_RUN_OK, PERMIT_1_CLOSED, DOOR_OK,
- ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED,
+ ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED, CELL_VOLTAGE_OK, SMOKE_1_OK, SMOKE_2_OK, HEAT_OK, FIRE_TROUBLE_OK,
+ DAMPER_OK, HVAC_OK, LEAK_OK, COOLANT_OK, SUPERVISED_OK,
  GRID_POWER_W, GRID_RAW_HASH, LOAD_POWER_W, LOAD_RAW_HASH,
  GAS_1_LFL_PERMILLE, GAS_1_OK, GAS_1_CALIBRATION_D, GAS_2_LFL_PERMILLE, GAS_2_OK, GAS_2_CALIBRATION_D,
- RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK) = range(26)
+ OFFGAS_1_PPM, OFFGAS_1_OK, OFFGAS_1_CALIBRATION_D, OFFGAS_2_PPM, OFFGAS_2_OK, OFFGAS_2_CALIBRATION_D,
+ TOXIC_PPM, TOXIC_OK, TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC, HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN,
+ RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST, NOC_LINK_OK,
+ NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE) = range(56)
 
 UNIT_INPUTS = (
     ("pcs_power_W", "W", -INT_MAX, INT_MAX, G_PCS_MEASURE),
@@ -85,10 +122,12 @@ RACK_INPUTS = (
     ("discharge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("soc_permille", "permille", 0, 1000, G_BMS_CHARGE),
     ("soh_permille", "permille", 0, 1000, G_BMS_CHARGE),
+    ("insulation_kohm", "kohm", 0, 65_535, G_BMS_PACK),
+    ("sensors_invalid_max", "count", 0, 15, G_BMS_STATE),
 )
 (CONTACTOR_STATE, BMS_FAULT_BITS, BMS_BAD_FRAMES, CELLS_ONLINE, CELL_VOLTAGE_MV_MIN, CELL_VOLTAGE_MV_MAX,
  CELL_POSITION_MIN, CELL_POSITION_MAX, RACK_VOLTAGE_MV, RACK_CURRENT_MA, CHARGE_CURRENT_MA_MAX,
- DISCHARGE_CURRENT_MA_MAX, SOC_PERMILLE, SOH_PERMILLE) = range(14)
+ DISCHARGE_CURRENT_MA_MAX, SOC_PERMILLE, SOH_PERMILLE, INSULATION_KOHM, SENSORS_INVALID_MAX) = range(16)
 MODULE_TEMPERATURE_DDEGC = len(RACK_INPUTS)  # first of the rack's module temperatures, 0.1 degC each
 MODULE_TEMPERATURE_RANGE_DDEGC = (-600, 3000)
 
@@ -98,14 +137,17 @@ CONTACTOR_OPEN, CONTACTOR_PRECHARGE, CONTACTOR_CLOSED, CONTACTOR_FAULT = range(4
 CABINET_OUTPUTS = (
     ("pcs_enable_ok", "bool"), ("contactor_supply_ok", "bool"), ("fan_on", "bool"), ("horn_on", "bool"),
     ("lamp_on", "bool"), ("red_lamp_on", "bool"), ("supervisory_ok", "bool"), ("pre_alarm_on", "bool"),
+    ("shunt_trip_on", "bool"),
     ("notify_maintenance", "bool"), ("notify_operator", "bool"),
     ("state", "code"), ("inhibit_reason", "code"), ("first_out", "stage"), ("first_out_instance", "index"),
     ("cause_mask", "hash"), ("active_count", "count"), ("latched_count", "count"), ("resets_left", "count"),
     ("obligations_ok", "bool"), ("arm_request", "bool"), ("reset_result", "code"), ("image_crc", "hash"),
+    ("evidence_count", "count"), ("evidence_total", "count"),
 )
 (PCS_ENABLE_OK, CONTACTOR_SUPPLY_OK, FAN_ON, HORN_ON, LAMP_ON, RED_LAMP_ON, SUPERVISORY_OK, PRE_ALARM_ON,
- NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE, INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK,
- ACTIVE_COUNT, LATCHED_COUNT, RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC) = range(22)
+ SHUNT_TRIP_ON, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE, INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK,
+ ACTIVE_COUNT, LATCHED_COUNT, RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC,
+ EVIDENCE_COUNT, EVIDENCE_TOTAL) = range(25)
 
 UNIT_OUTPUTS = (
     ("charge_W_max", "W"), ("discharge_W_max", "W"), ("charge_reason", "limit"), ("discharge_reason", "limit"),
