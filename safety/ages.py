@@ -23,7 +23,8 @@ class Ages:
         io = p.ticks(image[cabinet + p.P_IO_SILENT_MS], tick_ms)
         meter = p.ticks(image[cabinet + p.P_METER_SILENT_MS], tick_ms)
         gas = p.ticks(image[cabinet + p.P_GAS_SILENT_MS], tick_ms)
-        budgets = [io, io, meter, meter, gas, gas, s.INT_MAX]  # in the order of CABINET_GROUPS
+        monitor = p.ticks(image[cabinet + p.P_MONITOR_SILENT_MS], tick_ms)
+        budgets = [io] * 3 + [meter] * 2 + [gas] * 5 + [monitor] * 2 + [s.INT_MAX]  # in the order of CABINET_GROUPS
         for unit in range(self.layout.units):
             ramp = image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]
             budgets += [p.ticks(ramp, tick_ms)] * s.UNIT_GROUP_COUNT

@@ -13,16 +13,22 @@ from safety import signals as s
 from safety.contactors import CLOSED
 
 LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temperature_taper", "bms_silence", "derate",
-          "inhibit", "ramp_to_zero", "stop", "permit")
+          "inhibit", "ramp_to_zero", "stop", "permit", "soc_taper", "test")
 (L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_BMS_SILENCE, L_DERATE,
- L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT) = range(11)
+ L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT, L_SOC_TAPER, L_TEST) = range(13)
 LIMIT_COUNT = len(LIMITS)
+# Of several that leave nothing the last of these is named: a stop says more than the limits that follow from it.
+NAMED = (L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_SOC_TAPER, L_BMS_SILENCE,
+         L_DERATE, L_TEST, L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT)
 CHARGE, DISCHARGE = 0, 1
 # What one rack allows; where two words stand, charge then discharge.
-RACK_LIMITS = 9
-RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED = 0, 2, 3, 4, 6, 8
+RACK_LIMITS = 11
+RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = 0, 2, 3, 4, 6, 8, 9
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge, discharge).
 TAPER_DDEGC = ((400, 500), (450, 550))
+COLD_TAPER_DDEGC = ((100, 0), (-100, -200))  # row 25 as a taper: 10 K above the temperature that inhibits (ours)
+SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))  # the last 3 %, where a cell's voltage turns steep (ours)
+TEST_PERMILLE = 50  # of rated power: TEST mode, design page
 
 
 def scale_W(power_W, permille):
@@ -112,7 +118,7 @@ class Bounds:
         """0 while energy is permitted and no stage asks for anything that bounds power."""
         return (0 if running else 1) | (demand[first + m.D_PCS] | demand[first + m.D_CHARGE_INHIBIT]
                                         | demand[first + m.D_DISCHARGE_INHIBIT] | demand[first + m.D_CHARGE_DERATE_PCT]
-                                        | demand[first + m.D_DISCHARGE_DERATE_PCT])
+                                        | demand[first + m.D_DISCHARGE_DERATE_PCT]) | self.inp[s.TEST_REQUEST]
 
     def _limits(self, unit, way, elapsed, demand, first, running):
         words = self.map.unit + unit * p.UNIT_WORDS
@@ -127,6 +133,7 @@ class Bounds:
         limit[at + L_RAMP_TO_ZERO] = self._ramped_W(unit * 2 + way, rated, elapsed) if ramp else rated
         limit[at + L_STOP] = 0 if demand[first + m.D_PCS] >= m.PCS_STOP else rated
         limit[at + L_PERMIT] = rated if running else 0
+        limit[at + L_TEST] = scale_W(rated, TEST_PERMILLE) if self.inp[s.TEST_REQUEST] else rated
 
     def _ramped_W(self, place, rated, elapsed):
         """The next step from the published limit to zero, as steep as rated power needs: a smaller one ends sooner.
@@ -160,10 +167,15 @@ class Bounds:
     def _rack_temperature(self, rack, words):
         features, now = self.features, self.rack_now
         reported = self.image[words + p.R_TEMPERATURES_REPORTED]
-        hottest = features.value[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_TEMPERATURE_DDEGC_MAX]
+        base = features.rack_base + rack * m.RACK_FEATURE_COUNT
+        hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
+        coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
+        soc = self.inp[self.layout.rack_input(rack, s.SOC_PERMILLE)]
         for way in range(2):
-            now[RL_TEMPERATURE + way] = taper_permille(
-                hottest, TAPER_DDEGC[way][0], TAPER_DDEGC[way][1]) if reported else 1000
+            hot, cold, charge = TAPER_DDEGC[way], COLD_TAPER_DDEGC[way], SOC_TAPER_PERMILLE[way]
+            now[RL_TEMPERATURE + way] = min(taper_permille(hottest, hot[0], hot[1]),
+                                            taper_permille(coldest, cold[0], cold[1])) if reported else 1000
+            now[RL_SOC + way] = taper_permille(soc, charge[0], charge[1])
 
     def _silence_permille(self, rack, words):
         """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
@@ -177,7 +189,7 @@ class Bounds:
         online = 0
         current_mA = s.INT_MAX
         voltage_V = s.INT_MAX
-        voltage = temperature = silence = 1000
+        voltage = temperature = silence = charge = 1000
         for rack in range(self.layout.racks):
             first = rack * RACK_LIMITS
             if self.rack_unit[rack] != unit or not limit[first + RL_CLOSED]:
@@ -188,11 +200,13 @@ class Bounds:
             silence = min(silence, limit[first + RL_SILENCE])
             voltage = min(voltage, limit[first + RL_CELL_VOLTAGE + way])
             temperature = min(temperature, limit[first + RL_TEMPERATURE + way])
+            charge = min(charge, limit[first + RL_SOC + way])
         limit_W, at = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
         dc_W = self._dc_limit_W(unit, way, online, current_mA, voltage_V) if online else 0
         limit_W[at + L_BMS_CURRENT] = min(rated, dc_W)
         limit_W[at + L_CELL_VOLTAGE_TAPER] = scale_W(rated, voltage)
         limit_W[at + L_TEMPERATURE_TAPER] = scale_W(rated, temperature)
+        limit_W[at + L_SOC_TAPER] = scale_W(rated, charge)
         limit_W[at + L_BMS_SILENCE] = scale_W(rated, silence)
 
     def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
@@ -203,12 +217,11 @@ class Bounds:
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
 
     def _lowest(self, unit, way):
-        """Find the binding limit and remember it for the steps in which nothing changes. Of several that leave
-        nothing the last is named: a stop says more than the limits that follow from it."""
+        """Find the binding limit and remember it for the steps in which nothing changes."""
         at = (unit * 2 + way) * LIMIT_COUNT
-        limit, reason = self.limit_W, 0
+        limit, reason = self.limit_W, L_PCS_RATED
         lowest = limit[at]
-        for index in range(1, LIMIT_COUNT):
+        for index in NAMED:
             if limit[at + index] < lowest or limit[at + index] == 0:
                 lowest, reason = limit[at + index], index
         self.lowest_W[unit * 2 + way] = lowest

@@ -28,14 +28,17 @@ TRANSITIONS = {
 class Contactors:
     """Step and closing time of every rack's contactors."""
 
-    def __init__(self, layout, image, image_map, inp, out):
-        self.layout, self.inp, self.out = layout, inp, out
+    def __init__(self, layout, image, image_map, inp, out, mismatch):
+        """mismatch: one byte per rack, set to 1 while a rack that was told to open still reports that it is closed."""
+        self.layout, self.inp, self.out, self.mismatch = layout, inp, out, mismatch
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
         self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
         self.out_at = tuple([layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
+        self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
+        self.open_ticks = array("i", [0] * layout.racks)  # since the rack was told to open
 
     def update(self, elapsed, close):
         """close: 1 asks every rack to close or stay closed, 0 to open. Publishes command and step."""
@@ -52,6 +55,14 @@ class Contactors:
             at = self.out_at[rack]
             out[at] = 1 if close and step != FAULT else 0
             out[at + CONTACTOR_STEP_AFTER] = step
+            self._supervise(rack, out[at], elapsed)
+
+    def _supervise(self, rack, closed, elapsed):
+        """Row 39: told to open for long enough for relay, contactor and report, and still reported closed."""
+        self.open_ticks[rack] = 0 if closed else min(self.open_ticks[rack] + elapsed, s.TICKS_MAX)
+        reported = self.inp[self.state_at[rack]]
+        still = reported == s.CONTACTOR_CLOSED or reported == s.CONTACTOR_PRECHARGE
+        self.mismatch[rack] = 1 if still and self.open_ticks[rack] > self.report_ticks else 0
 
     def count(self, step):
         """How many racks stand at `step`."""

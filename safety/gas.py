@@ -1,8 +1,20 @@
-"""The votes of the gas detectors. A silent or faulty one may hide gas, so the others alone show nothing to be clear."""
+"""The votes of the gas detectors. A silent or faulty one may hide gas, so the others alone show nothing to be clear.
+
+Three kinds: combustible gas, vapour of electrolyte above its reference, hydrogen or carbon monoxide (the larger).
+"""
+
+from array import array
 
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+
+# group, first of its three inputs: value, `ok`, days to calibration
+COMBUSTIBLE = ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE))
+VAPOUR = ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM))
+TOXIC = ((s.G_TOXIC, s.TOXIC_PPM),)
+RISE_S = 10  # row 10: more than 5 ppm/s for 10 s is a rise of more than 50 ppm over them
+NO_HISTORY_PPM = -1
 
 
 class Gas:
@@ -11,40 +23,85 @@ class Gas:
     def __init__(self, image, image_map, features):
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         self.value, self.known = features.value, features.known
-        self.fitted = image[image_map.cabinet + p.P_GAS_DETECTORS]
-        self.required = image[image_map.cabinet + p.P_GAS_REQUIRED]
+        cabinet = image_map.cabinet
+        self.combustible = COMBUSTIBLE[:image[cabinet + p.P_GAS_DETECTORS]]
+        self.vapour = VAPOUR[:image[cabinet + p.P_OFFGAS_DETECTORS]]
+        self.toxic = TOXIC[:image[cabinet + p.P_TOXIC_FITTED]]
+        self.detectors = self.combustible + self.vapour + self.toxic
+        self.required = image[cabinet + p.P_GAS_REQUIRED]
+        self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
+        self.history = array("i", [NO_HISTORY_PPM] * RISE_S)
+        self.clock = array("i", [0, 0])  # ticks into the present second, place in the history
+        self.high = array("i", [0, 0])  # highest and second highest of the kind looked at last
 
-    def update(self):
+    def update(self, elapsed):
         """Vote anew when a detector has news or is silent for longer than it may (never heard: since the start)."""
-        ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks[s.G_GAS_1]
-        if (self.fresh[s.G_GAS_1] or self.fresh[s.G_GAS_2] or ticks[s.G_GAS_1] > budget_ticks
-                or ticks[s.G_GAS_2] > budget_ticks):
-            self._vote()
+        ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks
+        for group, _ in self.detectors:
+            if self.fresh[group] or ticks[group] > budget_ticks[group]:
+                self._vote()
+                break
+        self._rise(elapsed)
 
     def _vote(self):
-        lfl_permille = faulty = silent = good = 0
+        faulty = silent = good = 0
         calibration_d = s.INT_MAX
-        for detector in range(self.fitted):
-            group = s.G_GAS_2 if detector else s.G_GAS_1
-            first = s.GAS_2_LFL_PERMILLE if detector else s.GAS_1_LFL_PERMILLE
+        for group, first in self.detectors:
             if not self.ages.known(group):
                 silent += self.ages.seen[group]
                 continue
             calibration_d = min(calibration_d, self.inp[first + 2])
             if self.inp[first + 1]:
                 good += 1
-                lfl_permille = max(lfl_permille, self.inp[first])
             else:
                 faulty += 1
-        every = m.KNOWN if good + faulty == self.fitted else m.IN_PART
-        self._put(m.F_GAS_LFL_PERMILLE_MAX, lfl_permille,
-                  0 if not good else m.KNOWN if good == self.fitted else m.IN_PART)
+        every = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
         self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
         self._put(m.F_GAS_DETECTORS_SILENT, silent, m.KNOWN)
         self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
+        self._levels()
+
+    def _levels(self):
+        """The highest reading of each kind; of vapour also the second highest (row 8: two sensors)."""
+        good = self._kind(self.combustible)
+        self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], _known(good, len(self.combustible)))
         seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
         self._put(m.F_GAS_DETECTORS_LOST, 1 if self.required and seen and not good else 0, m.KNOWN)
+        good = self._kind(self.vapour)
+        self._put(m.F_OFFGAS_PPM_MAX, self.high[0], _known(good, len(self.vapour)))
+        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], m.KNOWN if good > 1 else 0)
+        good = self._kind(self.toxic)
+        self._put(m.F_TOXIC_PPM, self.high[0], _known(good, len(self.toxic)))
+
+    def _kind(self, detectors):
+        """How many detectors of a kind are good; `high` is what they read."""
+        good, high = 0, self.high
+        high[0] = high[1] = 0
+        for group, first in detectors:
+            if self.ages.known(group) and self.inp[first + 1]:
+                good += 1
+                high[1] = min(self.inp[first], high[0]) if good > 1 else 0
+                high[0] = max(self.inp[first], high[0])
+        return good
+
+    def _rise(self, elapsed):
+        """Once a second: hydrogen or carbon monoxide against its lowest of the last RISE_S seconds' beginning."""
+        clock, history = self.clock, self.history
+        clock[0] += elapsed
+        if clock[0] < self.second_ticks:
+            return
+        clock[0] = 0
+        clock[1] = (clock[1] + 1) % RISE_S
+        known = self.known[m.F_TOXIC_PPM]
+        now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
+        before = history[clock[1]]
+        self._put(m.F_TOXIC_RISE_PPM, now - before, known if before != NO_HISTORY_PPM else 0)
+        history[clock[1]] = now
 
     def _put(self, feature, value, known):
         self.value[feature] = value
         self.known[feature] = known
+
+
+def _known(good, fitted):
+    return 0 if not good else m.KNOWN if good == fitted else m.IN_PART

@@ -18,7 +18,6 @@ from safety.permit import Permit
 
 CRC_WORDS_PER_STEP = 3  # an image of 260 words (one rack) is checked every 1.8 s at 20 ms
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
-GAS_OR_SMOKE_ROWS = (2, 3, 11, 12, 21)
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
 
@@ -44,14 +43,18 @@ class Kernel:
         self.evaluator = Evaluator(layout, image, image_map, self.features)
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
-        self.contactors = Contactors(layout, image, image_map, self.inp, self.out)
+        self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features.racks.mismatch)
         self.permit = Permit(layout, image, image_map, self.inp, self.out, self.features, self.contactors)
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
         self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
-        self.standing = array("i", [0, 1])  # 1 while any stage stands; 1 while the demands may be above none
+        self.standing = array("i", [0, 1, 0])  # any stage stands; demands may be above none; bits of _alert_bits
+        self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
+        self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))  # for how long the row that wins has stood
+        self.hold_ticks = tuple([p.ticks(image[image_map.cabinet + p.cabinet_index(name)], image[p.H_TICK_MS])
+                                 for _, _, name, _ in m.CONFLICTS])
         self.out[s.IMAGE_CRC] = self.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
         self._start_crc()
@@ -68,10 +71,12 @@ class Kernel:
     def state_blocks(self):
         """Every array that carries over from one step to the next, in a fixed order (keyframes, second channel)."""
         f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
-        return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot,
-                f.bad_frames, f.history, f.clock, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out,
-                self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature,
-                c.step, c.closing_ticks, t.state, t.timer, self.crc, self.standing, self.demand,
+        r, g, h = f.racks, f.gas, f.racks.heating
+        return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
+                g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
+                h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out, self.latches.token_age,
+                b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks,
+                t.state, t.timer, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks, self.demand,
                 self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
@@ -81,6 +86,7 @@ class Kernel:
         self.features.update(elapsed)
         self.evaluator.update(elapsed)
         self._combine()
+        self._settle(elapsed)
         self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.ages.known(s.G_IO_1))
         self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
         self._stopping()
@@ -121,17 +127,29 @@ class Kernel:
             demand[index] = 0
         for index in range(len(unit_demand)):
             unit_demand[index] = 0
-        alert = standing = 0
+        alerts = standing = 0
         for block in range(len(evaluator.busy)):
             if evaluator.busy[block]:
                 for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
                     if evaluator.active[index] or evaluator.latched[index]:
                         self._add(evaluator.stage[index], block)
                         standing = 1
-                        alert |= 1 if m.STAGES[evaluator.stage[index]][m.S_ROW] in GAS_OR_SMOKE_ROWS else 0
+                        alerts |= self.alert_bits[evaluator.stage[index]]
         self.standing[0] = self.standing[1] = standing
-        self.features.value[m.F_GAS_OR_SMOKE_ALERT] = alert
-        self.features.known[m.F_GAS_OR_SMOKE_ALERT] = 1
+        self.standing[2] = alerts
+        for place in range(len(m.ALERTS)):
+            self.features.value[m.ALERTS[place][0]] = alerts >> place & 1
+
+    def _settle(self, elapsed):
+        """Let a demand yield to a row that has not stood for its hold-off yet (matrix.CONFLICTS)."""
+        ticks = self.conflict_ticks
+        for place in range(len(m.CONFLICTS)):
+            if not self.standing[2] >> len(m.ALERTS) + place & 1:
+                ticks[place] = 0
+                continue
+            if ticks[place] < self.hold_ticks[place]:
+                self.demand[m.CONFLICTS[place][0]] = 0
+            ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX)
 
     def _add(self, stage, block):
         levels = m.STAGES[stage][m.S_DEMAND]
@@ -169,6 +187,7 @@ class Kernel:
         out[s.RED_LAMP_ON] = demand[m.D_RED_LAMP]
         out[s.SUPERVISORY_OK] = 0 if demand[m.D_FACU] else 1
         out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]
+        out[s.SHUNT_TRIP_ON] = demand[m.D_SHUNT_TRIP]
         out[s.NOTIFY_MAINTENANCE] = demand[m.D_MAINTENANCE]
         out[s.NOTIFY_OPERATOR] = demand[m.D_OPERATOR]
         if self.standing[0] or out[s.ACTIVE_COUNT] or out[s.LATCHED_COUNT]:
@@ -193,3 +212,13 @@ class Kernel:
                     latched += evaluator.latched[index]
         out[s.ACTIVE_COUNT] = active
         out[s.LATCHED_COUNT] = latched
+
+
+def _alert_bits(row):
+    """One bit for each of ALERTS and then of CONFLICTS that the row belongs to."""
+    bits = 0
+    for place, alert in enumerate(m.ALERTS):
+        bits |= (row in alert[1]) << place
+    for place, conflict in enumerate(m.CONFLICTS):
+        bits |= (row == conflict[1]) << len(m.ALERTS) + place
+    return bits

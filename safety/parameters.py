@@ -79,7 +79,7 @@ RACK_PARAMETERS = (
     ("discharge_taper_mV", "mV", 2000, 4300, 3000, "up"),
     ("discharge_end_mV", "mV", 2000, 4300, 2800, "up"),
     ("break_current_mA", "mA", 1000, 3_000_000, 300_000, "down"),
-    ("heating_nK_per_A2s", "nK/A2s", 0, 10_000, 90, "down"),
+    ("heating_nK_per_A2s", "nK/A2s", 0, 1000, 90, "down"),
     ("insulation_reported", "bool", 0, 1, 1, "fixed"),
     ("sensors_reported", "bool", 0, 1, 1, "fixed"),
 )
@@ -90,6 +90,11 @@ RACK_PARAMETERS = (
 
 UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)
 STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
+
+
+def cabinet_index(name):
+    """Place of the cabinet parameter `name` in CABINET_PARAMETERS. IndexError if there is none."""
+    return [place for place, row in enumerate(CABINET_PARAMETERS) if row[0] == name][0]
 
 
 class ImageMap:

@@ -8,10 +8,16 @@ from safety import signals as s
 from safety.kernel import Kernel
 
 HEALTHY_OK = (s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK, s.GAS_RELAY_OK, s.AIRFLOW_OK, s.KEY_RUN_OK, s.DOOR_OK,
-              s.ESTOP_2_OK, s.BMS_FAULT_OK, s.GAS_1_OK, s.GAS_2_OK, s.RUN_REQUEST)
+              s.ESTOP_2_OK, s.BMS_FAULT_OK, s.CELL_VOLTAGE_OK, s.SMOKE_1_OK, s.SMOKE_2_OK, s.HEAT_OK, s.FIRE_TROUBLE_OK,
+              s.DAMPER_OK, s.HVAC_OK, s.LEAK_OK, s.COOLANT_OK, s.SUPERVISED_OK, s.GAS_1_OK, s.GAS_2_OK, s.OFFGAS_1_OK,
+              s.OFFGAS_2_OK, s.TOXIC_OK, s.MAINS_OK, s.RUN_REQUEST, s.LOCK_OUT_OK, s.NOC_LINK_OK, s.NOC_VERIFIED)
+HEALTHY = ((s.GAS_1_CALIBRATION_D, 90), (s.GAS_2_CALIBRATION_D, 90), (s.OFFGAS_1_CALIBRATION_D, 90),
+           (s.OFFGAS_2_CALIBRATION_D, 90), (s.TOXIC_CALIBRATION_D, 90), (s.AIR_TEMPERATURE_DDEGC, 250),
+           (s.HUMIDITY_PERMILLE, 400), (s.UPS_RESERVE_MIN, 180), (s.CPU_TEMPERATURE_DDEGC, 500))
 HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VOLTAGE_MV_MAX, 3300),
                 (s.RACK_VOLTAGE_MV, 790_000), (s.CHARGE_CURRENT_MA_MAX, 140_000),
-                (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990))
+                (s.DISCHARGE_CURRENT_MA_MAX, 140_000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990),
+                (s.INSULATION_KOHM, 2000))
 
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20):
@@ -51,7 +57,10 @@ class Bench:
         self.count = 0
         for signal in HEALTHY_OK:
             self.inp[signal] = 1
-        self.inp[s.GAS_1_CALIBRATION_D] = self.inp[s.GAS_2_CALIBRATION_D] = 90
+        for signal, value in HEALTHY:
+            self.inp[signal] = value
+        for unit in range(self.layout.units):
+            self.set_unit(s.PCS_DC_VOLTAGE_MV, 790_000, unit)
         for rack in range(self.layout.racks):
             for signal, value in HEALTHY_RACK:
                 self.set_rack(signal, value, rack)
@@ -91,7 +100,7 @@ class Bench:
         inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
         inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
         inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
-        inp[s.AIRFLOW_OK] = 1
+        inp[s.AIRFLOW_OK] = inp[s.DAMPER_OK] = 1
         for rack in range(self.layout.racks):
             closed = self.rack(s.CONTACTOR_CLOSE_OK, rack) or self.welded
             self.set_rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN, rack)

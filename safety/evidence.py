@@ -1,0 +1,117 @@
+"""The start checklist: what must be known, complete and plausible before anything is closed, in the order it is named.
+
+Every item is positive evidence: a signal that was seen, is fresh and says so. Nothing here energises anything.
+"""
+
+from safety import parameters as p
+from safety import signals as s
+
+INHIBIT_REASONS = (
+    "none", "interlock", "io_1", "io_2", "meter", "gas detectors", "pcs", "bms", "cells missing", "contactor not open",
+    "permit relay not dropped", "current not zero", "locked out", "rack voltages differ", "closing failed, waiting",
+    "io_3", "climate monitor", "ups monitor",
+)
+(I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_LOCKED,
+ I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS) = range(18)
+REST_ITEMS = 5  # contactors, current, permit relays, voltages, waiting time: asked only while nothing is closed
+
+
+class Evidence:
+    """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the screen."""
+
+    def __init__(self, layout, image, image_map, inp, features):
+        self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
+        self.ages, self.of_unit = features.ages, features.of_unit
+        self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
+        self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
+        self.total = len(self.groups) + 2 + REST_ITEMS  # and the cells, and the lock
+        self.done = 0
+
+    def _cabinet_groups(self):
+        """(freshness group, reason when it is missing) of what this cabinet has."""
+        image, at = self.image, self.map.cabinet
+        gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
+        load = image[at + p.P_METER_LOAD_FITTED]
+        fitted = (
+            (s.G_IO_1, I_IO_1, 1), (s.G_IO_2, I_IO_2, 1), (s.G_IO_3, I_IO_3, image[at + p.P_IO_3_FITTED]),
+            (s.G_METER_GRID, I_METER, 1), (s.G_METER_LOAD, I_METER, load), (s.G_GAS_1, I_GAS, gas > 0),
+            (s.G_GAS_2, I_GAS, gas > 1), (s.G_OFFGAS_1, I_GAS, vapour > 0), (s.G_OFFGAS_2, I_GAS, vapour > 1),
+            (s.G_TOXIC, I_GAS, image[at + p.P_TOXIC_FITTED]), (s.G_CLIMATE, I_CLIMATE, image[at + p.P_CLIMATE_FITTED]),
+            (s.G_UPS, I_UPS, image[at + p.P_UPS_FITTED]))
+        return tuple([(group, reason) for group, reason, is_there in fitted if is_there])
+
+    def _unit_groups(self):
+        return tuple([(self.layout.unit_group(unit, group), I_PCS) for unit in range(self.layout.units)
+                      for group in range(s.UNIT_GROUP_COUNT)])
+
+    def _rack_groups(self):
+        told = ((s.G_BMS_CELLS, p.R_CELLS_REPORTED), (s.G_BMS_TEMPERATURES, p.R_TEMPERATURES_REPORTED))
+        found = []
+        for rack in range(self.layout.racks):
+            words = self.map.rack + rack * p.RACK_WORDS
+            hidden = [group for group, reported in told if not self.image[words + reported]]
+            found += [(self.layout.rack_group(rack, group), I_BMS) for group in range(s.RACK_GROUP_COUNT)
+                      if group not in hidden]
+        return tuple(found)
+
+    def missing(self, at_rest, waiting):
+        """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.
+
+        at_rest: nothing is closed yet. waiting: a failed closing is still to be waited for.
+        """
+        self.done, ages = 0, self.ages
+        first = self._item(self.inp[s.LOCK_OUT_OK], I_LOCKED, I_NONE)
+        for group, reason in self.groups:
+            first = self._item(ages.known(group), reason, first)
+        first = self._item(self._cells_ok(), I_CELLS, first)
+        if at_rest:
+            first = self._at_rest(waiting, first)
+        return first
+
+    def _item(self, is_there, reason, first):
+        """Count an item; returns the first reason so far."""
+        if is_there:
+            self.done += 1
+            return first
+        return first if first else reason
+
+    def _at_rest(self, waiting, first):
+        """What can only be asked of a cabinet in which nothing is closed yet."""
+        first = self._item(self._racks_ok(s.CONTACTOR_STATE), I_CONTACTOR, first)
+        first = self._item(self._racks_ok(s.RACK_CURRENT_MA), I_CURRENT, first)
+        dropped = not self.inp[s.PERMIT_1_CLOSED] and not self.inp[s.PERMIT_2_CLOSED]
+        first = self._item(dropped, I_PERMIT, first)
+        first = self._item(self._voltages_ok(), I_VOLTAGES, first)
+        return self._item(not waiting, I_WAIT, first)
+
+    def _cells_ok(self):
+        """Every rack that tells has all its cells online."""
+        for rack in range(self.layout.racks):
+            words = self.map.rack + rack * p.RACK_WORDS
+            online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
+            if self.image[words + p.R_CELLS_REPORTED] and online != self.image[words + p.R_CELLS]:
+                return False
+        return True
+
+    def _racks_ok(self, signal):
+        """Every rack's contactors are open, or its current is below 5 % of rated."""
+        for rack in range(self.layout.racks):
+            value = self.inp[self.layout.rack_input(rack, signal)]
+            if signal == s.CONTACTOR_STATE and value != s.CONTACTOR_OPEN:
+                return False
+            rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+            if signal == s.RACK_CURRENT_MA and abs(value) * 20 >= rated:
+                return False
+        return True
+
+    def _voltages_ok(self):
+        """The racks on one unit's DC bus are close enough: what would drive a current when they are joined."""
+        for racks in self.of_unit:
+            lowest, highest = s.INT_MAX, 0
+            for rack in racks:
+                rack_voltage_mV = self.inp[self.layout.rack_input(rack, s.RACK_VOLTAGE_MV)]
+                lowest = min(lowest, rack_voltage_mV)
+                highest = max(highest, rack_voltage_mV)
+            if highest - lowest > self.spread_mV_max:
+                return False
+        return True

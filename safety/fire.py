@@ -1,0 +1,37 @@
+"""What follows from two contacts together: the E-stop's pair, smoke and heat votes, fan and damper without their proof."""
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+
+class Fire:
+    """The combined contact features of a cabinet, written into `value` and `known` of its features."""
+
+    def __init__(self, image, image_map, features):
+        self.inp, self.out = features.inp, features.out
+        self.value, self.known = features.value, features.known
+        self.zones = image[image_map.cabinet + p.P_SMOKE_ZONES]
+        self.heat_fitted = image[image_map.cabinet + p.P_HEAT_FITTED]
+
+    def update(self, io_1, io_2, io_3):
+        """io_1, io_2, io_3: 1 while the module's contacts are known."""
+        inp, fan_on = self.inp, self.out[s.FAN_ON]
+        self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2)
+        self._put(m.F_FIRE_DETECTORS, self._detectors(), io_2)
+        self._put(m.F_AIRFLOW_MISSING, 1 if fan_on and not inp[s.AIRFLOW_OK] else 0, io_1)
+        self._put(m.F_DAMPER_MISSING, 1 if fan_on and not inp[s.DAMPER_OK] else 0, io_3)
+
+    def _detectors(self):
+        """Smoke detectors in alarm, and one more for the heat detector beside smoke (rows 4 and 5: no water on one)."""
+        inp = self.inp
+        found = 1 if self.zones and not inp[s.SMOKE_1_OK] else 0
+        if self.zones > 1 and not inp[s.SMOKE_2_OK]:
+            found += 1
+        if found and self.heat_fitted and not inp[s.HEAT_OK]:
+            found += 1
+        return found
+
+    def _put(self, feature, value, known):
+        self.value[feature] = value
+        self.known[feature] = known

@@ -1,0 +1,115 @@
+"""Temperatures of a rack's modules: extremes, spread, median, and how fast each one rises against what I2R explains.
+
+Each module's temperature is remembered once a second for HISTORY_S. Until the history is full, or after a silence, the
+rise counts from the oldest temperature known: a rise that is reached sooner is only steeper.
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+HISTORY_S = 30  # row 22: 1 K/min for 30 s
+FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
+RISING_DDEGC = 2  # a module counts as heating when it is 0.2 K warmer than 10 s ago (noise of a sensor: 0.1 K)
+NO_HISTORY_DDEGC = 100_000
+ZERO_MARGIN_DDEGC = 30  # row 45: a reading of exactly 0 is a dead sensor where the median is 3 K from it (ours)
+UK_PER_DDEGC = 100_000
+
+
+class Heating:
+    """The temperature features of the racks, written into `value` and `known` of the cabinet's features."""
+
+    def __init__(self, features):
+        self.layout, self.image, self.map = features.layout, features.image, features.map
+        self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
+        self.value, self.known = features.value, features.known
+        racks, modules = self.layout.racks, self.layout.modules
+        self.history = array("i", [NO_HISTORY_DDEGC] * (racks * modules * HISTORY_S))  # rack, module, second
+        self.heat_uK = array("i", [0] * (racks * HISTORY_S))  # what the current explains, per second
+        self.place = array("i", [0] * (racks * 2))  # place of the next second; sum of the heat in uK
+        self.order = array("i", [0] * max(1, modules))
+        self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
+
+    def update(self, rack, base, groups):
+        """Extremes, spread and median from new temperatures; `known` from their age."""
+        if self.fresh[groups + s.G_BMS_TEMPERATURES]:
+            self._sort(rack, base)
+        known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
+        for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS + 1):
+            self.known[feature] = known
+
+    def _sort(self, rack, base):
+        modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
+        first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
+        order, inp, zeros = self.order, self.inp, 0
+        for index in range(modules):
+            value, place = inp[first + index], index
+            if value == 0:
+                zeros += 1
+            while place > 0 and order[place - 1] > value:
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = value
+        if modules:
+            self._extremes(base, order[0], order[(modules - 1) // 2], order[modules - 1], zeros)
+
+    def _extremes(self, base, lowest, median, highest, zeros):
+        value = self.value
+        value[base + m.F_TEMPERATURE_DDEGC_MAX] = highest
+        value[base + m.F_TEMPERATURE_DDEGC_MIN] = lowest
+        value[base + m.F_TEMPERATURE_SPREAD_DDEGC] = highest - lowest
+        value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = highest - median
+        value[base + m.F_TEMPERATURE_ZEROS] = zeros if abs(median) >= ZERO_MARGIN_DDEGC else 0
+
+    def second(self, rack, base, groups):
+        """Once a second: remember every module's temperature and the heat of the current, and look back."""
+        modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
+        at, known = self.place[rack * 2], self.ages.known(groups + s.G_BMS_TEMPERATURES)
+        self.place[rack * 2] = (at + 1) % HISTORY_S
+        self._heat(rack, at, self.ages.known(groups + s.G_BMS_PACK))
+        first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
+        rise = self.rise
+        rise[0] = rise[1] = rise[2] = 0
+        for module in range(modules):
+            ring = (rack * self.layout.modules + module) * HISTORY_S
+            if not known:
+                self.history[ring + at] = NO_HISTORY_DDEGC
+            else:
+                self._look_back(ring, at, self.inp[first + module])
+        value = self.value
+        value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
+        value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]
+        value[base + m.F_TEMPERATURE_RISING] = 1 if rise[1] >= RISING_DDEGC else 0
+        explained = -(-self.place[rack * 2 + 1] // UK_PER_DDEGC)
+        value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[2] - explained
+
+    def _look_back(self, ring, at, now):
+        """Raise the three rises by one module's, and remember its temperature in the place of the oldest."""
+        history, rise = self.history, self.rise
+        fast, fastest = ring + (at - FAST_S) % HISTORY_S, ring + (at - FASTEST_S) % HISTORY_S
+        if max(history[ring + at], history[fast], history[fastest]) == NO_HISTORY_DDEGC:
+            self._fill(ring, at, now)
+        rise[0] = max(rise[0], now - history[fastest])
+        rise[1] = max(rise[1], now - history[fast])
+        rise[2] = max(rise[2], now - history[ring + at])
+        history[ring + at] = now
+
+    def _fill(self, ring, at, now):
+        """Fill what is missing of a module's history with the temperature that came after it."""
+        history, after = self.history, now
+        for back in range(1, HISTORY_S + 1):
+            place = ring + (at - back) % HISTORY_S
+            if history[place] == NO_HISTORY_DDEGC:
+                history[place] = after
+            after = history[place]
+
+    def _heat(self, rack, at, known):
+        """What a second of the present current explains, in uK; nothing while it is not known."""
+        words = self.map.rack + rack * p.RACK_WORDS
+        current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000 if known else 0
+        heat_uK = current_A * current_A // 100 * self.image[words + p.R_HEATING_NK_PER_A2S] // 10
+        ring = rack * HISTORY_S + at
+        self.place[rack * 2 + 1] += heat_uK - self.heat_uK[ring]
+        self.heat_uK[ring] = heat_uK

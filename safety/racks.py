@@ -1,0 +1,139 @@
+"""Derived signals of the racks: silence, cells, current, insulation, contactors; the temperatures are heating.py's.
+
+A rack of which no group is fresh and none is late has nothing new and is left out of the step.
+"""
+
+from array import array
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.heating import Heating
+
+BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
+ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
+DROP_S = 2  # row 24: a fall of 0.25 V within 2 s
+LOAD_STEP_PERMILLE = 100  # of rated current: a larger change explains a change of voltage (ours)
+NO_CELLS_MV = -1
+
+
+class Racks:
+    """The rack features of a cabinet, written into `value` and `known` of its features."""
+
+    def __init__(self, features):
+        self.features = features
+        self.layout, self.image, self.map = features.layout, features.image, features.map
+        self.inp, self.fresh, self.ages, self.out = features.inp, features.fresh, features.ages, features.out
+        self.value, self.known, self.changed = features.value, features.known, features.changed
+        racks = self.layout.racks
+        self.second_ticks = max(1, 1000 // features.tick_ms)
+        self.clock = array("i", [rack % self.second_ticks for rack in range(racks)])  # ticks into each one's second
+        self.bad_frames = array("i", [0] * (2 * racks))  # last count, leaking bucket
+        self.cells_mV = array("i", [NO_CELLS_MV] * (racks * DROP_S))  # lowest cell, once a second
+        self.current_mA = array("i", [0] * (racks * DROP_S))
+        self.mismatch = bytearray(racks)  # set by contactors.py: what was commanded is not what is reported
+        self.heating = Heating(features)
+
+    def update(self, elapsed):
+        """Recompute the features of every rack with news, and of each once a second what looks back."""
+        for rack in range(self.layout.racks):
+            self.clock[rack] += elapsed
+            due = self.clock[rack] >= self.second_ticks
+            if due:
+                self.clock[rack] = 0
+            self._rack(rack, rack + 1, due)
+
+    def _rack(self, rack, block, due):
+        ages = self.ages
+        groups = ages.block_first[block]
+        oldest_ticks = ages.oldest_ticks[block]
+        if not due and not ages.news[block] and oldest_ticks < ages.budget_ticks[groups]:
+            self.changed[self.layout.units + block] = 0
+            return
+        self.changed[self.layout.units + block] = 1
+        base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
+        self._anew(rack, groups, base, oldest_ticks)
+        if due:
+            self._second(rack, groups)
+
+    def _anew(self, rack, groups, base, oldest_ticks):
+        ladder = self.map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS
+        self._put(base + m.F_BMS_SILENCE_LEVEL, self.features.level(oldest_ticks, ladder), 1)
+        pack = self.ages.known(groups + s.G_BMS_PACK)
+        cells = self.ages.known(groups + s.G_BMS_CELLS)
+        state = self.ages.known(groups + s.G_BMS_STATE)
+        first = self.layout.rack_input(rack, 0)
+        self._cells(rack, first, base, cells, pack)
+        self._current(rack, first, base, pack, pack & self.ages.known(groups + s.G_BMS_LIMITS))
+        self._insulation(first, base, pack)
+        self._contactors(rack, first, base, state, pack)
+        self._bad_frames(rack, first, base, groups, state)
+        self._put(base + m.F_SENSORS_INVALID_MAX, self.inp[first + s.SENSORS_INVALID_MAX], state)
+        self.heating.update(rack, base, groups)
+
+    def _put(self, feature, value, known):
+        self.value[feature] = value
+        self.known[feature] = known
+
+    def _second(self, rack, groups):
+        """Once a second: leak the bad-frame bucket and step what looks back."""
+        bucket = 2 * rack + 1
+        self.bad_frames[bucket] = max(0, self.bad_frames[bucket] - 1)
+        first, at = self.layout.rack_input(rack, 0), rack * DROP_S
+        cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
+        self.cells_mV[at + 1], self.current_mA[at + 1] = self.cells_mV[at], self.current_mA[at]
+        self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
+        self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
+        self.heating.second(rack, self.features.rack_base + rack * m.RACK_FEATURE_COUNT, groups)
+
+    def _cells(self, rack, first, base, cells, pack):
+        lowest, highest = self.inp[first + s.CELL_VOLTAGE_MV_MIN], self.inp[first + s.CELL_VOLTAGE_MV_MAX]
+        self._put(base + m.F_CELL_VOLTAGE_MV_MAX, highest, cells)
+        self._put(base + m.F_CELL_VOLTAGE_MV_MIN, lowest, cells)
+        self._put(base + m.F_CELL_SPREAD_MV, highest - lowest, cells)
+        self._put(base + m.F_CELL_VOLTAGE_DROP_MV, self._drop_mV(rack, first, lowest), cells & pack)
+
+    def _drop_mV(self, rack, first, lowest):
+        """Row 24: how far the lowest cell fell within the last two seconds, 0 if a load step may explain it."""
+        rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+        current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
+        for at in range(rack * DROP_S, rack * DROP_S + DROP_S):
+            if self.cells_mV[at] != NO_CELLS_MV:
+                if abs(current - self.current_mA[at]) > rated // 1000 * LOAD_STEP_PERMILLE:
+                    return 0
+                drop = max(drop, self.cells_mV[at] - lowest)
+        return drop
+
+    def _current(self, rack, first, base, pack, both):
+        rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+        margin = max(ZERO_CURRENT_MA, rated // 100)
+        current = self.inp[first + s.RACK_CURRENT_MA]
+        allowed = self.inp[first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)]
+        limit = min(allowed, rated)  # as in bounds.py: a BMS that allows more than the rack's rating widens nothing
+        self._put(base + m.F_CURRENT_OVER_105_MA, abs(current) - limit * 105 // 100 - margin, both)
+        self._put(base + m.F_CURRENT_OVER_110_MA, abs(current) - limit * 110 // 100 - margin, both)
+        self._put(base + m.F_CURRENT_OVER_200_MA, abs(current) - rated * 2, pack)
+        self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)
+
+    def _insulation(self, first, base, pack):
+        """Row 37: normalised to the rack's own voltage; without a voltage it says nothing."""
+        rack_V = self.inp[first + s.RACK_VOLTAGE_MV] // 1000
+        ohm_per_V = self.inp[first + s.INSULATION_KOHM] * 1000 // max(1, rack_V)
+        self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
+
+    def _contactors(self, rack, first, base, state, pack):
+        """Row 39: what contactors.py saw, or a current through a rack that reports itself open."""
+        rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+        flows = pack and abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated
+        is_open = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN
+        known = m.KNOWN if state & pack else m.IN_PART if state else 0
+        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if self.mismatch[rack] or is_open and flows else 0, known)
+
+    def _bad_frames(self, rack, first, base, groups, state):
+        count = self.inp[first + s.BMS_BAD_FRAMES]
+        last, bucket = 2 * rack, 2 * rack + 1
+        if self.fresh[groups + s.G_BMS_STATE]:
+            new = min(BAD_FRAMES_MAX, max(0, count - self.bad_frames[last]))
+            self.bad_frames[bucket] = min(BAD_FRAMES_MAX, self.bad_frames[bucket] + new)
+            self.bad_frames[last] = count
+        self._put(base + m.F_BMS_BAD_FRAMES_RECENT, self.bad_frames[bucket], state)
