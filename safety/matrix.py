@@ -16,7 +16,7 @@ CABINET_FEATURES = (
     "bms_fault_ok", "leak_ok", "coolant_ok", "humidity_permille", "mains_ok", "ups_reserve_min", "image_changed",
     "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits", "cpu_temperature_ddegC", "noc_lost_s",
     "noc_unverified", "key_run_ok", "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
-    "monitor_silence_ms", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert", "runaway_hint",
+    "monitor_silence_ms", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
 )
 (F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK, F_FIRE_DETECTORS,
  F_FIRE_TROUBLE_OK, F_OFFGAS_PPM_MAX, F_OFFGAS_PPM_SECOND, F_TOXIC_PPM, F_TOXIC_RISE_PPM, F_GAS_LFL_PERMILLE_MAX,
@@ -26,7 +26,7 @@ CABINET_FEATURES = (
  F_STEP_LATE_MS, F_BOOT_NOT_CLEAN, F_BOOT_STORE_UNREADABLE, F_SELF_TEST_BITS, F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S,
  F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
  F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT,
- F_RUNAWAY_HINT) = range(50)
+ F_ANY_SIGN) = range(50)
 UNIT_FEATURES = ("pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV")
 F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV = range(3)
 RACK_FEATURES = (
@@ -34,13 +34,14 @@ RACK_FEATURES = (
     "temperature_ddegC_min", "temperature_spread_ddegC", "temperature_over_median_ddegC", "temperature_rising",
     "temperature_rise_3s_ddegC", "temperature_rise_10s_ddegC", "temperature_unexplained_ddegC", "temperature_zeros",
     "sensors_invalid_max", "charging", "current_over_105_mA", "current_over_110_mA", "current_over_200_mA",
-    "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level", "bms_bad_frames_recent",
+    "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level", "bms_bad_frames_recent", "runaway_hint",
 )
 (F_CELL_VOLTAGE_MV_MAX, F_CELL_VOLTAGE_MV_MIN, F_CELL_SPREAD_MV, F_CELL_VOLTAGE_DROP_MV, F_TEMPERATURE_DDEGC_MAX,
  F_TEMPERATURE_DDEGC_MIN, F_TEMPERATURE_SPREAD_DDEGC, F_TEMPERATURE_OVER_MEDIAN_DDEGC, F_TEMPERATURE_RISING,
  F_TEMPERATURE_RISE_3S_DDEGC, F_TEMPERATURE_RISE_10S_DDEGC, F_TEMPERATURE_UNEXPLAINED_DDEGC, F_TEMPERATURE_ZEROS,
  F_SENSORS_INVALID_MAX, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA, F_CURRENT_OVER_200_MA,
- F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL, F_BMS_BAD_FRAMES_RECENT) = range(22)
+ F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL, F_BMS_BAD_FRAMES_RECENT,
+ F_RUNAWAY_HINT) = range(23)
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
@@ -52,7 +53,7 @@ ALERTS = (
     (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),  # rows 15 and 16: "any gas or smoke alert"
     (F_GAS_ALERT, (7, 8, 9, 10, 11, 12)),  # row 48: "gas > 0 alarm"
     (F_HEATING_ALERT, (22, 23)),  # row 8: "or + dT/dt"
-    (F_RUNAWAY_HINT, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),  # row 24: "any of rows 7-23"
+    (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),  # row 24: "any of rows 7-23"
 )
 
 # Demands: what a stage asks of the outputs, each an ordered level.

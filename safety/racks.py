@@ -69,6 +69,7 @@ class Racks:
         self._contactors(rack, first, base, state, pack)
         self._bad_frames(rack, first, base, groups, state)
         self._put(base + m.F_SENSORS_INVALID_MAX, self.inp[first + s.SENSORS_INVALID_MAX], state)
+        self._put(base + m.F_RUNAWAY_HINT, self.value[m.F_ANY_SIGN], 1)
         self.heating.update(rack, base, groups)
 
     def _put(self, feature, value, known):

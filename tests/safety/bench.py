@@ -118,6 +118,11 @@ class Bench:
         return [m.STAGES[evaluator.stage[index]][m.S_ID] for index in range(evaluator.count)
                 if evaluator.standing(index)]
 
+    def key_reset(self):
+        """Turn the key out of RUN (row 47, one step), then ask for a reset by key."""
+        self.inp[s.KEY_RUN_OK] = 0
+        return self.step().reset(m.KEY)
+
     def reset(self, kind=m.REMOTE):
         """Ask for a reset of exactly what stands, for the next step."""
         self.inp[s.RESET_KIND] = kind

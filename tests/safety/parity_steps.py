@@ -36,6 +36,11 @@ def make_image(racks, modules):
     return array("i", words)
 
 
+# What a calm cabinet reports; other contacts are closed, other numbers are 30 (cabinet) or 1000 (converter).
+USUAL = {"offgas_1_ppm": 0, "offgas_2_ppm": 0, "toxic_ppm": 3, "air_temperature_ddegC": 250, "humidity_permille": 400,
+         "ups_reserve_min": 180, "test_request": 0, "self_test_bits": 0, "peer_code": 0, "cpu_temperature_ddegC": 500,
+         "pcs_dc_voltage_mV": 790_000}
+USUAL_RACK = (0, 0, 0, 240, 3290, 3300, 0, 0, 790_000, 5000, 140_000, 140_000, 500, 990, 2000, 0)
 CYCLE, CALM = 1200, 900  # steps: the cabinet must have time to start before it is disturbed again
 
 
@@ -56,13 +61,12 @@ class Walk:
 
     def _ranges(self, layout):
         for index, row in enumerate(s.CABINET_INPUTS):
-            self._range(index, row, 1 if row[1] == "bool" else 30)
+            self._range(index, row, USUAL.get(row[0], 1 if row[1] == "bool" else 30))
         for index, row in enumerate(s.UNIT_INPUTS):
-            self._range(layout.unit_input(0, index), row, 1000)
-        usual = (0, 0, 0, 240, 3290, 3300, 0, 0, 790_000, 5000, 140_000, 140_000, 500, 990)
+            self._range(layout.unit_input(0, index), row, USUAL.get(row[0], 1000))
         for rack in range(layout.racks):
             for index, row in enumerate(s.RACK_INPUTS):
-                self._range(layout.rack_input(rack, index), row, usual[index])
+                self._range(layout.rack_input(rack, index), row, USUAL_RACK[index])
             for module in range(layout.modules):
                 at = layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + module)
                 self.low[at], self.high[at], self.usual[at] = -600, 3000, 250

@@ -250,8 +250,9 @@ def test_first_out_moves_to_the_next_latch_when_it_is_reset_and_vanishes_with_th
     assert bench.standing() == [KEY_ROW]
     assert (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.FIRST_OUT]) == (
         bench.instance(KEY_ROW), [stage[m.S_ID] for stage in m.STAGES].index(KEY_ROW))
-    bench.inp[s.KEY_RUN_OK] = 0
-    assert bench.reset(m.KEY).step().out[s.RESET_RESULT] == DONE
+    assert bench.key_reset().step().out[s.RESET_RESULT] == DONE
+    bench.inp[s.KEY_RUN_OK] = 1
+    bench.step()
     assert (bench.out[s.FIRST_OUT], bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.LATCHED_COUNT],
             bench.out[s.ACTIVE_COUNT], bench.out[s.CAUSE_MASK]) == (-1, -1, 0, 0, 0)
 
@@ -265,7 +266,7 @@ def test_the_very_first_stage_of_the_matrix_stays_first_out_too():
 
 
 def test_a_stage_that_cleared_by_itself_needs_its_whole_debounce_again():
-    bench = running()
+    bench = running().alone("19a")
     for module in range(bench.layout.modules):
         bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 450)
     bench.wait(ticks(5000))

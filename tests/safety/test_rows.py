@@ -7,7 +7,7 @@ from section_7 import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from started import COARSE, resting, running
 
 from safety import bounds, latches
-from safety import permit
+from safety import evidence
 from safety import signals as s
 
 RATED_W = 250_000
@@ -285,7 +285,7 @@ def test_it_holds_back_a_start(name):
     assert name in bench.standing()
     held_back = effects(name) & {"S", "R", "N", "Z", "I", "I0"}
     assert bench.out[s.STATE] == (s.INHIBITED if held_back else s.RUNNING)
-    assert bench.out[s.INHIBIT_REASON] == (permit.I_INTERLOCK if held_back else permit.I_NONE)
+    assert bench.out[s.INHIBIT_REASON] == (evidence.I_INTERLOCK if held_back else evidence.I_NONE)
 
 
 # -- how it resets
