@@ -1,8 +1,8 @@
-"""The implemented rows once more, written from the cause-and-effect table (section 7 of the fact table), not from code.
+"""All 48 rows and those of ours once more, written from the cause-and-effect table (section 7 of the fact table), not from code.
 
 One line a stage: what it watches, which way it trips, where, after how long, how it resets, which gate, what it does.
 Effects, in the order of the table: S stop, R ramp of the PCS; I open at once, Z open at zero current or after 2 s,
-I0 open only at zero current, N no closing; fan; L lamp, H horn and strobe, red lamp; ich, idc inhibit charging and
+I0 open only at zero current, N no closing, T upstream shunt trip; fan; L lamp, H horn and strobe, red lamp; ich, idc inhibit charging and
 discharging; c50 d50 derate (how much is taken away); M O F notify maintenance, operator, fire panel; P pre-alarm.
 """
 
@@ -32,7 +32,20 @@ ROWS = {
     "1c": Row("estop_discrepancy", True, 1, 500, KEY, "", "S I H red ich idc O F"),
     "2": Row("fire_alarm_ok", False, 0, 200, KEY, "", _GAS),
     "3": Row("suppression_ok", False, 0, 100, KEY, "", "S I fan H red ich idc O F"),
-    # Rows 11 to 15: gas; 1 % of the lower flammable limit is 10 permille.
+    # Rows 4 to 6: smoke and heat detectors, counted; the fire panel's own trouble, 15 min from its beginning.
+    "4": Row("fire_detectors", True, 1, 2000, REMOTE, "", "R Z H ich idc O F P"),
+    "5": Row("fire_detectors", True, 2, 500, KEY, "", _GAS),
+    "6a": Row("fire_trouble_ok", False, 0, 5000, REMOTE, "", "N L c50 d50 M O"),
+    "6b": Row("fire_trouble_ok", False, 0, 900_000, REMOTE, "", "N L ich c50 d50 M O"),
+    # Rows 7 to 10: off-gas from 20 ppm (ours: the table has no number), H2 and CO; "more than 5 ppm/s" for 10 s is 51 ppm.
+    "7": Row("offgas_ppm_max", True, 20, 5000, REMOTE, "", "R Z fan L H ich idc O F P"),
+    "8a": Row("offgas_ppm_second", True, 20, 2000, KEY, "", _GAS),
+    "8b": Row("offgas_ppm_max", True, 20, 30_000, KEY, "", _GAS),
+    "8c": Row("offgas_ppm_max", True, 20, 2000, KEY, "heating_alert", _GAS),
+    "9": Row("toxic_ppm", True, 50, 10_000, REMOTE, "", "R Z fan L H ich idc O"),
+    "10a": Row("toxic_ppm", True, 200, 5000, KEY, "", _GAS),
+    "10b": Row("toxic_rise_ppm", True, 51, 5000, KEY, "", _GAS),
+    # Rows 11 to 14: gas; 1 % of the lower flammable limit is 10 permille.
     "11": Row("gas_lfl_permille_max", True, 100, 2000, KEY, "", _GAS),
     "12a": Row("gas_lfl_permille_max", True, 250, 0, KEY, "", "S I0 fan H red ich idc O F P"),
     "12b": Row("gas_relay_ok", False, 0, 0, KEY, "", "S I0 fan H red ich idc O F P"),
@@ -40,24 +53,54 @@ ROWS = {
     "13b": Row("gas_detectors_silent", True, 1, 10_000, SELF, "", "N L c50 d50 M O"),
     "13c": Row("gas_calibration_d_min", False, -1, 10_000, SELF, "", "N L c50 d50 M O"),
     "14": Row("gas_detectors_lost", True, 1, 10_000, REMOTE, "", "R Z fan H ich idc O F"),
+    # Rows 15 to 17: fan, louvre (10 s to open, and 2 s), cooling; "more than 45 C" is 45.1 C and above.
     "15a": Row("airflow_missing", True, 1, 10_000, REMOTE, "", "H ich c50 d50 O"),
     "15b": Row("airflow_missing", True, 1, 10_000, REMOTE, "gas_or_smoke_alert", _TRIP),
-    # Rows 19 to 21: cell temperatures, 0.1 degC; "more than 15 K" is 15.1 K and above.
+    "16a": Row("damper_missing", True, 1, 12_000, REMOTE, "", "fan L ich c50 d50 O"),
+    "16b": Row("damper_missing", True, 1, 12_000, REMOTE, "gas_or_smoke_alert", "S Z fan L ich idc O"),
+    "17a": Row("hvac_ok", False, 0, 60_000, SELF, "", "L c50 d50 M O"),
+    "17b": Row("air_temperature_ddegC", True, 451, 60_000, SELF, "", "L ich c50 d50 M O"),
+    "17c": Row("air_temperature_ddegC", True, 501, 60_000, SELF, "", "R L ich c50 d50 M O"),
+    # Rows 18 to 26: cell temperatures, 0.1 degC; "more than 15 K" is 15.1 K and above, "below 0" is -0.1 and below.
+    "18a": Row("temperature_ddegC_max", True, 400, 5000, SELF, "charging", "L M"),
+    "18b": Row("temperature_ddegC_max", True, 450, 5000, SELF, "", "L M"),
     "19a": Row("temperature_ddegC_max", True, 450, 5000, SELF, "", "L ich O"),
     "19b": Row("temperature_ddegC_max", True, 500, 5000, SELF, "", "L ich d75 O"),
     "20a": Row("temperature_ddegC_max", True, 500, 2000, REMOTE, "charging", _TRIP),
     "20b": Row("temperature_ddegC_max", True, 550, 2000, REMOTE, "", _TRIP),
     "21a": Row("temperature_ddegC_max", True, 650, 1000, KEY, "", _GAS),
     "21b": Row("temperature_over_median_ddegC", True, 151, 1000, KEY, "temperature_rising", _GAS),
-    # Rows 28 to 32: cell voltages of LFP.
+    # Rows 22 and 23 watch a rise over their whole window: 0.5 K in 30 s, 2 K in 10 s, 3 K in 3 s, and wait no longer.
+    "22": Row("temperature_unexplained_ddegC", True, 5, 0, REMOTE, "", "R Z L H ich idc O P"),
+    "23a": Row("temperature_rise_10s_ddegC", True, 20, 0, KEY, "", _GAS),
+    "23b": Row("temperature_rise_3s_ddegC", True, 30, 0, KEY, "", _GAS),
+    "24": Row("cell_voltage_drop_mV", True, 250, 500, KEY, "runaway_hint", _GAS),
+    "25a": Row("temperature_ddegC_min", False, -1, 10_000, SELF, "", "L ich M"),
+    "25b": Row("temperature_ddegC_min", False, -201, 10_000, SELF, "", "L ich idc M"),
+    "26a": Row("temperature_spread_ddegC", True, 100, 10_000, SELF, "", "L c50 d50 M"),
+    "26b": Row("temperature_spread_ddegC", True, 150, 10_000, REMOTE, "", "R Z H ich idc c50 d50 O"),
+    # Rows 27 to 34: cell voltages of LFP; of "0.2-1 s" the shorter.
+    "27": Row("cell_voltage_mV_max", True, 3550, 10_000, SELF, "", "M"),
     "28": Row("cell_voltage_mV_max", True, 3600, 5000, SELF, "", "L ich O"),
     "29": Row("cell_voltage_mV_max", True, 3650, 2000, REMOTE, "", "S Z H ich O"),
+    "30": Row("cell_voltage_ok", False, 0, 200, KEY, "", "S I H ich idc O"),
     "31a": Row("cell_voltage_mV_min", False, 2900, 10_000, SELF, "", "L M"),
     "31b": Row("cell_voltage_mV_min", False, 2800, 5000, SELF, "", "L idc O"),
     "32": Row("cell_voltage_mV_min", False, 2500, 5000, REMOTE, "", "S Z H idc O"),
-    # Row 35, with the larger of 2 A and 1 % of rated on top (the watched value is what exceeds that).
+    "33": Row("cell_voltage_mV_min", False, 2000, 1000, KEY, "", "S I H ich idc O"),
+    "34a": Row("cell_spread_mV", True, 100, 30_000, SELF, "", "L M"),
+    "34b": Row("cell_spread_mV", True, 200, 30_000, SELF, "", "R L ich c50 d50 O"),
+    "34c": Row("cell_spread_mV", True, 400, 5000, REMOTE, "", _TRIP),
+    # Rows 35 and 36, with the larger of 2 A and 1 % of rated on top (the watched value is what exceeds that).
     "35a": Row("current_over_105_mA", True, 1, 10_000, SELF, "", "R L ich idc O"),
     "35b": Row("current_over_110_mA", True, 1, 10_000, REMOTE, "", _TRIP),
+    "36": Row("current_over_200_mA", True, 1, 100, KEY, "", "S I H ich idc O"),
+    # Rows 37 to 39: insulation; closing, and 10 V between two sides that should be one (ours); contactors.
+    "37a": Row("insulation_ohm_per_V", False, 499, 30_000, SELF, "", "N L M O"),
+    "37b": Row("insulation_ohm_per_V", False, 99, 5000, KEY, "", "S Z H ich idc M O"),
+    "38a": Row("closing_failures", True, 3, 5000, REMOTE, "", "S N L ich idc O"),
+    "38b": Row("bus_mismatch_mV", True, 10_000, 5000, REMOTE, "", "S N L ich idc O"),
+    "39": Row("contactor_mismatch", True, 1, 300, KEY, "", "S I T H ich idc O F"),
     # Row 40: 0.5 s, 1 s, 3 s; bad frames; and the BMS's own fault contact.
     "40a": Row("bms_silence_level", True, 1, 0, SELF, "", "L O"),
     "40b": Row("bms_silence_level", True, 2, 0, REMOTE, "", "R L ich idc O"),
@@ -69,16 +112,46 @@ ROWS = {
     "41b": Row("pcs_silence_level", True, 2, 0, REMOTE, "", "S H ich idc O"),
     "41c": Row("pcs_silence_level", True, 3, 0, REMOTE, "", _TRIP),
     "41d": Row("pcs_excess_W", True, 1, 5000, REMOTE, "", _TRIP),
-    # Row 44: image CRC, the permit expiry of 0.5 s; then the two ways to start after a run that did not end well.
+    # Row 42: leak or water; flow or pressure, taken for a leak; "more than 90 %" is 90.1 % and above.
+    "42a": Row("leak_ok", False, 0, 2000, REMOTE, "", _TRIP),
+    "42b": Row("coolant_ok", False, 0, 2000, REMOTE, "", _TRIP),
+    "42c": Row("humidity_permille", True, 901, 60_000, SELF, "", "L ich idc O"),
+    # Row 43: "less than 2 h" is 119 min; the last is ours, a short reserve while the mains are there.
+    "43a": Row("mains_ok", False, 0, 5000, SELF, "", "L ich O F"),
+    "43b": Row("ups_reserve_min", False, 119, 5000, SELF, "on_ups", "R L ich idc O F"),
+    "43c": Row("ups_reserve_min", False, 29, 5000, REMOTE, "on_ups", "S Z H ich idc O F"),
+    "43d": Row("ups_reserve_min", False, 119, 5000, SELF, "mains_ok", "L M"),
+    # Row 44: image CRC, the permit expiry of 0.5 s; then the two ways to start after a run that did not end well;
+    # then a failed self-test, and the processor above 110 C.
     "44a": Row("image_changed", True, 1, 0, KEY, "", "S Z fan H ich idc O"),
     "44b": Row("step_late_ms", True, 500, 0, REMOTE, "", "S Z fan H ich idc O"),
     "44c": Row("boot_not_clean", True, 1, 0, REMOTE, "", "S Z L ich idc O"),
     "44d": Row("boot_store_unreadable", True, 1, 0, KEY, "", "S Z L ich idc O"),
+    "44e": Row("self_test_bits", True, 1, 0, REMOTE, "", "S Z fan H ich idc O"),
+    "44f": Row("cpu_temperature_ddegC", True, 1101, 500, REMOTE, "", "S Z fan H ich idc O"),
+    # Row 45: at least two sensors of a module, or a reading of exactly 0; the opening 75 s after the ramp.
+    "45a": Row("sensors_invalid_max", True, 2, 10_000, REMOTE, "", "R L ich idc O"),
+    "45b": Row("sensors_invalid_max", True, 2, 85_000, REMOTE, "", "R Z L ich idc O"),
+    "45c": Row("temperature_zeros", True, 1, 10_000, REMOTE, "", "R L ich idc O"),
+    "45d": Row("temperature_zeros", True, 1, 85_000, REMOTE, "", "R Z L ich idc O"),
+    # Rows 46 to 48: "more than 15 min" is 901 s, counted by the watched value; the key switch; the door.
+    "46a": Row("noc_lost_s", True, 901, 0, SELF, "", "L M"),
+    "46b": Row("noc_lost_s", True, 901, 0, SELF, "", "L c50 d50 M"),
+    "46c": Row("noc_unverified", True, 1, 0, SELF, "", "N L ich M"),
+    "47": Row("key_run_ok", False, 0, 0, SELF, "", "R Z L ich idc O"),
+    "48a": Row("door_ok", False, 0, 1000, SELF, "energised", "R ich idc O"),
+    "48b": Row("door_ok", False, 0, 1000, SELF, "gas_alert", "R fan H ich idc O"),
     # The silence ladder of the design: I/O module 0.5 s; meter silent 0.5 s, frozen 5 s.
     "49": Row("io_silence_ms", True, 500, 0, REMOTE, "", _TRIP),
     "50a": Row("meter_silence_ms", True, 500, 0, SELF, "", "L ich O"),
     "50b": Row("meter_frozen_ms", True, 5000, 0, SELF, "", "L ich O"),
+    # The second channel: silent, or of another opinion for 0.5 s. Climate and UPS monitors silent for 10 s.
+    "51": Row("peer_code", True, 1, 500, REMOTE, "", _TRIP),
+    "52": Row("monitor_silence_ms", True, 10_000, 0, SELF, "", "N L M"),
 }
+
+# The values in brackets, for NMC cells; the comparator of row 30 is set on site, not here.
+NMC_AT = {"27": 4150, "28": 4200, "29": 4250, "31a": 3200, "31b": 3000, "32": 2800, "33": 2200}
 
 # Where a stage clears, and how long it must have been there: ours, the table gives no numbers for these rows.
 CLEARS = {
@@ -93,13 +166,38 @@ CLEARS = {
 
 # Where the transcription is not letter for letter the row's cell in that column, and why; nowhere else.
 READ_AS = {
+    ("6a", "ICH"): "after 15 min, which is 6b",
+    ("15a", "DC"): "with a gas or smoke alert only, which is 15b",
     ("15b", "IDC"): "a stopped PCS does neither",
     ("15b", "DRT"): "left to 15a, which always stands beside it",
+    ("16a", "DC"): "as 15a: 16b",
+    ("16b", "IDC"): "as 15b",
+    ("16b", "DRT"): "left to 16a, which always stands beside it",
+    ("17a", "PCS"): "above 50 C only, which is 17c",
+    ("17a", "ICH"): "above 45 C only, which is 17b",
+    ("17b", "PCS"): "as 17a",
+    ("18a", "DRT"): "a taper with the temperature is a limit, not the demand of a stage: the bounds have it",
+    ("18b", "DRT"): "as 18a",
     ("19a", "DRT"): "the discharge half of the row is 19b",
     ("19b", "DRT"): "of the two readings of the table's 25 the tighter one: 25 % are left when discharging",
+    ("25a", "IDC"): "below -20 C only, which is 25b",
     ("31a", "IDC"): "the table inhibits at the second voltage, which is 31b",
     ("41a", "DC"): "the table opens at the last of the three times, which is 41c (silence ladder of the design)",
     ("41b", "DC"): "as 41a",
+    ("43a", "PCS"): "a cabinet on its UPS must still feed the load: of the two effects R comes with the second stage",
+    ("43a", "DC"): "as its PCS: opening comes with the third stage",
+    ("43a", "IDC"): "as its PCS: with the second stage",
+    ("43b", "DC"): "as 43a",
+    ("45a", "DC"): "after 75 s, which is 45b",
+    ("45c", "DC"): "after 75 s, which is 45d",
+    ("46a", "DC"): "at the first start only, which is 46c",
+    ("46a", "ICH"): "as its DC",
+    ("46a", "DRT"): "where the hazard analysis asks for it, which is 46b",
+    ("46b", "DC"): "as 46a",
+    ("46b", "ICH"): "as 46a",
+    ("46c", "DRT"): "what may not be closed has nothing to derate",
+    ("48a", "FAN"): "if there is gas, which is 48b",
+    ("48a", "ALM"): "as its FAN",
 }
 
 
@@ -110,4 +208,4 @@ def effects(name):
 
 def row_number(name):
     """The row of the table a stage belongs to."""
-    return int(name.rstrip("abcde"))
+    return int(name.rstrip("abcdef"))
