@@ -42,9 +42,16 @@ def test_stage_is_what_the_table_says(name):
     assert stage[m.S_SENSE] == (1 if row.above else -1)
     assert (stage[m.S_SET], stage[m.S_SET_MS], stage[m.S_LATCH]) == (row.at, row.debounce_ms, row.reset)
     assert (stage[m.S_CLEAR], stage[m.S_CLEAR_MS]) == CLEARS[name]
+    assert stage[m.S_GATE] < len(features), "a gate is a feature of the stage's own scope"
     assert row.gate == ("" if stage[m.S_GATE] == m.NO_GATE else features[stage[m.S_GATE]])
     assert stage[m.S_ROW] == row_number(name)
     assert dict(enumerate(stage[m.S_DEMAND])) == demanded(name)
+
+
+def test_the_values_of_nmc_cells():
+    assert {name: at for name, at, _ in m.NMC_THRESHOLDS} == NMC_AT
+    for name, at, clear in m.NMC_THRESHOLDS:
+        assert clear < at if ROWS[name].above else clear > at
 
 
 def test_the_reset_kinds_are_the_same_numbers():
@@ -56,35 +63,39 @@ def test_the_reset_kinds_are_the_same_numbers():
 # From the design, not from section 7; 38b has the row's words but no number there.
 OURS = ("38b", "40d", "40e", "43d", "44b", "44c", "44d", "49", "50a", "50b", "51", "52")
 RESETS = {"L0": SELF, "L1": REMOTE, "L2": KEY}
-# What the cause cell must show of each threshold, in its own units, and what the debounce cell must show.
+# What the cause cell must show of each threshold, in its own units, and what the debounce cell must show; the stage's
+# debounce is a time in one of the two.
 NUMBERS = {
     "1a": ("", "20 ms"), "1b": ("", "20 ms"), "1c": ("0.5 s", ""), "2": ("", "0.2 s"), "3": ("", "0.1 s"),
     "4": ("one detector", "2 s"), "5": ("two smoke zones", "0.5 s"), "6a": ("trouble", "5 s"), "6b": ("trouble", "5 s"),
     "7": ("off-gas alert", "5 s"), "8a": ("2 sensors", "2 s"), "8b": ("1 for 30 s", "2 s"), "8c": ("or + dT/dt", "2 s"),
     "9": (">= 50 ppm", "10 s"), "10a": (">= 200 ppm", "5 s"), "10b": ("> 5 ppm/s for 10 s", "5 s"),
-    "11": ("10 % LFL", "2 s"), "12a": ("25 % LFL", "0 "), "12b": ("hard relay", "0 "), "13a": ("fault", "10 s"),
+    "11": ("10 % LFL", "2 s"), "12a": ("25 % LFL", "0 (HW)"), "12b": ("hard relay", "0 (HW)"), "13a": ("fault", "10 s"),
     "13b": ("stale", "10 s"), "13c": ("calibration", "10 s"), "14": ("lost", "10 s"), "15a": ("airflow", "10 s"),
     "15b": ("airflow", "10 s"), "16a": ("not open", "t_louvre + 2 s"), "16b": ("not open", "t_louvre + 2 s"),
     "17a": ("HVAC/chiller fail", "60 s"), "17b": ("air > 45", "60 s"), "17c": ("air > 45", "60 s"),
     "18a": ("charge >= 40", "5 s"), "18b": ("discharge >= 45", "5 s"), "19a": ("charge >= 45", "5 s"),
     "19b": ("discharge >= 50", "5 s"), "20a": ("charge >= 50", "2 s"), "20b": ("discharge >= 55", "2 s"),
     "21a": (">= 65", "1 s"), "21b": ("> 15 K", "1 s"), "22": (">= 1 K/min for 30 s", "30 s"),
-    "23a": (">= 0.2 K/s for 10 s", "-10 s"), "23b": (">= 1 K/s for 3 s", "3-"), "24": (">= 0.25 V in 2 s", "0.5 s"),
-    "25a": ("< 0 C (charge)", "10 s"), "25b": ("< -20 C (any)", "10 s"), "26a": (">= 10 K", "10 s"),
-    "26b": (">= 15 K", "10 s"), "27": ("3.55", "10 s"), "28": ("3.60", "5 s"), "29": ("3.65", "2 s"),
-    "30": ("3.80", "0.2-"), "31a": ("2.90", "10 s"), "31b": ("2.80", "5 s"), "32": ("2.50", "5 s"),
-    "33": ("<= 2.00", "1 s"), "34a": ("100 /", "30 s /"), "34b": ("/ 200 /", "/ 30 s /"), "34c": ("400 mV", "5 s"),
-    "35a": ("> 1.05", "10 s"), "35b": ("> 1.10", "10 s"), "36": ("> 2x", "0.1-"), "37a": ("< 500 ohm/V", "30 s"),
-    "37b": ("< 100 ohm/V", "5 s"), "38a": ("3 tries", "5 s"), "39": ("mismatch", "0.3 s"),
-    "40a": ("0.5", "as given"), "40b": ("/ 1 /", "as given"), "40c": ("3 s", "as given"),
-    "41a": ("2 /", "as given"), "41b": ("/ 3 /", "as given"), "41c": ("5 s", "as given"), "41d": ("2 %", "as given"),
-    "42a": ("leak", "2 s (leak)"), "42b": ("low flow/pressure", "2 s (leak)"), "42c": ("RH > 90 %", "60 s (RH)"),
-    "43a": ("on UPS", "5 s"), "43b": ("< 2 h", "5 s"), "43c": ("< 30 min", "5 s"), "44a": ("CRC", ""),
-    "44e": ("RAM/clock self-test", ""), "44f": ("> 110 C", "0.5 s"), "45a": ("Two or more", "10 s"),
-    "45b": ("Two or more", "10 s"), "45c": ("exactly 0", "10 s"), "45d": ("exactly 0", "10 s"),
-    "46a": ("> 15 min", "900 s"), "46b": ("> 15 min", "900 s"), "46c": ("not verified", ""), "47": ("key", "0"),
-    "48a": ("energised", "1 s"), "48b": ("gas > 0", "1 s"),
+    "23a": (">= 0.2 K/s for 10 s", "3-10 s"), "23b": (">= 1 K/s for 3 s", "3-10 s"),
+    "24": (">= 0.25 V in 2 s", "0.5 s"), "25a": ("< 0 C (charge)", "10 s"), "25b": ("< -20 C (any)", "10 s"),
+    "26a": (">= 10 K", "10 s"), "26b": (">= 15 K", "10 s"), "27": ("3.55", "10 s"), "28": ("3.60", "5 s"),
+    "29": ("3.65", "2 s"), "30": ("3.80", "0.2-1 s"), "31a": ("2.90", "10 s"), "31b": ("2.80", "5 s"),
+    "32": ("2.50", "5 s"), "33": ("<= 2.00", "1 s"), "34a": ("100 /", "30 s /"), "34b": ("/ 200 /", "/ 30 s /"),
+    "34c": ("400 mV", "5 s"), "35a": ("> 1.05", "10 s"), "35b": ("> 1.10", "10 s"), "36": ("> 2x", "0.1-0.3 s"),
+    "37a": ("< 500 ohm/V", "30 s"), "37b": ("< 100 ohm/V", "5 s"), "38a": ("3 tries", "5 s"),
+    "39": ("mismatch", "0.3 s"), "40a": ("0.5", "as given"), "40b": ("/ 1 /", "as given"), "40c": ("3 s", "as given"),
+    "41a": ("2 /", "as given"), "41b": ("/ 3 /", "as given"), "41c": ("5 s", "as given"),
+    "41d": ("2 % (min 2 kW) for 5 s", ""), "42a": ("leak", "2 s (leak)"), "42b": ("low flow/pressure", "2 s (leak)"),
+    "42c": ("RH > 90 %", "60 s (RH)"), "43a": ("on UPS", "5 s"), "43b": ("< 2 h", "5 s"), "43c": ("< 30 min", "5 s"),
+    "44a": ("CRC", "0.5 s"), "44e": ("RAM/clock self-test", "0.5 s"), "44f": ("> 110 C", "0.5 s"),
+    "45a": ("Two or more", "10 s"), "45b": ("Two or more", "10 s"), "45c": ("exactly 0", "10 s"),
+    "45d": ("exactly 0", "10 s"), "46a": ("> 15 min", "900 s"), "46b": ("> 15 min", "900 s"),
+    "46c": ("not verified", "900 s"), "47": ("key", "0"), "48a": ("energised", "1 s"), "48b": ("gas > 0", "1 s"),
 }
+# The few stages of which the table says where they clear: what the latch cell must show, and the value that is.
+CLEARED_AT = {"18a": ("L0 (2 K)", 380), "18b": ("L0 (2 K)", 430), "25a": ("L0 (+3 K)", 30), "25b": ("L0 (+3 K)", -170),
+              "27": ("L0 (0.10 V)", 3450)}
 COLUMNS = ("#", "cause", "debounce", "latch", "PCS", "DC", "FAN", "ALM", "ICH", "IDC", "DRT", "NTF", "SUP", "basis")
 LETTERS = {"PCS": {"S", "R"}, "DC": {"I", "Z", "N", "T"}, "FAN": {"fan"}, "ALM": {"L", "H", "red"}, "ICH": {"ich"},
            "IDC": {"idc"}, "NTF": {"M", "O", "F"}, "SUP": {"P"}}
@@ -99,6 +110,14 @@ def table(shared):
     text = path.read_text(encoding="utf-8").split("## 7.")[1].split("## 8.")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     return {int(row[0]): dict(zip(COLUMNS, row)) for row in rows if row[0].isdigit()}
+
+
+def durations_ms(text):
+    """The times a text states, both ends of a range; "0" and "as given" (by the watched value) are none to wait."""
+    found = {round(float(number) * (1 if unit == "ms" else 1000))
+             for first, last, unit in re.findall(r"([\d.]+)(?:-([\d.]+))? (m?s)\b", text)
+             for number in (first, last) if number}
+    return found | ({0} if re.search(r"\b0(?![.\d])|as given", text) else set())
 
 
 def parts(name, cell):
@@ -131,6 +150,8 @@ def test_transcription_is_what_the_document_says(table, name):
     cells = table[row_number(name)]
     cause, debounce = NUMBERS[name]
     assert cause in cells["cause"] and debounce in cells["debounce"]
+    agrees = ROWS[name].debounce_ms in durations_ms(cause) | durations_ms(debounce)
+    assert agrees != ((name, "debounce") in READ_AS), f"{ROWS[name].debounce_ms} ms, the table has {debounce!r}"
     latches = [re.findall("L[012]", part) for part in parts(name, cells["latch"])]
     assert any(ROWS[name].reset in map(RESETS.get, codes) for codes in latches)
     for column in LETTERS:
@@ -142,6 +163,17 @@ def test_transcription_is_what_the_document_says(table, name):
     assert agrees != ((name, "DRT") in READ_AS), f"DRT is {taken}, the table has {cells['DRT']!r}"
 
 
+@pytest.mark.parametrize("name", CLEARED_AT)
+def test_stage_clears_where_the_document_says(table, name):
+    words, clear = CLEARED_AT[name]
+    assert words in table[row_number(name)]["latch"] and CLEARS[name][0] == clear
+
+
+def test_no_other_latch_cell_says_where_it_clears(table):
+    stated = {row for row, cells in table.items() if re.search(r"\([^)]*\d", cells["latch"])}
+    assert stated == {row_number(name) for name in CLEARED_AT}
+
+
 @pytest.mark.parametrize("row", sorted({row_number(name) for name in NMC_AT}))
 def test_nmc_transcription_is_what_the_document_says(table, row):
     brackets = re.findall(r"\[([^]]*)\]", table[row]["cause"])
@@ -150,7 +182,8 @@ def test_nmc_transcription_is_what_the_document_says(table, row):
 
 def test_every_value_in_brackets_that_the_program_compares_is_transcribed(table):
     with_brackets = {row for row, cells in table.items() if re.search(r"\[\d", cells["cause"])}
-    assert with_brackets == {row_number(name) for name in NMC_AT} | {30}  # 30: a comparator of its own, seen as a contact
+    comparator = {30}  # of its own, in hardware; the program sees its contact
+    assert with_brackets == {row_number(name) for name in NMC_AT} | comparator
 
 
 KEY_RANGE = re.compile(r"\b([ACDE])(\d+)(?:-[ACDE]?(\d+))?")
@@ -171,6 +204,11 @@ def test_basis_and_confidence_are_those_of_the_document(shared, table, row):
     assert len(cited) == len(keys(basis))
     codes = {code for line in cited for cell in line.split("|")[3:] for code in re.findall(r"^ (C2|C|G|D)\b", cell)}
     assert confidence in codes
+
+
+def test_every_reading_is_of_a_stage_and_column_of_the_table():
+    assert {name for name, _ in READ_AS} <= set(ROWS) - set(OURS)
+    assert {column for _, column in READ_AS} <= {"debounce", "DRT", *LETTERS}
 
 
 def test_every_row_of_the_table_is_there(table):
