@@ -188,6 +188,7 @@ class Kernel:
         out[s.SUPERVISORY_OK] = 0 if demand[m.D_FACU] else 1
         out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]
         out[s.SHUNT_TRIP_ON] = demand[m.D_SHUNT_TRIP]
+        out[s.AUX_LOAD_OK] = 0 if demand[m.D_AUX_SHED] else 1
         out[s.NOTIFY_MAINTENANCE] = demand[m.D_MAINTENANCE]
         out[s.NOTIFY_OPERATOR] = demand[m.D_OPERATOR]
         if self.standing[0] or out[s.ACTIVE_COUNT] or out[s.LATCHED_COUNT]:

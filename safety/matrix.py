@@ -58,9 +58,10 @@ ALERTS = (
 
 # Demands: what a stage asks of the outputs, each an ordered level.
 DEMANDS = ("pcs", "dc", "fan", "horn", "lamp", "red_lamp", "charge_inhibit", "discharge_inhibit",
-           "charge_derate_pct", "discharge_derate_pct", "maintenance", "operator", "facu", "pre_alarm", "shunt_trip")
+           "charge_derate_pct", "discharge_derate_pct", "maintenance", "operator", "facu", "pre_alarm", "shunt_trip",
+           "aux_shed")
 (D_PCS, D_DC, D_FAN, D_HORN, D_LAMP, D_RED_LAMP, D_CHARGE_INHIBIT, D_DISCHARGE_INHIBIT, D_CHARGE_DERATE_PCT,
- D_DISCHARGE_DERATE_PCT, D_MAINTENANCE, D_OPERATOR, D_FACU, D_PRE_ALARM, D_SHUNT_TRIP) = range(15)
+ D_DISCHARGE_DERATE_PCT, D_MAINTENANCE, D_OPERATOR, D_FACU, D_PRE_ALARM, D_SHUNT_TRIP, D_AUX_SHED) = range(16)
 DEMAND_COUNT = len(DEMANDS)
 PCS_RAMP, PCS_STOP = 1, 2
 # DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or 200 ms; open only at
@@ -76,16 +77,18 @@ CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)
 
 
 def _demand(pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0, discharge_derate=0,
-            maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0):
+            maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0, aux_shed=0):
     """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a quarter is left."""
     inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP else INHIBIT_AT_ONCE
     return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate, discharge_derate,
-            maintenance, operator, facu, pre_alarm, shunt_trip)
+            maintenance, operator, facu, pre_alarm, shunt_trip, aux_shed)
 
 
 _EMERGENCY = _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 1, 1, 1, operator=1, facu=1)
-_GAS = _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1)
-_GAS_HIGH = _demand(PCS_STOP, DC_OPEN_ONLY_AT_ZERO, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1)
+_FIRE = _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1)
+# Rows 8 and 10 to 12 also shed the auxiliary loads that are not rated for gas (section 7, priority).
+_GAS = _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1, aux_shed=1)
+_GAS_HIGH = _demand(PCS_STOP, DC_OPEN_ONLY_AT_ZERO, 1, 1, 1, 1, 1, 1, operator=1, facu=1, pre_alarm=1, aux_shed=1)
 _SMOKE = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, facu=1, pre_alarm=1)
 _OFFGAS = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1, facu=1, pre_alarm=1)
 _STOP = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1)
@@ -98,17 +101,19 @@ _SELF_TEST = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
+# What looks back (rows 10b, 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong reading
+# latches nothing.
 # id, row, scope, feature, sense (+1: at or above `set`, -1: at or below), set, clear, set_ms, clear_ms, latch, gate,
 # demand. `clear` is the value on the safe side at which the clear time starts to run. Booleans: _ok trips at 0.
 STAGES = (
     ("1a", 1, CABINET, F_ESTOP_1_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1b", 1, CABINET, F_ESTOP_2_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1c", 1, CABINET, F_ESTOP_DISCREPANCY, 1, 1, 0, 500, 0, KEY, NO_GATE, _EMERGENCY),
-    ("2", 2, CABINET, F_FIRE_ALARM_OK, -1, 0, 1, 200, 0, KEY, NO_GATE, _GAS),
+    ("2", 2, CABINET, F_FIRE_ALARM_OK, -1, 0, 1, 200, 0, KEY, NO_GATE, _FIRE),
     ("3", 3, CABINET, F_SUPPRESSION_OK, -1, 0, 1, 100, 0, KEY, NO_GATE,
      _demand(PCS_STOP, DC_OPEN, 1, 1, 1, 1, 1, 1, operator=1, facu=1)),
     ("4", 4, CABINET, F_FIRE_DETECTORS, 1, 1, 0, 2000, 0, REMOTE, NO_GATE, _SMOKE),
-    ("5", 5, CABINET, F_FIRE_DETECTORS, 1, 2, 0, 500, 0, KEY, NO_GATE, _GAS),
+    ("5", 5, CABINET, F_FIRE_DETECTORS, 1, 2, 0, 500, 0, KEY, NO_GATE, _FIRE),
     ("6a", 6, CABINET, F_FIRE_TROUBLE_OK, -1, 0, 1, 5000, 0, REMOTE, NO_GATE,
      _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("6b", 6, CABINET, F_FIRE_TROUBLE_OK, -1, 0, 1, 900_000, 0, REMOTE, NO_GATE,
@@ -120,7 +125,7 @@ STAGES = (
     ("9", 9, CABINET, F_TOXIC_PPM, 1, 50, 30, 10_000, 0, REMOTE, NO_GATE,
      _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)),
     ("10a", 10, CABINET, F_TOXIC_PPM, 1, 200, 100, 5000, 0, KEY, NO_GATE, _GAS),
-    ("10b", 10, CABINET, F_TOXIC_RISE_PPM, 1, 51, 10, 0, 0, KEY, NO_GATE, _GAS),
+    ("10b", 10, CABINET, F_TOXIC_RISE_PPM, 1, 51, 10, 1500, 0, KEY, NO_GATE, _GAS),
     ("11", 11, CABINET, F_GAS_LFL_PERMILLE_MAX, 1, 100, 80, 2000, 0, KEY, NO_GATE, _GAS),
     ("12a", 12, CABINET, F_GAS_LFL_PERMILLE_MAX, 1, 250, 200, 0, 0, KEY, NO_GATE, _GAS_HIGH),
     ("12b", 12, CABINET, F_GAS_RELAY_OK, -1, 0, 1, 0, 0, KEY, NO_GATE, _GAS_HIGH),
@@ -139,8 +144,7 @@ STAGES = (
     ("17b", 17, CABINET, F_AIR_TEMPERATURE_DDEGC, 1, 451, 430, 60_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("17c", 17, CABINET, F_AIR_TEMPERATURE_DDEGC, 1, 501, 480, 60_000, 1000, SELF, NO_GATE,
-     _demand(PCS_RAMP, lamp=1, charge=1, discharge=1, charge_derate=50, discharge_derate=50, maintenance=1,
-             operator=1)),
+     _demand(PCS_RAMP, lamp=1, charge=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("30", 30, CABINET, F_CELL_VOLTAGE_OK, -1, 0, 1, 200, 0, KEY, NO_GATE,
      _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
     ("38a", 38, CABINET, F_CLOSING_FAILURES, 1, 3, 2, 0, 0, REMOTE, NO_GATE,
@@ -150,7 +154,8 @@ STAGES = (
     ("42b", 42, CABINET, F_COOLANT_OK, -1, 0, 1, 2000, 0, REMOTE, NO_GATE, _STOP),
     ("42c", 42, CABINET, F_HUMIDITY_PERMILLE, 1, 901, 850, 60_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, discharge=1, operator=1)),
-    ("43a", 43, CABINET, F_MAINS_OK, -1, 0, 1, 5000, 1000, SELF, NO_GATE, _demand(lamp=1, operator=1, facu=1)),
+    ("43a", 43, CABINET, F_MAINS_OK, -1, 0, 1, 5000, 1000, SELF, NO_GATE,
+     _demand(lamp=1, charge=1, operator=1, facu=1)),
     ("43b", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 130, 5000, 1000, SELF, F_ON_UPS,
      _demand(PCS_RAMP, 0, 0, 0, 1, 0, 1, 1, operator=1, facu=1)),
     ("43c", 43, CABINET, F_UPS_RESERVE_MIN, -1, 29, 40, 5000, 0, REMOTE, F_ON_UPS,
@@ -163,7 +168,7 @@ STAGES = (
     ("44d", 44, CABINET, F_BOOT_STORE_UNREADABLE, 1, 1, 0, 0, 0, KEY, NO_GATE,
      _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 0, 1, 0, 1, 1, operator=1)),
     ("44e", 44, CABINET, F_SELF_TEST_BITS, 1, 1, 0, 0, 0, KEY, NO_GATE, _SELF_TEST),
-    ("44f", 44, CABINET, F_CPU_TEMPERATURE_DDEGC, 1, 1101, 1049, 1000, 0, REMOTE, NO_GATE, _SELF_TEST),
+    ("44f", 44, CABINET, F_CPU_TEMPERATURE_DDEGC, 1, 1101, 1049, 500, 0, REMOTE, NO_GATE, _SELF_TEST),
     ("46a", 46, CABINET, F_NOC_LOST_S, 1, 901, 1, 0, 0, SELF, NO_GATE, _WARN),
     ("46b", 46, CABINET, F_NOC_LOST_S, 1, 901, 1, 0, 0, SELF, NO_GATE,
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1)),
@@ -194,13 +199,13 @@ STAGES = (
      _demand(lamp=1, charge=1, discharge_derate=75, operator=1)),
     ("20a", 20, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 500, 450, 2000, 0, REMOTE, F_CHARGING, _STOP),
     ("20b", 20, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 550, 500, 2000, 0, REMOTE, NO_GATE, _STOP),
-    ("21a", 21, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 650, 550, 1000, 0, KEY, NO_GATE, _GAS),
-    ("21b", 21, RACK, F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151, 100, 1000, 0, KEY, F_TEMPERATURE_RISING, _GAS),
-    ("22", 22, RACK, F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5, 2, 0, 0, REMOTE, NO_GATE,
-     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1, pre_alarm=1)),
-    ("23a", 23, RACK, F_TEMPERATURE_RISE_10S_DDEGC, 1, 20, 10, 0, 0, KEY, NO_GATE, _GAS),
-    ("23b", 23, RACK, F_TEMPERATURE_RISE_3S_DDEGC, 1, 30, 10, 0, 0, KEY, NO_GATE, _GAS),
-    ("24", 24, RACK, F_CELL_VOLTAGE_DROP_MV, 1, 250, 100, 500, 0, KEY, F_RUNAWAY_HINT, _GAS),
+    ("21a", 21, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 650, 550, 1000, 0, KEY, NO_GATE, _FIRE),
+    ("21b", 21, RACK, F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151, 100, 1000, 0, KEY, F_TEMPERATURE_RISING, _FIRE),
+    ("22", 22, RACK, F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5, 2, 1500, 0, REMOTE, NO_GATE,
+     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, pre_alarm=1)),
+    ("23a", 23, RACK, F_TEMPERATURE_RISE_10S_DDEGC, 1, 20, 10, 1500, 0, KEY, NO_GATE, _FIRE),
+    ("23b", 23, RACK, F_TEMPERATURE_RISE_3S_DDEGC, 1, 30, 10, 1500, 0, KEY, NO_GATE, _FIRE),
+    ("24", 24, RACK, F_CELL_VOLTAGE_DROP_MV, 1, 250, 100, 500, 0, KEY, F_RUNAWAY_HINT, _FIRE),
     ("25a", 25, RACK, F_TEMPERATURE_DDEGC_MIN, -1, -1, 30, 10_000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, maintenance=1)),
     ("25b", 25, RACK, F_TEMPERATURE_DDEGC_MIN, -1, -201, -170, 10_000, 1000, SELF, NO_GATE,

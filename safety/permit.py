@@ -71,6 +71,8 @@ class Permit:
                 timer[2] = 0
             if before == s.CLOSING and self.state[0] == s.INHIBITED:
                 timer[1] = self.retry_ticks
+            if before == s.CLOSING and self.state[0] == s.TRIPPED:
+                timer[2] = 1  # the converter has not started: there is no load to open under
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def missing(self, pcs_demand, dc_demand):

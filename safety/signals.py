@@ -137,7 +137,7 @@ CONTACTOR_OPEN, CONTACTOR_PRECHARGE, CONTACTOR_CLOSED, CONTACTOR_FAULT = range(4
 CABINET_OUTPUTS = (
     ("pcs_enable_ok", "bool"), ("contactor_supply_ok", "bool"), ("fan_on", "bool"), ("horn_on", "bool"),
     ("lamp_on", "bool"), ("red_lamp_on", "bool"), ("supervisory_ok", "bool"), ("pre_alarm_on", "bool"),
-    ("shunt_trip_on", "bool"),
+    ("shunt_trip_on", "bool"), ("aux_load_ok", "bool"),
     ("notify_maintenance", "bool"), ("notify_operator", "bool"),
     ("state", "code"), ("inhibit_reason", "code"), ("first_out", "stage"), ("first_out_instance", "index"),
     ("cause_mask", "hash"), ("active_count", "count"), ("latched_count", "count"), ("resets_left", "count"),
@@ -145,9 +145,9 @@ CABINET_OUTPUTS = (
     ("evidence_count", "count"), ("evidence_total", "count"),
 )
 (PCS_ENABLE_OK, CONTACTOR_SUPPLY_OK, FAN_ON, HORN_ON, LAMP_ON, RED_LAMP_ON, SUPERVISORY_OK, PRE_ALARM_ON,
- SHUNT_TRIP_ON, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE, INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK,
+ SHUNT_TRIP_ON, AUX_LOAD_OK, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE, INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK,
  ACTIVE_COUNT, LATCHED_COUNT, RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC,
- EVIDENCE_COUNT, EVIDENCE_TOTAL) = range(25)
+ EVIDENCE_COUNT, EVIDENCE_TOTAL) = range(26)
 
 UNIT_OUTPUTS = (
     ("charge_W_max", "W"), ("discharge_W_max", "W"), ("charge_reason", "limit"), ("discharge_reason", "limit"),

@@ -8,6 +8,7 @@ from section_7 import ROWS
 from safety import signals as s
 
 RACKS, RACK = 2, 1
+RATED_MA = 140_000
 LIMIT_MA = 100_000  # the BMS's limit while row 35 is tried
 CHARGING_MA = -50_000
 FLAT_DDEGC = 250
@@ -47,6 +48,46 @@ def _current(factor_pct):
         s.RACK_CURRENT_MA, LIMIT_MA * factor_pct // 100 + 2000 + value, RACK)
 
 
+def _spread_K(bench, value):
+    _temperatures(bench, FLAT_DDEGC)
+    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + 7, FLAT_DDEGC + value, RACK)
+
+
+def _zeros(bench, value):
+    _temperatures(bench, FLAT_DDEGC)
+    for module in range(value):
+        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 0, RACK)
+
+
+def _spread_mV(bench, value):
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3290 + value, RACK)
+
+
+def _drop(bench, value):
+    bench.set_rack(s.CELL_VOLTAGE_MV_MIN, 3290 - value, RACK)
+
+
+def _insulation(bench, value):
+    """At 1000 V so many kilohm are so many ohm per volt."""
+    for rack in range(RACKS):
+        bench.set_rack(s.RACK_VOLTAGE_MV, 1_000_000, rack)
+    bench.set_unit(s.PCS_DC_VOLTAGE_MV, 1_000_000)
+    bench.set_rack(s.INSULATION_KOHM, value, RACK)
+
+
+def _detectors(bench, value):
+    for at, signal in enumerate((s.SMOKE_1_OK, s.SMOKE_2_OK, s.HEAT_OK)):
+        bench.inp[signal] = 0 if at < value else 1
+
+
+def _second(bench, value):
+    bench.inp[s.OFFGAS_1_PPM], bench.inp[s.OFFGAS_2_PPM] = value + 1000, value
+
+
+def _mismatch(bench, value):
+    bench.set_unit(s.PCS_DC_VOLTAGE_MV, 790_000 - value)
+
+
 def _excess(bench, value):
     bench.set_unit(s.PCS_POWER_W, bench.unit(s.DISCHARGE_W_MAX) + 5000 + value)
 
@@ -59,6 +100,10 @@ def _io_2(bench):
     return {s.G_IO_2}
 
 
+def _io_3(bench):
+    return {s.G_IO_3}
+
+
 def _both_io(bench):
     return {s.G_IO_1, s.G_IO_2}
 
@@ -69,6 +114,14 @@ def _gas_1(bench):
 
 def _both_gas(bench):
     return {s.G_GAS_1, s.G_GAS_2}
+
+
+def _groups(*groups):
+    return lambda bench: set(groups)
+
+
+def _bus(bench):
+    return {bench.layout.unit_group(0, s.G_PCS_MEASURE)}
 
 
 def _pcs(bench):
@@ -93,6 +146,31 @@ VALUES = {
     "gas_calibration_d_min": (_gas_1, _cabinet(s.GAS_1_CALIBRATION_D)),
     "airflow_missing": (_io_1, lambda bench, value: bench.held.__setitem__(s.AIRFLOW_OK, 1 - value)),
     "pcs_excess_W": (_pcs, _excess),
+    "bus_mismatch_mV": (_bus, _mismatch),
+    "key_run_ok": (_io_1, _cabinet(s.KEY_RUN_OK)), "door_ok": (_io_1, _cabinet(s.DOOR_OK)),
+    "cell_voltage_ok": (_io_2, _cabinet(s.CELL_VOLTAGE_OK)), "fire_detectors": (_io_2, _detectors),
+    "fire_trouble_ok": (_io_2, _cabinet(s.FIRE_TROUBLE_OK)), "hvac_ok": (_io_3, _cabinet(s.HVAC_OK)),
+    "leak_ok": (_io_3, _cabinet(s.LEAK_OK)), "coolant_ok": (_io_3, _cabinet(s.COOLANT_OK)),
+    "damper_missing": (_io_3, lambda bench, value: bench.held.__setitem__(s.DAMPER_OK, 1 - value)),
+    "offgas_ppm_max": (_groups(s.G_OFFGAS_1), _cabinet(s.OFFGAS_1_PPM)),
+    "offgas_ppm_second": (_groups(s.G_OFFGAS_1, s.G_OFFGAS_2), _second),
+    "toxic_ppm": (_groups(s.G_TOXIC), _cabinet(s.TOXIC_PPM)),
+    "air_temperature_ddegC": (_groups(s.G_CLIMATE), _cabinet(s.AIR_TEMPERATURE_DDEGC)),
+    "humidity_permille": (_groups(s.G_CLIMATE), _cabinet(s.HUMIDITY_PERMILLE)),
+    "mains_ok": (_groups(s.G_UPS), _cabinet(s.MAINS_OK)),
+    "ups_reserve_min": (_groups(s.G_UPS), _cabinet(s.UPS_RESERVE_MIN)),
+    # The controller itself, in every step: there is no group that could be silent.
+    "self_test_bits": (_groups(), _cabinet(s.SELF_TEST_BITS)), "peer_code": (_groups(), _cabinet(s.PEER_CODE)),
+    "cpu_temperature_ddegC": (_groups(), _cabinet(s.CPU_TEMPERATURE_DDEGC)),
+    "temperature_ddegC_min": (_of_rack(s.G_BMS_TEMPERATURES), _temperatures),
+    "temperature_spread_ddegC": (_of_rack(s.G_BMS_TEMPERATURES), _spread_K),
+    "temperature_zeros": (_of_rack(s.G_BMS_TEMPERATURES), _zeros),
+    "sensors_invalid_max": (_of_rack(s.G_BMS_STATE), _rack(s.SENSORS_INVALID_MAX)),
+    "cell_spread_mV": (_of_rack(s.G_BMS_CELLS), _spread_mV),
+    "cell_voltage_drop_mV": (_of_rack(s.G_BMS_CELLS, s.G_BMS_PACK), _drop),
+    "current_over_200_mA": (_of_rack(s.G_BMS_PACK), lambda bench, value: bench.set_rack(
+        s.RACK_CURRENT_MA, 2 * RATED_MA + value, RACK)),
+    "insulation_ohm_per_V": (_of_rack(s.G_BMS_PACK), _insulation),
     "cell_voltage_mV_max": (_of_rack(s.G_BMS_CELLS), _rack(s.CELL_VOLTAGE_MV_MAX)),
     "cell_voltage_mV_min": (_of_rack(s.G_BMS_CELLS), _rack(s.CELL_VOLTAGE_MV_MIN)),
     "temperature_ddegC_max": (_of_rack(s.G_BMS_TEMPERATURES), _temperatures),
@@ -125,11 +203,37 @@ def _fan_by_fire_alarm(bench):
     bench.inp[s.FIRE_ALARM_OK] = 1
 
 
+def _mains_lost(bench):
+    bench.inp[s.MAINS_OK] = 0
+
+
+def _vapour(bench):
+    bench.inp[s.OFFGAS_1_PPM] = 20
+    bench.wait(ticks(5000)).step(2)
+
+
+def _overdue(bench):
+    bench.inp[s.GAS_1_CALIBRATION_D] = -1
+    bench.wait(ticks(10_000)).step(2)
+
+
+def _heating(bench):
+    until(bench, "22", _warmer)
+    bench.step(2)
+
+
+def _warmer(bench, since):
+    _temperatures(bench, FLAT_DDEGC + 7)
+
+
 # What must be there before the row can be brought about; and the rows that come with it.
-PREPARE = {"20a": _charging, "21b": _rising, "35a": _lower_limits, "35b": _lower_limits,
-           "15a": lambda bench: bench.step(1, elapsed=25), "15b": _fan_by_fire_alarm}
-COMPANIONS = {"15a": ("44b",), "15b": ("2",)}
-GATE_GROUPS = {"20a": _of_rack(s.G_BMS_PACK)}
+PREPARE = {"20a": _charging, "18a": _charging, "21b": _rising, "35a": _lower_limits, "35b": _lower_limits,
+           "15a": lambda bench: bench.step(1, elapsed=25), "15b": _fan_by_fire_alarm,
+           "16a": lambda bench: bench.step(1, elapsed=25), "16b": _fan_by_fire_alarm,
+           "8c": _heating, "24": _overdue, "43b": _mains_lost, "43c": _mains_lost, "48b": _vapour}
+COMPANIONS = {"15a": ("44b",), "15b": ("2",), "16a": ("44b",), "16b": ("2",), "8c": ("22",), "24": ("13c",),
+              "48b": ("7",)}
+GATE_GROUPS = {"20a": _of_rack(s.G_BMS_PACK), "18a": _of_rack(s.G_BMS_PACK)}
 
 
 def _silence(groups):
@@ -152,6 +256,29 @@ def _bad_frames(bench):
     bench.set_rack(s.BMS_BAD_FRAMES, 20, RACK)
 
 
+def _lose_noc(bench):
+    bench.inp[s.NOC_LINK_OK] = bench.inp[s.SUPERVISED_OK] = 0
+
+
+def _never_verified(bench):
+    _lose_noc(bench)
+    bench.inp[s.NOC_VERIFIED] = 0
+
+
+def _find_noc(bench):
+    bench.inp[s.NOC_LINK_OK] = bench.inp[s.SUPERVISED_OK] = bench.inp[s.NOC_VERIFIED] = 1
+
+
+def _current_through_open(bench):
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, RACK)] = s.CONTACTOR_OPEN
+    bench.set_rack(s.RACK_CURRENT_MA, 50_000, RACK)
+
+
+def _close_again(bench):
+    bench.held.clear()
+    bench.set_rack(s.RACK_CURRENT_MA, 0, RACK)
+
+
 _CELLS = _silence(_of_rack(s.G_BMS_CELLS))
 _PCS = _silence(_pcs)
 # name: (how it begins, ticks from there to the trip); one frame is silent, so the current stays known.
@@ -164,10 +291,41 @@ OTHERS = {
     "44a": (_flip, 0), "44b": (None, 1),
     "44c": (lambda bench: bench.kernel.boot(1, 0, ()), 1), "44d": (lambda bench: bench.kernel.boot(0, 1, ()), 1),
     "49": (_silence(_io_1), ticks(500)), "50a": (_silence(lambda bench: {s.G_METER_GRID}), ticks(500)),
-    "50b": (_freeze, ticks(5000)),
+    "50b": (_freeze, ticks(5000)), "52": (_silence(_groups(s.G_CLIMATE)), ticks(10_000)),
+    "39": (_current_through_open, ticks(300)), "46a": (_lose_noc, ticks(901_000)), "46b": (_lose_noc, ticks(901_000)),
+    "46c": (_never_verified, 1),
+    "10b": (None, 1), "22": (None, 1), "23a": (None, 1), "23b": (None, 1), "38a": (None, 1),
 }
+
+
+def until(bench, name, change):
+    """Step, changing the inputs by change(bench, steps so far) before each, to the tick in which the row trips."""
+    for since in range(COURSE_TICKS_MAX):
+        change(bench, since)
+        if bench.step().kernel.evaluator.active[bench.instance(name)]:
+            return bench
+    raise AssertionError(f"{name} never trips")
+
+
+def _fails_to_close(bench, since):
+    """Stop, and start again with a contactor that stays open."""
+    bench.inp[s.RUN_REQUEST] = 0 if since < 10 else 1
+    if since == 10:
+        bench.held[bench.rack_at(s.CONTACTOR_STATE, RACK)] = s.CONTACTOR_OPEN
+
+
+# Rows that look back, and the third of three attempts: how their inputs move.
+COURSES = {
+    "10b": lambda bench, since: bench.inp.__setitem__(s.TOXIC_PPM, 60), "22": _warmer,
+    "23a": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 25),
+    "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35), "38a": _fails_to_close,
+}
+COURSE_TICKS_MAX = 4000
+REPAIR = {"46a": _find_noc, "46b": _find_noc, "46c": _find_noc, "39": _close_again,
+          "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
+          "22": lambda bench: _temperatures(bench, FLAT_DDEGC), "23a": lambda bench: _temperatures(bench, FLAT_DDEGC),
+          "23b": lambda bench: _temperatures(bench, FLAT_DDEGC)}
 UNSEEN_TICKS = {"13b": ticks(3000)}  # of these, the part in which nobody counts: until the silence is seen
-SCAN_TICKS_MAX = 400  # two scans of the limit image
 
 
 def feed(bench, name, value):
@@ -185,6 +343,15 @@ def prepare(bench, name):
     """Bring about what the row needs first."""
     if name in PREPARE:
         PREPARE[name](bench)
+    return bench
+
+
+def unprepare(bench, name):
+    """Take away again what `prepare` brought about."""
+    if name in PREPARE:
+        _temperatures(bench, FLAT_DDEGC)
+        bench.inp[s.OFFGAS_1_PPM] = 0
+        bench.inp[s.GAS_1_CALIBRATION_D] = 90
     return bench
 
 
@@ -214,12 +381,11 @@ def step(bench, name, steps):
 
 def trip(bench, name):
     """Bring the row about and step to the tick in which it trips."""
+    if name in COURSES:
+        return until(bench, name, COURSES[name])
     cause(bench, name)
     if name == "44a":
-        at = bench.instance(name)
-        for _ in range(SCAN_TICKS_MAX):
-            if bench.step().kernel.evaluator.active[at]:
-                return bench
+        return until(bench, name, lambda bench, since: None)
     return step(bench, name, debounce_ticks(name))
 
 
@@ -229,6 +395,8 @@ def remove(bench, name, clears_at):
         _flip(bench)
     elif name == "14":
         _faulty(bench, 0)
+    elif name in REPAIR:
+        REPAIR[name](bench)
     elif name in OTHERS:
         bench.silent.clear()
         bench.held.clear()

@@ -4,7 +4,7 @@ One line a stage: what it watches, which way it trips, where, after how long, ho
 Effects, in the order of the table: S stop, R ramp of the PCS; I open at once, Z open at zero current or after 2 s,
 I0 open only at zero current, N no closing, T upstream shunt trip; fan; L lamp, H horn and strobe, red lamp; ich, idc
 inhibit charging and discharging; c50 d50 derate (how much is taken away); M O F notify maintenance, operator, fire
-panel; P pre-alarm.
+panel; P pre-alarm; A auxiliary loads not rated for gas are shed (the text above the table: rows 8 and 10 to 12).
 """
 
 from typing import NamedTuple
@@ -24,18 +24,19 @@ class Row(NamedTuple):
     effects: str
 
 
-_GAS = "S I fan H red ich idc O F P"
+_FIRE = "S I fan H red ich idc O F P"
+_GAS = "S I fan H red ich idc O F P A"
 _TRIP = "S Z H ich idc O"
 ROWS = {
     # Section 7, rows 1 to 3: hard-wired causes, repeated by the program.
     "1a": Row("estop_1_ok", False, 0, 20, KEY, "", "S I H red ich idc O F"),
     "1b": Row("estop_2_ok", False, 0, 20, KEY, "", "S I H red ich idc O F"),
     "1c": Row("estop_discrepancy", True, 1, 500, KEY, "", "S I H red ich idc O F"),
-    "2": Row("fire_alarm_ok", False, 0, 200, KEY, "", _GAS),
+    "2": Row("fire_alarm_ok", False, 0, 200, KEY, "", _FIRE),
     "3": Row("suppression_ok", False, 0, 100, KEY, "", "S I fan H red ich idc O F"),
     # Rows 4 to 6: smoke and heat detectors, counted; the fire panel's own trouble, 15 min from its beginning.
     "4": Row("fire_detectors", True, 1, 2000, REMOTE, "", "R Z H ich idc O F P"),
-    "5": Row("fire_detectors", True, 2, 500, KEY, "", _GAS),
+    "5": Row("fire_detectors", True, 2, 500, KEY, "", _FIRE),
     "6a": Row("fire_trouble_ok", False, 0, 5000, REMOTE, "", "N L c50 d50 M O"),
     "6b": Row("fire_trouble_ok", False, 0, 900_000, REMOTE, "", "N L ich c50 d50 M O"),
     # Rows 7 to 10: off-gas from 20 ppm (ours: the table has no number); H2 and CO, of which more than 5 ppm/s for 10 s
@@ -46,11 +47,11 @@ ROWS = {
     "8c": Row("offgas_ppm_max", True, 20, 2000, KEY, "heating_alert", _GAS),
     "9": Row("toxic_ppm", True, 50, 10_000, REMOTE, "", "R Z fan L H ich idc O"),
     "10a": Row("toxic_ppm", True, 200, 5000, KEY, "", _GAS),
-    "10b": Row("toxic_rise_ppm", True, 51, 0, KEY, "", _GAS),
+    "10b": Row("toxic_rise_ppm", True, 51, 1500, KEY, "", _GAS),
     # Rows 11 to 14: gas; 1 % of the lower flammable limit is 10 permille.
     "11": Row("gas_lfl_permille_max", True, 100, 2000, KEY, "", _GAS),
-    "12a": Row("gas_lfl_permille_max", True, 250, 0, KEY, "", "S I0 fan H red ich idc O F P"),
-    "12b": Row("gas_relay_ok", False, 0, 0, KEY, "", "S I0 fan H red ich idc O F P"),
+    "12a": Row("gas_lfl_permille_max", True, 250, 0, KEY, "", "S I0 fan H red ich idc O F P A"),
+    "12b": Row("gas_relay_ok", False, 0, 0, KEY, "", "S I0 fan H red ich idc O F P A"),
     "13a": Row("gas_detectors_faulty", True, 1, 10_000, REMOTE, "", "N L c50 d50 M O"),
     "13b": Row("gas_detectors_silent", True, 1, 10_000, SELF, "", "N L c50 d50 M O"),
     "13c": Row("gas_calibration_d_min", False, -1, 10_000, SELF, "", "N L c50 d50 M O"),
@@ -70,13 +71,13 @@ ROWS = {
     "19b": Row("temperature_ddegC_max", True, 500, 5000, SELF, "", "L ich d75 O"),
     "20a": Row("temperature_ddegC_max", True, 500, 2000, REMOTE, "charging", _TRIP),
     "20b": Row("temperature_ddegC_max", True, 550, 2000, REMOTE, "", _TRIP),
-    "21a": Row("temperature_ddegC_max", True, 650, 1000, KEY, "", _GAS),
-    "21b": Row("temperature_over_median_ddegC", True, 151, 1000, KEY, "temperature_rising", _GAS),
+    "21a": Row("temperature_ddegC_max", True, 650, 1000, KEY, "", _FIRE),
+    "21b": Row("temperature_over_median_ddegC", True, 151, 1000, KEY, "temperature_rising", _FIRE),
     # Rows 22 and 23 watch a rise over their whole window: 0.5 K in 30 s, 2 K in 10 s, 3 K in 3 s, and wait no longer.
-    "22": Row("temperature_unexplained_ddegC", True, 5, 0, REMOTE, "", "R Z L H ich idc O P"),
-    "23a": Row("temperature_rise_10s_ddegC", True, 20, 0, KEY, "", _GAS),
-    "23b": Row("temperature_rise_3s_ddegC", True, 30, 0, KEY, "", _GAS),
-    "24": Row("cell_voltage_drop_mV", True, 250, 500, KEY, "runaway_hint", _GAS),
+    "22": Row("temperature_unexplained_ddegC", True, 5, 1500, REMOTE, "", "R Z L H ich idc O P"),
+    "23a": Row("temperature_rise_10s_ddegC", True, 20, 1500, KEY, "", _FIRE),
+    "23b": Row("temperature_rise_3s_ddegC", True, 30, 1500, KEY, "", _FIRE),
+    "24": Row("cell_voltage_drop_mV", True, 250, 500, KEY, "runaway_hint", _FIRE),
     "25a": Row("temperature_ddegC_min", False, -1, 10_000, SELF, "", "L ich M"),
     "25b": Row("temperature_ddegC_min", False, -201, 10_000, SELF, "", "L ich idc M"),
     "26a": Row("temperature_spread_ddegC", True, 100, 10_000, SELF, "", "L c50 d50 M"),
@@ -180,7 +181,8 @@ CLEARS = {
 READ_AS = {
     ("6b", "debounce"): "the 15 min at which the row inhibits charging, from the beginning of the trouble",
     ("6a", "ICH"): "after 15 min, which is 6b",
-    ("10b", "debounce"): "the 10 s of the cause lie in the watched rise and are the longer ones",
+    ("10b", "debounce"): "the 10 s of the cause lie in the watched rise and are the longer ones; 1.5 s are two of its "
+                         "samples, so that one wrong reading latches nothing",
     ("15a", "DC"): "with a gas or smoke alert only, which is 15b",
     ("15b", "IDC"): "a stopped PCS does neither",
     ("15b", "DRT"): "left to 15a, which always stands beside it",
@@ -196,7 +198,7 @@ READ_AS = {
     ("18b", "DRT"): "as 18a",
     ("19a", "DRT"): "the discharge half of the row is 19b",
     ("19b", "DRT"): "of the two readings of the table's 25 the tighter one: 25 % are left when discharging",
-    ("22", "debounce"): "the window of the watched rise is the debounce",
+    ("22", "debounce"): "the window of the watched rise is the debounce; 1.5 s as in 10b",
     ("23a", "debounce"): "as 22",
     ("23b", "debounce"): "as 22",
     ("25a", "IDC"): "below -20 C only, which is 25b",

@@ -573,5 +573,8 @@ def test_a_welded_contactor_is_never_supplied_again(contact):
     bench.inp[s.KEY_RUN_OK] = 1
     for _ in range(200):
         assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert "39" in bench.standing()
     bench.welded = False
+    bench.step(ticks(6000)).key_reset().step()
+    bench.inp[s.KEY_RUN_OK] = 1
     assert bench.step(20).out[s.STATE] == RUNNING

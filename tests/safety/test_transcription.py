@@ -11,7 +11,7 @@ STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 PCS = {"S": m.PCS_STOP, "R": m.PCS_RAMP}
 DC = {"N": m.DC_INHIBIT, "Z": m.DC_OPEN_AT_ZERO, "I": m.DC_OPEN, "I0": m.DC_OPEN_ONLY_AT_ZERO}
 FLAGS = (("fan", m.D_FAN), ("H", m.D_HORN), ("red", m.D_RED_LAMP), ("M", m.D_MAINTENANCE), ("O", m.D_OPERATOR),
-         ("F", m.D_FACU), ("P", m.D_PRE_ALARM), ("T", m.D_SHUNT_TRIP))
+         ("F", m.D_FACU), ("P", m.D_PRE_ALARM), ("T", m.D_SHUNT_TRIP), ("A", m.D_AUX_SHED))
 
 
 def demanded(name):
@@ -214,3 +214,9 @@ def test_every_reading_is_of_a_stage_and_column_of_the_table():
 def test_every_row_of_the_table_is_there(table):
     assert set(table) == set(range(1, 49)) == {row_number(name) for name in ROWS if row_number(name) in table}
     assert {row_number(name) for name in ROWS if name not in OURS} == set(table)
+
+
+def test_the_rows_that_shed_auxiliary_loads_are_those_the_document_names(shared):
+    text = (shared / "facts" / "nfpa855.md").read_text(encoding="utf-8")
+    assert "Aux loads not rated for gas are shed on rows 8 and 10-12" in text
+    assert {row_number(name) for name in ROWS if "A" in effects(name)} == {8, 10, 11, 12}
