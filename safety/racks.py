@@ -52,9 +52,11 @@ class Racks:
             return
         self.changed[self.layout.units + block] = 1
         base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
+        if due:
+            self.bad_frames[2 * rack + 1] = max(0, self.bad_frames[2 * rack + 1] - 1)
         self._anew(rack, groups, base, oldest_ticks)
         if due:
-            self._second(rack, groups)
+            self._remember(rack, base, groups)
 
     def _anew(self, rack, groups, base, oldest_ticks):
         ladder = self.map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS
@@ -76,16 +78,14 @@ class Racks:
         self.value[feature] = value
         self.known[feature] = known
 
-    def _second(self, rack, groups):
-        """Once a second: leak the bad-frame bucket and step what looks back."""
-        bucket = 2 * rack + 1
-        self.bad_frames[bucket] = max(0, self.bad_frames[bucket] - 1)
+    def _remember(self, rack, base, groups):
+        """Once a second: step what looks back."""
         first, at = self.layout.rack_input(rack, 0), rack * DROP_S
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
         self.cells_mV[at + 1], self.current_mA[at + 1] = self.cells_mV[at], self.current_mA[at]
         self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
-        self.heating.second(rack, self.features.rack_base + rack * m.RACK_FEATURE_COUNT, groups)
+        self.heating.second(rack, base, groups)
 
     def _cells(self, rack, first, base, cells, pack):
         lowest, highest = self.inp[first + s.CELL_VOLTAGE_MV_MIN], self.inp[first + s.CELL_VOLTAGE_MV_MAX]

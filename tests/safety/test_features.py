@@ -11,6 +11,7 @@ from started import Plant, running
 from safety import features as f
 from safety import matrix as m
 from safety import parameters as p
+from safety import racks
 from safety import signals as s
 from safety.kernel import Kernel
 
@@ -192,8 +193,8 @@ def test_how_the_last_run_ended_is_said_once():
 # -- gas
 
 def gas_desk(first, second, **cabinet):
-    """A desk with two detectors. first, second: (permille, ok, days) or None for one that says nothing."""
-    desk = Desk(**cabinet)
+    """A desk with two detectors of combustible gas and no others. first, second: (permille, ok, days) or None: silent."""
+    desk = Desk(**{"offgas_detectors": 0, "toxic_fitted": 0, **cabinet})
     for at, group, reading in ((s.GAS_1_LFL_PERMILLE, s.G_GAS_1, first), (s.GAS_2_LFL_PERMILLE, s.G_GAS_2, second)):
         if reading is None:
             desk.silence(group)
@@ -270,8 +271,7 @@ def test_a_gas_alarm_is_reset_only_when_every_detector_says_that_it_is_over():
     bench.step().silent.add(s.G_GAS_1)
     bench.inp[s.GAS_1_LFL_PERMILLE] = 0
     bench.wait(ticks(3000) + 40).step(ticks(6000))
-    bench.inp[s.KEY_RUN_OK] = 0
-    assert bench.reset(m.KEY).step().out[s.RESET_RESULT] == 3, "not clear yet"
+    assert bench.key_reset().step().out[s.RESET_RESULT] == 3, "not clear yet"
     bench.silent.clear()
     bench.step(ticks(5000) + 60)
     assert bench.reset(m.KEY).step().out[s.RESET_RESULT] == 1
@@ -454,7 +454,7 @@ def test_a_counter_that_begins_anew_adds_nothing_and_the_bucket_is_finite():
     bad(desk, 500)
     assert bad(desk, 3) == (500, KNOWN)
     assert bad(desk, 4) == (501, KNOWN)
-    assert bad(desk, s.INT_MAX) == (f.BAD_FRAMES_MAX, KNOWN)
+    assert bad(desk, s.INT_MAX) == (racks.BAD_FRAMES_MAX, KNOWN)
 
 
 def test_bad_frames_count_only_with_a_fresh_state_frame():
