@@ -34,18 +34,44 @@ FEATURES = {
     "current_over_105_mA": "current beyond 1.05 x limit and the larger of 2 A and 1 % of rated",
     "current_over_110_mA": "current beyond 1.10 x limit and the larger of 2 A and 1 % of rated",
     "bms_silence_level": "BMS silent", "bms_bad_frames_recent": "bad frames (1 a second forgotten)",
+    "fire_detectors": "smoke detectors, and heat beside smoke", "fire_trouble_ok": "fire panel or suppression in trouble",
+    "offgas_ppm_max": "vapour, highest sensor", "offgas_ppm_second": "vapour, second sensor too",
+    "toxic_ppm": "H2 or CO", "toxic_rise_ppm": "H2 or CO, rise over 10 s", "damper_missing": "fan on, damper not open",
+    "hvac_ok": "cooling failed", "air_temperature_ddegC": "cabinet air", "cell_voltage_ok": "hard-wired over-voltage open",
+    "closing_failures": "closings failed in a row", "leak_ok": "leak or water", "coolant_ok": "coolant flow or pressure low",
+    "humidity_permille": "humidity", "mains_ok": "on UPS", "ups_reserve_min": "UPS reserve",
+    "self_test_bits": "program, memory or clock test failed", "cpu_temperature_ddegC": "processor",
+    "noc_lost_s": "no path to the operations centre", "noc_unverified": "path to the operations centre never seen",
+    "key_run_ok": "key out of RUN", "door_ok": "door open", "peer_code": "second channel silent or disagrees",
+    "monitor_silence_ms": "climate or UPS monitor silent", "bus_mismatch_mV": "rack and bus voltage apart",
+    "cell_spread_mV": "cells apart", "cell_voltage_drop_mV": "lowest cell falls within 2 s without a load step",
+    "temperature_ddegC_min": "coldest module", "temperature_spread_ddegC": "modules apart",
+    "temperature_rise_3s_ddegC": "a module rises within 3 s", "temperature_rise_10s_ddegC": "a module rises within 10 s",
+    "temperature_unexplained_ddegC": "a module rises within 30 s more than its current explains",
+    "temperature_zeros": "modules that read exactly 0", "sensors_invalid_max": "invalid sensors of a module",
+    "current_over_200_mA": "current beyond 2 x rated", "insulation_ohm_per_V": "insulation",
+    "contactor_mismatch": "told to open and still closed, or current on an open rack",
 }
-GATES = {"charging": "charging", "temperature_rising": "rising", "gas_or_smoke_alert": "gas or smoke alert stands"}
+GATES = {"charging": "charging", "temperature_rising": "rising", "gas_or_smoke_alert": "gas or smoke alert stands",
+         "heating_alert": "row 22 or 23 stands", "on_ups": "on UPS", "energised": "energised",
+         "gas_alert": "a gas alarm stands", "runaway_hint": "one of rows 7 to 23 stands", "any_sign": ""}
+YES_OR_NO = ("estop_discrepancy", "airflow_missing", "damper_missing", "image_changed", "gas_detectors_lost",
+             "boot_not_clean", "boot_store_unreadable", "self_test_bits", "noc_unverified", "contactor_mismatch",
+             "peer_code")
 LEVELS_MS = {"bms_silence_level": (0, 500, 1000, 3000), "pcs_silence_level": (0, 2000, 3000, 5000)}
-UNITS = (("_mV_max", 1000, "V"), ("_mV_min", 1000, "V"), ("_ddegC_max", 10, "degC"), ("_ddegC", 10, "K"),
-         ("_permille_max", 10, "% LFL"), ("_ms", 1000, "s"), ("_mA", 1000, "A"), ("_d_min", 1, "d"), ("_W", 1, "W"))
+UNITS = (("_mV_max", 1000, "V"), ("_mV_min", 1000, "V"), ("_mV", 1000, "V"), ("_ddegC_max", 10, "degC"),
+         ("_ddegC_min", 10, "degC"), ("air_temperature_ddegC", 10, "degC"), ("cpu_temperature_ddegC", 10, "degC"),
+         ("_ddegC", 10, "K"), ("_permille_max", 10, "% LFL"), ("humidity_permille", 10, "%"), ("_ms", 1000, "s"),
+         ("_mA", 1000, "A"), ("_d_min", 1, "d"), ("_W", 1, "W"), ("_ppm", 1, "ppm"), ("_ppm_max", 1, "ppm"),
+         ("_ppm_second", 1, "ppm"), ("reserve_min", 1, "min"), ("_lost_s", 1, "s"), ("_ohm_per_V", 1, "ohm/V"))
 EFFECTS = ((m.D_PCS, ("", "PCS ramp", "PCS stop")),
            (m.D_DC, ("", "no closing", "open at zero", "open", "open only at zero")),
            (m.D_FAN, ("", "fan")), (m.D_HORN, ("", "horn")), (m.D_RED_LAMP, ("", "red lamp")), (m.D_LAMP, ("", "lamp")),
            (m.D_CHARGE_INHIBIT, ("", "no charging", "no charging")),
            (m.D_DISCHARGE_INHIBIT, ("", "no discharging", "no discharging")),
            (m.D_MAINTENANCE, ("", "maintenance")), (m.D_OPERATOR, ("", "operator")), (m.D_FACU, ("", "fire panel")),
-           (m.D_PRE_ALARM, ("", "pre-alarm")))
+           (m.D_PRE_ALARM, ("", "pre-alarm")), (m.D_SHUNT_TRIP, ("", "upstream shunt trip")),
+           (m.D_AUX_SHED, ("", "auxiliary loads off")))
 
 
 def feature_name(stage, index=m.S_FEATURE):
@@ -63,8 +89,7 @@ def level(stage, index):
     name, value = feature_name(stage), stage[index]
     if name in LEVELS_MS:
         return f"{plain(LEVELS_MS[name][value] / 1000)} s"
-    if name.endswith("_ok") or name in ("estop_discrepancy", "airflow_missing", "image_changed", "gas_detectors_lost",
-                                        "boot_not_clean", "boot_store_unreadable"):
+    if name.endswith("_ok") or name in YES_OR_NO:
         return ""
     for ending, divisor, unit in UNITS:
         if name.endswith(ending):
@@ -75,7 +100,7 @@ def level(stage, index):
 def trips(stage):
     """At what value."""
     sign, value = ">=" if stage[m.S_SENSE] > 0 else "<=", level(stage, m.S_SET)
-    if feature_name(stage) in ("pcs_excess_W", "current_over_105_mA", "current_over_110_mA"):
+    if feature_name(stage) in ("pcs_excess_W", "current_over_105_mA", "current_over_110_mA", "current_over_200_mA"):
         return "> 0"
     return f"{sign} {value}" if value else ""
 
@@ -137,6 +162,11 @@ SOURCES = {
     "cells": (100, "a: measuring cycle of the BMS", 110, ("bms_1", "frames from BMS")),
     "temperature": (10_000, "a: sensor on the cell", 110, ("bms_1", "frames from BMS")),
     "pcs": (100, "a: refresh of the PCS's own value", 250, ("pcs_1", "read ac")),
+    "third module": (10, "a: relay or switch", 50, ("io_3", "read inputs")),
+    "vapour": (30_000, "a: detector to 90 % of a step", 610, ("offgas_1", "read offgas")),
+    "toxic": (30_000, "a: detector to 90 % of a step", 610, ("toxic", "read toxic")),
+    "climate": (30_000, "a: sensor in the air", 610, ("climate", "read climate")),
+    "ups": (1000, "a: refresh of the UPS's own value", 610, ("ups", "read ups")),
     "silence": (0, "the time is the cause itself", 0, None),
     "self": (0, "the kernel itself", 0, None),
 }
@@ -148,7 +178,20 @@ SOURCE_OF = {
     "gas_detectors_silent": "silence", "io_silence_ms": "silence", "meter_silence_ms": "silence",
     "meter_frozen_ms": "silence", "bms_silence_level": "silence", "pcs_silence_level": "silence",
     "image_changed": "self", "step_late_ms": "self", "boot_not_clean": "self", "boot_store_unreadable": "self",
+    "damper_missing": "third module", "hvac_ok": "third module", "leak_ok": "third module", "coolant_ok": "third module",
+    "offgas_ppm_max": "vapour", "offgas_ppm_second": "vapour", "toxic_ppm": "toxic", "toxic_rise_ppm": "toxic",
+    "air_temperature_ddegC": "climate", "humidity_permille": "climate", "mains_ok": "ups", "ups_reserve_min": "ups",
+    "closing_failures": "self", "self_test_bits": "self", "cpu_temperature_ddegC": "self", "noc_lost_s": "silence",
+    "noc_unverified": "self", "peer_code": "self", "monitor_silence_ms": "silence", "bus_mismatch_mV": "pcs",
+    "cell_spread_mV": "cells", "cell_voltage_drop_mV": "cells", "current_over_200_mA": "cells",
+    "insulation_ohm_per_V": "cells", "contactor_mismatch": "cells", "sensors_invalid_max": "cells",
+    "temperature_ddegC_min": "temperature", "temperature_spread_ddegC": "temperature",
+    "temperature_rise_3s_ddegC": "temperature", "temperature_rise_10s_ddegC": "temperature",
+    "temperature_unexplained_ddegC": "temperature", "temperature_zeros": "temperature",
 }
+WINDOW_MS = {"temperature_rise_3s_ddegC": 3000, "temperature_rise_10s_ddegC": 10_000, "toxic_rise_ppm": 10_000,
+             "temperature_unexplained_ddegC": 30_000}  # what the watched value itself looks back over
+LOOK_MS = 1000  # what looks back is computed once a second
 # What goes from the tick to the end of power, and on to open contactors, in ms.
 ACTUATION = (
     ("I/O write, in flight and frame", 10, "c"), ("I/O module and relay", 20, "a"), ("PCS dead time", 60, "a"))
@@ -175,6 +218,10 @@ def own_time_ms(stage):
         return 3000 + stage[m.S_SET_MS]
     if name == "image_changed":
         return scan_ms()
+    if name in WINDOW_MS:
+        return WINDOW_MS[name] + LOOK_MS + stage[m.S_SET_MS]
+    if name == "noc_lost_s":
+        return stage[m.S_SET] * 1000
     return stage[m.S_SET] if source_of(stage) == "silence" else stage[m.S_SET_MS]
 
 
