@@ -11,7 +11,7 @@ import re
 import sys
 
 from controller import cabinet as cabinets
-from controller import check, clock, command, config, keys, loop, realtime, replay, snapshot, store
+from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
 from controller.console import bench, can_up, console, export, hint, key, operator, record, show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
@@ -200,6 +200,7 @@ def _tick(settings, arguments, keeper):
     for line in loaded.lines:
         say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
+    cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
     cabinet.journal = cabinets.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))

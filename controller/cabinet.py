@@ -19,7 +19,9 @@ from safety import parameters as p
 
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
+TEST_MS = 60_000  # the kernel ends a test of this length; then nothing runs until somebody asks for it
 LOCKED_OUT = "locked_out."  # and the name of who did it: a value of the stored record
+NOC_VERIFIED = "noc_verified"  # a value of the stored record: the operations centre was heard at least once (row 46)
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
@@ -30,13 +32,20 @@ class Cabinet:
     lock-out command.ACCEPTED, of both command.NOT_STORED. `locked_out`: who has locked the cabinet out, "" for nobody.
     """
 
-    def __init__(self, config, loaded, keeper, journal=None):
-        """loaded: store.Loaded of the last run; journal: JournalWriter or None."""
+    def __init__(self, config, loaded, keeper, journal=None, peer=None):
+        """loaded: store.Loaded of the last run; journal: JournalWriter or None.
+
+        peer: the link to the second channel (`code`, a reason, 0 for ok), None where there is none. `self_test`: set by
+        whoever wants the controller to test itself (self_test.SelfTest).
+        """
         self.config = config
         self.core = Core(config.safety_image, config.control_image, config.source_image)
         self.image = ProcessImage(self.core.layout)
         self.field = Field(config, self.image)
         self.keeper, self.journal = keeper, journal
+        self.peer, self.self_test = peer, None
+        self._noc = config.noc_source
+        self._noc_verified = self._test = self._test_ms = 0
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
         self._hour_ms = self.core.kernel.latches.hour_ticks * config.tick_ms
@@ -62,6 +71,7 @@ class Cabinet:
         latched = [names.index(name) for name in record.get("latches", {}) if name in names]
         latched = [index for index in latched if armed[index]]
         lost = len(latched) < len(record.get("latches", {}))
+        self._noc_verified = record.get("values", {}).get(NOC_VERIFIED, 0)
         locked = [name.removeprefix(LOCKED_OUT) for name in record.get("values", {}) if name.startswith(LOCKED_OUT)]
         self._stored_name = "".join(locked[:1])
         self._show_locked_out(self._stored_name)
@@ -73,9 +83,7 @@ class Cabinet:
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
         self.field.read(now_us)
-        image.inp[s.ARMED_STORED] = self._armed_stored()
-        # Without the keeper a latch could be lost with the next restart: end in order while all is well.
-        image.inp[s.RUN_REQUEST] = 1 if self._run and self.keeper.ok and not self.locked_out else 0
+        self._local(image.inp)
         self.answer = self._pass_reset() if self._asked else 0
         if self._lock_number is not None:
             self.answer = self._pass_lock_out()
@@ -87,9 +95,28 @@ class Cabinet:
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
         if core.inp[s.RESET_KIND]:
             self._end_reset(core.out[s.RESET_RESULT])
+        if self._test:
+            self._end_test(elapsed_ticks)
         if self.journal is not None:
             self._record(elapsed_ticks)
         self._persist()
+
+    def _local(self, inp):
+        """What the controller itself tells the kernel."""
+        inp[s.ARMED_STORED] = self._armed_stored()
+        # Without the keeper a latch could be lost with the next restart: end in order while all is well.
+        inp[s.RUN_REQUEST] = 1 if self._run and self.keeper.ok else 0
+        inp[s.LOCK_OUT_OK] = 0 if self.locked_out else 1
+        inp[s.TEST_REQUEST] = self._test
+        if self._noc >= 0:
+            inp[s.NOC_LINK_OK] = 1 if self.core.hints.alive(self._noc) else 0
+            self._noc_verified |= inp[s.NOC_LINK_OK]
+        inp[s.NOC_VERIFIED] = self._noc_verified
+        inp[s.PEER_CODE] = self.peer.code if self.peer is not None else 0
+        if self.self_test is not None:
+            self.self_test.step()
+            inp[s.SELF_TEST_BITS] = self.self_test.bits
+            inp[s.CPU_TEMPERATURE_DDEGC] = self.self_test.cpu_temperature_ddegC
 
     def _record(self, elapsed_ticks):
         """Append the tick to the journal; a keyframe every 10 s and whenever other rows stand or the state changes."""
@@ -109,7 +136,7 @@ class Cabinet:
         """Hand over a record whenever what must survive has changed: latches, spent tokens, armed or clean."""
         out = self.core.kernel.out
         armed = out[s.ARM_REQUEST]
-        now = (armed, bytes(self.core.kernel.evaluator.latched), out[s.RESETS_LEFT])
+        now = (armed, bytes(self.core.kernel.evaluator.latched), out[s.RESETS_LEFT], self._noc_verified)
         if now == self._saved:
             return
         self._saved = now
@@ -130,6 +157,8 @@ class Cabinet:
         names = [name for index, name in enumerate(self._names) if latched[index] and index not in self._clearing]
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
         values = {LOCKED_OUT + self._stored_name: 1} if self._stored_name else {}
+        if self._noc_verified:
+            values[NOC_VERIFIED] = 1
         return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": values,
                                    "latches": dict.fromkeys(names, 1),
                                    "token_ages_ms": [age * tick_ms for age in ages if age < hour_ticks]})
@@ -184,6 +213,22 @@ class Cabinet:
     def request_run(self, run):
         """1: the cabinet is to run; 0: a controlled stop."""
         self._run = 1 if run else 0
+
+    def request_test(self):
+        """TEST mode: for TEST_MS, which contains turning the key back to RUN and the start, with 5 % of rated power.
+
+        Only while the key is known to be out of RUN. Every row stays armed. Returns command.KEY_IN_RUN or ACCEPTED.
+        """
+        if not self._key_is_out():
+            return command.KEY_IN_RUN
+        self._test, self._test_ms, self._run = 1, 0, 1
+        return command.ACCEPTED
+
+    def _end_test(self, elapsed_ticks):
+        """After its time, and once nothing is closed, the test is over and so is the request to run."""
+        self._test_ms += elapsed_ticks * self.config.tick_ms
+        if self._test_ms > TEST_MS and not self.core.out[s.CONTACTOR_SUPPLY_OK]:
+            self._test = self._run = 0
 
     def request_lamp_test(self):
         """Both lamps flash for LAMP_TEST_MS."""

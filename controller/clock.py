@@ -13,6 +13,16 @@ def now_us():
     return time.clock_gettime_ns(_CLOCK) // 1000
 
 
+def monotonic_us():
+    """Microseconds of the clock that the system steers (NTP slews it); suspend is not counted."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+
+def raw_us():
+    """Microseconds of the same hardware unsteered, where the system has that clock."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)) // 1000
+
+
 def utc_us():
     """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump: for labels only."""
     return time.time_ns() // 1000

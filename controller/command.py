@@ -18,12 +18,13 @@ ANSWER = struct.Struct("<4sB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
-LAMP_TEST = 5
+LAMP_TEST, TEST_MODE = 5, 6
 LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person
 LOCK_OUT, END_LOCK_OUT = 21, 22
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
-ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK = range(100, 108)
+(ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
+ KEY_IN_RUN) = range(100, 109)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 ANSWER_S = 2.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
@@ -106,6 +107,8 @@ class Listener:
         if magic == MAGIC and what == LAMP_TEST:
             cabinet.request_lamp_test()
             return ACCEPTED
+        if magic == MAGIC and what == TEST_MODE:
+            return cabinet.request_test()
         return REFUSED_FORM
 
     def _obey_lock(self, cabinet, magic, what, padded):
@@ -152,7 +155,7 @@ def words(answer):
              BUSY: "somebody else's reset or lock-out is not done yet",
              NOT_STORED: "the store does not take it: see the controller's messages",
              NO_SOURCE: "its configuration has no such source", LOCKED: "it is locked out already",
-             NOT_LOCKED: "it is not locked out",
+             NOT_LOCKED: "it is not locked out", KEY_IN_RUN: "turn the key out of RUN first",
              OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}
     return named.get(answer) or latches.RESULTS[answer]
 

@@ -1,4 +1,4 @@
-"""`firebreak lock-out` and `firebreak lamp-test`: what an operator may ask for beside a reset, from a shell.
+"""`firebreak lock-out`, `lamp-test` and `test-mode`: what an operator may ask for beside a reset, from a shell.
 
 Who may is who may write to the command socket; the serial console asks for a login first.
 """
@@ -10,12 +10,13 @@ from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INP
 
 
 def add(commands):
-    """Add `lock-out` and `lamp-test`."""
+    """Add `lock-out`, `lamp-test` and `test-mode`."""
     lock = commands.add_parser("lock-out", help="stop the cabinet and let nothing start it until you end that")
     lock.add_argument("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first")
     lock.add_argument("--end", action="store_true", help="end it: by whom began it, or with the key out of RUN")
     lamps = commands.add_parser("lamp-test", help="flash both lamps for five seconds")
-    for parser, run in ((lock, _lock_out), (lamps, _lamp_test)):
+    test = commands.add_parser("test-mode", help="run for a minute with 5 % of rated power, every row armed; asks twice")
+    for parser, run in ((lock, _lock_out), (lamps, _lamp_test), (test, _test_mode)):
         parser.add_argument("--run-dir", default=RUN_DIRECTORY)
         parser.set_defaults(run=run)
 
@@ -27,6 +28,22 @@ def _lock_out(arguments):
 
 def _lamp_test(arguments):
     return _told(arguments, lambda path: command.ask(path, command.LAMP_TEST), "lamp test")
+
+
+QUESTIONS = ("The key is out of RUN, and nobody is inside the cabinet? Type TEST: ",
+             "Turn the key to RUN afterwards: it closes and runs at 5 %, and stops 60 s from now. Type TEST again: ")
+
+
+def _test_mode(arguments):
+    for question in QUESTIONS:
+        try:
+            given = input(question)
+        except EOFError:
+            given = ""
+        if given.strip() != "TEST":
+            say("test mode: not confirmed, nothing was done")
+            return NOT_DONE
+    return _told(arguments, lambda path: command.ask(path, command.TEST_MODE), "test mode")
 
 
 def _told(arguments, ask, what):

@@ -97,6 +97,10 @@ class HintTable:
         group = _GROUP.get(quantity, -1)
         return group if rank >= sources.GRID_CAP else _NARROW.get(group, group)
 
+    def alive(self, source_index):
+        """True while the source's last heartbeat still counts."""
+        return self.state[self._heard + source_index] > self.state[self._since]
+
     def step(self, inp, first, elapsed_ticks):
         """Age what is known, take the hints in the slots from inp[first] on; the newest of a quantity counts."""
         state = self.state

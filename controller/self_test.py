@@ -1,0 +1,130 @@
+"""What the controller finds out about itself while it runs: program, memory, clocks, processor temperature (row 44).
+
+Source: UL 60730-1 table H.1 and UL 1998 table A2.1 as the project's fact table has them (A92): program memory, variable
+memory, clock; C82 for the processor. A slice is done in each tick, so that the loop stays as short as it is. It finds a
+changed program or a stuck bit, never a program that was wrong from the beginning.
+"""
+
+import glob
+import marshal
+import os
+import sys
+from zlib import crc32
+
+from controller import clock
+
+PROGRAM, MEMORY, CLOCK = 1, 2, 4  # bits of the kernel's input self_test_bits
+WORDS = {PROGRAM: "program", MEMORY: "memory", CLOCK: "clock"}
+SECOND_US = 1_000_000
+CLOCK_WINDOW_US = 5_000_000
+CLOCK_PERMILLE_MAX = 20  # two clocks of one box agree far better; a crystal that is off by 2 % is broken (ours)
+PATTERNS = (0x55, 0xAA)
+NO_REFERENCES = 2  # marshal version: later ones write how often an object is referred to, which changes
+ZONES = "/sys/class/thermal/thermal_zone*/temp"
+
+
+class SelfTest:
+    """`bits`: what has failed, for good; `cpu_temperature_ddegC`: the hottest zone, 0 while none is known."""
+
+    def __init__(self, arrays, modules=None, zones=ZONES):
+        """arrays: arrays and bytearrays whose memory is tested; modules: whose program is (those of the kernel)."""
+        self.bits = 0
+        self.cpu_temperature_ddegC = 0
+        self._arrays = [memoryview(each).cast("B") for each in arrays if len(each)]
+        self._functions = list(functions(kernel_modules() if modules is None else modules))
+        self._crc = [program_crc(each) for each in self._functions]
+        self._zones = _opened(zones)
+        self._place = self._block = 0
+        self._due_us = None
+        self._clocks = None
+        for view in self._arrays:
+            self._check(MEMORY, memory_ok(view))
+
+    def step(self, monotonic_us=None, raw_us=None):
+        """One slice: a function of the program each tick, a block of memory, the processor and the clocks each second.
+
+        monotonic_us, raw_us: two clocks of this box; both are read when none is given.
+        """
+        if monotonic_us is None:
+            monotonic_us, raw_us = clock.monotonic_us(), clock.raw_us()
+        self._place = (self._place + 1) % len(self._functions)
+        function = self._functions[self._place]
+        self._check(PROGRAM, program_crc(function) == self._crc[self._place])
+        if self._due_us is None or monotonic_us >= self._due_us:
+            self._due_us = monotonic_us + SECOND_US
+            self._second()
+        self._compare(monotonic_us, raw_us)
+
+    def _check(self, bit, is_ok):
+        if not is_ok:
+            self.bits |= bit
+
+    def _second(self):
+        self._block = (self._block + 1) % len(self._arrays)
+        self._check(MEMORY, memory_ok(self._arrays[self._block]))
+        readings = [_zone_ddegC(zone) for zone in self._zones]
+        self.cpu_temperature_ddegC = max(readings, default=0)
+
+    def _compare(self, monotonic_us, raw_us):
+        """The clock that is steered against the one that is not, over CLOCK_WINDOW_US."""
+        if self._clocks is None or monotonic_us < self._clocks[0]:
+            self._clocks = monotonic_us, raw_us
+        passed_us = monotonic_us - self._clocks[0]
+        if passed_us >= CLOCK_WINDOW_US:
+            apart_us = abs(passed_us - (raw_us - self._clocks[1]))
+            self._check(CLOCK, apart_us * 1000 <= passed_us * CLOCK_PERMILLE_MAX)
+            self._clocks = monotonic_us, raw_us
+
+    def close(self):
+        """Give the descriptors back."""
+        for zone in self._zones:
+            os.close(zone)
+        self._zones = []
+
+
+def kernel_modules():
+    """The modules of the safety kernel that are loaded."""
+    return [module for name, module in sorted(sys.modules.items()) if name == "safety" or name.startswith("safety.")]
+
+
+def functions(modules):
+    """Every function of these modules and of their classes."""
+    for module in modules:
+        for holder in [module, *[each for each in vars(module).values() if isinstance(each, type)]]:
+            for each in vars(holder).values():
+                if getattr(each, "__module__", None) == module.__name__ and hasattr(each, "__code__"):
+                    yield each
+
+
+def program_crc(function):
+    """CRC-32 over a function's instructions and constants, as they are in memory now."""
+    return crc32(marshal.dumps(function.__code__, NO_REFERENCES))
+
+
+def memory_ok(view):
+    """True if every byte of a writable view takes and gives back two opposite patterns; its content stays as it was."""
+    content, is_ok = bytes(view), True
+    for pattern in PATTERNS:
+        expected = bytes([pattern]) * len(view)
+        view[:] = expected
+        is_ok = is_ok and bytes(view) == expected
+    view[:] = content
+    return is_ok and bytes(view) == content
+
+
+def _opened(pattern):
+    found = []
+    for path in sorted(glob.glob(pattern)):
+        try:
+            found.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            continue
+    return found
+
+
+def _zone_ddegC(descriptor):
+    """0.1 degC of a thermal zone (the kernel tells thousandths of a degree); 0 when it tells nothing."""
+    try:
+        return int(os.pread(descriptor, 32, 0)) // 100
+    except (OSError, ValueError):
+        return 0
