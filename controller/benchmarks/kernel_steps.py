@@ -12,11 +12,14 @@ from safety.kernel import Kernel
 
 TICK_MS = 20
 START_STEPS = 1100  # 22 s: closed, and the limits recovered
-HEALTHY_OK = (s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK, s.GAS_RELAY_OK, s.AIRFLOW_OK, s.KEY_RUN_OK, s.DOOR_OK,
-              s.ESTOP_2_OK, s.BMS_FAULT_OK, s.GAS_1_OK, s.GAS_2_OK, s.RUN_REQUEST)
+NOT_SET = ("test_request",)  # of the cabinet's yes-or-no inputs; all others are 1 when all is well
+HEALTHY = ((s.GAS_1_CALIBRATION_D, 90), (s.GAS_2_CALIBRATION_D, 90), (s.OFFGAS_1_CALIBRATION_D, 90),
+           (s.OFFGAS_2_CALIBRATION_D, 90), (s.TOXIC_CALIBRATION_D, 90), (s.AIR_TEMPERATURE_DDEGC, 250),
+           (s.HUMIDITY_PERMILLE, 400), (s.UPS_RESERVE_MIN, 180), (s.CPU_TEMPERATURE_DDEGC, 500))
 HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VOLTAGE_MV_MAX, 3300),
                 (s.RACK_VOLTAGE_MV, 790000), (s.CHARGE_CURRENT_MA_MAX, 140000),
-                (s.DISCHARGE_CURRENT_MA_MAX, 140000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990))
+                (s.DISCHARGE_CURRENT_MA_MAX, 140000), (s.SOC_PERMILLE, 500), (s.SOH_PERMILLE, 990),
+                (s.INSULATION_KOHM, 2000))
 
 
 def limit_image(racks, modules):
@@ -35,9 +38,12 @@ def limit_image(racks, modules):
 
 def fill(inp, layout):
     """Healthy values into the inputs of a layout."""
-    for signal in HEALTHY_OK:
-        inp[signal] = 1
-    inp[s.GAS_1_CALIBRATION_D] = inp[s.GAS_2_CALIBRATION_D] = 90
+    for signal, row in enumerate(s.CABINET_INPUTS):
+        inp[signal] = 1 if row[1] == "bool" and row[0] not in NOT_SET else 0
+    for signal, value in HEALTHY:
+        inp[signal] = value
+    for unit in range(layout.units):
+        inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = 790000
     for rack in range(layout.racks):
         for signal, value in HEALTHY_RACK:
             inp[layout.rack_input(rack, signal)] = value
