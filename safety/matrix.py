@@ -1,7 +1,7 @@
 """STAGES: the cause-and-effect rows as data, one or more stages each, with what each one demands of the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS where the other chemistry
-differs). Rows 49 to 52 are ours: what the table has no row for. Clause and confidence stand in CLAUSES.
+differs). Rows 49 to 53 are ours: what the table has no row for. Clause and confidence stand in CLAUSES.
 A demand is a level per output, 0 = none; levels of several stages combine by `max`, so adding a fault never lowers one.
 """
 
@@ -35,13 +35,14 @@ RACK_FEATURES = (
     "temperature_rise_3s_ddegC", "temperature_rise_10s_ddegC", "temperature_unexplained_ddegC", "temperature_zeros",
     "sensors_invalid_max", "charging", "current_over_105_mA", "current_over_110_mA", "current_over_200_mA",
     "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level", "bms_bad_frames_recent", "runaway_hint",
+    "runaway_suspicion_pct",
 )
 (F_CELL_VOLTAGE_MV_MAX, F_CELL_VOLTAGE_MV_MIN, F_CELL_SPREAD_MV, F_CELL_VOLTAGE_DROP_MV, F_TEMPERATURE_DDEGC_MAX,
  F_TEMPERATURE_DDEGC_MIN, F_TEMPERATURE_SPREAD_DDEGC, F_TEMPERATURE_OVER_MEDIAN_DDEGC, F_TEMPERATURE_RISING,
  F_TEMPERATURE_RISE_3S_DDEGC, F_TEMPERATURE_RISE_10S_DDEGC, F_TEMPERATURE_UNEXPLAINED_DDEGC, F_TEMPERATURE_ZEROS,
  F_SENSORS_INVALID_MAX, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA, F_CURRENT_OVER_200_MA,
  F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL, F_BMS_BAD_FRAMES_RECENT,
- F_RUNAWAY_HINT) = range(23)
+ F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT) = range(24)
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
@@ -247,6 +248,7 @@ STAGES = (
     ("45b", 45, RACK, F_SENSORS_INVALID_MAX, 1, 2, 1, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("45c", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _RAMP),
     ("45d", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
+    ("53", 53, RACK, F_RUNAWAY_SUSPICION_PCT, 1, 100, 50, 3000, 0, REMOTE, NO_GATE, _OFFGAS),
 )
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)
@@ -311,6 +313,7 @@ CLAUSES = {
     50: ("meter silent or frozen (ours: the silence ladder)", "design", "D"),
     51: ("second channel silent, or it disagrees (ours: two channels)", "design", "D"),
     52: ("climate or UPS monitor silent (ours: the silence ladder)", "design", "D"),
+    53: ("two weak signs of runaway together (ours: suspicion)", "C41, C50, design", "D"),
 }
 
 

@@ -7,6 +7,7 @@ from array import array
 
 from safety import matrix as m
 from safety import parameters as p
+from safety import runaway
 from safety import signals as s
 from safety.heating import Heating
 
@@ -73,6 +74,7 @@ class Racks:
         self._put(base + m.F_SENSORS_INVALID_MAX, self.inp[first + s.SENSORS_INVALID_MAX], state)
         self._put(base + m.F_RUNAWAY_HINT, self.value[m.F_ANY_SIGN], 1)
         self.heating.update(rack, base, groups)
+        self._put(base + m.F_RUNAWAY_SUSPICION_PCT, runaway.suspicion_pct(self.value, self.known, base), 1)
 
     def _put(self, feature, value, known):
         self.value[feature] = value

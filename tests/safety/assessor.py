@@ -50,6 +50,7 @@ FEATURES = {
     "temperature_unexplained_ddegC": "a module rises within 30 s more than its current explains",
     "temperature_zeros": "modules that read exactly 0", "sensors_invalid_max": "invalid sensors of a module",
     "current_over_200_mA": "current beyond 2 x rated", "insulation_ohm_per_V": "insulation",
+    "runaway_suspicion_pct": "two weak signs of runaway together",
     "contactor_mismatch": "told to open and still closed, or current on an open rack",
 }
 GATES = {"charging": "charging", "temperature_rising": "rising", "gas_or_smoke_alert": "gas or smoke alert stands",
@@ -63,7 +64,7 @@ UNITS = (("_mV_max", 1000, "V"), ("_mV_min", 1000, "V"), ("_mV", 1000, "V"), ("_
          ("_ddegC_min", 10, "degC"), ("air_temperature_ddegC", 10, "degC"), ("cpu_temperature_ddegC", 10, "degC"),
          ("_ddegC", 10, "K"), ("_permille_max", 10, "% LFL"), ("humidity_permille", 10, "%"), ("_ms", 1000, "s"),
          ("_mA", 1000, "A"), ("_d_min", 1, "d"), ("_W", 1, "W"), ("_ppm", 1, "ppm"), ("_ppm_max", 1, "ppm"),
-         ("_ppm_second", 1, "ppm"), ("reserve_min", 1, "min"), ("_lost_s", 1, "s"), ("_ohm_per_V", 1, "ohm/V"))
+         ("_ppm_second", 1, "ppm"), ("reserve_min", 1, "min"), ("_lost_s", 1, "s"), ("_pct", 1, "%"), ("_ohm_per_V", 1, "ohm/V"))
 EFFECTS = ((m.D_PCS, ("", "PCS ramp", "PCS stop")),
            (m.D_DC, ("", "no closing", "open at zero", "open", "open only at zero")),
            (m.D_FAN, ("", "fan")), (m.D_HORN, ("", "horn")), (m.D_RED_LAMP, ("", "red lamp")), (m.D_LAMP, ("", "lamp")),
@@ -188,6 +189,7 @@ SOURCE_OF = {
     "temperature_ddegC_min": "temperature", "temperature_spread_ddegC": "temperature",
     "temperature_rise_3s_ddegC": "temperature", "temperature_rise_10s_ddegC": "temperature",
     "temperature_unexplained_ddegC": "temperature", "temperature_zeros": "temperature",
+    "runaway_suspicion_pct": "vapour",
 }
 WINDOW_MS = {"temperature_rise_3s_ddegC": 3000, "temperature_rise_10s_ddegC": 10_000, "toxic_rise_ppm": 10_000,
              "temperature_unexplained_ddegC": 30_000}  # what the watched value itself looks back over

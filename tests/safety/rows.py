@@ -269,6 +269,15 @@ def _find_noc(bench):
     bench.inp[s.NOC_LINK_OK] = bench.inp[s.SUPERVISED_OK] = bench.inp[s.NOC_VERIFIED] = 1
 
 
+def _two_signs(bench):
+    """Half of row 7 and half of row 9."""
+    bench.inp[s.OFFGAS_1_PPM], bench.inp[s.TOXIC_PPM] = 10, 25
+
+
+def _no_signs(bench):
+    bench.inp[s.OFFGAS_1_PPM] = bench.inp[s.TOXIC_PPM] = 0
+
+
 def _current_through_open(bench):
     bench.held[bench.rack_at(s.CONTACTOR_STATE, RACK)] = s.CONTACTOR_OPEN
     bench.set_rack(s.RACK_CURRENT_MA, 50_000, RACK)
@@ -294,7 +303,7 @@ OTHERS = {
     "50b": (_freeze, ticks(5000)), "52": (_silence(_groups(s.G_CLIMATE)), ticks(10_000)),
     "39": (_current_through_open, ticks(300)), "46a": (_lose_noc, ticks(901_000)), "46b": (_lose_noc, ticks(901_000)),
     "46c": (_never_verified, 1),
-    "10b": (None, 1), "22": (None, 1), "23a": (None, 1), "23b": (None, 1), "38a": (None, 1),
+    "53": (_two_signs, ticks(3000)), "10b": (None, 1), "22": (None, 1), "23a": (None, 1), "23b": (None, 1), "38a": (None, 1),
 }
 
 
@@ -321,7 +330,7 @@ COURSES = {
     "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35), "38a": _fails_to_close,
 }
 COURSE_TICKS_MAX = 4000
-REPAIR = {"46a": _find_noc, "46b": _find_noc, "46c": _find_noc, "39": _close_again,
+REPAIR = {"53": _no_signs, "46a": _find_noc, "46b": _find_noc, "46c": _find_noc, "39": _close_again,
           "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
           "22": lambda bench: _temperatures(bench, FLAT_DDEGC), "23a": lambda bench: _temperatures(bench, FLAT_DDEGC),
           "23b": lambda bench: _temperatures(bench, FLAT_DDEGC)}

@@ -1,0 +1,29 @@
+"""Runaway suspicion: what is weak in each sign alone is strong when two different signs agree (row 53, ours).
+
+Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The suspicion is the sum of the
+two largest, and nothing while the second one is below SECOND_PCT_MIN: a solvent in the air, a warm afternoon or a load
+step makes one sign, not two. Thresholds against lead time and false alarms: `python -m hil runaway`.
+"""
+
+from safety import matrix as m
+
+SIGN_PCT_MAX = 100
+SECOND_PCT_MIN = 25
+# feature of the cabinet or (True) of the rack, and the value at which its own row trips (rows 7, 9, 22, 21, 24, 34).
+SIGNS = (
+    (m.F_OFFGAS_PPM_MAX, False, 20), (m.F_TOXIC_PPM, False, 50), (m.F_TEMPERATURE_UNEXPLAINED_DDEGC, True, 5),
+    (m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, True, 151), (m.F_CELL_VOLTAGE_DROP_MV, True, 250), (m.F_CELL_SPREAD_MV, True, 400),
+)
+
+
+def suspicion_pct(value, known, base):
+    """Percent, 0 to 200, of one rack, whose features begin at `base`; a sign that is not known counts nothing."""
+    largest = second = 0
+    for feature, of_rack, trips_at in SIGNS:
+        at = base + feature if of_rack else feature
+        sign = min(SIGN_PCT_MAX, max(0, value[at]) * 100 // trips_at) if known[at] else 0
+        if sign > largest:
+            largest, second = sign, largest
+        elif sign > second:
+            second = sign
+    return largest + second if second >= SECOND_PCT_MIN else 0
