@@ -39,6 +39,9 @@ REGISTER = {
     "unit": (STRING, None, None, ""), "range": (RANGE, None, None, None),
     "direction": (STRING, DIRECTIONS, None, REQUIRED),
 }
+SENSOR_REGISTER = REGISTER | {  # of the families of sensor.py
+    "full_scale": (INTEGER, 1, 65535, None), "over_range_mask": (INTEGER, 0, 65535, 0),
+}
 POINT = {
     "offset": (INTEGER, 2, 1000, REQUIRED), "type": (STRING, tuple(TYPES), None, REQUIRED),
     "scale_factor": (STRING, None, None, ""), "unit": (STRING, None, None, ""), "range": (RANGE, None, None, None),
@@ -58,7 +61,7 @@ class Register:
     """One value of a device. `low`, `high` in `unit`; `address` counts from the model's ID register for SunSpec."""
 
     __slots__ = ("name", "address", "type", "code", "words", "sentinel", "function", "count", "scale", "scale_factor",
-                 "unit", "low", "high", "direction")
+                 "unit", "low", "high", "direction", "full_scale", "over_range_mask")
 
     def __init__(self, name, fields):
         self.name = name
@@ -72,6 +75,7 @@ class Register:
         self.unit = fields["unit"]
         self.low, self.high = fields["range"] or (None, None)
         self.direction = fields["direction"]
+        self.full_scale, self.over_range_mask = fields.get("full_scale"), fields.get("over_range_mask", 0)
 
 
 class Profile:
@@ -159,7 +163,11 @@ def _check_names(path, prefix, present, required, optional):
 
 def _registers(path, family, data):
     """{name: Register}; the tables of a SunSpec profile are one level deeper, by model."""
-    if family != "sunspec_pcs":
+    if family in SENSORS:
+        rows = _named(path, "registers.", data, SENSOR_REGISTER)
+        for name, fields in rows.items():
+            _check_sensor_register(path, f"registers.{name}", fields)
+    elif family != "sunspec_pcs":
         rows = _named(path, "registers.", data, REGISTER)
     else:
         rows = {}
@@ -169,6 +177,18 @@ def _registers(path, family, data):
                 _check_scale_factor(path, f"registers.{model}.{name}", fields["scale_factor"], points)
                 rows[f"{model}.{name}"] = fields
     return {name: Register(name, fields) for name, fields in rows.items()}
+
+
+def _check_sensor_register(path, place, fields):
+    """One read takes them all, every value has a range, and saturation needs to know what it is to read."""
+    if fields["function"] != 4:
+        raise ProfileError(f"{path.name}: {place}.function: {fields['function']}; allowed 4, input registers")
+    if fields["type"] not in ("u16", "s16"):
+        raise ProfileError(f"{path.name}: {place}.type: {fields['type']!r}; allowed u16, s16")
+    if fields["range"] is None:
+        raise ProfileError(f"{path.name}: {place}.range: missing; allowed [low, high]")
+    if fields["over_range_mask"] and fields["full_scale"] is None:
+        raise ProfileError(f"{path.name}: {place}.full_scale: missing; over_range_mask needs it")
 
 
 def _check_scale_factor(path, place, name, points):
@@ -253,6 +273,10 @@ def _meter_registers(settings):
             for phase in range(settings["phases"])]
 
 
+_MASK = (INTEGER, 1, 65535, REQUIRED)  # bits of the register `status`
+_DATED = ("status", "calibration_due", "today")
+SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
+
 # family: (settings, function of the settings -> registers (or frames) it cannot do without, those it may have)
 FAMILIES = {
     "meter": ({
@@ -262,9 +286,14 @@ FAMILIES = {
     "io": ({
         "expiry_ms": (INTEGER, 40, 500, REQUIRED), "check_period_ms": (INTEGER, 100, 60_000, REQUIRED),
     }, lambda settings: ("inputs", "coils", "output_expiry"), ()),
-    "gas": ({
-        "fault_mask": (INTEGER, 1, 65535, REQUIRED), "over_range_mask": (INTEGER, 0, 65535, REQUIRED),
-    }, lambda settings: ("concentration", "status", "calibration_due", "today"), ()),
+    # fault_mask: bits that say the values are not to be trusted; good_mask: bits that must be 1; invalid_mask: bits
+    # with which the reading is refused, so that it ages.
+    "gas": ({"fault_mask": _MASK, "calibrated_lfl_vol_ppm": (INTEGER, 1000, 1_000_000, REQUIRED)},
+            lambda settings: ("concentration", *_DATED), ()),
+    "offgas": ({"fault_mask": _MASK}, lambda settings: ("vapour", *_DATED), ()),
+    "toxic": ({"fault_mask": _MASK}, lambda settings: ("hydrogen", "carbon_monoxide", *_DATED), ()),
+    "climate": ({"invalid_mask": _MASK}, lambda settings: ("air_temperature", "humidity", "status"), ()),
+    "ups": ({"good_mask": _MASK, "invalid_mask": _MASK}, lambda settings: ("reserve", "status"), ()),
     "sunspec_pcs": ({
         "base_addresses": (INTEGERS, 0, 65000, REQUIRED), "control_period_ms": (INTEGER, 20, 5000, REQUIRED),
         "scale_period_ms": (INTEGER, 100, 60_000, REQUIRED), "heartbeat_ms_max": (INTEGER, 1100, 10_000, REQUIRED),

@@ -56,7 +56,8 @@ def test_values_of_a_register():
     ("sdm630", 'maker = "Eastron"', 'makr = "Eastron"', "makr: unknown key, did you mean maker?"),
     ("sdm630", '[timing]', '[timings]', "timings: unknown key, did you mean timing?"),
     ("sdm630", 'family = "meter"', 'family = "metre"',
-     "family: 'metre'; allowed meter, io, gas, sunspec_pcs, native_bms, pylontech_bms, did you mean meter?"),
+     "family: 'metre'; allowed meter, io, gas, offgas, toxic, climate, ups, sunspec_pcs, native_bms, pylontech_bms, "
+     "did you mean meter?"),
     ("sdm630", "phases = 3", "phases = 4", "settings.phases: 4; allowed 1, 2, 3"),
     ("sdm630", "nominal_voltage_V = 230", "nominal_voltage_V = nan",
      "settings.nominal_voltage_V: nan; allowed a number from 50 to 1000"),
@@ -106,7 +107,7 @@ def test_no_toml(tmp_path):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("sdm63", "sdm63: no such profile, did you mean sdm630?; there are firebreak_rack, gas_detector, "),
+    ("sdm63", "sdm63: no such profile, did you mean sdm630?; there are climate_monitor, firebreak_rack, "),
     ("nowhere/sdm630.toml", "nowhere/sdm630.toml: no such profile file")])
 def test_no_such_profile(name, words):
     with pytest.raises(ProfileError) as error:
