@@ -13,7 +13,8 @@ DATABASE = cantools.database.load_file(profile.FOLDER / "firebreak_rack.dbc")
 NODE = 2
 OFFSET = NODE * 32
 VALUES = {
-    "STATE": {"contactor_state": 2, "fault_bits": 0x8001, "cells_online": 240, "command_echo": 7},
+    "STATE": {"contactor_state": 2, "fault_bits": 0x8001, "cells_online": 240, "sensors_invalid": 3,
+              "command_echo": 7},
     "CELLS": {"cell_voltage_min": 3201, "cell_voltage_max": 3399, "cell_position_min": 14 * 32 + 15,
               "cell_position_max": 33},
     "PACK": {"voltage": 792.3, "current": -139.9, "insulation": 5000},
@@ -24,7 +25,7 @@ EXPECTED = {
     s.CONTACTOR_STATE: 2, s.BMS_FAULT_BITS: 0x8001, s.CELLS_ONLINE: 240, s.CELL_VOLTAGE_MV_MIN: 3201,
     s.CELL_VOLTAGE_MV_MAX: 3399, s.CELL_POSITION_MIN: 463, s.CELL_POSITION_MAX: 33, s.RACK_VOLTAGE_MV: 792_300,
     s.RACK_CURRENT_MA: -139_900, s.CHARGE_CURRENT_MA_MAX: 140_000, s.DISCHARGE_CURRENT_MA_MAX: 139_500,
-    s.SOC_PERMILLE: 555, s.SOH_PERMILLE: 990,
+    s.SOC_PERMILLE: 555, s.SOH_PERMILLE: 990, s.INSULATION_KOHM: 5000, s.SENSORS_INVALID_MAX: 3,
 }
 
 
@@ -179,7 +180,9 @@ def test_the_same_payload_is_not_decoded_again(monkeypatch):
 
 
 @pytest.mark.parametrize("name, change, index", [
-    ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE), ("CELLS", {"cell_voltage_min": 500}, s.CELL_VOLTAGE_MV_MIN),
+    ("STATE", {"contactor_state": 3}, s.CONTACTOR_STATE), ("STATE", {"sensors_invalid": 15}, s.SENSORS_INVALID_MAX),
+    ("CELLS", {"cell_voltage_min": 0}, s.CELL_VOLTAGE_MV_MIN), ("PACK", {"insulation": 0}, s.INSULATION_KOHM),
+    ("PACK", {"insulation": 65_535}, s.INSULATION_KOHM),
     ("CELLS", {"cell_voltage_max": 5000}, s.CELL_VOLTAGE_MV_MAX),
     ("CELLS", {"cell_position_min": 15 * 32 - 1}, s.CELL_POSITION_MIN),
     ("PACK", {"voltage": 1500.0}, s.RACK_VOLTAGE_MV), ("PACK", {"current": -1000.0}, s.RACK_CURRENT_MA),
@@ -196,7 +199,7 @@ def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
 
 
 @pytest.mark.parametrize("name, change", [
-    ("STATE", {"contactor_state": 4}), ("CELLS", {"cell_voltage_min": 499}), ("CELLS", {"cell_voltage_max": 5001}),
+    ("STATE", {"contactor_state": 4}), ("CELLS", {"cell_voltage_max": 5001}),
     ("CELLS", {"cell_voltage_min": 3400}), ("CELLS", {"cell_position_min": 15 * 32}),
     ("CELLS", {"cell_position_max": 2047}), ("PACK", {"voltage": 1500.1}), ("PACK", {"current": 1000.1}),
     ("PACK", {"current": -3276.8}), ("LIMITS", {"charge_current_max": 6553.5}),
