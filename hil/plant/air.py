@@ -1,40 +1,101 @@
-"""The air in the cabinet: exhaust fan with airflow contact, gas that a module vents, and the detectors.
+"""The air in the cabinet: fan and louvre, what burning or venting cells give off, and the detectors of it.
 
-Dilution is V dc/dt = G - Q c (facts Table E); concentrations are percent of the lower flammable limit (LFL).
+One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and smoke; hydrogen and
+carbon monoxide are shares of the vent gas. Each detector follows with a lag of its own and reads with a little noise;
+test gas under a cap on its head reaches that detector alone, and no fan dilutes it.
 """
 
 import math
+import random
 
-LFL_SHARE = 0.06  # of volume: LFP vent gas, order of magnitude (facts C49)
+from hil.plant import chemistry
+
 FAN_M3_PER_S = 0.19
 LEAK_M3_PER_S = 0.002
-DETECTOR_TAU_S = 2.0  # of diffusion into the head: 63 % of a step
 COAST_S = 1.0  # the airflow contact stays this long after the fan stopped
+STUCK_LOUVRE = 0.3  # what passes a louvre that is not proven open
+# Time constants of the heads, 63 % of a step; t90 is 2.3 times as long. The second gas head is the one nearer the fan.
+GAS_TAU_S = (2.4, 2.0)
+VAPOUR_TAU_S = (4.0, 5.0)
+TOXIC_TAU_S = (13.0, 11.0)  # electrochemical cells of hydrogen and carbon monoxide: t90 of half a minute
+SMOKE_TAU_S = (5.0, 12.0)  # chambers of two zones
+HEAT_TAU_S = 20.0
+NOISE = 0.005  # of the reading, one sigma; below its dead band a detector reads 0
+SMOKE_G_PER_M3 = 0.1  # a chamber alarms at about 0.2 dB/m
+HEAT_DEGC = 58.0  # fixed-temperature detector
+FORGET = (0.001, 0.01, 0.01)  # % LFL, ppm of vapour, ppm of toxic gas: less is clean air
+
+
+class Head:
+    """One detector: `reading` shows what its head has, in the unit of `full`; `test`: gas under a cap on it."""
+
+    __slots__ = ("reading", "level", "test", "_tau_s", "_full", "_forget", "_deal")
+
+    def __init__(self, tau_s, full, forget, seed):
+        """full: where its cell saturates; forget: what is less than it can tell."""
+        self.reading = self.level = self.test = 0.0
+        self._tau_s, self._full, self._forget = tau_s, full, forget
+        self._deal = random.Random(seed)
+
+    def follow(self, truth, dt_s):
+        """Advance by dt_s towards truth, or the test gas if that is more. True while there is anything to read."""
+        aim = max(self.test, truth)
+        level = self.level + (aim - self.level) * -math.expm1(-dt_s / self._tau_s)
+        if level < self._forget:
+            self.level = self.reading = 0.0
+        else:
+            self.level = level
+            self.reading = min(self._full, level * max(0.0, 1.0 + self._deal.gauss(0.0, NOISE)))
+        return self.level > 0.0 or aim > 0.0
 
 
 class Air:
-    """`gas_lfl_pct` is what the two detectors read, `airflow` the contact in the duct."""
+    """`airflow` and `louvre_open`: the contacts in the duct; `gas`, `vapour` and `toxic` (hydrogen, carbon monoxide):
+    two Heads each, in % of the vent gas's LFL and ppm; `smoke` and `heat`: whether those detectors are in alarm."""
 
-    def __init__(self, config):
-        """config: config.CabinetConfig."""
-        self.gas_lfl_pct = [0.0, 0.0]
-        self.mixture_lfl_pct = 0.0
-        self.test_gas_pct = [0.0, 0.0]  # under a test cap on each detector's head, which no fan dilutes
-        self.fan_running = False
-        self.airflow = False
-        self.airflow_failed = False
-        self.source_m3_per_s = 0.0  # a steady leak, for a fault
+    def __init__(self, config, seed=0):
+        """config: config.CabinetConfig; seed: of the detectors' noise."""
+        self._kind = chemistry.CHEMISTRIES[config.chemistry]
+        self.gas = [Head(tau_s, 100.0, FORGET[0], f"{seed}/gas/{i}") for i, tau_s in enumerate(GAS_TAU_S)]
+        self.vapour = [Head(tau_s, 20_000.0, FORGET[1], f"{seed}/vapour/{i}") for i, tau_s in enumerate(VAPOUR_TAU_S)]
+        self.toxic = [Head(tau_s, 20_000.0, FORGET[2], f"{seed}/toxic/{i}") for i, tau_s in enumerate(TOXIC_TAU_S)]
+        self.smoke = [False, False]
+        self.heat = False
+        self.test_smoke = [False, False]  # test aerosol in the chamber
+        self.test_heat = False
+        self.mixture = self.vapour_share = 0.0  # of volume: vent gas, vapour
+        self.smoke_g_per_m3 = 0.0
+        self.fan_running = self.airflow = self.louvre_open = False
+        self.airflow_failed = False  # fault: the fan moves no air
+        self.louvre_failed = False  # fault: the louvre sticks on its way
+        self.source_m3_per_s = 0.0  # a steady leak of vent gas, for a fault
+        self.exchange_m3_per_s = LEAK_M3_PER_S
         self._volume_m3 = config.free_volume_m3
-        self._spin_up_s = config.fan_spin_up_s
-        self._flow_s = 0.0
+        self._spin_up_s, self._louvre_s = config.fan_spin_up_s, config.louvre_s
+        self._flow_s = self._opening_s = 0.0
+        self._smoke_levels = [0.0, 0.0]
+        self._heat_degC = config.air_degC
+        self._unclean = False
 
-    def step(self, dt_s, fan_on, vented_m3):
-        """Advance by dt_s; vented_m3: gas that left the modules meanwhile."""
+    gas_lfl_pct = property(lambda self: [head.reading for head in self.gas])
+    mixture_lfl_pct = property(lambda self: 100.0 * self.mixture / self._kind.lfl_share)
+
+    def step(self, dt_s, fan_on, gas_m3=0.0, vapour_m3=0.0, smoke_g=0.0):
+        """Advance by dt_s; gas_m3, vapour_m3, smoke_g: what left the modules meanwhile."""
         self.fan_running = fan_on
         self._blow(dt_s, fan_on and not self.airflow_failed)
-        gas_m3 = vented_m3 + self.source_m3_per_s * dt_s
-        if gas_m3 or self.mixture_lfl_pct or max(self.gas_lfl_pct) or max(self.test_gas_pct):
-            self._mix(dt_s, gas_m3)
+        gas_m3 += self.source_m3_per_s * dt_s
+        if self._unclean or gas_m3 or vapour_m3 or smoke_g:
+            self._mix(dt_s, gas_m3, vapour_m3, smoke_g)
+
+    def stir(self):
+        """Something has been put into a detector: have a look."""
+        self._unclean = True
+
+    def warm(self, dt_s, air_degC):
+        """The heat detector follows the air; a tested one is in alarm."""
+        self._heat_degC += (air_degC - self._heat_degC) * dt_s / (HEAT_TAU_S + dt_s)
+        self.heat = self.test_heat or self._heat_degC >= HEAT_DEGC
 
     def _blow(self, dt_s, moving):
         if moving:
@@ -43,14 +104,42 @@ class Air:
         else:
             self._flow_s = max(0.0, self._flow_s - dt_s * self._spin_up_s / COAST_S)
             self.airflow = self.airflow and self._flow_s > 1e-9
+        aim_s = self._louvre_s if self.fan_running else 0.0
+        if self.louvre_failed:
+            aim_s *= STUCK_LOUVRE
+        self._opening_s += max(-dt_s, min(dt_s, aim_s - self._opening_s))
+        self.louvre_open = self.fan_running and self._opening_s >= self._louvre_s - 1e-9
+        self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * self._open_share()
 
-    def _mix(self, dt_s, gas_m3):
-        share = 100.0 / LFL_SHARE / self._volume_m3
-        flow = LEAK_M3_PER_S + (FAN_M3_PER_S if self.airflow else 0.0)
-        mixture = min(100.0 / LFL_SHARE, self.mixture_lfl_pct + gas_m3 * share)
-        mixture *= math.exp(-flow * dt_s / self._volume_m3)
-        self.mixture_lfl_pct = mixture = mixture if mixture > 0.001 else 0.0
-        follow = 1.0 - math.exp(-dt_s / DETECTOR_TAU_S)
-        for i, test in enumerate(self.test_gas_pct):
-            reading = self.gas_lfl_pct[i] + (max(test, mixture) - self.gas_lfl_pct[i]) * follow
-            self.gas_lfl_pct[i] = min(100.0, reading) if reading > 0.001 else 0.0
+    def _open_share(self):
+        """Of the full flow: what the fan gives, through what the louvre lets pass."""
+        fan = self._flow_s / self._spin_up_s if self._spin_up_s else float(self.airflow)
+        louvre = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
+        return fan * louvre
+
+    def _mix(self, dt_s, gas_m3, vapour_m3, smoke_g):
+        decay = self.exchange_m3_per_s * dt_s / self._volume_m3
+        keep, come = math.exp(-decay), -math.expm1(-decay) / decay / self._volume_m3
+        mixture = min(1.0, self.mixture * keep + gas_m3 * come)
+        vapour = min(1.0, self.vapour_share * keep + vapour_m3 * come)
+        smoke = self.smoke_g_per_m3 * keep + smoke_g * come
+        # What is next to nothing is forgotten, unless more of it comes: a slow source must add up.
+        self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
+        self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
+        self.smoke_g_per_m3 = smoke if smoke_g or smoke > 1e-4 else 0.0
+        self._unclean = self._detect(dt_s) or bool(self.mixture or self.vapour_share or self.smoke_g_per_m3)
+
+    def _detect(self, dt_s):
+        """Let every detector follow; True while one has something to show."""
+        mixture, kind = self.mixture, self._kind
+        seen = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
+        seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]
+        seen += [head.follow(mixture * share * 1e6, dt_s)
+                 for head, share in zip(self.toxic, (kind.hydrogen_share, kind.carbon_monoxide_share))]
+        for i, tau_s in enumerate(SMOKE_TAU_S):
+            aim = max(self.smoke_g_per_m3, 2.0 * SMOKE_G_PER_M3 if self.test_smoke[i] else 0.0)
+            level = self._smoke_levels[i] + (aim - self._smoke_levels[i]) * -math.expm1(-dt_s / tau_s)
+            self._smoke_levels[i] = level if level > 1e-4 else 0.0
+            self.smoke[i] = level >= SMOKE_G_PER_M3 * (0.5 if self.smoke[i] else 1.0)
+            seen.append(self._smoke_levels[i] > 0.0)
+        return any(seen)

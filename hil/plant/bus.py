@@ -1,5 +1,7 @@
 """The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form.
 
+A fault may hang a load on the link that no converter controls, behind a fuse of its own: G then holds its conductance.
+
 Every rack that is connected is a source E behind a conductance g; the PCS takes constant power P. With S = sum(E g),
 G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0, of which the upper root is the working point.
 """
@@ -18,6 +20,7 @@ class Bus:
         self.pcs = pcs
         self.racks = racks
         self.voltage_V = 0.0
+        self.fault = None  # FaultLoad: what else hangs on the link, None = nothing
 
     def step(self, dt_s, now_us, enabled, supply):
         """Advance by dt_s to now_us. enabled: PCS enable input; supply: the contactor supply is there."""
@@ -33,13 +36,17 @@ class Bus:
                 carried = carried or rack.contactors.conducting
         pcs = self.pcs
         pcs.step(dt_s, now_us, enabled, volts)
+        if self.fault is not None:
+            total += self.fault.conductance_S(volts)
         if carried:
             self.voltage_V = volts = self._solve(weighted, total)
         else:
             pcs.lose_dc()
             pcs.dc_power_W = 0.0
             self.voltage_V = volts = _floating(volts, weighted, total, dt_s)
-        pcs.dc_voltage_V = volts
+        if self.fault is not None and self.fault.blows(volts, dt_s):
+            self.fault = None
+        pcs.dc_voltage_V = volts + pcs.dc_voltage_offset_V
         pcs.dc_current_A = pcs.dc_power_W / volts if volts > 1.0 else 0.0
         for rack in self.racks:
             conductance = rack.conductance_S
@@ -55,8 +62,31 @@ class Bus:
         return (weighted + math.sqrt(root)) / (2.0 * total)
 
 
+class FaultLoad:
+    """A load of constant current or resistance on the DC link; its fuse blows at its I2t."""
+
+    __slots__ = ("_current_A", "_ohm", "_left_A2s")
+
+    def __init__(self, current_A=None, ohm=None, fuse_A2s=1e6):
+        """Either current_A (> 0 takes from the racks, < 0 charges them) or ohm > 0; fuse_A2s: energy that blows it."""
+        self._current_A, self._ohm = current_A, ohm
+        self._left_A2s = fuse_A2s
+
+    def conductance_S(self, volts):
+        """At this voltage; a current needs some, or it would be no load."""
+        if self._ohm is not None:
+            return 1.0 / self._ohm
+        return self._current_A / volts if volts > 1.0 else 0.0
+
+    def blows(self, volts, dt_s):
+        """Let the fuse warm up for dt_s at this voltage; True once it has blown."""
+        current_A = volts * self.conductance_S(volts)
+        self._left_A2s -= current_A * current_A * dt_s
+        return self._left_A2s <= 0.0
+
+
 def _floating(volts, weighted, total, dt_s):
-    """Link voltage while nothing but pre-charge resistors feeds its capacitor."""
+    """Link voltage while nothing but pre-charge resistors feeds its capacitor, and nothing but a fault drains it."""
     if total:
         aim = weighted / total
         return aim + (volts - aim) * math.exp(-dt_s * total / LINK_F)

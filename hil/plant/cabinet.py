@@ -5,19 +5,29 @@ It is what the simulated devices read and drive; it knows no register, no frame 
 
 import random
 
-from hil.plant import air, bus, config as plant_config, pcs, rack, relays
+from hil.plant import air, bus, chemistry, climate, config as plant_config, injections, pcs, rack, relays, ups
 
-CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1",
-            "permit_2", "door", "bms_fault")
+FAST_CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1",
+                 "permit_2", "door", "bms_fault")
+SLOW_CONTACTS = ("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak", "coolant",
+                 "supervised")
+CONTACTS = FAST_CONTACTS + SLOW_CONTACTS
+DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
 AIR_US = 100_000  # slow things move ten times a second, which is also how often a BMS reports
 LOOK_US = 1_000_000  # every module is looked at once a second, in turn
 PHASE_V, FREQUENCY_HZ = 230.0, 50.0
 SAG_V_PER_W = 1e-5  # 10 mohm of line per phase, roughly: 5 V at 500 kW
 SAG_V_MAX = 23.0  # the band of EN 50160; a transformer's tap changer keeps it whatever the load
+CONVERTER_SHARE = 0.1  # of the converters' losses that warms the cabinet; the rest leaves with their own air
+SUPERVISION_S = 0.4  # the independent over-voltage supervision acts after 0.2 to 1 s (matrix row 30)
+SUPERVISION_HYSTERESIS_V = 0.05
 
 
-class Cabinet:
-    """See the attributes below; power in W (> 0 discharges, grid > 0 imports), time in s, temperatures in degC."""
+class Cabinet(injections.Injections):
+    """See the attributes below; what can be done to it stands in injections.Injections.
+
+    Power in W (> 0 discharges, grid > 0 imports), time in s, temperatures in degC.
+    """
 
     def __init__(self, config=None, load=None, seed=0):
         """config: None, dict or CabinetConfig; load: callable t_s -> W, or -> (W, 3 x (W, V, A, PF)); seed: any.
@@ -31,10 +41,18 @@ class Cabinet:
         self.buses = [bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
                       for u, unit in enumerate(self.pcs)]
         self.relays = relays.SafetyRelays(config.off_delay_s, config.fire_in_chain)
-        self.air = air.Air(config)
-        self.ambient_degC = config.ambient_degC
-        self.gas_fault = [False, False]
-        self.gas_calibration_d = [180, 180]  # days until the next calibration is due
+        self.air = air.Air(config, f"{seed}/air")
+        self.climate = climate.Climate(config)
+        self.ups = ups.Ups(config)
+        self.detector_fault = dict.fromkeys(DETECTORS, False)
+        self.calibration_d = dict.fromkeys(DETECTORS, 180)  # days until the next calibration is due
+        self.fire_trouble = False  # of the fire panel: its supply, a line open
+        self.supervised = True  # the path from the fire panel to the supervising station
+        self._grid_random = random.Random(f"{seed}/grid")
+        self._prepare(load)
+
+    def _prepare(self, load):
+        config = self.config
         self.load = load
         self.load_power_W = 0.0
         self.load_channels = None
@@ -45,15 +63,18 @@ class Cabinet:
         self.door_closed = True
         self.now_us = 0
         self._forced = {}
-        self._grid_random = random.Random(f"{seed}/grid")
         self._places = [(one, m) for one in self.racks for m in range(config.modules)]
         self._place = 0
         self._looks = 0
         self._air_us = 0
-        self._vented_m3 = 0.0
+        self._heat_J = 0.0
+        self._over_s = 0.0
+        self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
+        self._insulation_slopes = {}  # rack: kohm/s
         self._aux_W = config.aux_W
         self.contacts = dict.fromkeys(CONTACTS, False)
         self._publish()
+        self._publish_slow()
 
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
 
@@ -92,22 +113,57 @@ class Cabinet:
         for _ in range(min(looks, len(self._places))):
             one, module = self._places[self._place]
             self._place = (self._place + 1) % len(self._places)
-            self._vented_m3 += one.refresh(module, self.ambient_degC)
+            self._heat_J += one.refresh(module, self.climate.air_degC)
 
     def _breathe(self, now_us):
-        """Slow things, ten times a second: air, gas relay, BMS decisions, the grid's wander."""
+        """Slow things, ten times a second: air, gas relay, BMS decisions, auxiliary supply, the grid's wander."""
         dt_s = (now_us - self._air_us) / 1e6
         self._air_us = now_us
-        self.air.step(dt_s, not self.relays.coils["fan_off"], self._vented_m3)
-        self._vented_m3 = 0.0
-        self._aux_W = self.config.aux_W + (self.config.fan_W if self.air.fan_running else 0.0)
-        self.relays.see_gas(max(self.air.gas_lfl_pct))
+        self._stir(dt_s)
+        aux_W = self.config.aux_W + (self.config.fan_W if self.air.fan_running else 0.0)
+        self.ups.step(dt_s, aux_W)
+        self._aux_W = aux_W + self.ups.charge_W if self.ups.mains else 0.0
         for one in self.racks:
             one.bms.update(one, dt_s)
+        self._supervise(dt_s)
         deal = self._grid_random.gauss
         self.grid_frequency_Hz += 0.02 * (FREQUENCY_HZ - self.grid_frequency_Hz) + deal(0.0, 0.002)
         sag_V = max(-SAG_V_MAX, min(SAG_V_MAX, self.grid_power_W * SAG_V_PER_W))
         self.grid_voltage_V += 0.05 * (PHASE_V - sag_V - self.grid_voltage_V) + deal(0.0, 0.05)
+        if self._insulation_slopes:
+            self._wear_insulation(dt_s)
+        self._publish_slow()
+
+    def _stir(self, dt_s):
+        """The air: what came out of the modules, fan and cooling."""
+        gas_m3 = vapour_m3 = smoke_g = 0.0
+        for one in self.racks:
+            if one.burning:
+                more = one.taken()
+                gas_m3, vapour_m3, smoke_g = gas_m3 + more[0], vapour_m3 + more[1], smoke_g + more[2]
+        self.air.step(dt_s, not self.relays.coils["fan_off"], gas_m3, vapour_m3, smoke_g)
+        self.relays.see_gas(max(self.air.gas[0].reading, self.air.gas[1].reading))
+        heat_W = self._heat_J / dt_s
+        self._heat_J = 0.0
+        for one in self.pcs:
+            heat_W += CONVERTER_SHARE * abs(one.dc_power_W - one.ac_power_W)
+        self.climate.powered = self.ups.mains
+        self.climate.step(dt_s, heat_W, self.air.exchange_m3_per_s)
+        self.air.warm(dt_s, self.climate.air_degC)
+
+    def _supervise(self, dt_s):
+        """The independent over-voltage supervision measures the cells itself and opens the chain in hardware."""
+        highest_V = max([one.cell_voltage_V_max for one in self.racks])
+        self._over_s = self._over_s + dt_s if highest_V >= self._supervision_V else 0.0
+        if self._over_s >= SUPERVISION_S:
+            self.relays.cell_voltage_closed = False
+        elif highest_V < self._supervision_V - SUPERVISION_HYSTERESIS_V:
+            self.relays.cell_voltage_closed = True
+
+    def _wear_insulation(self, dt_s):
+        for rack_index, slope in self._insulation_slopes.items():
+            one = self.racks[rack_index]
+            one.insulation_kohm = max(0.0, min(65_535.0, one.insulation_kohm + slope * dt_s))
 
     def _publish(self):
         """The dry contacts as wired to the I/O modules: True is closed, which is the permitted side."""
@@ -126,71 +182,28 @@ class Cabinet:
         if self._forced:
             contacts.update(self._forced)
 
+    def _publish_slow(self):
+        """The contacts of what moves ten times a second."""
+        one, contacts = self.air, self.contacts
+        contacts["cell_voltage"] = self.relays.cell_voltage_closed
+        contacts["smoke_1"], contacts["smoke_2"] = not one.smoke[0], not one.smoke[1]
+        contacts["heat"] = not one.heat
+        contacts["fire_trouble"] = not self.fire_trouble
+        contacts["damper"] = one.louvre_open
+        contacts["hvac"] = self.climate.hvac_ok
+        contacts["leak"] = self.climate.leak_ok
+        contacts["coolant"] = self.climate.coolant_ok
+        contacts["supervised"] = self.supervised
+        if self._forced:
+            contacts.update(self._forced)
+
     def set_coil(self, name, level):
-        """Drive the coil `name` of relays.COILS."""
+        """Drive the coil `name` of relays.COILS. `shunt_trip` opens the DC breaker, which only a hand closes again."""
         self.relays.set_coil(name, level)
+        if name == "shunt_trip" and level:
+            self._open_breaker(True)
 
-    def press_estop(self, channel=None):
-        """Press the mushroom: both channels open; channel 0 or 1 alone is a wiring fault."""
-        for i in (0, 1) if channel is None else (channel,):
-            self.relays.estop_closed[i] = False
-        self._publish()
-
-    def release_estop(self):
-        """Pull the mushroom out and reset the safety relay."""
-        self.relays.estop_closed[:] = [True, True]
-        self._publish()
-
-    def bridge_chain(self, bridged):
-        """Fault: the chain's contacts are bridged, so that only the program can act."""
-        self.relays.bridged = bool(bridged)
-
-    def set_fire(self, alarm):
-        """True: the fire panel's alarm relay opens its contact."""
-        self.relays.fire_closed = not alarm
-        self._publish()
-
-    def set_suppression(self, released):
-        """True: the agent's flow switch opens its contact."""
-        self.relays.suppression_closed = not released
-        self._publish()
-
-    def set_gas(self, pct, detector=None):
-        """Test gas of pct LFL (0..100) on both detectors, or on 0 or 1, read with their lag; 0 takes it off."""
-        if not 0.0 <= pct <= 100.0:
-            raise ValueError(f"gas {pct} % LFL: allowed 0 to 100")
-        for i in (0, 1) if detector is None else (detector,):
-            self.air.test_gas_pct[i] = float(pct)
-
-    def set_airflow_fail(self, failed):
-        """Fault: the fan does not move air (belt, louvre)."""
-        self.air.airflow_failed = bool(failed)
-
-    def force_contact(self, name, closed):
-        """Fault: the contact `name` reads closed (True) or open (False) whatever it is; None repairs it."""
-        if name not in CONTACTS:
-            raise ValueError(f"contact {name}: known are {', '.join(CONTACTS)}")
-        self._forced.pop(name, None)
-        if closed is not None:
-            self._forced[name] = bool(closed)
-        self._publish()
-
-    def heat(self, rack_index, module, degC, rate_K_per_s=0.0):
-        """Fault: the module's sensor reads degC, at once or moving at rate_K_per_s; None lets it cool (30 s)."""
-        self.racks[rack_index].heat(module, degC, rate_K_per_s)
-
-    def set_cell_offset(self, rack_index, offset_V):
-        """Fault: the first cell of the rack's first module deviates by offset_V; 0.0 repairs it."""
-        self.racks[rack_index].offset_cell(offset_V)
-
-    def weld_contactor(self, rack_index, welded):
-        """Fault: the rack's main contacts do not open any more."""
-        self.racks[rack_index].contactors.welded = bool(welded)
-
-    def break_precharge(self, rack_index, broken):
-        """Fault: the rack's pre-charge resistor is open, so that the link never fills."""
-        self.racks[rack_index].contactors.precharge_broken = bool(broken)
-
-    def inject_bms_fault(self, rack_index, bits):
-        """Fault: the rack's BMS reports `bits` and opens; 0 repairs it."""
-        self.racks[rack_index].bms.injected_bits = bits
+    def _open_breaker(self, is_open):
+        self.relays.breaker_open = is_open
+        for one in self.racks:
+            one.open_breaker(is_open)

@@ -25,6 +25,8 @@ CAPACITY_SIGMA = 0.004  # cells of one grade: a few tenths of a percent
 BALANCE_SIGMA = 0.002  # what a top balancer leaves behind, in SOC
 OFFSET_SIGMA_V = 0.002  # measuring chain and hysteresis; 10 to 30 mV spread at rest over a rack is normal
 RESISTANCE_SIGMA = 0.03
+COLLAPSE_S = 3.0  # from full voltage to a short circuit inside the cell
+REMAINING_V = 0.05
 POSITION_STRIDE = 32  # position = module * 32 + cell, as the BMS reports it
 
 _SURVEY_SOC = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.75, 0.9, 0.98, 1.0)
@@ -44,7 +46,7 @@ class ModuleCells:
     """Cells in series share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so without own state."""
 
     __slots__ = ("count", "cells", "extremes", "mean_slope", "mean_shift", "mean_offset_V", "mean_resistance",
-                 "fault_offset_V", "emf_V", "resistance_ohm", "low", "high")
+                 "fault_offsets_V", "moving", "emf_V", "resistance_ohm", "low", "high")
 
     def __init__(self, module, count, random):
         """module: index in the rack; count: cells in series; random: random.Random that deals the spread."""
@@ -53,18 +55,39 @@ class ModuleCells:
         self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
             sum(cell[k] for cell in self.cells) / count for k in range(4))
         self.extremes = _ever_extreme(self.cells)
-        self.fault_offset_V = 0.0
+        self.fault_offsets_V = {}  # of cells with a fault
+        self.moving = {}  # cell: (offset it moves to in V, V/s)
         self.emf_V = self.resistance_ohm = 0.0
         self.low = self.high = (0.0, 0.0, 0.0, 0)
 
-    def offset_first_cell(self, offset_V):
-        """A fault: the first cell deviates by offset_V (an internal short, a lost balance); 0.0 repairs it."""
-        slope, shift, offset, resistance, position = self.cells[0]
-        changed = (slope, shift, offset + offset_V - self.fault_offset_V, resistance, position)
-        self.cells[0] = changed
-        self.extremes = [changed] + [cell for cell in self.extremes if cell[4] != position]
-        self.mean_offset_V += (offset_V - self.fault_offset_V) / self.count
-        self.fault_offset_V = offset_V
+    def offset_cell(self, cell, offset_V):
+        """A fault: the cell deviates by offset_V (an internal short, a lost balance); 0.0 repairs it."""
+        slope, shift, offset, resistance, position = self.cells[cell]
+        more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
+        changed = (slope, shift, offset + more_V, resistance, position)
+        self.cells[cell] = changed
+        self.extremes = [changed] + [other for other in self.extremes if other[4] != position]
+        self.mean_offset_V += more_V / self.count
+        self.fault_offsets_V[cell] = offset_V
+
+    def move_cell(self, cell, offset_V, over_s):
+        """A fault: the cell's deviation moves to offset_V within over_s (> 0)."""
+        self.moving[cell] = (offset_V, (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s)
+
+    def collapse_cell(self, cell, depth):
+        """The cell has run away: its voltage falls to next to nothing within COLLAPSE_S. depth: of the string."""
+        slope, shift, offset, _, _ = self.cells[cell]
+        sound_V = OCV_V.at(1.0 - depth * slope - shift) + offset - self.fault_offsets_V.get(cell, 0.0)
+        self.move_cell(cell, REMAINING_V - sound_V, COLLAPSE_S)
+
+    def move(self, dt_s):
+        """Let the cells that move do so for dt_s."""
+        for cell, (aim_V, rate) in list(self.moving.items()):
+            offset_V = self.fault_offsets_V.get(cell, 0.0) + rate * dt_s
+            if (offset_V - aim_V) * rate >= 0.0:
+                offset_V = aim_V
+                del self.moving[cell]
+            self.offset_cell(cell, offset_V)
 
     def scan(self, depth, cell_ohm, current_A):
         """Refresh emf_V, resistance_ohm and low, high = (V now, emf V, ohm, position) of the extreme cells.

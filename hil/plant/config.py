@@ -3,6 +3,8 @@
 import dataclasses
 import difflib
 
+from hil.plant import chemistry
+
 
 @dataclasses.dataclass(frozen=True)
 class CabinetConfig:
@@ -18,7 +20,12 @@ class CabinetConfig:
     soc: float = 0.5
     soh: float = 0.99
     cycles: float = 120.0
+    chemistry: str = "lfp"  # of what burns; the electrical tables are those of LFP
+    barrier_mm: float = 0.0  # of insulation between the cells of a module
     ambient_degC: float = 25.0
+    ambient_humidity_permille: float = 500.0
+    air_degC: float = 25.0  # what the cooling keeps in the cabinet
+    hvac_W: float = 12_000.0  # cooling; a third of it as heating
     insulation_kohm: float = 2000.0
     pcs_rated_W: float = 250_000.0
     pcs_dead_time_s: float = 0.06
@@ -27,16 +34,19 @@ class CabinetConfig:
     off_delay_s: float = 0.2
     fire_in_chain: bool = True  # the fire panel and the suppression switch open the chain in hardware too
     fan_spin_up_s: float = 2.0
+    louvre_s: float = 8.0  # from closed to the contact that proves it open
     free_volume_m3: float = 3.0
     aux_W: float = 1500.0
     fan_W: float = 350.0
+    ups_Wh: float = 6000.0  # more than 3 h for everything auxiliary: facts A26 and A38 ask for 2 h
 
 
 # name -> lowest and highest allowed value
 RANGES = {
     "units": (1, 16), "racks": (1, 64), "modules": (1, 64), "cells_per_module": (1, 32),
     "capacity_Ah": (1, 5000), "rated_current_A": (1, 3000), "soc": (0, 1), "soh": (0.3, 1), "cycles": (0, 65535),
-    "ambient_degC": (-40, 60), "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
+    "barrier_mm": (0, 20), "ambient_degC": (-40, 60), "ambient_humidity_permille": (0, 1000),
+    "air_degC": (-40, 60), "hvac_W": (0, 1e6), "louvre_s": (0, 60), "ups_Wh": (0, 1e6), "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
     "pcs_dead_time_s": (0, 5), "pcs_ramp_W_per_s": (1000, 1e10), "pcs_start_s": (0, 600), "off_delay_s": (0, 5),
     "fan_spin_up_s": (0, 60), "free_volume_m3": (0.1, 1000), "aux_W": (0, 1e6), "fan_W": (0, 1e5),
 }
@@ -53,6 +63,8 @@ def checked(config=None):
         value = getattr(config, key)
         if not isinstance(value, (int, float)) or not low <= value <= high:
             raise ValueError(f"plant: {key} = {value}: allowed {low} to {high}")
+    if config.chemistry not in chemistry.CHEMISTRIES:
+        raise ValueError(f"plant: chemistry = {config.chemistry}: allowed {', '.join(chemistry.CHEMISTRIES)}")
     return dataclasses.replace(config, unit_of_rack=_dealt(config))
 
 

@@ -26,7 +26,8 @@ class Pcs:
         """config: config.CabinetConfig; cells_in_series: of the racks on its DC side."""
         self.rated_W = config.pcs_rated_W
         self.ac_power_W = 0.0
-        self.dc_voltage_V = 0.0
+        self.dc_voltage_V = 0.0  # as it measures it
+        self.dc_voltage_offset_V = 0.0  # fault: it measures wrong by this much
         self.dc_current_A = 0.0
         self.dc_power_W = 0.0
         self.state = OFF

@@ -2,11 +2,13 @@
 
 import random
 
-from hil.plant import bms, cells, contactors, thermal
+from hil.plant import bms, cells, chemistry, contactors, thermal
 
 CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack
 CELL_V_TOP = 3.55  # what the BMS asks for as charge voltage
 COOLING_SIGMA = 0.05
+BREAK_TIMES_RATED = 2.0  # what the contactors can break; above it the BMS waits for the fuse (C65)
+FUSE_WAIT_S = 30.0
 GRADIENT_K = 1.5  # the top module breathes warmer air than the bottom one
 
 
@@ -18,8 +20,10 @@ class Rack:
         deal = random.Random(seed)
         count = config.cells_per_module
         self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
-        self._thermal = [thermal.ModuleThermal(count, config.ambient_degC + _gradient(m, config.modules),
-                                               1.0 + deal.gauss(0.0, COOLING_SIGMA)) for m in range(config.modules)]
+        kind = chemistry.CHEMISTRIES[config.chemistry]
+        self._thermal = [thermal.ModuleThermal(count, config.air_degC + _gradient(m, config.modules),
+                                               1.0 + deal.gauss(0.0, COOLING_SIGMA), kind, config.capacity_Ah,
+                                               config.barrier_mm) for m in range(config.modules)]
         self.temperatures_degC = [node.reading_degC for node in self._thermal]
         self.cells_online = config.modules * count
         self.soh = config.soh * deal.uniform(0.99, 1.0)
@@ -29,6 +33,11 @@ class Rack:
         self.soc = min(1.0, max(0.0, config.soc + deal.gauss(0.0, 0.001)))
         self.current_A = 0.0
         self.position_min = self.position_max = 0
+        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # that left burning modules, to be taken
+        self.burning = False
+        self.sensors_invalid = 0  # most of one kind in one module, as the BMS reports it
+        self.feedback = None  # fault: the contactor state that is reported instead of the true one
+        self.breaker_open = False  # the breaker of the whole DC side, upstream
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
         self._prepare(config)
@@ -46,6 +55,9 @@ class Rack:
         self._module_A2s = [0.0] * len(self._modules)
         self._module_s = [0.0] * len(self._modules)
         self._age_s = 0.0
+        self._break_A = BREAK_TIMES_RATED * config.rated_current_A
+        self._fuse_wait_s = 0.0
+        self._invalid, self._dead = {}, set()  # sensors of modules: how many are invalid; the one shown reads 0
         self.conductance_S = 0.0
         self.emf_V = self._ohm = 0.0
         for module in range(len(self._modules)):
@@ -57,7 +69,7 @@ class Rack:
     charge_limit_A = property(lambda self: self.bms.charge_limit_A)
     discharge_limit_A = property(lambda self: self.bms.discharge_limit_A)
     fault_bits = property(lambda self: self.bms.fault_bits | self.contactors.fault_bits)
-    contactor_state = property(lambda self: self.contactors.state)
+    contactor_state = property(lambda self: self.contactors.state if self.feedback is None else self.feedback)
 
     def command_close(self, close):
         """The controller's command as the BMS understood it: True to close, False to open."""
@@ -65,8 +77,22 @@ class Rack:
 
     def switch(self, dt_s, supply, bus_V):
         """Move the contactors by dt_s. supply: the cabinet's contactor supply is there; bus_V: voltage beyond them."""
-        if self.contactors.step(dt_s, supply and not self.bms.fault_bits, self.source_V - bus_V):
+        hold = supply and (not self.bms.fault_bits or self._waits_for_fuse(dt_s))
+        if self.contactors.step(dt_s, hold, self.source_V - bus_V):
             self._reconnect()
+
+    def _waits_for_fuse(self, dt_s):
+        """The BMS wants to open and would have to break more than its contactors can: not yet."""
+        if abs(self.current_A) <= self._break_A:
+            self._fuse_wait_s = 0.0
+            return False
+        self._fuse_wait_s += dt_s
+        return self._fuse_wait_s < FUSE_WAIT_S
+
+    def open_breaker(self, is_open):
+        """The breaker upstream cuts this rack off the bus whatever its contactors do, or connects it again."""
+        self.breaker_open = bool(is_open)
+        self._reconnect()
 
     def carry(self, current_A, dt_s):
         """Let current_A flow for dt_s: charge, polarisation, terminal and cell voltages."""
@@ -91,39 +117,91 @@ class Rack:
     def refresh(self, module, air_degC):
         """Look at one module again: temperature, emf, resistance; after the last module, the rack's extreme cells.
 
-        Returns the gas in m3 that left the module since the last look.
+        Returns the heat in J that the air got from the module since the last look.
         """
+        node = self._thermal[module]
         elapsed_s = self._age_s - self._module_s[module]
         if elapsed_s > 0.0:
             self._warm(module, elapsed_s, air_degC)
+            if node.chain is not None:
+                self._collect(module, node.chain)
+            if self._modules[module].moving:
+                self._modules[module].move(elapsed_s)
         self._scan(module)
         if module == len(self._modules) - 1:
             self._find_extremes()
             self._slow_now_ohm = self._slow_ohm * cells.resistance_factor(self.soc, self.temperatures_degC[0])
             self._reconnect()
-        gas, self._thermal[module].gas_m3 = self._thermal[module].gas_m3, 0.0
-        return gas
+        heat_J, node.air_J = node.air_J, 0.0
+        return heat_J
+
+    def taken(self):
+        """(gas in m3, vapour in m3, smoke in g) that left burning modules since it was last asked."""
+        found = self.gas_m3, self.vapour_m3, self.smoke_g
+        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
+        return found
+
+    def start_runaway(self, module, cell, heater_K_per_s, degC):
+        """Fault: a heater on one cell at this rate, or the cell at degC at once; either may be None."""
+        chain = self._thermal[module].cells_apart()
+        chain.heat(cell, heater_K_per_s)
+        if degC is not None:
+            chain.place(cell, degC)
+
+    def chain(self, module):
+        """The module's runaway.Chain, None while its cells are not told apart."""
+        return self._thermal[module].chain
 
     def heat(self, module, degC, rate_K_per_s):
         """Fault: see thermal.ModuleThermal.heat; shows at the sensor at once when no rate is given."""
         self._thermal[module].heat(degC, rate_K_per_s)
         self.temperatures_degC[module] = self._thermal[module].reading_degC
 
-    def offset_cell(self, offset_V):
-        """Fault: the first cell of module 0 deviates by offset_V from now on; 0.0 repairs it."""
-        self._modules[0].offset_first_cell(offset_V)
-        self._scan(0)
+    def offset_cell(self, offset_V, module=0, cell=0, over_s=0.0):
+        """Fault: a cell deviates by offset_V, at once or moving there within over_s; 0.0 repairs it."""
+        part = self._modules[module]
+        part.moving.pop(cell, None)
+        if over_s > 0.0:
+            part.move_cell(cell, offset_V, over_s)
+            return
+        part.offset_cell(cell, offset_V)
+        self._scan(module)
         self._find_extremes()
         self.carry(self.current_A, 0.0)
+
+    def invalidate_sensors(self, module, count):
+        """Fault: so many sensors of one kind in the module are invalid; 0 repairs them."""
+        self._invalid[module] = count
+        self.sensors_invalid = max(self._invalid.values())
+
+    def kill_sensor(self, module, is_dead):
+        """Fault: the module's temperature sensor reads exactly 0 degC."""
+        if is_dead:
+            self._dead.add(module)
+        else:
+            self._dead.discard(module)
+        self.temperatures_degC[module] = 0.0 if is_dead else self._thermal[module].reading_degC
+
+    def _collect(self, module, chain):
+        """What has left a burning module since the last look; the voltage of its cells that have failed."""
+        self.burning = True
+        self.gas_m3 += chain.gas_m3
+        self.vapour_m3 += chain.vapour_m3
+        self.smoke_g += chain.smoke_g
+        chain.gas_m3 = chain.vapour_m3 = chain.smoke_g = 0.0
+        while chain.failed:
+            self._modules[module].collapse_cell(chain.failed.pop(), self._depth)
 
     def _warm(self, module, elapsed_s, air_degC):
         """Heat of the current since the last look, cooling, neighbours."""
         nodes = self._thermal
         square = self._square_A2s - self._module_A2s[module]
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
-        beside = [nodes[i].body_degC for i in (module - 1, module + 1) if 0 <= i < len(nodes)]
+        beside = nodes[max(0, module - 1):module] + nodes[module + 1:module + 2]
         air = air_degC + _gradient(module, len(nodes))
         self.temperatures_degC[module] = nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air)
+        if module in self._dead:
+            self.temperatures_degC[module] = 0.0
         self._module_A2s[module] = self._square_A2s
         self._module_s[module] = self._age_s
 
@@ -146,7 +224,9 @@ class Rack:
 
     def _reconnect(self):
         """Conductance to the bus after a change of contacts or temperature."""
-        if self.contactors.conducting:
+        if self.breaker_open:
+            self.conductance_S = 0.0
+        elif self.contactors.conducting:
             self.conductance_S = 1.0 / self._ohm
         elif self.contactors.state == contactors.PRECHARGE and not self.contactors.precharge_broken:
             self.conductance_S = 1.0 / contactors.PRECHARGE_OHM

@@ -1,10 +1,11 @@
-"""Hard-wired safety: E-stop chain, 25 % LFL relay, enable and supply relays with the drop order in hardware.
+"""Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with their drop order.
 
 A relay follows its coil only while the chain is closed; nothing here knows the program. The I/O modules hold the
 coils (all 0 once they expire), so names that carry the inverse end in `_off`: an expired module leaves the fan on.
 """
 
-COILS = ("pcs_enable", "fan_off", "horn", "lamp", "contactor_supply", "red_lamp_off", "supervisory", "pre_alarm")
+COILS = ("pcs_enable", "fan_off", "horn", "lamp", "contactor_supply", "red_lamp_off", "supervisory", "pre_alarm",
+         "shunt_trip")
 LFL_RELAY_PCT, LFL_RELAY_CLEAR_PCT = 25.0, 24.0
 _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 
@@ -19,6 +20,8 @@ class SafetyRelays:
         self.fire_closed = True
         self.suppression_closed = True
         self.lfl_closed = True
+        self.cell_voltage_closed = True
+        self.breaker_open = False  # the DC breaker upstream, until it is closed by hand
         self.bridged = False
         self.pcs_enable = False
         self.contactor_supply = False
@@ -42,7 +45,8 @@ class SafetyRelays:
     def chain_closed(self):
         """The chain as the relays feel it; a bridge hides every contact in it."""
         fire = (self.fire_closed and self.suppression_closed) or not self._fire_in_chain
-        return self.bridged or (self.estop_closed[0] and self.estop_closed[1] and self.lfl_closed and fire)
+        return self.bridged or (self.estop_closed[0] and self.estop_closed[1] and self.lfl_closed
+                                and self.cell_voltage_closed and fire)
 
     def step(self, dt_s):
         """Move the relays by dt_s."""

@@ -1,52 +1,44 @@
-"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours, with thermal runaway.
+"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours; its cells once it burns.
 
-Runaway numbers: facts Table E (heat capacity E10, 506 s per cell E11, release and gas per Ah from the calibration and
-gas notes below that table, scaled from 100 Ah to 280 Ah, 1.06 K/W from cell to cell through 1 mm of barrier).
+Numbers: heat capacity of a cell E10 of the facts' Table E; 1.06 K/W between modules, the resistance from cell to cell
+through 1 mm of barrier there. A module gets a node per cell (runaway.Chain) when one of its cells is heated, when its
+hottest spot reaches the trigger, or when a module beside it burns.
 """
 
 import math
 
+from hil.plant import chemistry, runaway
+
 HEAT_CAPACITY_J_PER_K_CELL = 5600.0
 COOLING_K_PER_W = 0.08  # one module of 16 cells to the air: 135 W at 140 A settle 11 K above it
 NEIGHBOUR_K_PER_W = 1.06
-TRIGGER_DEGC = 150.0
-CELL_INTERVAL_S = 506.0
-CELL_RELEASE_J = 2.2e6
-CELL_RELEASE_TAU_S = 60.0
-CELL_GAS_M3 = 0.17
+WAKE_DEGC = 200.0  # a cell this hot in the module beside: radiation begins to count
 SENSOR_DEGC_MAX = 250.0  # an NTC bead saturates there
 HOT_SPOT_TAU_S = 30.0
-NEVER = -1.0
-
-
-def released_cells(age_s, cells):
-    """How many cells' worth of energy and gas came out age_s after the first cell of `cells` ran away (a fraction)."""
-    total = 0.0
-    for k in range(cells):
-        since = age_s - k * CELL_INTERVAL_S
-        if since <= 0.0:
-            break
-        total += 1.0 - math.exp(-since / CELL_RELEASE_TAU_S)
-    return total
 
 
 class ModuleThermal:
-    """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells; `gas_m3` that vented."""
+    """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells (their mean).
 
-    __slots__ = ("body_degC", "reading_degC", "gas_m3", "_cells", "_capacity", "_cooling", "_spot", "_rate",
-                 "_excess", "_runaway_age")
+    `chain`: its cells one by one, None while they need not be told apart; `air_J`: heat given to the air, to be taken.
+    """
 
-    def __init__(self, cells, start_degC, cooling_factor):
-        """cells: count; cooling_factor: this module's cooling resistance relative to the usual."""
+    __slots__ = ("body_degC", "reading_degC", "chain", "air_J", "_cells", "_capacity", "_cooling", "_spot", "_rate",
+                 "_excess", "_kind", "_capacity_Ah", "_barrier_mm")
+
+    def __init__(self, cells, start_degC, cooling_factor, kind=chemistry.CHEMISTRIES["lfp"], capacity_Ah=280.0,
+                 barrier_mm=0.0):
+        """cells: count; cooling_factor: this module's cooling resistance relative to the usual; the rest: a cell's."""
         self.body_degC = self.reading_degC = start_degC
-        self.gas_m3 = 0.0
+        self.chain = None
+        self.air_J = 0.0
         self._cells = cells
         self._capacity = cells * HEAT_CAPACITY_J_PER_K_CELL
         self._cooling = cooling_factor * COOLING_K_PER_W * 16.0 / cells
         self._spot = None
         self._rate = 0.0
         self._excess = 0.0
-        self._runaway_age = NEVER
+        self._kind, self._capacity_Ah, self._barrier_mm = kind, capacity_Ah, barrier_mm
 
     def heat(self, degC, rate_K_per_s):
         """A hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets it fade (30 s)."""
@@ -56,29 +48,57 @@ class ModuleThermal:
             self._excess = degC - self.body_degC
             self.reading_degC = min(degC, SENSOR_DEGC_MAX)
 
-    def step(self, dt_s, heat_W, neighbours_degC, air_degC):
-        """Advance by dt_s; neighbours_degC: body temperatures of the modules beside; returns the reading."""
-        flow = heat_W - (self.body_degC - air_degC) / self._cooling
-        for other in neighbours_degC:
-            flow += (other - self.body_degC) / NEIGHBOUR_K_PER_W
-        if self._runaway_age != NEVER:
-            flow += self._run_away(dt_s)
-        self.body_degC += flow * dt_s / self._capacity
+    def cells_apart(self):
+        """The module's chain, made now if there was none."""
+        if self.chain is None:
+            self.chain = runaway.Chain(self._cells, HEAT_CAPACITY_J_PER_K_CELL, self._kind, self._capacity_Ah,
+                                       self._barrier_mm)
+            self.chain.degC[:] = [self.body_degC] * self._cells
+        return self.chain
+
+    def step(self, dt_s, heat_W, beside, air_degC):
+        """Advance by dt_s; beside: the ModuleThermal above and below; returns the reading."""
+        if self.chain is None:
+            body = self.body_degC
+            cooling = (body - air_degC) / self._cooling
+            self.air_J += cooling * dt_s
+            flow = heat_W - cooling
+            beside_burns = False
+            for other in beside:
+                flow += (other.body_degC - body) / NEIGHBOUR_K_PER_W
+                beside_burns = beside_burns or other.chain is not None
+            self.body_degC = hottest = body + flow * dt_s / self._capacity
+        else:
+            beside_burns = False
+            hottest = self._step_cells(dt_s, heat_W, beside, air_degC)
         if self._excess or self._spot is not None:
             self._move_spot(dt_s)
-        hottest = self.body_degC + self._excess
-        if hottest >= TRIGGER_DEGC and self._runaway_age == NEVER:
-            self._runaway_age = 0.0
+            hottest = max(hottest, self.body_degC + self._excess) if self._excess > 0.0 else hottest + self._excess
+        if self.chain is None and (beside_burns or hottest >= self._kind.trigger_degC):
+            self._tell_apart_if_hot(hottest, beside)
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
         return self.reading_degC
 
-    def _run_away(self, dt_s):
-        """Heat flow in W of the cells that burn now; their gas is added to gas_m3."""
-        before = released_cells(self._runaway_age, self._cells)
-        self._runaway_age += dt_s
-        released = released_cells(self._runaway_age, self._cells) - before
-        self.gas_m3 += released * CELL_GAS_M3
-        return released * CELL_RELEASE_J / dt_s
+    def _step_cells(self, dt_s, heat_W, beside, air_degC):
+        """Temperature of the hottest cell."""
+        chain = self.chain
+        through = NEIGHBOUR_K_PER_W * self._cells
+        faces = [(other.chain.degC, through, True) if other.chain is not None
+                 else ([other.body_degC] * self._cells, through, False) for other in beside]
+        chain.step(dt_s, heat_W, faces, air_degC)
+        self.body_degC = sum(chain.degC) / self._cells
+        self.air_J += chain.air_J
+        chain.air_J = 0.0
+        return max(chain.degC)
+
+    def _tell_apart_if_hot(self, hottest_degC, beside):
+        """Tell the cells apart when the hot spot sets one off, or the module beside radiates."""
+        if hottest_degC >= self._kind.trigger_degC:
+            self.cells_apart().place(0, hottest_degC)
+            return
+        for other in beside:
+            if other.chain is not None and max(other.chain.degC) >= WAKE_DEGC:
+                self.cells_apart()
 
     def _move_spot(self, dt_s):
         if self._spot is None:

@@ -1,20 +1,32 @@
-"""Fan, airflow contact, gas and detectors."""
+"""Fan, louvre, airflow contact, dilution, and what the detectors make of it."""
 
 import math
+import statistics
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hil.plant import air, config
 
 DT_S = 0.1
+FULL_M3_PER_S = 0.192  # fan and leaks
 
 
-def _air(**changes):
-    return air.Air(config.checked(changes))
+def _air(seed=0, **changes):
+    return air.Air(config.checked(changes), seed)
 
 
-def _steps(one, count, fan=False, vented_m3=0.0):
-    return [(one.step(DT_S, fan, vented_m3), one.airflow)[1] for _ in range(count)]
+def _steps(one, count, fan=False, dt_s=DT_S, **emitted):
+    return [(one.step(dt_s, fan, **emitted), one.airflow)[1] for _ in range(count)]
+
+
+def _blowing(**changes):
+    """Fan at full speed, louvre open."""
+    one = _air(**changes)
+    _steps(one, 100, fan=True)
+    assert one.exchange_m3_per_s == pytest.approx(FULL_M3_PER_S)
+    return one
 
 
 def test_airflow_contact_closes_after_spin_up_and_opens_after_coasting():
@@ -32,16 +44,60 @@ def test_a_fan_without_airflow_runs_and_proves_nothing():
     assert _steps(one, 20, fan=True)[-1]
 
 
+@pytest.mark.parametrize("louvre_s", [0.0, 3.0, 8.0])
+def test_the_louvre_proves_open_after_its_time_and_closed_at_once(louvre_s):
+    one = _air(louvre_s=louvre_s)
+    _steps(one, 5)
+    assert not one.louvre_open
+    opened = [(one.step(DT_S, True), one.louvre_open)[1] for _ in range(100)]
+    assert opened.index(True) == max(0, round(louvre_s / DT_S) - 1) and opened[-1]
+    one.step(DT_S, False)
+    assert not one.louvre_open
+
+
+def test_a_stuck_louvre_proves_nothing_and_lets_a_third_pass():
+    one = _air()
+    one.louvre_failed = True
+    _steps(one, 200, fan=True)
+    assert not one.louvre_open and one.airflow
+    assert one.exchange_m3_per_s == pytest.approx(0.002 + 0.3 * 0.19)
+    one.louvre_failed = False
+    _steps(one, 60, fan=True)
+    assert one.louvre_open
+
+
 def test_one_cell_fills_a_small_cabinet_as_the_note_says():
     one = _air(free_volume_m3=1.0)
     one.step(DT_S, False, 0.17)
     assert one.mixture_lfl_pct == pytest.approx(17.0 / 6.0 * 100.0, rel=0.001)
 
 
-@pytest.mark.parametrize("fan, flow_m3_per_s", [(False, 0.002), (True, 0.192)])
+def test_nmc_has_another_limit():
+    one = _air(free_volume_m3=1.0, chemistry="nmc")
+    one.step(DT_S, False, 0.08)
+    assert one.mixture_lfl_pct == pytest.approx(100.0, rel=0.001)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.2, 50.0), st.floats(1e-6, 0.01), st.booleans(), st.sampled_from([0.02, 0.1, 0.5, 1.0]))
+def test_dilution_is_the_closed_form(volume_m3, source_m3_per_s, fan, dt_s):
+    """c = G/Q (1 - exp(-Qt/V)) while gas comes, then c = c0 exp(-Qt/V), whatever the step (facts Table E)."""
+    one = _air(free_volume_m3=volume_m3, louvre_s=0.0, fan_spin_up_s=0.0)
+    _steps(one, 2, fan, dt_s)
+    flow = FULL_M3_PER_S if fan else 0.002
+    _steps(one, 100, fan, dt_s, gas_m3=source_m3_per_s * dt_s, vapour_m3=1e-3 * source_m3_per_s * dt_s)
+    filled = source_m3_per_s / flow * -math.expm1(-flow * 100 * dt_s / volume_m3)
+    if filled < 1.0:
+        assert one.mixture == pytest.approx(filled, rel=1e-9)
+        assert one.vapour_share == pytest.approx(1e-3 * filled, rel=1e-9)
+    start = one.mixture
+    _steps(one, 20, fan, dt_s)
+    assert one.mixture == pytest.approx(start * math.exp(-flow * 20 * dt_s / volume_m3), rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize("fan, flow_m3_per_s", [(False, 0.002), (True, FULL_M3_PER_S)])
 def test_mixture_is_diluted_by_the_flow(fan, flow_m3_per_s):
-    one = _air()
-    _steps(one, 20, fan=fan)
+    one = _blowing() if fan else _air()
     one.step(DT_S, fan, 0.05)
     start = one.mixture_lfl_pct
     _steps(one, 50, fan=fan)
@@ -49,11 +105,20 @@ def test_mixture_is_diluted_by_the_flow(fan, flow_m3_per_s):
 
 
 def test_a_steady_leak_settles_where_the_fan_carries_it_away():
-    one = _air()
+    one = _blowing()
     one.source_m3_per_s = 0.001
     _steps(one, 3000, fan=True)
-    assert one.mixture_lfl_pct == pytest.approx(0.001 / 0.192 / 0.06 * 100.0, rel=0.02)
-    assert one.gas_lfl_pct == pytest.approx([one.mixture_lfl_pct] * 2, rel=0.01)
+    assert one.mixture_lfl_pct == pytest.approx(0.001 / FULL_M3_PER_S / 0.06 * 100.0, rel=0.001)
+    assert [head.level for head in one.gas] == pytest.approx([one.mixture_lfl_pct] * 2, rel=0.001)
+
+
+def test_hydrogen_and_carbon_monoxide_are_shares_of_the_vent_gas():
+    """Facts C44: 38 and 21 vol % for LFP."""
+    one = _air()
+    one.step(DT_S, False, 0.003)
+    _steps(one, 2000)
+    assert [head.level for head in one.toxic] == pytest.approx([one.mixture * 0.38e6, one.mixture * 0.21e6], rel=0.02)
+    assert 50.0 < one.toxic[1].reading < one.toxic[0].reading
 
 
 def test_detectors_lag_and_saturate():
@@ -64,27 +129,99 @@ def test_detectors_lag_and_saturate():
     assert one.gas_lfl_pct == [100.0, 100.0]
 
 
+@pytest.mark.parametrize("heads, tau_s", [("gas", air.GAS_TAU_S), ("vapour", air.VAPOUR_TAU_S),
+                                          ("toxic", air.TOXIC_TAU_S)])
+def test_each_detector_has_its_own_lag(heads, tau_s):
+    one = _air()
+    for head in getattr(one, heads):
+        head.test = 40.0
+    one.stir()
+    _steps(one, 30)
+    expected = [40.0 * -math.expm1(-3.0 / tau) for tau in tau_s]
+    assert [head.level for head in getattr(one, heads)] == pytest.approx(expected)
+
+
 def test_test_gas_is_read_with_the_lag_and_no_fan_dilutes_it():
     one = _air()
-    one.test_gas_pct[1] = 30.0
+    one.gas[1].test = 30.0
+    one.stir()
     _steps(one, 20, fan=True)
-    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0 * (1.0 - math.exp(-1.0)))]
+    assert [head.level for head in one.gas] == [0.0, pytest.approx(30.0 * (1.0 - math.exp(-1.0)))]
     _steps(one, 300, fan=True)
-    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0)]
-    one.test_gas_pct[1] = 0.0
+    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0, rel=0.03)]
+    one.gas[1].test = 0.0
     _steps(one, 20)
-    assert one.gas_lfl_pct == [0.0, pytest.approx(30.0 * math.exp(-1.0))]
+    assert [head.level for head in one.gas] == [0.0, pytest.approx(30.0 * math.exp(-1.0))]
     assert one.mixture_lfl_pct == 0.0
 
 
-def test_clean_air_costs_nothing_and_stays_clean():
+def test_noise_follows_the_seed_and_averages_out():
+    def readings(seed):
+        one = _air(seed)
+        one.gas[0].test = one.gas[1].test = 50.0
+        one.stir()
+        _steps(one, 300)
+        return [(one.step(DT_S, False), *one.gas_lfl_pct)[1:] for _ in range(400)]
+    first = readings(1)
+    assert first == readings(1) and first != readings(2)
+    assert all(a != b for a, b in first)
+    assert statistics.mean(a for a, _ in first) == pytest.approx(50.0, rel=0.002)
+    assert statistics.pstdev(a for a, _ in first) == pytest.approx(50.0 * air.NOISE, rel=0.2)
+
+
+def test_smoke_alarms_after_its_lag_and_goes_with_the_smoke():
     one = _air()
+    one.step(DT_S, False, smoke_g=3.0)  # 1 g/m3, ten times what a chamber alarms at
+    alarmed_s = {}
+    for tick in range(100):
+        _steps(one, 1)
+        for i in (0, 1):
+            if one.smoke[i]:
+                alarmed_s.setdefault(i, tick * DT_S)
+    # 1 - exp(-t / tau) = 0.1
+    assert alarmed_s == {i: pytest.approx(-tau_s * math.log(0.9), abs=0.2) for i, tau_s in enumerate(air.SMOKE_TAU_S)}
+    _steps(one, 3000, fan=True)
+    assert one.smoke == [False, False]
+
+
+def test_test_aerosol_reaches_its_chamber_alone():
+    one = _air()
+    one.test_smoke[1] = True
+    one.stir()
+    _steps(one, 300, fan=True)
+    assert one.smoke == [False, True] and one.smoke_g_per_m3 == 0.0
+    one.test_smoke[1] = False
+    _steps(one, 300)
+    assert one.smoke == [False, False]
+
+
+@pytest.mark.parametrize("degC, alarm", [(57.9, False), (58.1, True)])
+def test_heat_detector_is_in_alarm_from_58_degC_on_after_its_lag(degC, alarm):
+    one = _air()
+    for _ in range(20):
+        one.warm(DT_S, degC)
+    assert not one.heat
+    for _ in range(3000):
+        one.warm(DT_S, degC)
+    assert one.heat == alarm
+    one.test_heat = True
+    one.warm(DT_S, 20.0)
+    assert one.heat
+
+
+def test_clean_air_costs_nothing_and_stays_clean(monkeypatch):
+    one = _air()
+    _steps(one, 10)
+    monkeypatch.setattr(air.Air, "_mix", None)
     _steps(one, 100)
     assert one.gas_lfl_pct == [0.0, 0.0] and one.mixture_lfl_pct == 0.0
 
 
-def test_gas_is_forgotten_when_it_is_gone():
-    one = _air()
-    one.step(DT_S, True, 0.001)
-    _steps(one, 3000, fan=True)
-    assert one.gas_lfl_pct == [0.0, 0.0] and one.mixture_lfl_pct == 0.0
+def test_gas_is_forgotten_when_it_is_gone(monkeypatch):
+    one = _blowing()
+    one.step(DT_S, True, gas_m3=0.001, vapour_m3=1e-4, smoke_g=0.5)
+    _steps(one, 4000, fan=True)
+    assert one.gas_lfl_pct == [0.0, 0.0] and one.mixture_lfl_pct == one.vapour_share == one.smoke_g_per_m3 == 0.0
+    assert [head.reading for head in one.vapour + one.toxic] == [0.0] * 4
+    monkeypatch.setattr(air.Air, "_mix", None)
+    _steps(one, 2, fan=True)

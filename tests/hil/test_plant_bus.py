@@ -141,3 +141,73 @@ def test_energy_is_conserved_over_an_hour():
         given_As += link.bus.pcs.dc_current_A
     used_Ah = start - sum(one.soc * one.soh for one in link.racks) * 280.0
     assert used_Ah == pytest.approx(given_As / 3600.0, rel=1e-6)
+
+
+def test_a_load_beyond_the_converters_control_takes_its_current_until_its_fuse_blows():
+    link = _Link().closed().running(50_000.0)
+    before_A = sum(one.current_A for one in link.racks)
+    link.bus.fault = bus.FaultLoad(current_A=560.0, fuse_A2s=560.0 ** 2 * 2.0)
+    link.steps(1)
+    assert sum(one.current_A for one in link.racks) == pytest.approx(before_A + 560.0, rel=0.02)
+    link.steps(98)
+    assert link.bus.fault is not None
+    link.steps(2)
+    assert link.bus.fault is None
+    assert sum(one.current_A for one in link.racks) == pytest.approx(before_A, rel=0.01)
+    assert link.bus.pcs.state == pcs.RUNNING
+
+
+def test_a_load_that_charges():
+    link = _Link().closed()
+    link.bus.fault = bus.FaultLoad(current_A=-300.0, fuse_A2s=1e9)
+    link.steps(5)
+    assert sum(one.current_A for one in link.racks) == pytest.approx(-300.0, rel=0.02)
+
+
+def test_a_short_circuit_is_limited_by_the_racks_alone_and_blows_the_fuse():
+    link = _Link().closed()
+    source_V = link.racks[0].source_V
+    link.bus.fault = bus.FaultLoad(ohm=0.5, fuse_A2s=1e6)
+    link.steps(1)
+    inner_ohm = 1.0 / sum(one.conductance_S for one in link.racks)
+    flowing_A = sum(one.current_A for one in link.racks)
+    assert flowing_A == pytest.approx(source_V / (inner_ohm + 0.5), rel=0.03) and flowing_A > 4 * 280.0
+    assert link.bus.pcs.state == pcs.STANDBY
+    steps = 1
+    while link.bus.fault is not None:
+        link.steps(1)
+        steps += 1
+    assert steps * DT_S == pytest.approx(1e6 / flowing_A ** 2, abs=0.06)
+    link.steps(5)
+    assert abs(sum(one.current_A for one in link.racks)) < 1.0
+
+
+def test_a_fault_on_a_dead_link_carries_nothing():
+    link = _Link()
+    link.bus.fault = bus.FaultLoad(ohm=0.05)
+    link.steps(50)
+    assert link.bus.fault is not None and link.bus.voltage_V == 0.0
+
+
+def test_a_short_circuit_is_not_precharged():
+    link = _Link()
+    link.bus.fault = bus.FaultLoad(ohm=0.5)
+    link.racks[0].command_close(True)
+    link.steps(160)
+    assert link.racks[0].contactor_state == 3 and not link.racks[0].contactors.conducting
+
+
+def test_a_converter_that_measures_wrong_shows_another_voltage():
+    link = _Link().closed()
+    link.bus.pcs.dc_voltage_offset_V = -25.0
+    link.steps(1)
+    assert link.bus.pcs.dc_voltage_V == pytest.approx(link.bus.voltage_V - 25.0)
+
+
+def test_a_breaker_upstream_kills_the_link_of_welded_racks():
+    link = _Link().closed()
+    for one in link.racks:
+        one.contactors.welded = True
+        one.open_breaker(True)
+    link.steps(1500)
+    assert link.bus.voltage_V < 200.0 and [one.current_A for one in link.racks] == [0.0, 0.0]

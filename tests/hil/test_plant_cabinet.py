@@ -37,7 +37,11 @@ def test_cold_it_is_the_expired_module_state():
     one = _steps(_cabinet(), 120)
     assert one.contacts == {
         "estop_1": True, "estop_2": True, "fire_alarm": True, "suppression": True, "gas_relay": True, "airflow": True,
-        "key_run": True, "permit_1": False, "permit_2": False, "door": True, "bms_fault": True}
+        "key_run": True, "permit_1": False, "permit_2": False, "door": True, "bms_fault": True, "cell_voltage": True,
+        "smoke_1": True, "smoke_2": True, "heat": True, "fire_trouble": True, "damper": False, "hvac": True,
+        "leak": True, "coolant": True, "supervised": True}
+    _steps(one, 300)
+    assert one.contacts["damper"]  # the louvre takes 8 s
     assert one.air.fan_running
     assert (one.pcs[0].state, one.pcs[0].ac_power_W, one.pcs[0].dc_voltage_V) == (pcs.OFF, 0.0, 0.0)
 

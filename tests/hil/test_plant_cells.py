@@ -89,15 +89,36 @@ def test_an_offset_cell_is_the_extreme_one_and_is_repaired():
     module = cells.ModuleCells(2, 16, random.Random(1))
     module.scan(0.5, 0.18e-3, 0.0)
     before = module.low, module.high, module.emf_V
-    module.offset_first_cell(-0.3)
+    module.offset_cell(0, -0.3)
     module.scan(0.5, 0.18e-3, 0.0)
     assert module.low[3] == 64
     assert module.low[0] == pytest.approx(3.0, abs=0.02)
     assert module.emf_V == pytest.approx(before[2] - 0.3)
-    module.offset_first_cell(0.4)
+    module.offset_cell(0, 0.4)
     module.scan(0.5, 0.18e-3, 0.0)
     assert module.high[3] == 64 and module.low[3] != 64
-    module.offset_first_cell(0.0)
+    module.offset_cell(0, 0.0)
     module.scan(0.5, 0.18e-3, 0.0)
     assert module.low == pytest.approx(before[0]) and module.high == pytest.approx(before[1])
     assert module.emf_V == pytest.approx(before[2])
+
+
+def test_two_cells_of_a_module_have_faults_of_their_own():
+    module = cells.ModuleCells(2, 16, random.Random(1))
+    module.offset_cell(3, -0.3)
+    module.offset_cell(9, 0.4)
+    module.offset_cell(3, -0.5)
+    module.scan(0.5, 0.18e-3, 0.0)
+    assert (module.low[3], module.high[3]) == (64 + 3, 64 + 9)
+    assert module.low[0] == pytest.approx(2.8, abs=0.02) and module.high[0] == pytest.approx(3.7, abs=0.02)
+
+
+@pytest.mark.parametrize("dt_s", [0.1, 0.7, 1.0, 5.0])
+def test_a_cell_moves_at_its_rate_and_stops(dt_s):
+    module = cells.ModuleCells(2, 16, random.Random(1))
+    module.move_cell(5, -0.9, 3.0)
+    module.move(dt_s)
+    assert module.fault_offsets_V[5] == pytest.approx(max(-0.9, -0.3 * dt_s))
+    for _ in range(40):
+        module.move(dt_s)
+    assert module.fault_offsets_V[5] == -0.9 and not module.moving

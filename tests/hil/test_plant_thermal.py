@@ -1,4 +1,4 @@
-"""Module temperatures: balance, hot spot, runaway."""
+"""Module temperatures: balance, hot spot, and when its cells are told apart."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_warms_at_first_as_its_heat_capacity_says():
 
 def test_a_warmer_neighbour_heats():
     node = _node()
-    node.step(1.0, 0.0, (25.0 + thermal.NEIGHBOUR_K_PER_W * 560.0,), 25.0)
+    node.step(1.0, 0.0, (_node(25.0 + thermal.NEIGHBOUR_K_PER_W * 560.0),), 25.0)
     assert node.body_degC - 25.0 == pytest.approx(560.0 / (16 * 5600.0))
 
 
@@ -57,13 +57,14 @@ def test_hot_spot_moves_at_its_rate_and_stops_at_its_aim():
     assert readings == [25.5, 26.0, 26.5, 27.0, 27.0, 27.0]
 
 
-@pytest.mark.parametrize("degC, runs", [(149.9, False), (150.0, True), (150.1, True)])
+@pytest.mark.parametrize("degC, runs", [(159.9, False), (160.0, True), (160.1, True)])
 def test_runaway_begins_at_the_trigger(degC, runs):
     node = _node()
     node.heat(degC, 0.0)
     for _ in range(600):
         node.step(1.0, 0.0, (), 25.0)
-    assert (node.gas_m3 > 0.05) == runs
+    assert (node.chain is not None) == runs
+    assert not runs or node.chain.gas_m3 > 0.05
 
 
 def test_the_reading_saturates():
@@ -73,22 +74,50 @@ def test_the_reading_saturates():
     assert node.step(1.0, 0.0, (), 25.0) == thermal.SENSOR_DEGC_MAX
 
 
-@pytest.mark.parametrize("age_s, cells", [(0.0, 0.0), (60.0, 0.632), (506.0, 1.0), (566.0, 1.632), (4048.0, 8.0),
-                                          (20_000.0, 16.0)])
-def test_cells_burn_one_after_another(age_s, cells):
-    assert thermal.released_cells(age_s, 16) == pytest.approx(cells, abs=0.002)
+def test_heat_that_the_air_gets_is_what_the_module_loses():
+    node = _node(65.0)
+    for _ in range(100):
+        node.step(1.0, 50.0, (), 25.0)
+    assert node.air_J == pytest.approx(100 * 50.0 + (65.0 - node.body_degC) * 16 * 5600.0)
 
 
-def test_runaway_goes_on_without_the_heater_and_spares_the_neighbour():
-    nodes = [_node(), _node(), _node()]
-    nodes[0].heat(160.0, 0.0)
-    for second in range(12_000):
-        if second == 10:
-            nodes[0].heat(None, 0.0)
-        bodies = [node.body_degC for node in nodes]
-        nodes[0].step(1.0, 0.0, bodies[1:2], 25.0)
-        nodes[1].step(1.0, 0.0, (bodies[0], bodies[2]), 25.0)
-        nodes[2].step(1.0, 0.0, bodies[1:2], 25.0)
-    assert nodes[0].gas_m3 == pytest.approx(16 * thermal.CELL_GAS_M3, rel=0.01)
-    assert nodes[0].body_degC > 100.0
-    assert 27.0 < nodes[1].body_degC < 60.0 and nodes[1].gas_m3 == 0.0
+def test_cells_told_apart_begin_alike_and_are_read_by_the_hottest():
+    node = _node(40.0)
+    chain = node.cells_apart()
+    assert chain.degC == [40.0] * 16 and node.cells_apart() is chain
+    chain.place(3, 90.0)
+    assert node.step(1e-6, 0.0, (), 25.0) == pytest.approx(90.0)
+    assert node.body_degC == pytest.approx((15 * 40.0 + 90.0) / 16)
+    node.heat(120.0, 0.0)
+    node.step(1e-6, 0.0, (), 25.0)
+    assert node.reading_degC == pytest.approx(120.0)
+
+
+def test_energy_stays_when_cells_are_told_apart():
+    """Two modules, one with and one without a chain: what one loses the other gets, and the air the rest."""
+    one, other = _node(90.0), _node(25.0)
+    one.cells_apart()
+    for _ in range(200):
+        one.step(1.0, 0.0, (other,), 25.0)
+        other.step(1.0, 0.0, (one,), 25.0)
+    assert other.chain is None and other.body_degC > 25.05
+    stored_J = 16 * 5600.0 * (one.body_degC + other.body_degC - 115.0)
+    assert stored_J == pytest.approx(-one.air_J - other.air_J, rel=1e-3)
+
+
+@pytest.mark.parametrize("degC, woken", [(199.0, False), (201.0, True)])
+def test_a_module_beside_a_hot_one_is_told_apart_before_it_radiates(degC, woken):
+    hot, beside = _node(), _node()
+    hot.cells_apart().degC[7] = degC
+    beside.step(0.001, 0.0, (hot,), 25.0)
+    assert (beside.chain is not None) == woken
+
+
+def test_runaway_goes_on_without_the_hot_spot():
+    node = _node(80.0)
+    node.heat(165.0, 0.0)
+    node.step(1.0, 0.0, (), 25.0)
+    node.heat(None, 0.0)
+    for _ in range(3600):
+        node.step(1.0, 0.0, (), 25.0)
+    assert node.chain.gas_m3 > 1.5 * 0.168

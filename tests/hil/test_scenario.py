@@ -183,7 +183,7 @@ def test_actions_on_the_plant_reach_it():
                  {"do": "key", "run": False}, {"do": "heat", "rack": 2, "module": 3, "degC": 60},
                  {"do": "heat", "rack": 3, "degC": 50}, {"do": "weld", "rack": 1})
     plant = a_world.plant
-    assert plant.relays.bridged and plant.air.test_gas_pct == [0.0, 40] and plant.air.airflow_failed
+    assert plant.relays.bridged and [head.test for head in plant.air.gas] == [0.0, 40] and plant.air.airflow_failed
     assert plant.key_run is False and plant.racks[0].contactors.welded and not plant.racks[1].contactors.welded
     assert plant.racks[1].temperatures_degC[2] == 60 > plant.racks[1].temperatures_degC[3]
     assert set(plant.racks[2].temperatures_degC) == {50}

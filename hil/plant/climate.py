@@ -1,0 +1,108 @@
+"""Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor.
+
+The air takes what the modules, the converters and the electronics give, and loses it to the cooling, through the
+walls and with the air that is exchanged. The cooling keeps the air at its set-point within a kelvin, as far as its power goes,
+and dries it down to the dew point of its coil.
+"""
+
+import math
+
+AIR_J_PER_M3_K = 1200.0
+METAL_FACTOR = 5.0  # air and the thin sheet that warms with it, relative to the air alone
+WALL_W_PER_K = 30.0  # an insulated cabinet of 25 m2
+ELECTRONICS_W = 300.0
+BAND_K = 1.0  # the cooling is at full power this far above its set-point
+HEATING_SHARE = 1.0 / 3.0
+COIL_M3_PER_S = 0.3
+COIL_DEGC = 12.0
+DRIP_L_PER_S = 0.05  # of a coolant leak
+FLOOR_L = 0.1  # what the water sensor notices
+CIRCUIT_L = 5.0  # so much lost, and the pressure switch opens
+
+
+def saturation_g_per_m3(degC):
+    """Water in saturated air (Magnus formula)."""
+    return 216.7 * 6.112 * math.exp(17.62 * degC / (243.12 + degC)) / (273.15 + degC)
+
+
+class Climate:
+    """`air_degC`; `hvac_ok`, `leak_ok` and `coolant_ok` are contacts. The rest are faults."""
+
+    def __init__(self, config):
+        """config: config.CabinetConfig."""
+        self.outside_degC = config.ambient_degC
+        self.air_degC = config.air_degC
+        self.hvac_failed = self.low_flow = self.leaking = False
+        self.ingress_g_per_s = 0.0  # water that comes in and evaporates
+        self.powered = True  # the cooling hangs on the mains, not on the UPS
+        self._setpoint_degC, self._cool_W = config.air_degC, config.hvac_W
+        self._volume_m3 = config.free_volume_m3
+        self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
+        self._outside_g_per_m3 = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
+        self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.air_degC))
+        self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
+        self._spilt_L = 0.0
+        self._held = None  # (degC, K/s): a heater of a test keeps the air there
+        self._held_degC = config.air_degC
+        self.hvac_power_W = 0.0  # > 0 cools
+
+    hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
+    leak_ok = property(lambda self: self._spilt_L < FLOOR_L)
+    coolant_ok = property(lambda self: not self.low_flow and self._spilt_L < CIRCUIT_L)
+
+    @property
+    def humidity_permille(self):
+        """Relative humidity of the air."""
+        return min(1000.0, 1000.0 * self._water_g_per_m3 / saturation_g_per_m3(self.air_degC))
+
+    def hold(self, degC, rate_K_per_s):
+        """Fault: the air goes to degC at rate_K_per_s (0: at once) and stays; None lets it go."""
+        self._held = None if degC is None else (degC, rate_K_per_s)
+        self._held_degC = self.air_degC
+
+    def leak(self, is_leaking):
+        """Fault: coolant runs out; False: tight, mopped up and filled again."""
+        self.leaking = bool(is_leaking)
+        self._spilt_L = 0.0
+
+    def step(self, dt_s, heat_W, exchange_m3_per_s):
+        """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: air that is exchanged with the outside."""
+        if self.leaking:
+            self._spilt_L += DRIP_L_PER_S * dt_s
+        self._temper(dt_s, heat_W + ELECTRONICS_W, exchange_m3_per_s)
+        if self._held is not None:
+            self._follow_hold(dt_s)
+        self._moisten(dt_s, exchange_m3_per_s)
+
+    def _temper(self, dt_s, heat_W, exchange_m3_per_s):
+        """Implicit, so that no step is too long: C (T' - T) = dt (heat + G (outside - T') - cooling)."""
+        outside = WALL_W_PER_K + exchange_m3_per_s * AIR_J_PER_M3_K
+        stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
+        weight = self._J_per_K / dt_s + outside
+        cool_W = self._cool_W if self.hvac_ok and self.coolant_ok else 0.0
+        gain = cool_W / BAND_K
+        air = (stored + gain * self._setpoint_degC) / (weight + gain)
+        power_W = gain * (air - self._setpoint_degC)
+        if not -HEATING_SHARE * cool_W <= power_W <= cool_W:
+            power_W = max(-HEATING_SHARE * cool_W, min(cool_W, power_W))
+            air = (stored - power_W) / weight
+        self.hvac_power_W = power_W
+        self.air_degC = air
+
+    def _follow_hold(self, dt_s):
+        degC, rate = self._held
+        move_K = rate * dt_s if rate > 0.0 else abs(degC - self._held_degC)
+        self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
+        self.air_degC = self._held_degC
+
+    def _moisten(self, dt_s, exchange_m3_per_s):
+        """Water in the air: exchanged, dried on the coil while that cools, and what comes in."""
+        coil = 0.0
+        if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
+            coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W
+        share = dt_s / self._volume_m3
+        come = exchange_m3_per_s * self._outside_g_per_m3 + coil * self._coil_g_per_m3 + self.ingress_g_per_s
+        water = (self._water_g_per_m3 + share * come) / (1.0 + share * (exchange_m3_per_s + coil))
+        if self.ingress_g_per_s:
+            water = min(water, saturation_g_per_m3(self.air_degC))  # the rest runs down the walls
+        self._water_g_per_m3 = water

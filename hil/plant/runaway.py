@@ -1,0 +1,127 @@
+"""The cells of one module once they are hot: a chain of nodes in thermal runaway (facts section 5, trigger form).
+
+`C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its trigger temperature a cell begins to release its energy,
+`Q = (E - released) / tau`. A cell that has vented loses vapour of electrolyte and a little gas; all of its gas and its
+smoke come with its release. A module has a chain only while it needs one: see thermal.ModuleThermal.
+"""
+
+import math
+
+from hil.plant import chemistry as kinds
+
+VAPOUR_BURST_M3 = 0.5e-3  # as the vent opens: about 2 g of solvent. Order of magnitude, ours
+VAPOUR_BURST_S = 30.0
+VAPOUR_M3_PER_S = 5e-6  # boils off until runaway
+SEEP_PER_S = 2e-5  # of a cell's gas, between vent and runaway: H2 shows before runaway (C42)
+SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah. Order of magnitude, ours
+RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126  # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
+KELVIN = 273.15
+NOT_YET = -1.0
+STEP_S_MAX = 10.0  # dt = 10 s moves a trigger by less than half a minute (facts, below Table E)
+
+
+class Chain:
+    """Temperatures of cells 0 .. n-1 in a row, and what left them since it was last taken.
+
+    gas_m3, vapour_m3, smoke_g: emitted; air_J: given to the air (cells and hot gas); failed: cells that have run away
+    since the list was last emptied; released_J, heater_J: totals.
+    """
+
+    def __init__(self, count, heat_capacity_J_per_K, kind, capacity_Ah, barrier_mm=0.0):
+        """kind: chemistry.Chemistry; heat_capacity_J_per_K, capacity_Ah: of one cell."""
+        scale = heat_capacity_J_per_K / kinds.REFERENCE_J_PER_K
+        self.degC = [0.0] * count
+        self.released_J = self.heater_J = self.air_J = 0.0
+        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
+        self.failed = []
+        self._kind = kind
+        self._capacity = heat_capacity_J_per_K
+        self._release = kind.release_J * scale
+        self._gas = kind.gas_m3_per_Ah * capacity_Ah
+        self._smoke = SMOKE_G_PER_AH * capacity_Ah
+        self._beside = kinds.cell_resistance_K_per_W(kind, heat_capacity_J_per_K, barrier_mm)
+        self._air = kind.air_K_per_W / scale
+        self._left = [NOT_YET] * count  # J still to be released
+        self._vented_s = [NOT_YET] * count
+        self._heater = None  # (cell, K/s)
+
+    def heat(self, cell, rate_K_per_s):
+        """A heater warms the cell at this rate until it runs away; None takes it off."""
+        self._heater = None if rate_K_per_s is None else (cell, rate_K_per_s)
+
+    def place(self, cell, degC):
+        """The cell is degC from now on; hot enough, it vents or runs away at once."""
+        self.degC[cell] = degC
+        self._open(cell, degC, 0.0)
+
+    def step(self, dt_s, heat_W, faces, air_degC):
+        """Advance by dt_s. heat_W: from the current, in the whole module; faces: of each module beside, a list of the
+        temperatures opposite the cells, the resistance from cell to cell in K/W, and whether it radiates (it must then
+        do the same); air_degC: air around."""
+        pieces = math.ceil(dt_s / STEP_S_MAX)
+        for _ in range(pieces):
+            self._step(dt_s / pieces, heat_W / len(self.degC), faces, air_degC)
+
+    def _step(self, dt_s, heat_W, faces, air_degC):
+        degC = self.degC
+        ramp = None if self._heater is None else (self._heater[0], degC[self._heater[0]] + self._heater[1] * dt_s)
+        to_air = [(own - air_degC) / self._air for own in degC]
+        flows = [heat_W - flow for flow in to_air]
+        self.air_J += sum(to_air) * dt_s
+        for i in range(len(degC) - 1):
+            flow = (degC[i] - degC[i + 1]) / self._beside
+            flows[i] -= flow
+            flows[i + 1] += flow
+        for opposite, resistance_K_per_W, radiates in faces:
+            for i, other in enumerate(opposite):
+                flows[i] += (other - degC[i]) / resistance_K_per_W
+                if radiates:
+                    flows[i] += radiation_W(degC[i], other)
+        for i, flow in enumerate(flows):
+            degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._capacity
+        if ramp is not None:
+            self._warm(*ramp)
+        for i, own in enumerate(degC):
+            self._open(i, own, dt_s)
+
+    def _burnt_J(self, i, dt_s):
+        """What cell i releases in dt_s; its gas and smoke with it."""
+        left = self._left[i]
+        if left <= 0.0:
+            return 0.0
+        burnt = left * -math.expm1(-dt_s / self._kind.release_s)
+        self._left[i] = left - burnt
+        self.released_J += burnt
+        share = burnt / self._release
+        self.gas_m3 += share * self._gas
+        self.smoke_g += share * self._smoke
+        self.air_J += burnt * self._kind.jet_share
+        return burnt
+
+    def _warm(self, cell, ramp_degC):
+        """The heater keeps its cell on its ramp."""
+        missing_K = ramp_degC - self.degC[cell]
+        if missing_K > 0.0:
+            self.degC[cell] = ramp_degC
+            self.heater_J += missing_K * self._capacity
+
+    def _open(self, i, own_degC, dt_s):
+        """Vent and trigger."""
+        if self._vented_s[i] == NOT_YET and own_degC >= self._kind.vent_degC:
+            self._vented_s[i] = 0.0
+        elif self._vented_s[i] != NOT_YET and self._left[i] == NOT_YET:
+            age = self._vented_s[i]
+            self._vented_s[i] = age + dt_s
+            burst = math.exp(-age / VAPOUR_BURST_S) - math.exp(-(age + dt_s) / VAPOUR_BURST_S)
+            self.vapour_m3 += burst * VAPOUR_BURST_M3 + VAPOUR_M3_PER_S * dt_s
+            self.gas_m3 += SEEP_PER_S * dt_s * self._gas
+        if self._left[i] == NOT_YET and own_degC >= self._kind.trigger_degC:
+            self._left[i] = self._release
+            self.failed.append(i)
+            if self._heater is not None and self._heater[0] == i:
+                self._heater = None
+
+
+def radiation_W(own_degC, other_degC):
+    """Heat that a cell gets by radiation from the cell opposite in the next module."""
+    return RADIATION_W_PER_K4 * ((other_degC + KELVIN) ** 4 - (own_degC + KELVIN) ** 4)

@@ -1,0 +1,216 @@
+"""Air temperature, humidity, cooling, coolant and water; the UPS."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil.plant import climate, config, ups
+
+DT_S = 0.1
+LEAK_M3_PER_S = 0.002
+
+
+def _climate(**changes):
+    return climate.Climate(config.checked(changes))
+
+
+def _run(one, seconds, heat_W=0.0, exchange_m3_per_s=LEAK_M3_PER_S, dt_s=DT_S):
+    for _ in range(round(seconds / dt_s)):
+        one.step(dt_s, heat_W, exchange_m3_per_s)
+    return one
+
+
+# Temperature ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("heat_W", [0.0, 2000.0, 6000.0])
+def test_the_cooling_holds_the_air_within_its_band(heat_W):
+    one = _run(_climate(), 120, heat_W)
+    # 12 kW in a band of 1 K, less what goes through the walls
+    assert one.air_degC == pytest.approx(25.0 + (heat_W + 300.0) / (12_000.0 + 30.0 + 2.4), abs=1e-3)
+    assert one.hvac_power_W == pytest.approx(heat_W + 300.0, abs=0.005 * heat_W + 5.0)
+
+
+@pytest.mark.parametrize("hvac_W", [0.0, 1000.0, 3000.0])
+def test_heat_beyond_the_cooling_goes_through_the_walls(hvac_W):
+    one = _run(_climate(hvac_W=hvac_W), 20_000, 5000.0, dt_s=1.0)
+    assert one.air_degC - 25.0 == pytest.approx((5300.0 - hvac_W) / 32.4, rel=0.01)
+    assert one.hvac_power_W == pytest.approx(hvac_W)
+
+
+def test_a_failed_cooling_shows_and_the_air_warms_by_its_own_heat_capacity():
+    one = _run(_climate(), 60, 5000.0)
+    assert one.hvac_ok
+    one.hvac_failed = True
+    before = one.air_degC
+    _run(one, 1.0, 5000.0)
+    assert not one.hvac_ok and one.hvac_power_W == 0.0
+    assert one.air_degC - before == pytest.approx(5300.0 / (1200.0 * 5.0 * 3.0), rel=0.02)
+
+
+def test_without_mains_the_cooling_stands():
+    one = _climate()
+    one.powered = False
+    _run(one, 1.0, 1000.0)
+    assert not one.hvac_ok and one.hvac_power_W == 0.0
+
+
+def test_a_cold_night_is_heated_as_far_as_the_power_goes():
+    one = _run(_climate(ambient_degC=-20.0), 600)
+    assert 24.0 < one.air_degC < 25.0 and one.hvac_power_W < 0.0
+    one = _run(_climate(ambient_degC=-20.0, hvac_W=900.0), 20_000, dt_s=1.0)
+    assert one.hvac_power_W == -300.0 and one.air_degC == pytest.approx(-20.0 + 600.0 / 32.4, abs=0.1)
+
+
+def test_the_fan_brings_the_outside_in():
+    one = _run(_climate(ambient_degC=40.0, hvac_W=0.0), 600, exchange_m3_per_s=0.192)
+    assert one.air_degC == pytest.approx(40.0 + 300.0 / (30.0 + 230.4), abs=0.1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-20.0, 40.0), st.floats(0.0, 20_000.0), st.floats(0.0, 20_000.0), st.floats(0.1, 10.0),
+       st.sampled_from([0.02, 0.1, 1.0]))
+def test_energy_of_the_air_is_balanced_at_every_step(outside_degC, heat_W, hvac_W, volume_m3, dt_s):
+    one = _climate(ambient_degC=outside_degC, hvac_W=hvac_W, free_volume_m3=volume_m3)
+    for _ in range(50):
+        before = one.air_degC
+        one.step(dt_s, heat_W, 0.05)
+        stored_W = 1200.0 * 5.0 * volume_m3 * (one.air_degC - before) / dt_s
+        lost_W = (30.0 + 0.05 * 1200.0) * (one.air_degC - outside_degC)
+        assert stored_W == pytest.approx(heat_W + 300.0 - one.hvac_power_W - lost_W, abs=0.5)
+
+
+def test_air_can_be_held():
+    one = _climate()
+    one.hold(47.0, 2.0)
+    _run(one, 5.0)
+    assert one.air_degC == pytest.approx(35.0)
+    _run(one, 20.0)
+    assert one.air_degC == 47.0
+    one.hold(-10.0, 0.0)
+    _run(one, DT_S)
+    assert one.air_degC == -10.0
+    one.hold(None, 0.0)
+    _run(one, 600)
+    assert one.air_degC == pytest.approx(25.0, abs=0.2)
+
+
+# Water ---------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("degC, g_per_m3", [(0.0, 4.85), (20.0, 17.3), (25.0, 23.0), (40.0, 51.2)])
+def test_saturation_is_that_of_the_tables(degC, g_per_m3):
+    assert climate.saturation_g_per_m3(degC) == pytest.approx(g_per_m3, rel=0.01)
+
+
+def test_humidity_is_the_outsides_at_first_and_falls_as_the_air_warms():
+    one = _climate()
+    assert one.humidity_permille == pytest.approx(500.0)
+    one.hold(35.0, 0.0)
+    _run(one, 1.0)
+    assert one.humidity_permille == pytest.approx(500.0 * 23.05 / 39.6, rel=0.02)
+
+
+def test_the_dew_point_stays_while_nothing_is_exchanged_or_dried():
+    one = _climate(hvac_W=0.0, ambient_humidity_permille=800.0)
+    water = one.humidity_permille * climate.saturation_g_per_m3(one.air_degC)
+    _run(one, 60.0, 3000.0, exchange_m3_per_s=0.0)
+    assert one.air_degC > 30.0
+    assert one.humidity_permille * climate.saturation_g_per_m3(one.air_degC) == pytest.approx(water)
+
+
+def test_the_coil_dries_the_air_down_to_its_dew_point():
+    one = _run(_climate(ambient_humidity_permille=900.0), 4 * 3600, 6000.0, exchange_m3_per_s=0.0, dt_s=1.0)
+    coil = climate.saturation_g_per_m3(12.0)
+    assert one.humidity_permille == pytest.approx(1000.0 * coil / climate.saturation_g_per_m3(one.air_degC), rel=0.01)
+
+
+def test_water_that_comes_in_is_the_closed_form_then_saturates():
+    """w = w0 + m/Q (1 - exp(-Qt/V)): the same balance as of a gas."""
+    one = _climate(hvac_W=0.0)
+    start = one.humidity_permille / 1000.0 * climate.saturation_g_per_m3(25.0)
+    one.hold(25.0, 0.0)
+    one.ingress_g_per_s = 0.5
+    _run(one, 30.0)
+    more = 0.5 / LEAK_M3_PER_S * -math.expm1(-LEAK_M3_PER_S * 30.0 / 3.0)
+    assert one.humidity_permille == pytest.approx(1000.0 * (start + more) / climate.saturation_g_per_m3(25.0), rel=1e-4)
+    _run(one, 600.0)
+    assert one.humidity_permille == 1000.0
+    one.ingress_g_per_s = 0.0
+    _run(one, 60.0, exchange_m3_per_s=0.192)
+    assert one.humidity_permille < 530.0
+
+
+def test_a_default_ingress_passes_90_percent_against_the_cooling():
+    one = _climate()
+    one.ingress_g_per_s = 2.0
+    _run(one, 60.0, 500.0)
+    assert one.humidity_permille > 900.0
+
+
+def test_a_leak_wets_the_floor_then_empties_the_circuit():
+    one = _climate()
+    one.leak(True)
+    _run(one, 1.9)
+    assert one.leak_ok and one.coolant_ok
+    _run(one, 0.3)
+    assert not one.leak_ok and one.coolant_ok and one.hvac_power_W > 0.0
+    _run(one, 100.0)
+    assert not one.coolant_ok and one.hvac_power_W == 0.0
+    one.leak(False)
+    assert one.leak_ok and one.coolant_ok
+
+
+def test_a_pump_that_stands_is_not_a_leak():
+    one = _climate()
+    one.low_flow = True
+    _run(one, 1.0, 3000.0)
+    assert one.leak_ok and not one.coolant_ok and one.hvac_ok and one.hvac_power_W == 0.0
+
+
+# UPS -----------------------------------------------------------------------------------------------------------------
+
+def _ups(**changes):
+    return ups.Ups(config.checked(changes))
+
+
+def test_reserve_is_energy_over_load():
+    one = _ups()
+    assert one.reserve_min == pytest.approx(6000.0 / 1500.0 * 60.0)
+    one.step(DT_S, 3000.0)
+    assert one.reserve_min == pytest.approx(120.0) and one.charge_W == 0.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(100.0, 5000.0), st.integers(1, 5000))
+def test_minutes_on_battery_are_minutes_less(load_W, seconds):
+    one = _ups()
+    one.mains = False
+    one.step(1.0, load_W)
+    first = one.reserve_min
+    for _ in range(seconds):
+        one.step(1.0, load_W)
+    assert one.reserve_min == pytest.approx(max(0.0, first - seconds / 60.0), abs=1e-6)
+
+
+def test_an_empty_one_stays_at_zero_and_is_charged_in_eight_hours():
+    one = _ups()
+    one.mains = False
+    for _ in range(6 * 3600):
+        one.step(1.0, 1500.0)
+    assert one.reserve_min == 0.0
+    one.mains = True
+    for _ in range(4 * 3600):
+        one.step(1.0, 1500.0)
+    assert one.reserve_min == pytest.approx(120.0) and one.charge_W == 750.0
+    for _ in range(5 * 3600):
+        one.step(1.0, 1500.0)
+    assert one.reserve_min == 240.0 and one.charge_W == 0.0
+
+
+def test_an_aged_battery_holds_no_more():
+    one = _ups()
+    one.set_reserve(100.0)
+    for _ in range(100):
+        one.step(1.0, 1500.0)
+    assert one.reserve_min == pytest.approx(100.0) and one.charge_W == 0.0
