@@ -4,18 +4,26 @@ Wires are not made here: virtual ones come from simulate.py, real ones from rig.
 RTU bus) and `bms` (per CAN bus).
 """
 
-from hil.devices.gas_detector import GasDetector
 from hil.devices.io_module import IoModule
 from hil.devices.native_bms import NativeBms
 from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630
+from hil.devices.sensors import ClimateMonitor, GasDetector, OffgasDetector, ToxicDetector, UpsMonitor
 from hil.devices.sunspec_pcs import SunSpecPcs
-from hil.observer import Wiring
+from hil.observer import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import Cabinet
 
-TURNAROUND_US = {"io_1": 2000, "io_2": 2000}  # remote I/O; everything else 5 ms
+TURNAROUND_US = {"io_1": 2000, "io_2": 2000, "io_3": 2000}  # remote I/O; everything else 5 ms
+SENSORS = {"gas_1": lambda plant: GasDetector(plant, 0), "gas_2": lambda plant: GasDetector(plant, 1),
+           "offgas_1": lambda plant: OffgasDetector(plant, 0), "offgas_2": lambda plant: OffgasDetector(plant, 1),
+           "toxic": ToxicDetector, "climate": ClimateMonitor, "ups": UpsMonitor}
+# What must be closed before a contactor may close, where it is wired.
+EVIDENCE_CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault",
+                     "cell_voltage")
+PERMITS = (ENABLE, SUPPLY)
+EVIDENCE_ROLES = ("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "pcs_1")
 CONTACT_OF = {"permit_1_closed": "permit_1", "permit_2_closed": "permit_2", "key_run_ok": "key_run"}
 
 
@@ -43,6 +51,7 @@ class SimulatedCabinet:
                  "rated_current_A": rack["rated_current_mA"] / 1000, "pcs_rated_W": float(unit["rated_W"])}
         self.plant = Cabinet({**sizes, **(plant_config or {})}, load, seed)
         self.devices, self.slaves, self.bms = {}, {}, {}
+        self.places = {}  # device name: (RTU bus, unit id)
         for bus in topology.buses:
             if bus.kind == "rtu":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
@@ -56,17 +65,18 @@ class SimulatedCabinet:
         turnaround_us = 5000
         for device in devices:
             turnaround_us = TURNAROUND_US.get(device.role, 5000)
-            units[device.address] = self._device(device, seed)
-            self.devices[f"pcs_{device.index + 1}" if device.role == "pcs" else device.role] = units[device.address]
+            name = f"pcs_{device.index + 1}" if device.role == "pcs" else device.role
+            self.devices[name] = units[device.address] = self._device(device, seed)
+            self.places[name] = (bus.name, device.address)
         self.slaves[bus.name] = RtuSlave(units, bus.baud_Bd, turnaround_us, bus.character_bits)
 
     def _device(self, device, seed):
         plant, role = self.plant, device.role
-        if role in ("io_1", "io_2"):
+        if role in ("io_1", "io_2", "io_3"):
             return IoModule(plant, [contact_name(name) for name in device.inputs],
                             [coil_name(name) for name in device.outputs])
-        if role in ("gas_1", "gas_2"):
-            return GasDetector(plant, int(role[-1]) - 1)
+        if role in SENSORS:
+            return SENSORS[role](plant)
         if role in ("meter_grid", "meter_load"):
             return Sdm630(plant, role.removeprefix("meter_"), seed=f"{seed}/{role}")
         racks = [rack for rack, unit in enumerate(plant.config.unit_of_rack) if unit == device.index]
@@ -86,7 +96,15 @@ class SimulatedCabinet:
 
 
 def observed_wiring(cabinet):
-    """The observer's Wiring of a simulated cabinet: where its converter keeps set-point and operation."""
-    places = cabinet.devices["pcs_1"].image.places
-    return Wiring(places["704.WSet"].address, places["715.OpCtl"].address, racks=len(cabinet.plant.racks),
-                  rated_W=cabinet.plant.config.pcs_rated_W, rack_rated_A=cabinet.plant.config.rated_current_A)
+    """The observer's Wiring of a simulated cabinet: set-point and operation of its converter, contacts, evidence."""
+    places, of = cabinet.devices["pcs_1"].image.places, cabinet.places
+    wiring = Wiring(places["704.WSet"].address, places["715.OpCtl"].address, of["pcs_1"][1], len(cabinet.plant.racks),
+                    cabinet.plant.config.pcs_rated_W, cabinet.plant.config.rated_current_A)
+    modules = {of[name][1]: device for name, device in cabinet.devices.items() if name.startswith("io_")}
+    wiring.inputs = {unit: module.contact_names for unit, module in modules.items()}
+    wiring.coils = {(unit, bit): name for unit, module in modules.items()
+                    for bit, name in enumerate(module.coil_names) if name in PERMITS}
+    wiring.evidence_units = tuple([of[name] for name in EVIDENCE_ROLES if name in of])
+    wiring.evidence_contacts = {unit: sum([1 << bit for bit, name in enumerate(names) if name in EVIDENCE_CONTACTS])
+                                for unit, names in wiring.inputs.items()}
+    return wiring

@@ -7,12 +7,11 @@ of seconds from the start. Times are read from the observer's timeline and the t
 from typing import NamedTuple
 
 from hil.faults import NUMBER, REQUIRED, TEXT, Field
+from hil.plant.cabinet import CONTACTS
 
 MOMENT, MOMENTS, TEXTS = "an event, an action's label or seconds", "a list of events", "a list of texts"
 STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
 QUANTITIES = ("load_W", "grid_W", "battery_W", "setpoint_W", "soc_permille", "temperature_degC_max")
-CONTACTS = ("estop_1", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1", "door", "estop_2",
-            "bms_fault", "permit_2")
 EVENTS = (
     "pcs_enable_on_sent", "pcs_enable_off_sent", "contactor_supply_on_sent", "contactor_supply_off_sent",
     "setpoint_zero_sent", "setpoint_sent", "pcs_stop_sent", "pcs_start_sent", "bms_close_sent", "bms_open_sent",

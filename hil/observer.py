@@ -117,7 +117,7 @@ class Observer:
         self._contacts[unit] = bits
         for place, name in enumerate(self.wiring.inputs.get(unit, ())):
             level = bits >> place & 1
-            if before is None or level != before >> place & 1:
+            if name and (before is None or level != before >> place & 1):
                 self._event(time_us, f"{name}_{'closed' if level else 'open'}_seen")
 
     def _pcs_request(self, time_us, frame):

@@ -78,6 +78,7 @@ class Air:
         self._unclean = False
 
     gas_lfl_pct = property(lambda self: [head.reading for head in self.gas])
+    lfl_share = property(lambda self: self._kind.lfl_share)
     mixture_lfl_pct = property(lambda self: 100.0 * self.mixture / self._kind.lfl_share)
 
     def step(self, dt_s, fan_on, gas_m3=0.0, vapour_m3=0.0, smoke_g=0.0):

@@ -76,7 +76,16 @@ class Cabinet(injections.Injections):
         self._publish()
         self._publish_slow()
 
+    # What the sensors on the wires show.
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
+    vent_lfl_share = property(lambda self: self.air.lfl_share)
+    offgas_ppm = property(lambda self: [head.reading for head in self.air.vapour])
+    toxic_ppm = property(lambda self: [head.reading for head in self.air.toxic])
+    air_degC = property(lambda self: self.climate.air_degC)
+    humidity_permille = property(lambda self: self.climate.humidity_permille)
+    mains_present = property(lambda self: self.ups.mains)
+    ups_reserve_min = property(lambda self: self.ups.reserve_min)
+    ups_invalid = property(lambda self: self.ups.invalid)
 
     def step(self, dt_s):
         """Advance everything by dt_s (s, > 0, at most 1)."""

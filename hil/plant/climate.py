@@ -1,8 +1,8 @@
 """Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor.
 
 The air takes what the modules, the converters and the electronics give, and loses it to the cooling, through the
-walls and with the air that is exchanged. The cooling keeps the air at its set-point within a kelvin, as far as its power goes,
-and dries it down to the dew point of its coil.
+walls and with the air that is exchanged. The cooling keeps the air at its set-point within a kelvin, as far as its
+power goes, and dries it down to the dew point of its coil.
 """
 
 import math

@@ -46,7 +46,8 @@ RANGES = {
     "units": (1, 16), "racks": (1, 64), "modules": (1, 64), "cells_per_module": (1, 32),
     "capacity_Ah": (1, 5000), "rated_current_A": (1, 3000), "soc": (0, 1), "soh": (0.3, 1), "cycles": (0, 65535),
     "barrier_mm": (0, 20), "ambient_degC": (-40, 60), "ambient_humidity_permille": (0, 1000),
-    "air_degC": (-40, 60), "hvac_W": (0, 1e6), "louvre_s": (0, 60), "ups_Wh": (0, 1e6), "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
+    "air_degC": (-40, 60), "hvac_W": (0, 1e6), "louvre_s": (0, 60), "ups_Wh": (0, 1e6),
+    "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
     "pcs_dead_time_s": (0, 5), "pcs_ramp_W_per_s": (1000, 1e10), "pcs_start_s": (0, 600), "off_delay_s": (0, 5),
     "fan_spin_up_s": (0, 60), "free_volume_m3": (0.1, 1000), "aux_W": (0, 1e6), "fan_W": (0, 1e5),
 }

@@ -11,7 +11,7 @@ class Rack:
         self.charge_limit_A, self.discharge_limit_A, self.charge_voltage_V_max = 140.0, 135.5, 852.0
         self.soc, self.soh, self.cycles, self.insulation_kohm = 0.5123, 0.9876, 321, 2500.0
         self.temperatures_degC = [20.0 + 0.5 * module for module in range(15)]
-        self.contactor_state, self.cells_online, self.fault_bits = 2, 240, 0
+        self.contactor_state, self.cells_online, self.fault_bits, self.sensors_invalid = 2, 240, 0, 1
         self.commands = []
 
     def command_close(self, close):
@@ -49,7 +49,13 @@ class Cabinet:
                  "permit_2", "door", "bms_fault")
         self.contacts = dict.fromkeys(names, True)
         self.coils = {}
-        self.gas_lfl_pct, self.gas_fault, self.gas_calibration_d = [0.4, 12.34], [False, False], [180, -3]
+        self.gas_lfl_pct, self.vent_lfl_share = [0.4, 12.34], 0.06
+        self.offgas_ppm, self.toxic_ppm = [0.4, 21.6], [48.2, 61.7]
+        self.air_degC, self.humidity_permille = 25.04, 441.6
+        self.mains_present, self.ups_reserve_min, self.ups_invalid = True, 194.9, False
+        names = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
+        self.detector_fault = dict.fromkeys(names, False)
+        self.calibration_d = {**dict.fromkeys(names, 180), "gas_2": -3}
 
     def set_coil(self, name, level):
         """Note the level."""

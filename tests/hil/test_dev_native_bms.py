@@ -57,6 +57,7 @@ def test_every_field_says_what_the_rack_says():
     assert sorted(found) == sorted(NAMES)
     state, cells, pack = found["STATE"], found["CELLS"], found["PACK"]
     assert (state["contactor_state"], state["fault_bits"], state["cells_online"]) == (1, 0x8005, 240)
+    assert state["sensors_invalid"] == 1
     assert (cells["cell_voltage_min"], cells["cell_voltage_max"]) == (3281, 3312)
     assert (cells["cell_position_min"], cells["cell_position_max"]) == (3 * 32 + 7, 14 * 32 + 15)
     assert (pack["voltage"], pack["current"], pack["insulation"]) == (pytest.approx(790.4), pytest.approx(100.3), 2500)
@@ -72,6 +73,8 @@ def test_every_field_says_what_the_rack_says():
     ("current_A", -140.04, "PACK", "current", -140.0), ("current_A", 3276.8, "PACK", "current", 3276.7),
     ("current_A", -9999.0, "PACK", "current", -3276.8), ("voltage_V", -3.0, "PACK", "voltage", 0.0),
     ("charge_limit_A", 0.0, "LIMITS", "charge_current_max", 0.0), ("soc", 1.0, "CHARGE", "soc", 100.0),
+    ("sensors_invalid", 0, "STATE", "sensors_invalid", 0), ("sensors_invalid", 15, "STATE", "sensors_invalid", 15),
+    ("sensors_invalid", 60, "STATE", "sensors_invalid", 15), ("insulation_kohm", 70_000.0, "PACK", "insulation", 65_535),
     ("cell_voltage_V_max", 9.9, "CELLS", "cell_voltage_max", 8191), ("cell_voltage_V_min", 0.0, "CELLS",
                                                                      "cell_voltage_min", 0)])
 def test_extremes_saturate(attribute, value, message, signal, shown):

@@ -1,8 +1,7 @@
-"""The simulated I/O module with its output expiry, and the gas detector."""
+"""The simulated I/O module with its output expiry."""
 
 import dev_standin
 import pytest
-from hil.devices.gas_detector import STATUS_FAULT, STATUS_OVER_RANGE, STATUS_SERVICE, TODAY_d, GasDetector
 from hil.devices.io_module import IoModule
 from hil.devices.registers import ModbusException
 
@@ -127,28 +126,3 @@ def test_io_faults():
     io.write(FC15, 0, [1] * 8, 0)
     io.tick(10_000_000)
     assert cabinet.coils["pcs_enable"] is True
-
-
-@pytest.mark.parametrize("index, words", [(0, [4, 0, TODAY_d + 180, TODAY_d]), (1, [123, 0, TODAY_d - 3, TODAY_d])])
-def test_gas_registers(index, words):
-    assert GasDetector(dev_standin.Cabinet(), index).read(FC4, 0, 4) == words
-
-
-@pytest.mark.parametrize("pct, word, status", [(-0.2, 0, 0), (24.96, 250, 0), (100.0, 1000, 0),
-                                               (100.1, 1000, STATUS_OVER_RANGE), (180.0, 1000, STATUS_OVER_RANGE)])
-def test_gas_range(pct, word, status):
-    cabinet = dev_standin.Cabinet()
-    cabinet.gas_lfl_pct[0] = pct
-    assert GasDetector(cabinet, 0).read(FC4, 0, 2) == [word, status]
-
-
-def test_gas_faults():
-    cabinet = dev_standin.Cabinet()
-    gas = GasDetector(cabinet, 0)
-    gas.payload(FC4, 0, 4)
-    cabinet.gas_fault[0], gas.status_bits, gas.frozen = True, STATUS_SERVICE, True
-    cabinet.gas_lfl_pct[0] = 50.0
-    assert gas.read(FC4, 0, 2) == [4, STATUS_FAULT | STATUS_SERVICE]
-    gas.overrides = {2: 0xFFFF}
-    assert gas.read(FC4, 2, 1) == [0xFFFF]
-    assert refused(gas, FC4, 3, 2) == 2 and refused(gas, FC3, 0, 1) == 1
