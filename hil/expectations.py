@@ -6,7 +6,7 @@ of seconds from the start. Times are read from the observer's timeline and the t
 
 from typing import NamedTuple
 
-from hil.faults import NUMBER, REQUIRED, TEXT, Field
+from hil.fields import NUMBER, REQUIRED, TEXT, Field
 from hil.plant.cabinet import CONTACTS
 
 MOMENT, MOMENTS, TEXTS = "an event, an action's label or seconds", "a list of events", "a list of texts"

@@ -1,32 +1,18 @@
 """What a scenario can do to the cabinet at a given time, and the clockwork that does it.
 
-An action acts on a World: the plant, the devices by name (io_1 io_2 gas_1 gas_2 meter_grid meter_load pcs_1 bms_1 ...),
-the wires by bus name (can0 pcs meter io gas), and the controller's process. Rack and module numbers count from 1.
+An action acts on a World: the plant (plant_actions.py), the devices by name (io_1 gas_1 ups meter_grid pcs_1 bms_1
+...), the wires by bus name (can0 pcs meter io gas), and the controller's process. Numbers count from 1.
 """
 
 from typing import NamedTuple
 
 from controller import hint_codes
+from hil.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
 from hil.plant.cabinet import CONTACTS
+from hil.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
 from hil.wires import Noise
 
-BOOL, INTEGER, NUMBER, TEXT, ANY = "true or false", "a whole number", "a number", "a text", "a value"
 NEVER_US = 1 << 62
-
-
-class Field(NamedTuple):
-    """One key of a table: what kind of value, its range or choices, and its default (REQUIRED = none)."""
-
-    kind: str
-    default: object
-    low: float = None
-    high: float = None
-    choices: tuple = ()
-
-
-REQUIRED = object()
-_ON = {"on": Field(BOOL, True)}
-_RACK = {"rack": Field(INTEGER, REQUIRED, 1, 16)}
 _FAULT = {"fault": Field(TEXT, REQUIRED), "value": Field(ANY, True)}
 _PERMILLE = Field(NUMBER, 0, 0, 1000)
 
@@ -70,13 +56,6 @@ def _set_noise(world, a):
     _named(world.wires, "bus", a["bus"]).noise = Noise(a["seed"], **share) if any(share.values()) else None
 
 
-def _heat(world, a):
-    rack = a["rack"] - 1
-    modules = range(len(world.plant.racks[rack].temperatures_degC)) if a["module"] is None else (a["module"] - 1,)
-    for module in modules:
-        world.plant.heat(rack, module, a["degC"], a["rate_K_per_s"])
-
-
 _HINT = {"source": Field(TEXT, REQUIRED), "kind": Field(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
          "quantity": Field(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
          "value_W": Field(INTEGER, 0, -10**9, 10**9), "valid_s": Field(NUMBER, REQUIRED, 0.02, 300)}
@@ -95,24 +74,12 @@ def _code(names, wanted):
 
 # name: (its keys, function of (world, arguments))
 ACTIONS = {
-    "estop_press": ({}, lambda world, a: world.plant.press_estop()),
-    "estop_release": ({}, lambda world, a: world.plant.release_estop()),
-    "bridge_chain": (_ON, lambda world, a: world.plant.bridge_chain(a["on"])),
-    "fire_alarm": (_ON, lambda world, a: world.plant.set_fire(a["on"])),
-    "suppression": (_ON, lambda world, a: world.plant.set_suppression(a["on"])),
-    "airflow_fail": (_ON, lambda world, a: world.plant.set_airflow_fail(a["on"])),
-    "gas": ({"lfl_pct": Field(NUMBER, REQUIRED, 0, 100), "detector": Field(INTEGER, None, 1, 2)},
-            lambda world, a: world.plant.set_gas(a["lfl_pct"], a["detector"] and a["detector"] - 1)),
+    **CABINET_ACTIONS, **RACK_ACTIONS,
     "contact": ({"name": Field(TEXT, REQUIRED, choices=CONTACTS), "closed": Field(BOOL, REQUIRED)},
                 lambda world, a: world.plant.force_contact(a["name"], a["closed"])),
     "contact_repair": ({"name": Field(TEXT, REQUIRED, choices=CONTACTS)},
                        lambda world, a: world.plant.force_contact(a["name"], None)),
     "key": ({"run": Field(BOOL, REQUIRED)}, lambda world, a: setattr(world.plant, "key_run", a["run"])),
-    "heat": (_RACK | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, REQUIRED, -40, 200),
-                      "rate_K_per_s": Field(NUMBER, 0, 0, 100)}, _heat),
-    "cell_offset": (_RACK | {"offset_mV": Field(NUMBER, REQUIRED, -3000, 3000)},
-                    lambda world, a: world.plant.set_cell_offset(a["rack"] - 1, a["offset_mV"] / 1000.0)),
-    "weld": (_RACK | _ON, lambda world, a: world.plant.weld_contactor(a["rack"] - 1, a["on"])),
     "device_fault": ({"device": Field(TEXT, REQUIRED)} | _FAULT,
                      lambda world, a: _set_fault(world.devices, "device", a["device"], a["fault"], a["value"])),
     "wire_fault": ({"bus": Field(TEXT, REQUIRED)} | _FAULT,
@@ -123,7 +90,7 @@ ACTIONS = {
     "controller_start": ({}, lambda world, a: world.controller.start()),
     "reset": ({"by": Field(TEXT, "remote", choices=("remote", "key"))},
               lambda world, a: world.controller.reset(a["by"])),
-    "run_request": (_ON, lambda world, a: world.controller.run_request(a["on"])),
+    "run_request": (ON, lambda world, a: world.controller.run_request(a["on"])),
     "hint": (_HINT, _hint),
 }
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hil import expectations
-from hil.faults import ACTIONS, ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
+from hil.faults import ACTIONS
+from hil.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
 
 FOLDER = Path(__file__).parent / "scenarios"
 LIST, TABLE, TABLES = "a list", "a table", "a list of tables"

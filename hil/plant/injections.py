@@ -146,6 +146,10 @@ class Injections:
         """Fault: the battery of the UPS holds no more than this at the load of now."""
         self.ups.set_reserve(reserve_min)
 
+    def set_ups_invalid(self, invalid):
+        """Fault: the UPS says that its own data are invalid."""
+        self.ups.invalid = bool(invalid)
+
     # Racks
 
     def heat(self, rack_index, module, degC, rate_K_per_s=0.0):
@@ -157,9 +161,9 @@ class Injections:
         rate = None if heater_K_per_min is None else heater_K_per_min / 60.0
         self.racks[rack_index].start_runaway(module, cell, rate, degC)
 
-    def set_cell_offset(self, rack_index, offset_V):
-        """Fault: the first cell of the rack's first module deviates by offset_V; 0.0 repairs it."""
-        self.racks[rack_index].offset_cell(offset_V)
+    def set_cell_offset(self, rack_index, offset_V, module=0, cell=0):
+        """Fault: the cell, the rack's first one unless said, deviates by offset_V; 0.0 repairs it."""
+        self.racks[rack_index].offset_cell(offset_V, module, cell)
 
     def drop_cell(self, rack_index, module, drop_V, over_s=1.0, cell=0):
         """Fault: the voltage of a cell falls by drop_V within over_s, seen at the looks of once a second."""

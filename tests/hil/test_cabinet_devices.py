@@ -1,8 +1,8 @@
 """hil/cabinet.py: which devices a topology becomes, which contacts and coils they have, and what an observer is told."""
 
-import types
-
+import full_site
 import pytest
+from full_site import SENSORS
 from hil import cabinet
 from hil.devices import sensors
 from hil.devices.io_module import IoModule
@@ -10,37 +10,8 @@ from hil.plant import relays
 from hil.plant.cabinet import CONTACTS
 from safety import signals as s
 
-IO_1 = ("estop_1_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok", "key_run_ok",
-        "permit_1_closed", "door_ok")
-IO_2 = ("estop_2_ok", "bms_fault_ok", "permit_2_closed", "cell_voltage_ok", "smoke_1_ok", "smoke_2_ok", "heat_ok",
-        "fire_trouble_ok")
-IO_3 = ("damper_ok", "", "leak_ok", "coolant_ok", "supervised_ok", "hvac_ok", "", "")
-SENSORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups")
-NONE = ("",) * 8
-
-
-def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
-    return types.SimpleNamespace(role=role, address=address, index=index, inputs=inputs, outputs=outputs,
-                                 profile=types.SimpleNamespace(family=family))
-
-
-def _config(io_2_outputs=("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on", "shunt_trip_on",
-                          "", "", "")):
-    """A stand-in for a checked configuration with everything fitted."""
-    on = {"io": [_device("io_1", 4, IO_1, ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")),
-                 _device("io_2", 5, IO_2, io_2_outputs), _device("io_3", 6, IO_3)],
-          "air": [_device(role, 10 + number) for number, role in enumerate(SENSORS)],
-          "pcs": [_device("pcs", 3, index=0)],
-          "can0": [_device("bms", 1 + rack, index=rack, family="native_bms") for rack in range(2)]}
-    buses = [types.SimpleNamespace(name=name, kind="can" if name == "can0" else "rtu", baud_Bd=19_200,
-                                   character_bits=10) for name in on]
-    topology = types.SimpleNamespace(units=1, racks=2, rack_units=(0, 0), buses=buses, on_bus=on.__getitem__)
-    return types.SimpleNamespace(topology=topology, modules=15, unit_tables=[{"rated_W": 250_000}],
-                                 rack_tables=[{"cells": 240, "rated_current_mA": 140_000}])
-
-
-def _cabinet(**changes):
-    return cabinet.SimulatedCabinet(_config(**changes), lambda t_s: 300_000.0, 1)
+def _cabinet():
+    return cabinet.SimulatedCabinet(full_site.config(), lambda t_s: 300_000.0, 1)
 
 
 @pytest.mark.parametrize("row", [row for row in s.CABINET_INPUTS if row[4] in (s.G_IO_1, s.G_IO_2, s.G_IO_3)],
