@@ -34,7 +34,8 @@ def _rack(world, a):
 
 
 def _module(world, a):
-    return _number(len(world.plant.racks[_rack(world, a)].temperatures_degC), f"module of rack {a['rack']}", a["module"])
+    modules = len(world.plant.racks[_rack(world, a)].temperatures_degC)
+    return _number(modules, f"rack {a['rack']} module", a["module"])
 
 
 def _cell(world, a):

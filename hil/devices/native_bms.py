@@ -84,7 +84,8 @@ class NativeBms:
     def _build(self, dbc_path):
         database = dbc_encoder.load(str(dbc_path))
         self.command_id = database.get_message_by_name("COMMAND").frame_id + NODE_STRIDE * self.node
-        plan = [("STATE", ("contactor_state", "fault_bits", "cells_online", "sensors_invalid", "command_echo"), self._state),
+        plan = [("STATE", ("contactor_state", "fault_bits", "cells_online", "sensors_invalid", "command_echo"),
+                 self._state),
                 ("CELLS", ("cell_voltage_min", "cell_voltage_max", "cell_position_min", "cell_position_max"),
                  self._cells),
                 ("PACK", ("voltage", "current", "insulation"), self._pack),

@@ -1,4 +1,4 @@
-"""A site with everything fitted, as hil/cabinet.py needs it, and the drivers of its devices on real frames, without time.
+"""A site with everything fitted, as hil/cabinet.py needs it, and the drivers of its devices on real frames.
 
 The controller's configuration is stood in for, so that plant, devices and drivers are tried by themselves.
 """

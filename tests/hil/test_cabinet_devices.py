@@ -1,4 +1,4 @@
-"""hil/cabinet.py: which devices a topology becomes, which contacts and coils they have, and what an observer is told."""
+"""hil/cabinet.py: which devices a topology becomes, their contacts and coils, and what an observer is told."""
 
 import full_site
 import pytest

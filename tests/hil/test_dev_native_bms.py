@@ -74,7 +74,8 @@ def test_every_field_says_what_the_rack_says():
     ("current_A", -9999.0, "PACK", "current", -3276.8), ("voltage_V", -3.0, "PACK", "voltage", 0.0),
     ("charge_limit_A", 0.0, "LIMITS", "charge_current_max", 0.0), ("soc", 1.0, "CHARGE", "soc", 100.0),
     ("sensors_invalid", 0, "STATE", "sensors_invalid", 0), ("sensors_invalid", 15, "STATE", "sensors_invalid", 15),
-    ("sensors_invalid", 60, "STATE", "sensors_invalid", 15), ("insulation_kohm", 70_000.0, "PACK", "insulation", 65_535),
+    ("sensors_invalid", 60, "STATE", "sensors_invalid", 15),
+    ("insulation_kohm", 70_000.0, "PACK", "insulation", 65_535),
     ("cell_voltage_V_max", 9.9, "CELLS", "cell_voltage_max", 8191), ("cell_voltage_V_min", 0.0, "CELLS",
                                                                      "cell_voltage_min", 0)])
 def test_extremes_saturate(attribute, value, message, signal, shown):

@@ -77,7 +77,8 @@ ROWS = (
     (33, [{"do": "cell_offset", "rack": 1, "offset_mV": -1320}], 2, lambda v, site: v("cell_voltage_mV_min") <= 2000),
     (33, [{"do": "cell_offset", "rack": 1, "offset_mV": -3300}], 2, lambda v, site: v("cell_voltage_mV_min") < 50),
     (34, [{"do": "cell_offset", "rack": 1, "module": 9, "cell": 4, "offset_mV": -420}], 2,
-     lambda v, site: v("cell_voltage_mV_max") - v("cell_voltage_mV_min") >= 400 and v("cell_position_min") == 8 * 32 + 3),
+     lambda v, site: v("cell_voltage_mV_max") - v("cell_voltage_mV_min") >= 400
+     and v("cell_position_min") == 8 * 32 + 3),
     (35, [{"do": "current_excess", "current_A": 320}], 1, lambda v, site: v("rack_current_mA") > 1.1 * 140_000),
     (35, [{"do": "current_excess", "current_A": -320}], 1, lambda v, site: v("rack_current_mA") < -1.1 * 140_000),
     (36, [{"do": "short_circuit", "fuse_A2s": 1e7}], 1, lambda v, site: v("rack_current_mA") > 2 * 140_000),
@@ -185,7 +186,7 @@ def test_a_whole_runaway_arrives_in_the_order_of_the_facts():
 
 @pytest.mark.parametrize("entry, words", [
     ({"do": "heat", "rack": 3, "degC": 50}, "rack 3: there are 2"),
-    ({"do": "cool", "rack": 1, "module": 16}, "module of rack 1 16: there are 15"),
+    ({"do": "cool", "rack": 1, "module": 16}, "rack 1 module 16: there are 15"),
     ({"do": "cell_drop", "rack": 1, "cell": 17}, "cell 17: there are 16"),
     ({"do": "short_circuit", "unit": 2}, "unit 2: there are 1")])
 def test_what_is_not_there_is_said_in_one_line(entry, words):
