@@ -8,14 +8,18 @@ import sys
 import textwrap
 
 from controller import bus_times, hint_codes, images, schema
+from controller import equipment as equipment_tables
 from controller.config import ConfigError, load
 from controller.layers import allowed_text, shown
 from safety import matrix, parameters, signals
 
 WIDTH = 100
-ROWS_OF_TABLE = 48  # of the cause-and-effect table the matrix is taken from; higher numbers are our own
 TIGHTER = {"up": "only up", "down": "only down", "fixed": "said once", "free": "free", "subset": "shorter"}
-STATES = ("armed", "done by BMS", "not fitted")
+# By images.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED.
+STATES = ("armed", "done by BMS", "not fitted", "done by the fire panel", "not asked for by the hazard analysis")
+
+# Equipment whose rows stay armed without it.
+UNSEEN_IN_ROWS = ("shunt_trip", "supervised")
 
 
 def main(argv):
@@ -38,7 +42,7 @@ def main(argv):
 def report(config):
     """What the configuration means, as text for a terminal."""
     schedule = bus_times.schedule(config)
-    lines = [*_head(config), *_topology(config), *_sources(config), *_silence(config), *_rows(config),
+    lines = [*_head(config), *_topology(config), *_analysis(config), *_sources(config), *_silence(config), *_rows(config),
              *_buses(config, schedule), *_latencies(config, schedule)]
     return _ascii("\n".join(lines))
 
@@ -46,8 +50,10 @@ def report(config):
 def keys():
     """Every key of a configuration: what is allowed, its default, which way is tighter."""
     lines = []
-    for key, spec in schema.every_key():
+    for key, spec, nmc in schema.every_key():
         default = "" if spec.default is None else f"; default {shown(spec.default)}"
+        if nmc != spec:
+            default += f"; NMC: {allowed_text(nmc)}; default {shown(nmc.default)}"
         if key.rpartition(".")[2] in schema.FACTS:
             default = "; must be said"
         lines += _wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
@@ -95,6 +101,15 @@ def _rack(rack, table):
     return ", ".join([part for part in parts if part])
 
 
+def _analysis(config):
+    """What the hazard mitigation analysis and the listings say."""
+    lines = ["", "HAZARD MITIGATION ANALYSIS"]
+    for key, value in config.hma.items():
+        if value is not None:
+            lines += _wrapped(f"  {key:22} ", value if isinstance(value, str) else shown(value))
+    return lines
+
+
 def _sources(config):
     """Who may send hints, and what stands in for them when they are silent."""
     if not config.sources:
@@ -124,6 +139,8 @@ def _silence(config):
              f"(frozen: {cabinet['meter_frozen_ms']})"]
     if cabinet["gas_detectors"]:
         lines.append(f"  gas detector {cabinet['gas_silent_ms']:6} counts as silent (rows 13 and 14)")
+    if cabinet["climate_fitted"] or cabinet["ups_fitted"]:
+        lines.append(f"  climate, UPS {cabinet['monitor_silent_ms']:6} no start (row 52)")
     for unit, table in enumerate(config.unit_tables):
         lines.append(f"  PCS {unit + 1:<8} {table['pcs_ramp_ms']:6} ramp to zero, {table['pcs_stop_ms']} stop, "
                      f"{table['pcs_open_ms']} open")
@@ -142,12 +159,12 @@ def _rows(config):
             lines += _wrapped(f"  {row:3}  {' '.join(stages):18}  ", f"{state}: {text}" if text else state)
             text = ""
             if equipment:
-                lines += _wrapped(f"{'':25}accepted by: ", config.topology.not_fitted[equipment])
-    door = config.topology.not_fitted.get("door")
-    if door:
-        lines += _wrapped(f"{'':5}door contact not fitted, accepted by: ", door)
-    absent = [str(row) for row in range(1, ROWS_OF_TABLE + 1) if row not in matrix.CLAUSES]
-    return [*lines, *_wrapped("  rows of the table that this program does not evaluate: ", " ".join(absent))]
+                lines += _wrapped(f"{'':25}accepted by: ", images.accepted(config.topology, equipment))
+    for name, who in config.topology.not_fitted.items():
+        if name in UNSEEN_IN_ROWS:
+            lines.append(f"{'':5}not fitted: {equipment_tables.EQUIPMENT[name].text}")
+            lines += _wrapped(f"{'':25}accepted by: ", who)
+    return lines
 
 
 def row_states(config):

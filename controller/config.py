@@ -5,10 +5,11 @@ key, value, what is allowed. Reading in order: layers.py (files), schema.py (key
 (structure), sense.py (what fits together), bus_times.py (loads of the buses), images.py (integers).
 """
 
+import functools
 from array import array
 from dataclasses import dataclass
 
-from controller import bus_times, images, layers, schema, sense, sources, topology
+from controller import bus_times, hma, images, layers, schema, sense, sources, topology
 from controller.values import Values
 from safety import matrix, parameters, signals
 
@@ -62,6 +63,11 @@ class Config:
         """All devices that are fitted, a tuple of devices.Device."""
         return self.topology.devices
 
+    @property
+    def hma(self):
+        """{key of [hma]: value or None}."""
+        return self.topology.hma
+
     def layout(self):
         """A safety.signals.Layout of this topology."""
         return signals.Layout(self.units, self.racks, self.modules)
@@ -75,7 +81,9 @@ def load(path):
     """Config of the file at `path` and the layers above it. Raises ConfigError."""
     chain = layers.read_chain(str(path))
     chain[0].content.setdefault("optional_equipment", [])  # what the type does not offer, no later layer can
-    values = Values(layers.merge(chain, schema.spec_of, schema.names_at), chain[-1].file)
+    chemistry = hma.chemistry_of(chain)
+    merged = layers.merge(chain, functools.partial(schema.spec_of, chemistry=chemistry), schema.names_at)
+    values = Values(merged, chain[-1].file, chemistry)
     plan = topology.build(values)
     config = _config(chain, values, plan)
     bus_times.check(values, config)

@@ -4,16 +4,17 @@ import copy
 import os
 from dataclasses import dataclass
 
-from controller import schema
+from controller import equipment, schema
 from controller.layers import not_allowed, refuse, shown
 from drivers import profile as profiles
 from safety import signals
 
 FAMILIES = {"pcs": ("sunspec_pcs",), "bms": ("native_bms", "pylontech_bms"), "meter_grid": ("meter",),
-            "meter_load": ("meter",), "io_1": ("io",), "io_2": ("io",), "gas_1": ("gas",), "gas_2": ("gas",)}
+            "meter_load": ("meter",), "io_1": ("io",), "io_2": ("io",), "io_3": ("io",),
+            **dict.fromkeys((*equipment.GAS_ROLES, "climate", "ups"), ("sensor", "gas"))}
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = ("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on",
-                  "supervisory_ok")
+                  "supervisory_ok", "shunt_trip_on")
 # What an expired module (all coils 0) must mean: permits gone, fan running. Others may be wired either way.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok")
 INVERTED_ONLY = ("fan_on",)
@@ -41,7 +42,7 @@ class Device:
 def fitted(values, name, not_fitted):
     """True unless the device of table `name` is equipment that is not fitted."""
     role = values.need("device", name, "role")
-    return not any(role in schema.EQUIPMENT[equipment][0] for equipment in not_fitted)
+    return not any(role in equipment.EQUIPMENT[each].roles for each in not_fitted)
 
 
 def read(values, name, buses, units, racks, not_fitted):
@@ -53,9 +54,8 @@ def read(values, name, buses, units, racks, not_fitted):
     address = values.need("device", name, address_key) if address_key else 0
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
     index = _index(values, name, index_key, count)
-    absent = [signal for equipment in not_fitted for signal in schema.EQUIPMENT[equipment][1]]
     wired = role in schema.INPUT_NAMES
-    inputs = _inputs(values, name, role, absent) if wired else ()
+    inputs = _inputs(values, name, role, _absent(not_fitted)) if wired else ()
     outputs = _outputs(values, name) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     _refuse_surplus(values, name, role, (address_key, index_key, *own))
@@ -141,18 +141,50 @@ def check(values, topology):
     for bus in topology.buses:
         _check_addresses(values, bus, topology.on_bus(bus.name))
     _check_mapping(values, topology, "inputs", _inputs_needed(topology))
-    _check_mapping(values, topology, "outputs", OUTPUTS_ALWAYS)
+    absent = [name for each in topology.not_fitted for name in equipment.EQUIPMENT[each].outputs]
+    _check_mapping(values, topology, "outputs", [name for name in OUTPUTS_ALWAYS if name not in absent])
 
 
 def _check_roles(values, topology):
-    needed = [(role, -1) for role in ROLES_ALWAYS]
+    needed = [(role, -1) for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
     needed += [("pcs", unit) for unit in range(topology.units)] + [("bms", rack) for rack in range(topology.racks)]
-    if "gas" not in topology.not_fitted:
-        needed.append(("gas_1", -1))
     for role, index in needed:
         if topology.device(role, index) is None:
             whose = {"pcs": f" and unit {index + 1}", "bms": f" and rack {index + 1}"}.get(role, "")
-            refuse(values.last_file, ("device",), f"no device with role {role}{whose}", "exactly one")
+            refuse(values.last_file, ("device",), f"no device with role {role}{whose}{_unarmed_by_role(role)}",
+                   f"exactly one{_or_accepted(values, _of_role(role))}")
+    _check_once(values, topology)
+
+
+def _roles_needed(topology):
+    """The first role of all equipment that is fitted, and the third I/O module where a contact needs it."""
+    absent = [role for name in topology.not_fitted for role in equipment.EQUIPMENT[name].roles]
+    roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles and one.roles[0] not in absent]
+    third = set(schema.INPUT_NAMES["io_3"]) - set(_absent(topology.not_fitted))
+    return roles + ["io_3"] * bool(third)
+
+
+def _of_role(role):
+    """Names of the equipment that stands or falls with a role."""
+    return [name for name, one in equipment.EQUIPMENT.items() if one.roles[:1] == (role,)]
+
+
+def _unarmed_by_role(role):
+    return _unarmed([row for name in _of_role(role) for row in equipment.rows_of(name)])
+
+
+def _unarmed(rows):
+    """": row 9 (A35) would not be armed", or "" where no row needs what is missing."""
+    return f": {equipment.with_clauses(rows)} would not be armed" if rows else ""
+
+
+def _or_accepted(values, names):
+    """What a site may say instead, where its type allows that."""
+    names = [name for name in names if name in values.get("optional_equipment")]
+    return "".join([f", or not_fitted.{name}" for name in names])
+
+
+def _check_once(values, topology):
     seen = {}
     for device in topology.devices:
         place = (device.role, device.index)
@@ -176,14 +208,18 @@ def _check_addresses(values, bus, devices):
         seen[device.address] = device.name
 
 
+def _absent(not_fitted):
+    """Contacts of equipment that is not fitted."""
+    return [signal for name in not_fitted for signal in equipment.EQUIPMENT[name].inputs]
+
+
 def _inputs_needed(topology):
-    absent = [signal for name in topology.not_fitted for signal in schema.EQUIPMENT[name][1]]
-    names = schema.INPUT_NAMES["io_1"] + schema.INPUT_NAMES["io_2"]
-    return [name for name in names if name not in absent]
+    absent = _absent(topology.not_fitted)
+    return [name for names in schema.INPUT_NAMES.values() for name in names if name not in absent]
 
 
 def _check_mapping(values, topology, key, needed):
-    """Every needed signal exactly once over both I/O modules; no signal twice."""
+    """Every needed signal exactly once over the I/O modules; no signal twice."""
     mapped = [(name.lstrip("!"), device) for device in topology.devices for name in getattr(device, key) if name]
     names = [name for name, _ in mapped]
     for name, device in mapped:
@@ -193,13 +229,15 @@ def _check_mapping(values, topology, key, needed):
         if name not in names:
             device = topology.device(_home(name, key))
             path = ("device", device.name, key)
-            refuse(values.file(*path), path, f"{shown(name)} is not mapped",
-                   f"all {len(needed)} needed {key}, each once")
+            rows = equipment.rows_of_input(name) if key == "inputs" else ()
+            refuse(values.file(*path), path, f"{shown(name)} is not mapped{_unarmed(rows)}",
+                   f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment.of_signal(name))}")
 
 
 def _home(name, key):
     """Role of the module on which a signal must lie (inputs) or by custom lies (outputs)."""
-    return "io_2" if key == "inputs" and name in schema.INPUT_NAMES["io_2"] else "io_1"
+    roles = [role for role, names in schema.INPUT_NAMES.items() if name in names]
+    return roles[0] if key == "inputs" else "io_1"
 
 
 def input_indexes(device):

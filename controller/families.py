@@ -10,6 +10,7 @@ from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
 from drivers.profile import ProfileError
 from drivers.pylontech import PylontechBms
+from drivers.sensor import Sensor
 from safety import signals as s
 
 SECOND_US = 1_000_000
@@ -49,18 +50,33 @@ def _meter(config, device, sink, layout):
 
 
 def _io(config, device, sink, layout):
-    group = s.G_IO_1 if device.role == "io_1" else s.G_IO_2
-    return IoModule(device.profile, device.address, sink, input_indexes(device), group, device.outputs)
+    return IoModule(device.profile, device.address, sink, input_indexes(device), IO_GROUPS[device.role],
+                    device.outputs)
 
 
 def _gas(config, device, sink, layout):
-    first = s.GAS_1_LFL_PERMILLE if device.role == "gas_1" else s.GAS_2_LFL_PERMILLE
-    group = s.G_GAS_1 if device.role == "gas_1" else s.G_GAS_2
+    first, group = SENSORS[device.role][0][0], SENSORS[device.role][1]
     return GasDetector(device.profile, device.address, sink, first, first + 1, first + 2, group)
 
 
-MAKERS = {"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter, "io_1": _io, "io_2": _io,
-          "gas_1": _gas, "gas_2": _gas}
+def _sensor(config, device, sink, layout):
+    indexes, group = SENSORS[device.role]
+    return Sensor(device.profile, device.address, sink, indexes, group)
+
+
+IO_GROUPS = {"io_1": s.G_IO_1, "io_2": s.G_IO_2, "io_3": s.G_IO_3}
+# role: (where its values go, in the order of its profile; their group)
+SENSORS = {
+    "gas_1": ((s.GAS_1_LFL_PERMILLE, s.GAS_1_OK, s.GAS_1_CALIBRATION_D), s.G_GAS_1),
+    "gas_2": ((s.GAS_2_LFL_PERMILLE, s.GAS_2_OK, s.GAS_2_CALIBRATION_D), s.G_GAS_2),
+    "offgas_1": ((s.OFFGAS_1_PPM, s.OFFGAS_1_OK, s.OFFGAS_1_CALIBRATION_D), s.G_OFFGAS_1),
+    "offgas_2": ((s.OFFGAS_2_PPM, s.OFFGAS_2_OK, s.OFFGAS_2_CALIBRATION_D), s.G_OFFGAS_2),
+    "toxic": ((s.TOXIC_PPM, s.TOXIC_OK, s.TOXIC_CALIBRATION_D), s.G_TOXIC),
+    "climate": ((s.AIR_TEMPERATURE_DDEGC, s.HUMIDITY_PERMILLE), s.G_CLIMATE),
+    "ups": ((s.MAINS_OK, s.UPS_RESERVE_MIN), s.G_UPS),
+}
+MAKERS = {"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter, **dict.fromkeys(IO_GROUPS, _io),
+          **dict.fromkeys(SENSORS, _sensor), "gas_1": _gas, "gas_2": _gas}
 
 
 def requests_of(config, device, driver):

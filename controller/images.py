@@ -1,44 +1,110 @@
 """The integer images both channels run on, from a checked configuration: parameters, stages, and what is armed.
 
-A stage instance is armed unless its signals are not there: cell voltages or module temperatures that the rack's BMS
-keeps to itself ("done by BMS"), or equipment that is not fitted and somebody accepted that.
+A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself ("done by BMS"), or
+equipment that is not fitted and somebody accepted that. Row 46 is the fire panel's where that has a supervised path.
 """
 
 from array import array
 
-from controller import schema
+from controller import equipment, schema
 from controller.parameters import CONTROL_PARAMETERS
 from safety import matrix, parameters, signals
 
-ARMED, BY_BMS, NOT_FITTED = range(3)
-CELL_FEATURES = (matrix.F_CELL_VOLTAGE_MV_MAX, matrix.F_CELL_VOLTAGE_MV_MIN)
-TEMPERATURE_FEATURES = (matrix.F_TEMPERATURE_DDEGC_MAX, matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC,
-                        matrix.F_TEMPERATURE_RISING)
-EQUIPMENT_FEATURES = {
-    matrix.F_SUPPRESSION_OK: "suppression", matrix.F_GAS_RELAY_OK: "gas", matrix.F_GAS_LFL_PERMILLE_MAX: "gas",
-    matrix.F_GAS_DETECTORS_FAULTY: "gas", matrix.F_GAS_DETECTORS_SILENT: "gas", matrix.F_GAS_CALIBRATION_D_MIN: "gas",
-    matrix.F_GAS_DETECTORS_LOST: "gas", matrix.F_AIRFLOW_MISSING: "airflow", matrix.F_BMS_FAULT_OK: "bms_fault",
+ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED = range(5)
+SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
+CELL_FEATURES = (matrix.F_CELL_VOLTAGE_MV_MAX, matrix.F_CELL_VOLTAGE_MV_MIN, matrix.F_CELL_SPREAD_MV,
+                 matrix.F_CELL_VOLTAGE_DROP_MV)
+TEMPERATURE_FEATURES = (
+    matrix.F_TEMPERATURE_DDEGC_MAX, matrix.F_TEMPERATURE_DDEGC_MIN, matrix.F_TEMPERATURE_SPREAD_DDEGC,
+    matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC, matrix.F_TEMPERATURE_RISING, matrix.F_TEMPERATURE_RISE_3S_DDEGC,
+    matrix.F_TEMPERATURE_RISE_10S_DDEGC, matrix.F_TEMPERATURE_UNEXPLAINED_DDEGC, matrix.F_TEMPERATURE_ZEROS)
+NOC_FEATURES = equipment.EQUIPMENT["noc"].features
+# Features made of several kinds of equipment: one of them is enough to arm their stages.
+ANY_OF = {
+    **dict.fromkeys((matrix.F_GAS_DETECTORS_FAULTY, matrix.F_GAS_DETECTORS_SILENT, matrix.F_GAS_CALIBRATION_D_MIN,
+                     matrix.F_GAS_DETECTORS_LOST, matrix.F_GAS_ALERT), equipment.GAS_KINDS),
+    matrix.F_MONITOR_SILENCE_MS: ("climate", "ups"),
 }
+# Features that count detectors: a stage on them needs as many as its threshold says.
+DETECTORS = {matrix.F_FIRE_DETECTORS: ("smoke", "smoke_2", "heat")}
+EQUIPMENT_FEATURES = {feature: name for name, one in reversed(equipment.EQUIPMENT.items()) for feature in one.features
+                      if feature not in DETECTORS and name != "offgas_2"}
 
 
 def rack_facts(topology):
-    """Per rack (cells reported, temperatures reported): what the family of its BMS tells."""
+    """Per rack {parameter: bool}: what its BMS tells, by its family; an insulation monitor may be left out."""
     told = []
     for rack in range(topology.racks):
         native = topology.device("bms", rack).profile.family == "native_bms"
-        told.append((native, native))
+        told.append({"cells_reported": native, "temperatures_reported": native, "sensors_reported": native,
+                     "insulation_reported": native and "insulation" not in topology.not_fitted})
     return told
 
 
 def stage_state(stage, topology, rack=-1):
-    """(ARMED, BY_BMS or NOT_FITTED, equipment or "") of a stage of the matrix; rack: of a rack's stage."""
-    feature = stage[matrix.S_FEATURE]
+    """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL or NOT_ASKED; equipment or "") of a stage of the matrix.
+
+    rack: of a rack's stage. NOT_FITTED without anybody's acceptance is refused by sense.py.
+    """
     if stage[matrix.S_SCOPE] == signals.RACK:
-        cells, temperatures = rack_facts(topology)[rack]
-        hidden = feature in CELL_FEATURES and not cells or feature in TEMPERATURE_FEATURES and not temperatures
-        return (BY_BMS if hidden else ARMED), ""
-    equipment = EQUIPMENT_FEATURES.get(feature, "") if stage[matrix.S_SCOPE] == signals.CABINET else ""
-    return (NOT_FITTED, equipment) if equipment in topology.not_fitted else (ARMED, "")
+        return _rack_state(stage, rack_facts(topology)[rack])
+    if stage[matrix.S_SCOPE] == signals.UNIT:
+        return ARMED, ""
+    feature = stage[matrix.S_FEATURE]
+    if feature in NOC_FEATURES:
+        return _noc_state(stage, topology)
+    if feature == matrix.F_PEER_CODE:
+        return (ARMED, "") if topology.second_channel else (NOT_FITTED, SECOND_CHANNEL)
+    for each in (feature, stage[matrix.S_GATE]):
+        absent = _absent(each, stage, topology.not_fitted)
+        if absent:
+            return NOT_FITTED, absent
+    heated = any(facts["temperatures_reported"] for facts in rack_facts(topology))
+    return (BY_BMS if stage[matrix.S_GATE] == matrix.F_HEATING_ALERT and not heated else ARMED), ""
+
+
+def _rack_state(stage, facts):
+    feature = stage[matrix.S_FEATURE]
+    if feature == matrix.F_INSULATION_OHM_PER_V:
+        return (ARMED, "") if facts["insulation_reported"] else (NOT_FITTED, "insulation")
+    told = (feature not in CELL_FEATURES or facts["cells_reported"]) and (
+        feature not in TEMPERATURE_FEATURES or facts["temperatures_reported"]) and (
+        feature != matrix.F_SENSORS_INVALID_MAX or facts["sensors_reported"])
+    return (ARMED if told else BY_BMS), ""
+
+
+def _noc_state(stage, topology):
+    """Row 46: a supervised contact of the fire panel satisfies it; power is reduced only if the analysis asks."""
+    if "supervised" not in topology.not_fitted:
+        return BY_PANEL, ""
+    if "noc" in topology.not_fitted:
+        return NOT_FITTED, "noc"
+    derates = stage[matrix.S_DEMAND][matrix.D_CHARGE_DERATE_PCT]
+    return (NOT_ASKED if derates and not topology.hma["noc_derate"] else ARMED), ""
+
+
+def _absent(feature, stage, not_fitted):
+    """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
+    if feature in DETECTORS:
+        if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
+            return ""
+        return next(name for name in DETECTORS[feature] if name in not_fitted)
+    if feature == matrix.F_OFFGAS_PPM_SECOND:
+        return next((name for name in ("offgas", "offgas_2") if name in not_fitted), "")
+    kinds = ANY_OF.get(feature, (EQUIPMENT_FEATURES.get(feature),))
+    return kinds[0] if all(name in not_fitted for name in kinds) else ""
+
+
+def smoke_zones(not_fitted):
+    """How many smoke zones there are."""
+    return 0 if "smoke" in not_fitted else 1 if "smoke_2" in not_fitted else 2
+
+
+def accepted(topology, name):
+    """Who accepted that this equipment (or the second channel) is not fitted, or "" where nobody did."""
+    if name == SECOND_CHANNEL:
+        return topology.hma["hard_wired_accepted"] or ""
+    return topology.not_fitted.get(name, "")
 
 
 def instances(topology):
@@ -52,13 +118,22 @@ def instances(topology):
 
 def cabinet_parameters(values, topology, budgets):
     """{name: integer} of CABINET_PARAMETERS."""
-    gas = [device for device in topology.devices if device.role in ("gas_1", "gas_2")]
-    derived = {"gas_required": "gas" not in topology.not_fitted, "gas_detectors": len(gas),
-               "bms_fault_contact_fitted": "bms_fault" not in topology.not_fitted,
-               "door_fitted": "door" not in topology.not_fitted,
-               "meter_load_fitted": topology.device("meter_load") is not None}
+    derived = _fitted(topology)
     return {row[0]: int(derived[row[0]] if row[0] in derived else budgets.get(
         ("cabinet", row[0]), values.get("cabinet", row[0]))) for row in parameters.CABINET_PARAMETERS}
+
+
+def _fitted(topology):
+    """{parameter of the cabinet: bool or count} that follow from the devices and [not_fitted]."""
+    roles = [device.role for device in topology.devices]
+    absent = topology.not_fitted
+    return {"gas_required": "gas" not in absent, "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
+            "offgas_detectors": roles.count("offgas_1") + roles.count("offgas_2"),
+            "toxic_fitted": "toxic" in roles, "io_3_fitted": "io_3" in roles, "climate_fitted": "climate" in roles,
+            "ups_fitted": "ups" in roles, "meter_load_fitted": "meter_load" in roles,
+            "smoke_zones": smoke_zones(absent), "heat_fitted": "heat" not in absent,
+            "supervised_fitted": "supervised" not in absent, "door_fitted": "door" not in absent,
+            "bms_fault_contact_fitted": "bms_fault" not in absent}
 
 
 def unit_parameters(values, unit, budgets):
@@ -71,8 +146,7 @@ def unit_parameters(values, unit, budgets):
 def rack_parameters(values, topology, rack, budgets):
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
-    cells, temperatures = rack_facts(topology)[rack]
-    derived = {"unit": topology.rack_units[rack], "cells_reported": cells, "temperatures_reported": temperatures}
+    derived = {"unit": topology.rack_units[rack], **rack_facts(topology)[rack]}
     return {row[0]: int(derived[row[0]] if row[0] in derived else budgets.get(
         ("rack", number, row[0]), values.said("rack", number, row[0])))
         for row in parameters.RACK_PARAMETERS}

@@ -44,7 +44,7 @@ class Spec(NamedTuple):
     """What one key may hold. kind: int, bool, choice, text, list or derived; tighter: up, down, fixed, free or subset.
 
     allowed: int (low, high); choice its options; text (regular expression, description); list (length or 0, options);
-    derived (from what it follows,): a parameter that no file may say.
+    derived (from what it follows,): a parameter that no file may say. The options of a list are all of one type.
     """
 
     kind: str
@@ -173,7 +173,7 @@ def check_names(file, path, siblings_of):
 
 
 def _few(names):
-    names = [name for name in names if name]
+    names = [str(name) for name in names if name]
     return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
 
 
@@ -217,7 +217,7 @@ def _check_list(file, path, value, spec):
     if not isinstance(value, list) or length and len(value) != length:
         not_allowed(file, path, value, allowed_text(spec))
     for item in value:
-        if not isinstance(item, str) or item not in options:
+        if type(item) is not type(options[-1]) or item not in options:
             not_allowed(file, path, item, allowed_text(spec), options)
 
 

@@ -6,6 +6,7 @@ controller.parameters); only the structure (buses, devices, equipment) is said h
 
 import re
 
+from controller.equipment import EQUIPMENT
 from controller.hint_codes import ROLES as SOURCE_ROLES
 from controller.layers import Spec
 from controller.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
@@ -16,22 +17,15 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # what a hint has room for
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 
-ROLES = ("pcs", "bms", "meter_grid", "meter_load", "io_1", "io_2", "gas_1", "gas_2")
+ROLES = ("pcs", "bms", "meter_grid", "meter_load", "io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2",
+         "toxic", "climate", "ups")
 BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
 BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
 CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of one character
 
-# Equipment that a site may lack: the roles and inputs that go with it. Rows of the matrix follow from their features.
-EQUIPMENT = {
-    "gas": (("gas_1", "gas_2"), ("gas_relay_ok",)),
-    "suppression": ((), ("suppression_ok",)),
-    "airflow": ((), ("airflow_ok",)),
-    "door": ((), ("door_ok",)),
-    "bms_fault": ((), ("bms_fault_ok",)),
-}
-
 INPUT_NAMES = {role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] == group])
-               for role, group in (("io_1", signals.G_IO_1), ("io_2", signals.G_IO_2))}
+               for role, group in (("io_1", signals.G_IO_1), ("io_2", signals.G_IO_2),
+                                   ("io_3", signals.G_IO_3))}
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[:signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
 
@@ -63,7 +57,7 @@ DEVICE = {
     "rack": Spec("int", (1, INDEX_MAX), None, "fixed"),
     "period_ms": Spec("int", (10, 60_000), None, "fixed"),
     "setpoint_ms": Spec("int", (10, 60_000), 20, "down"),
-    "inputs": Spec("list", (IO_BITS, ("", *INPUT_NAMES["io_1"], *INPUT_NAMES["io_2"])), None, "fixed"),
+    "inputs": Spec("list", (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names])), None, "fixed"),
     "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES])), None, "fixed"),
 }
 _DC_BUS = {"dc_bus": Spec("text", _ANY_NAME, None, "fixed")}
@@ -75,7 +69,7 @@ def _derived(reason):
 
 # Facts about the equipment: a layer says them. A default would make a large cabinet of a small one that forgot a line.
 FACTS = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max", "rated_current_mA", "modules", "cells",
-         "energy_Wh")
+         "break_current_mA", "energy_Wh")
 
 
 def _parameters(table, derived):
@@ -93,34 +87,77 @@ def _parameters(table, derived):
 _BY_DEVICES = "it follows from the devices and [not_fitted]"
 _BY_PROFILE = "it follows from the profile of the rack's BMS"
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(
-    ("gas_required", "gas_detectors", "bms_fault_contact_fitted", "door_fitted", "meter_load_fitted"), _BY_DEVICES))
+    [row[0] for row in parameters.CABINET_PARAMETERS if row[0].endswith(("_fitted", "_detectors", "_zones"))
+     or row[0] == "gas_required"], _BY_DEVICES))
 CABINET["tick_ms"] = Spec("int", (10, 100), 20, "fixed")
+CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none", "fixed")
 UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
-RACK = _parameters(parameters.RACK_PARAMETERS, {
-    "unit": "it follows from dc_bus", "cells_reported": _BY_PROFILE, "temperatures_reported": _BY_PROFILE}) | _DC_BUS
+RACK = _parameters(parameters.RACK_PARAMETERS, {"unit": "it follows from dc_bus"} | dict.fromkeys(
+    ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported"), _BY_PROFILE)) | _DC_BUS
+# Another chemistry: cells with nickel manganese cobalt oxide. Their tapers end at the thresholds of rows 28 and 31.
+LFP, NMC = "LFP", "NMC"
+_NMC_DEFAULTS_MV = {"charge_taper_mV": 4100, "charge_end_mV": 4200, "discharge_taper_mV": 3200,
+                    "discharge_end_mV": 3000}
+RACKS = {LFP: RACK, NMC: RACK | {key: RACK[key]._replace(default=value_mV)
+                                 for key, value_mV in _NMC_DEFAULTS_MV.items()}}
 CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOURCE_PARAMETERS, {})
 
+# What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
+HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where there is no second channel
+HMA = {
+    "report": Spec("text", (_FACT, "number and date of the hazard mitigation analysis, on one line"), None, "fixed"),
+    "chemistry": Spec("choice", (LFP, NMC), None, "fixed"),
+    # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
+    "explosion_control": Spec("choice", ("68", "69", "both"), None, "fixed"),
+    "gas_required_by": Spec("text", (_FACT, "what asks for gas detection, on one line"), None, "fixed"),
+    # Of the vent gas of this cell model, 10 000 ppm = 1 % by volume; hydrogen alone has 40 000 (A33).
+    "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
+    "lfl_source": Spec("text", (_FACT, "the UL 9540A cell report it is taken from, on one line"), None, "fixed"),
+    "agent_hold_off_reason": Spec("text", (_FACT, "why the fan waits for the agent, on one line"), None, "fixed"),
+    "noc_derate": Spec("bool", (False, True), False, "up"),
+    "hard_wired_rows": Spec("list", (0, HARD_WIRED_ROWS), None, "fixed"),
+    "hard_wired_accepted": Spec("text", _ACCEPTED, None, "fixed"),
+}
+
 # Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
-STAGE_SET_FROM = {"49": "io_silent_ms", "50a": "meter_silent_ms", "50b": "meter_frozen_ms"}
+STAGE_SET_FROM = {"49": "io_silent_ms", "50a": "meter_silent_ms", "50b": "meter_frozen_ms",
+                  "52": "monitor_silent_ms"}
 # Features with a unit in which "tighter" means something, and how far a stage on them may be tightened.
-_TIGHTEN_TO = (("_mV", 2000, 4300), ("_ddegC", 0, 1000), ("_lfl_permille", 10, 1000), ("calibration_d", -1, 365))
+# The first mark that is part of the feature's name counts: low for what trips at or above, high for at or below.
+_TIGHTEN_TO = (
+    ("cell_voltage_mV", 2000, 4300), ("cell_voltage_drop_mV", 20, 250), ("cell_spread_mV", 10, 400),
+    ("bus_mismatch_mV", 500, 10_000), ("temperature_ddegC_min", -400, 250), ("temperature_rise", 1, 30),
+    ("temperature_unexplained", 1, 5), ("temperature_spread", 10, 150), ("temperature_over_median", 10, 151),
+    ("_ddegC", 0, 1000), ("_lfl_permille", 10, 1000), ("calibration_d", -1, 365), ("_ppm", 1, 200),
+    ("humidity_permille", 100, 901), ("ups_reserve_min", 29, 2880), ("noc_lost_s", 1, 901),
+    ("insulation_ohm_per_V", 99, 10_000))
 _CLEAR_MS_MAX = 3_600_000
 
 
-def _threshold(stage, index):
-    """Spec of a stage's `set` or `clear` (index into the stage): from the matrix's value to the tighter side only."""
+def thresholds(stage, chemistry):
+    """(set, clear) of a stage of the matrix for cells of this chemistry."""
+    if chemistry == NMC:
+        for name, level, clear in matrix.NMC_THRESHOLDS:
+            if name == stage[matrix.S_ID]:
+                return level, clear
+    return stage[matrix.S_SET], stage[matrix.S_CLEAR]
+
+
+def _threshold(stage, value):
+    """Spec of a stage's `set` or `clear`: from the matrix's value to the tighter side only."""
     feature = matrix.FEATURES[stage[matrix.S_SCOPE]][stage[matrix.S_FEATURE]]
     for mark, low, high in _TIGHTEN_TO:
         if mark in feature and stage[matrix.S_SENSE] > 0:
-            return Spec("int", (low, stage[index]), stage[index], "down")
+            return Spec("int", (min(low, value), value), value, "down")
         if mark in feature:
-            return Spec("int", (stage[index], high), stage[index], "up")
-    return Spec("int", (stage[index], stage[index]), stage[index], "fixed")
+            return Spec("int", (value, max(high, value)), value, "up")
+    return Spec("int", (value, value), value, "fixed")
 
 
-def _stage(stage):
-    specs = {"set": _threshold(stage, matrix.S_SET), "clear": _threshold(stage, matrix.S_CLEAR),
+def _stage(stage, chemistry):
+    level, clear = thresholds(stage, chemistry)
+    specs = {"set": _threshold(stage, level), "clear": _threshold(stage, clear),
              "set_ms": Spec("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
              "clear_ms": Spec("int", (stage[matrix.S_CLEAR_MS], _CLEAR_MS_MAX), stage[matrix.S_CLEAR_MS], "up")}
     if stage[matrix.S_ID] in STAGE_SET_FROM:
@@ -128,10 +165,12 @@ def _stage(stage):
     return specs
 
 
-STAGE = {stage[matrix.S_ID]: _stage(stage) for stage in matrix.STAGES}
+STAGES = {chemistry: {stage[matrix.S_ID]: _stage(stage, chemistry) for stage in matrix.STAGES}
+          for chemistry in (LFP, NMC)}
+STAGE = STAGES[LFP]
 
 # section -> keys, where the section is not numbered or named
-_FLAT = {"cabinet": CABINET, "control": CONTROL,
+_FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA,
          "not_fitted": {name: Spec("text", _ACCEPTED, None, "free") for name in EQUIPMENT}}
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {"unit": (("all", *NUMBERS), UNIT), "rack": (("all", *NUMBERS), RACK), "bus": (None, BUS),
@@ -140,31 +179,39 @@ _TOP = {"optional_equipment": Spec("list", (0, tuple(EQUIPMENT)), [], "subset")}
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
 
-def _keys(path):
+def _keys(path, chemistry=LFP):
     """The keys of the table at `path` (all but the last part of a key's path), or {}."""
     if not path:
         return _TOP
     if path[0] in _FLAT and len(path) == 1:
         return _FLAT[path[0]]
+    if path[0] == "rack" and len(path) == 2:
+        return RACKS[chemistry]
     if path[0] in _TABLES and len(path) == 2:
         return _TABLES[path[0]][1]
     if path[0] == "stage" and len(path) == 2:
-        return STAGE.get(path[1], {})
+        return STAGES[chemistry].get(path[1], {})
     return {}
 
 
 def every_key():
-    """(key with N or NAME for what is numbered or named, Spec) of every key a file may hold, derived ones left out."""
+    """(key, Spec, Spec for NMC cells) of every key a file may hold, derived ones left out.
+
+    N and NAME stand in a key for what is numbered or named.
+    """
     tables = [("", _TOP), *[(section + ".", keys) for section, keys in _FLAT.items()],
               *[(f"{section}.{'N' if names else 'NAME'}.", keys) for section, (names, keys) in _TABLES.items()],
               *[(f"stage.{name}.", keys) for name, keys in STAGE.items()]]
-    return [(prefix + key, spec) for prefix, keys in tables for key, spec in keys.items() if spec.kind != "derived"]
+    found = [(prefix + key, spec) for prefix, keys in tables for key, spec in keys.items() if spec.kind != "derived"]
+    return [(key, spec, spec_of(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split("."), NMC))
+            for key, spec in found]
 
 
-def spec_of(path):
-    """Spec of the key at `path`, or None if there is none."""
+def spec_of(path, chemistry=LFP):
+    """Spec of the key at `path` for cells of this chemistry, or None if there is none."""
+    path = tuple(path)
     if names_at(path[:-1]) and all(path[depth] in names_at(path[:depth + 1]) for depth in range(len(path))):
-        return _keys(path[:-1]).get(path[-1])
+        return _keys(path[:-1], chemistry).get(path[-1])
     return None
 
 

@@ -4,15 +4,18 @@ Each refusal is one line that names the key to change. Source of the budgets: th
 its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS fault contact becomes mandatory).
 """
 
-from controller import schema
+from controller import equipment, images, schema
 from controller.layers import not_allowed, refuse
 from safety import matrix
 
 # section, key, longest time in ms, in periods of the device, its roles
 BUDGETS = (
-    ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2")),
+    ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2", "io_3")),
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
-    ("cabinet", "gas_silent_ms", 3000, 3, ("gas_1", "gas_2")),
+    ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
+    ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
+    # Not a silence: a BMS must have told its contactors twice before they count as not doing what they are told.
+    ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),
     ("unit", "pcs_open_ms", 5000, 8, ("pcs",)),
@@ -74,13 +77,16 @@ def _said(values, path):
 
 def check(values, topology, cabinet, units, racks, control):
     """Refuse what makes no sense. cabinet, control: {name: integer}; units, racks: lists of the same."""
+    _check_armed(values, topology)
     _check_stages(values)
+    _check_ladders(values)
     for number, table in enumerate(units, 1):
         _check_rising(values, "unit", number, table)
         _check_rating(values, topology, number, table)
     for number, table in enumerate(racks, 1):
         _check_rising(values, "rack", number, table)
         _check_ends(values, number, table)
+        _check_break_current(values, number, table)
     _check_cells(values, topology, racks)
     _check_fault_contact(values, topology)
     _check_expiry(values, topology, cabinet)
@@ -129,6 +135,25 @@ def _check_ends(values, number, table):
         not_allowed(file, path, table[key], f"{side} the trip of stage {stage}, which is {trip_mV}")
 
 
+def _check_break_current(values, number, table):
+    """A contactor that cannot break what its rack may carry would have to wait for the fuse at any stop."""
+    if table["break_current_mA"] < table["rated_current_mA"]:
+        file, path = _blame(values, "rack", number, "break_current_mA")
+        not_allowed(file, path, table["break_current_mA"],
+                    f"rated_current_mA and more, which is {table['rated_current_mA']}")
+
+
+def _check_armed(values, topology):
+    """A row that is required and not armed refuses the file, and with it the energisation."""
+    for stage, index in images.instances(topology):
+        state, name = images.stage_state(stage, topology, index)
+        if state == images.NOT_FITTED and not images.accepted(topology, name):
+            where = f" on rack {index + 1}" if stage[matrix.S_SCOPE] == matrix.RACK else ""
+            refuse(values.last_file, ("not_fitted", name), "is missing: "
+                   f"{equipment.with_clauses((stage[matrix.S_ROW],))} is not armed{where}, no device tells it",
+                   schema.spec_of(("not_fitted", name)).allowed[1])
+
+
 def _check_cells(values, topology, racks):
     """Racks on one DC bus are in parallel: a different number of cells in series would be a short circuit."""
     first = {}
@@ -150,6 +175,33 @@ def _check_stages(values):
             path = ("stage", name, "clear")
             file = values.file(*path) if path in values.entries else values.file("stage", name, "set")
             not_allowed(file, path, clear, f"{'below' if sense > 0 else 'above'} its set, which is {level}")
+
+
+def _check_ladders(values):
+    """Stages on one feature stay in the order of the matrix: what stops may not come before what warns."""
+    for low, high in ladders(values.chemistry):
+        (path_low, set_low), (path_high, set_high) = [(("stage", stage[matrix.S_ID], "set"), values.get(
+            "stage", stage[matrix.S_ID], "set")) for stage in (low, high)]
+        if set_low * low[matrix.S_SENSE] < set_high * low[matrix.S_SENSE]:
+            continue
+        side = ("above", "below") if low[matrix.S_SENSE] > 0 else ("below", "above")
+        entries = values.entries
+        later = path_high in entries and (path_low not in entries or entries[path_high].rank >= entries[path_low].rank)
+        path, other, which = (path_high, low, 0) if later else (path_low, high, 1)
+        not_allowed(values.file(*path), path, values.get(*path),
+                    f"{side[which]} the set of stage {other[matrix.S_ID]}, which is {set_high if which else set_low}")
+
+
+def ladders(chemistry):
+    """[(stage, the next one that takes more)] of stages on the same feature whose thresholds differ."""
+    found = []
+    for low in matrix.STAGES:
+        for high in matrix.STAGES:
+            same = all(low[index] == high[index] for index in (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE))
+            levels = [schema.thresholds(stage, chemistry)[0] * stage[matrix.S_SENSE] for stage in (low, high)]
+            if same and low[matrix.S_ID] not in schema.STAGE_SET_FROM and levels[0] < levels[1]:
+                found.append((low, high))
+    return found
 
 
 def _check_fault_contact(values, topology):

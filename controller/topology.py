@@ -7,7 +7,7 @@ of buses, silence budgets) is in sense.py.
 from dataclasses import dataclass
 
 from controller import devices as device_tables
-from controller import schema
+from controller import hma, schema
 from controller.layers import not_allowed, refuse, shown
 
 
@@ -32,7 +32,10 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """units, racks: counts; rack_units: unit of each rack from 0; dc_buses: name of each unit's DC bus."""
+    """units, racks: counts; rack_units: unit of each rack from 0; dc_buses: name of each unit's DC bus.
+
+    not_fitted: {equipment: who accepted that}; hma: {key of [hma]: value}; second_channel: True where there is one.
+    """
 
     units: int
     racks: int
@@ -41,6 +44,8 @@ class Topology:
     buses: tuple
     devices: tuple
     not_fitted: dict
+    hma: dict
+    second_channel: bool
 
     def device(self, role, index=-1):
         """The device with this role (and unit or rack), or None."""
@@ -81,7 +86,8 @@ def build(values):
     devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted]
     # The module that drops the PCS enable comes first: its coils are written before those of any other.
     devices = tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs))
-    topology = Topology(units, racks, rack_units, dc_buses, buses, devices, not_fitted)
+    topology = Topology(units, racks, rack_units, dc_buses, buses, devices, not_fitted, hma.read(values, not_fitted),
+                        values.get("cabinet", "second_channel") == "fitted")
     device_tables.check(values, topology)
     return topology
 

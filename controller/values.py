@@ -7,15 +7,21 @@ from controller.layers import Entry, allowed_text, check_tighter, refuse
 class Values:
     """The merged flat values, with defaults, and the file to blame for each."""
 
-    def __init__(self, entries, last_file):
+    def __init__(self, entries, last_file, chemistry=schema.LFP):
+        """chemistry: of the cells; it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file
+        self.chemistry = chemistry
+
+    def spec(self, path):
+        """Spec of the key at `path`, or None if there is none."""
+        return schema.spec_of(path, self.chemistry)
 
     def entry(self, *path):
         """Entry of the key, its default blamed on the last layer, or None where there is neither."""
         if path in self.entries:
             return self.entries[path]
-        default = schema.spec_of(path).default
+        default = self.spec(path).default
         return None if default is None else Entry(default, self.last_file)
 
     def get(self, *path):
@@ -27,7 +33,7 @@ class Values:
         """Value of a key that must be said."""
         entry = self.entry(*path)
         if entry is None:
-            spec = schema.spec_of(path)
+            spec = self.spec(path)
             refuse(self.last_file, path, "is missing", allowed_text(spec))
         return entry.value
 
@@ -43,7 +49,7 @@ class Values:
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
             return self.entries.get(own) or self.entry(*common)
-        entry, shared, spec = self.entries[own], self.entries[common], schema.spec_of(own)
+        entry, shared, spec = self.entries[own], self.entries[common], self.spec(own)
         if spec.tighter == "fixed" or entry.rank >= shared.rank:
             check_tighter(entry.file, own, entry.value, shared, spec)
         pick = min if spec.tighter == "down" else max

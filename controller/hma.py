@@ -1,0 +1,75 @@
+"""What the hazard mitigation analysis says of a cabinet: the section [hma], and what follows from it for the rest.
+
+A row that needs one of these facts (the flammable limit of the vent gas, the chemistry, what stands in for a second
+channel) refuses a file that lacks it. Nothing here has a default that could stand in for a report nobody read.
+"""
+
+from controller import schema
+from controller.layers import not_allowed, refuse
+from safety import matrix
+
+ALWAYS = ("report", "chemistry", "explosion_control")
+WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
+# NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
+PREVENTION_NEEDS = ("gas", "airflow")
+
+
+def read(values, not_fitted):
+    """{key: value or None} of [hma]. not_fitted: {equipment: who accepted}. Raises ConfigError."""
+    for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
+        values.need("hma", key)
+    _check_explosion_control(values, not_fitted)
+    _check_hold_off(values, not_fitted)
+    if values.get("cabinet", "second_channel") == "none":
+        _check_hard_wired(values, not_fitted)
+    return {key: values.get("hma", key) for key in schema.HMA}
+
+
+def chemistry_of(chain):
+    """The chemistry that the layers say, the type's first; LFP where none does, which `read` then refuses."""
+    for layer in chain:
+        said = layer.content.get("hma")
+        if isinstance(said, dict) and said.get("chemistry") in tuple(schema.STAGES):
+            return said["chemistry"]
+    return schema.LFP
+
+
+def hard_wired_rows(not_fitted):
+    """Rows that must act by wire where there is no second channel; what is not fitted has none."""
+    absent = {12: "gas", 30: "cell_voltage"}
+    return [row for row in schema.HARD_WIRED_ROWS if absent.get(row) not in not_fitted]
+
+
+def _check_explosion_control(values, not_fitted):
+    if values.get("hma", "explosion_control") == "68":
+        return
+    for name in PREVENTION_NEEDS:
+        if name in not_fitted:
+            path = ("not_fitted", name)
+            refuse(values.file(*path), path, "is not allowed: hma.explosion_control asks for prevention (NFPA 69), "
+                   "which is gas detection, fan and proof of airflow (A29)", 'explosion_control = "68", or fit it')
+
+
+def _check_hold_off(values, not_fitted):
+    """Real conflicts stand in matrix.CONFLICTS: the fan waits for the agent only where somebody says why."""
+    path = ("cabinet", "agent_hold_off_ms")
+    held_ms = values.get(*path)
+    if held_ms and "suppression" in not_fitted:
+        not_allowed(values.file(*path), path, held_ms, "0: no suppression is fitted that could need it")
+    if held_ms:
+        _, row, _, clauses = matrix.CONFLICTS[0]
+        if values.get("hma", "agent_hold_off_reason") is None:
+            reason = ("hma", "agent_hold_off_reason")
+            refuse(values.last_file, reason, f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
+                   schema.HMA["agent_hold_off_reason"].allowed[1])
+
+
+def _check_hard_wired(values, not_fitted):
+    said = values.need("hma", "hard_wired_rows")
+    path = ("hma", "hard_wired_rows")
+    for row in hard_wired_rows(not_fitted):
+        if row not in said:
+            needed = ", ".join(map(str, hard_wired_rows(not_fitted)))
+            not_allowed(values.file(*path), path, said, f"[{needed}]: without a second channel row {row} "
+                        f"({matrix.CLAUSES[row][1]}) must act by wire")
+    values.need("hma", "hard_wired_accepted")
