@@ -5,6 +5,9 @@ requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate, R7xx w
 of the interlock matrix (800 + row). The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
 """
 
+from controller.stage_texts import SENTENCES
+from safety import matrix
+
 NONE = 0
 (NO_REQUEST, LOAD_TRACKING, OPERATOR, HINT, SCHEDULE, LOAD_UNKNOWN, SERVICE_TEST, REQUEST_RESTS,
  REQUEST_ENDED) = range(101, 110)
@@ -195,6 +198,9 @@ _ROWS = (
      "Check its supply, address and RS-485 pair. Remote reset."),
     (50, "meter silent or frozen", "A meter is silent or repeats itself; charging is forbidden.",
      _CHECK_RTU),
+    (51, "second channel", "The second channel is silent or disagrees.",
+     "Compare the limit image of both channels: same file, same program. Remote reset."),
+    (52, "monitor silent", "The climate or UPS monitor is silent; no start.", _CHECK_RTU),
 )
 
 
@@ -213,6 +219,13 @@ def _rows():
 
 
 TEXTS = {row[0]: row[1:] for row in _rows()}  # code -> (name, sentence, remedy)
+
+
+def stage_text(stage):
+    """(name, sentence, remedy) of a stage of the matrix (its tuple): its own words where its row has several."""
+    name, sentence, remedy = TEXTS[ROW + stage[matrix.S_ROW]]
+    own, own_remedy = SENTENCES.get(stage[matrix.S_ID], ("", ""))
+    return name, own or sentence, own_remedy or remedy
 
 
 def label(code):

@@ -27,7 +27,7 @@ def test_every_code_is_among_those_that_are_kept():
 def test_the_codes_of_the_first_day_are_still_there():
     """The list itself may only grow: these are the ranges it began with."""
     first = {0, *range(101, 108), *range(212, 234), 241, 243, *range(301, 306), *range(401, 404), 501,
-             *range(601, 609), *range(700, 715), *range(801, 851)}
+             *range(601, 609), *range(700, 715), *range(801, 853)}
     assert first <= set(GIVEN)
     assert GIVEN[217][0] == "BMS discharge limit" and GIVEN[301][0] == "grid connection import"
 
@@ -52,6 +52,27 @@ def test_every_row_and_every_missing_evidence_of_the_kernel_has_a_text():
     assert {reasons.INHIBIT + code for code in range(len(permit.INHIBIT_REASONS))} <= set(reasons.TEXTS)
 
 
+@pytest.mark.parametrize("stage", matrix.STAGES, ids=[stage[matrix.S_ID] for stage in matrix.STAGES])
+def test_every_stage_has_a_sentence_and_a_remedy(stage):
+    name, sentence, remedy = reasons.stage_text(stage)
+    assert name == reasons.text(reasons.ROW + stage[matrix.S_ROW])[0]
+    _fits_the_screen(name, sentence, remedy)
+    beside = [other for other in matrix.STAGES if other[matrix.S_ROW] == stage[matrix.S_ROW] and other != stage]
+    assert all(reasons.stage_text(other)[1] != sentence for other in beside), "the stages of a row can be told apart"
+
+
+@pytest.mark.parametrize("stage, word", [
+    ("1c", "key"), ("40e", "Remote reset"), ("37b", "key"), ("43c", "Remote reset"), ("44f", "Remote reset")])
+def test_a_remedy_names_the_reset_that_its_stage_needs(stage, word):
+    row = next(each for each in matrix.STAGES if each[matrix.S_ID] == stage)
+    assert word in reasons.stage_text(row)[2]
+    assert (row[matrix.S_LATCH] == matrix.KEY) == (word == "key")
+
+
+def test_no_sentence_is_of_a_stage_that_is_not():
+    assert set(reasons.SENTENCES) <= {stage[matrix.S_ID] for stage in matrix.STAGES}
+
+
 @pytest.mark.parametrize("index, name", ((permit.I_INTERLOCK, "interlock"), (permit.I_GAS, "gas detectors"),
                                          (permit.I_KEY, "key not in RUN"), (permit.I_WAIT, "waiting after a try")))
 def test_missing_evidence_is_in_the_order_of_the_kernel(index, name):
@@ -60,7 +81,10 @@ def test_missing_evidence_is_in_the_order_of_the_kernel(index, name):
 
 @pytest.mark.parametrize("code", reasons.TEXTS)
 def test_texts_fit_the_screen_and_use_its_words(code):
-    name, sentence, remedy = reasons.text(code)
+    _fits_the_screen(*reasons.text(code))
+
+
+def _fits_the_screen(name, sentence, remedy):
     assert 0 < len(name) <= 28 and 0 < len(sentence) <= 110 and 0 < len(remedy) <= 110
     assert sentence.endswith(".") and remedy.endswith(".")
     for each in (name, sentence, remedy):

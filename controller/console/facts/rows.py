@@ -9,8 +9,8 @@ RESETS = ("self", "remote", "key")  # by the latch of a stage
 
 
 def words_of(name):
-    """(name, sentence, remedy) of the row of an instance."""
-    return reasons.text(reasons.ROW + STAGES[name.partition(".")[0]][m.S_ROW])
+    """(name, sentence, remedy) of the stage of an instance."""
+    return reasons.stage_text(STAGES[name.partition(".")[0]])
 
 
 def row_of(shadow, name, began_ms):
@@ -20,7 +20,8 @@ def row_of(shadow, name, began_ms):
     evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
     clear_ticks = evaluator.clear_count[index]
     return {"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name), "instance": name,
-            "reason": base.reason(reasons.ROW + stage[m.S_ROW]), "reset": RESETS[stage[m.S_LATCH]],
+            "reason": {**base.reason(reasons.ROW + stage[m.S_ROW]),
+                       **dict(zip(("name", "sentence", "remedy"), reasons.stage_text(stage)))}, "reset": RESETS[stage[m.S_LATCH]],
             "is_active": bool(evaluator.active[index]), "is_latched": bool(evaluator.latched[index]),
             "began_ms": began_ms,
             "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
