@@ -42,8 +42,8 @@ def main(argv):
 def report(config):
     """What the configuration means, as text for a terminal."""
     schedule = bus_times.schedule(config)
-    lines = [*_head(config), *_topology(config), *_analysis(config), *_sources(config), *_silence(config), *_rows(config),
-             *_buses(config, schedule), *_latencies(config, schedule)]
+    lines = [*_head(config), *_topology(config), *_analysis(config), *_sources(config), *_silence(config),
+             *_rows(config), *_buses(config, schedule), *_latencies(config, schedule)]
     return _ascii("\n".join(lines))
 
 
@@ -180,7 +180,8 @@ def row_states(config):
 def _grouped(stages):
     groups = {}
     for name, instances in stages.items():
-        groups.setdefault((_in_words(instances), instances[0][2]), []).append(name)
+        equipment = next((name for _, _, name in instances if name), "")
+        groups.setdefault((_in_words(instances), equipment), []).append(name)
     return [(names, words, equipment) for (words, equipment), names in groups.items()]
 
 

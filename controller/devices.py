@@ -56,7 +56,7 @@ def read(values, name, buses, units, racks, not_fitted):
     index = _index(values, name, index_key, count)
     wired = role in schema.INPUT_NAMES
     inputs = _inputs(values, name, role, _absent(not_fitted)) if wired else ()
-    outputs = _outputs(values, name) if wired else ()
+    outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
     _refuse_surplus(values, name, role, (address_key, index_key, *own))
     return Device(name, role, profile, bus.name, address, index, inputs, outputs,
@@ -116,7 +116,8 @@ def _inputs(values, name, role, absent):
     return tuple(["" if signal in absent else signal for signal in names])
 
 
-def _outputs(values, name):
+def _outputs(values, name, not_fitted):
+    absent = [output for each in not_fitted for output in equipment.EQUIPMENT[each].outputs]
     key = ("device", name, "outputs")
     names = values.need(*key)
     for output in names:
@@ -124,7 +125,7 @@ def _outputs(values, name):
             not_allowed(values.file(*key), key, output, f"{output[1:]}: an expired module must not permit")
         if output in INVERTED_ONLY:
             not_allowed(values.file(*key), key, output, f"!{output}: an expired module must leave it on")
-    return tuple(names)
+    return tuple(["" if output.lstrip("!") in absent else output for output in names])
 
 
 def _refuse_surplus(values, name, role, used):

@@ -18,6 +18,7 @@ TEMPERATURE_FEATURES = (
     matrix.F_TEMPERATURE_DDEGC_MAX, matrix.F_TEMPERATURE_DDEGC_MIN, matrix.F_TEMPERATURE_SPREAD_DDEGC,
     matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC, matrix.F_TEMPERATURE_RISING, matrix.F_TEMPERATURE_RISE_3S_DDEGC,
     matrix.F_TEMPERATURE_RISE_10S_DDEGC, matrix.F_TEMPERATURE_UNEXPLAINED_DDEGC, matrix.F_TEMPERATURE_ZEROS)
+TOLD_BY_BMS = ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported")
 NOC_FEATURES = equipment.EQUIPMENT["noc"].features
 # Features made of several kinds of equipment: one of them is enough to arm their stages.
 ANY_OF = {
@@ -32,12 +33,11 @@ EQUIPMENT_FEATURES = {feature: name for name, one in reversed(equipment.EQUIPMEN
 
 
 def rack_facts(topology):
-    """Per rack {parameter: bool}: what its BMS tells, by its family; an insulation monitor may be left out."""
+    """Per rack {parameter: bool}: what its BMS tells, by its family."""
     told = []
     for rack in range(topology.racks):
         native = topology.device("bms", rack).profile.family == "native_bms"
-        told.append({"cells_reported": native, "temperatures_reported": native, "sensors_reported": native,
-                     "insulation_reported": native and "insulation" not in topology.not_fitted})
+        told.append(dict.fromkeys(TOLD_BY_BMS, native))
     return told
 
 

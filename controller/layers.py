@@ -218,7 +218,7 @@ def _check_list(file, path, value, spec):
         not_allowed(file, path, value, allowed_text(spec))
     for item in value:
         if type(item) is not type(options[-1]) or item not in options:
-            not_allowed(file, path, item, allowed_text(spec), options)
+            not_allowed(file, path, item, allowed_text(spec), [str(option) for option in options])
 
 
 def check_tighter(file, path, value, above, spec):

@@ -41,7 +41,7 @@ def _ms(parts, what):
     ("io", "io_1", "read inputs", 8 + 6, 115_200, 3000, 1750, 25),
     ("io", "io_2", "write coils", 10 + 8, 115_200, 3000, 1750, 100),
     ("meter", "meter_grid", "read meter", 8 + 5 + 2 * 36, 38_400, 10_000, 1750, 100),
-    ("gas", "gas_2", "read gas", 8 + 5 + 2 * 4, 9600, 20_000, 3646 + 5000, 500),
+    ("gas", "gas_2", "read gas", 8 + 5 + 2 * 4, 38_400, 20_000, 1750 + 5000, 500),
     ("pcs", "pcs_1", "write setpoint", 9 + 4 + 8, 115_200, 5000, 1750, 20),
     ("pcs", "pcs_1", "write heartbeat", 9 + 4 + 8, 115_200, 5000, 1750, 1000),
     ("pcs", "pcs_1", "read ac", 8 + 5 + 2 * 7, 115_200, 5000, 1750, 100),
@@ -224,20 +224,36 @@ def _row(text, number):
 
 
 def test_the_default_cabinet_has_every_row_armed(files):
+    """But 46, which the supervised path of its fire panel satisfies, and 51, as it has one channel."""
     text = _report(files.load())
     for number in matrix.CLAUSES:
-        assert ": " in _row(text, number) and " armed: " in _row(text, number)
-    assert "done by BMS" not in text and "not fitted" not in text
+        state = {46: "done by the fire panel", 51: "not fitted"}.get(number, "armed")
+        assert f" {state}: " in _row(text, number)
+    assert "done by BMS" not in text and text.count("not fitted") == 1
+    assert _row(text, 51).endswith("accepted by: example: manufacturer's wiring diagram")
+
+
+def test_the_report_repeats_the_hazard_analysis(files):
+    lines = _report(files.load()).split("\n")
+    assert "  lfl_vol_ppm            80000" in lines and "  explosion_control      both" in lines
+    assert not [line for line in lines if "agent_hold_off_reason" in line], "what nobody says is not there"
 
 
 def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech):
     text = _report(pylontech.load())
-    for number in (19, 20, 21, 28, 29, 31, 32):
+    for number in (*range(18, 30), *range(31, 35), 45):
         assert " done by BMS: " in _row(text, number)
     assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, "
                              "2026-03-01: the brigade floods the cabinet through its dry pipe")
-    for number in (1, 2, 11, 12, 35, 40, 41, 44, 49, 50):
+    for number in (1, 2, 4, 5, 6, 11, 12, 13, 14, 35, 36, 38, 39, 40, 41, 44, 47, 48, 49, 50):
         assert " armed: " in _row(text, number)
+    for number in (3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 51, 52):
+        assert " not fitted: " in _row(text, number) and "accepted by: " in _row(text, number)
+    flat = " ".join(text.split())
+    assert ("46 46a 46c armed: no supervised path to the network operations centre 46 46b not asked for by the hazard "
+            "analysis 47 ") in flat
+    assert "not fitted: supervised path of the fire panel accepted by: J. Doe" in flat
+    assert "not fitted: shunt trip of the breaker upstream accepted by: N. N." in flat
     assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
 
 
@@ -246,13 +262,18 @@ def test_racks_that_differ_are_named(files):
                   'profile = "pylontech_lv"\nbus = "can1"')
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    files.replace("type", 'profile = "firebreak_rack"      # drivers', 'profile = "firebreak_rack"  # drivers')
-    assert _row(_report(files.load()), 29) == "29 29 armed (rack 1 2), done by BMS (rack 3): cell over-voltage trip"
+    files.replace("type", '["suppression", "door"]', '["insulation"]')
+    files.append("site", '[not_fitted]\ninsulation = "N. N., 2026"')
+    text = _report(files.load())
+    assert _row(text, 29) == "29 29 armed (rack 1 2), done by BMS (rack 3): cell over-voltage trip"
+    assert _row(text, 37) == ("37 37a 37b armed (rack 1 2), not fitted (rack 3): insulation low "
+                              "accepted by: N. N., 2026")
 
 
 def test_a_door_that_is_not_fitted_is_said(files):
     files.append("site", '[not_fitted]\ndoor = "N. N., \u00fc 2026"')
-    assert "door contact not fitted, accepted by: N. N., ? 2026" in _report(files.load())
+    assert _row(_report(files.load()), 48) == ("48 48a 48b not fitted: door open while energised, or beside a gas "
+                                               "alarm accepted by: N. N., ? 2026")
 
 
 def test_the_report_shows_buses_and_the_worst_case(files):
@@ -303,6 +324,12 @@ def test_main_lists_every_key(capsys):
         assert name in keys
     assert "rack.N.cells_reported" not in keys
     assert "rack.N.rated_current_mA                   only down 1000..3000000; must be said" in lines
+    for name in ("hma.chemistry", "hma.lfl_vol_ppm", "hma.hard_wired_rows", "cabinet.second_channel",
+                 "cabinet.agent_hold_off_ms", "rack.N.break_current_mA", "stage.37a.set", "not_fitted.offgas_2"):
+        assert name in keys
+    flat = " ".join(" ".join(lines).split())
+    assert "stage.29.set only down 2000..3650; default 3650; NMC: 2000..4250; default 4250" in flat
+    assert "rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200" in flat
 
 
 def test_main_refuses_a_file_that_is_not_there(capsys):

@@ -4,6 +4,7 @@ import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller import config, images, parameters, schema
+from controller.equipment import EQUIPMENT
 from safety import matrix, signals
 from safety import parameters as p
 from safety.kernel import Kernel
@@ -44,7 +45,9 @@ def test_the_image_lies_as_its_map_says(files):
     assert rated == [140_000, 120_000, 140_000]
     words = where.stage + [stage[matrix.S_ID] for stage in matrix.STAGES].index("29") * len(p.STAGE_WORDS)
     assert list(image[words:words + 4]) == [3640, 3550, 51, 0]  # 1001 ms are 51 ticks of 20 ms: never shortened
-    assert set(image[where.armed:]) == {1}
+    off = [stage[matrix.S_ID] for (stage, _), word in zip(images.instances(loaded.topology), image[where.armed:])
+           if not word]
+    assert off == ["46a", "46b", "46c", "51"]  # the fire panel's path is supervised; one channel
     assert all(p.in_range(word) for word in image)
 
 
@@ -58,10 +61,12 @@ def test_every_stage_keeps_the_values_of_the_matrix(files):
 
 
 def test_a_silence_time_moves_the_stage_that_watches_it(files):
-    files.append("cabinet", "[cabinet]\nio_silent_ms = 200\nmeter_silent_ms = 400\nmeter_frozen_ms = 2000")
+    files.append("cabinet", "[cabinet]\nio_silent_ms = 300\nmeter_silent_ms = 400\nmeter_frozen_ms = 2000\n"
+                 "monitor_silent_ms = 4000")
     loaded = files.load()
-    assert [loaded.stage_words[name][0] for name in ("49", "50a", "50b")] == [200, 400, 2000]
-    assert [loaded.stage_words[name][1] for name in ("49", "50a", "50b")] == [80, 240, 400]  # as in the matrix, in part
+    stages = ("49", "50a", "50b", "52")
+    assert [loaded.stage_words[name][0] for name in stages] == [300, 400, 2000, 4000]
+    assert [loaded.stage_words[name][1] for name in stages] == [120, 240, 400, 2000]  # as in the matrix, in part
 
 
 def test_each_layer_may_only_be_tighter_or_equal(files):
@@ -105,24 +110,29 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     assert (rack["bms_warn_ms"], rack["bms_ramp_ms"], rack["bms_stop_ms"]) == (3000, 5000, 8000)
     armed = loaded.safety_image[where.armed:]
     off = {stage[matrix.S_ROW] for (stage, _), word in zip(images.instances(loaded.topology), armed) if not word}
-    assert off == {3, 19, 20, 21, 28, 29, 31, 32}  # 3: suppression, not fitted and accepted
+    by_bms, not_fitted = {*range(18, 30), *range(31, 35), 45}, {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 51, 52}
+    assert off == by_bms | not_fitted | {46}  # 46b: nobody asks for a derate
+    assert [rack[name] for name in images.TOLD_BY_BMS] == [0, 0, 0, 0]
+    assert loaded.cabinet["contactor_report_ms"] == 2000
     assert loaded.cabinet["gas_detectors"] == 1 and loaded.control["load_meter_fitted"] == 0
 
 
 def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(files):
-    files.replace("type", '["suppression", "door"]', '["suppression", "door", "gas", "airflow", "bms_fault"]')
-    files.append("site", '[not_fitted]\ngas = "N. N., 2026"\ndoor = "N. N."\nairflow = "N. N."\nbms_fault = "N. N."')
-    files.replace("cabinet", '[bus.gas]\nport = "/dev/serial/by-path/platform-xhci-usb-0:1.4:1.0-port0"\n', "")
+    every = tuple(EQUIPMENT)
+    files.replace("type", '["suppression", "door"]', str(list(every)).replace("'", '"'))
+    files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in every]))
     loaded = files.load()
-    derived = [loaded.cabinet[name] for name in ("gas_required", "gas_detectors", "door_fitted",
-                                                 "bms_fault_contact_fitted")]
-    assert derived == [0, 0, 0, 0]
-    assert [bus.name for bus in loaded.buses] == ["can0", "pcs", "io", "meter"]
+    derived = {row[0]: loaded.cabinet[row[0]] for row in p.CABINET_PARAMETERS
+               if schema.CABINET[row[0]].kind == "derived" and row[0] != "meter_load_fitted"}
+    assert len(derived) == 12 and [name for name, value in derived.items() if value] == ["io_3_fitted"]
+    assert [device.role for device in loaded.topology.on_bus("gas")] == ["io_3"]
+    assert not any(loaded.topology.device("io_3").inputs + loaded.topology.device("io_3").outputs)
     assert loaded.topology.device("gas_1") is None and loaded.topology.mapped("gas_relay_ok") is None
     assert loaded.topology.device("io_1").inputs[3] == ""
-    off = {stage[matrix.S_ID] for stage, index in images.instances(loaded.topology)
+    off = {stage[matrix.S_ROW] for stage, index in images.instances(loaded.topology)
            if images.stage_state(stage, loaded.topology, index)[0] != images.ARMED}
-    assert off == {"11", "12a", "12b", "13a", "13b", "13c", "14", "15a", "15b", "40e"}
+    assert off == {3, 4, 5, 6, *range(7, 18), 30, 40, 42, 43, 46, 48, 51, 52}  # 37: these racks tell it themselves
 
 
 def test_the_module_that_drops_the_pcs_comes_first(files):
@@ -278,7 +288,8 @@ REFUSALS = {
     "role_twice": ("site", 'role = "meter_load"', 'role = "meter_grid"',
                    'example/site.toml:device.meter_load.role: "meter_grid" is not allowed; allowed once '
                    "(device.meter_grid has it)"),
-    "role_absent": ("type", 'role = "gas_1"', 'role = "gas_2"', "no device with role gas_1; allowed exactly one"),
+    "role_absent": ("type", 'role = "gas_1"', 'role = "gas_2"', "no device with role gas_1: row 11 (A27, NFPA 855-2023 "
+                    "9.6.5.6 (?)) and row 12 (A20, A21, A25) would not be armed; allowed exactly one"),
     "profile": ("type", 'profile = "sunspec_pcs"', 'profile = "sunspec_pc"', "did you mean sunspec_pcs?"),
     "family": ("type", 'profile = "sunspec_pcs"', 'profile = "sdm630"',
                'types/firebreak_645.toml:device.pcs_1.profile: "sdm630" is not allowed; allowed a profile of family '
@@ -300,11 +311,12 @@ REFUSALS = {
     "surplus": ("type", "node = 2\n", "node = 2\nunit_id = 2\n", "types/firebreak_645.toml:device.bms_2.unit_id: is "
                 "not a key of a device with role bms and this profile; allowed role, profile, bus, node, rack"),
     "estop_unmapped": ("type", '["estop_1_ok"', '[""', 'types/firebreak_645.toml:device.io_1.inputs: "estop_1_ok" is '
-                       "not mapped; allowed all 11 needed inputs, each once"),
+                       "not mapped: row 1 (A47) would not be armed; allowed all 21 needed inputs, each once"),
     "estop_2_unmapped": ("type", '["estop_2_ok"', '[""', 'types/firebreak_645.toml:device.io_2.inputs: "estop_2_ok" is '
-                         "not mapped; allowed all 11 needed inputs, each once"),
+                         "not mapped: row 1 (A47) would not be armed; allowed all 21 needed inputs, each once"),
     "estop_same_module": ("type", '["estop_2_ok"', '["estop_1_ok"', 'types/firebreak_645.toml:device.io_2.inputs: '
-                          '"estop_1_ok" is not allowed; allowed estop_2_ok, bms_fault_ok, permit_2_closed; '
+                          '"estop_1_ok" is not allowed; allowed estop_2_ok, bms_fault_ok, permit_2_closed, '
+                          'cell_voltage_ok, smoke_1_ok, smoke_2_ok, heat_ok, fire_trouble_ok; '
                           'nearest key "estop_2_ok"'),
     "input_twice": ("type", '"door_ok"]', '"airflow_ok"]', 'types/firebreak_645.toml:device.io_1.inputs: "airflow_ok" '
                     "is not allowed; allowed each name once"),
@@ -314,11 +326,11 @@ REFUSALS = {
                         '"!pcs_enable_ok" is not allowed; allowed pcs_enable_ok: an expired module must not permit'),
     "fan_plain": ("type", '"!fan_on"', '"fan_on"', 'types/firebreak_645.toml:device.io_1.outputs: "fan_on" is not '
                   "allowed; allowed !fan_on: an expired module must leave it on"),
-    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 7 needed outputs, each once'),
+    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 8 needed outputs, each once'),
     "not_optional": ("site", NEW, '[not_fitted]\nairflow = "N. N."', "example/site.toml:not_fitted.airflow: is not "
                      "allowed: this type of cabinet needs it; allowed suppression, door"),
     "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N."', "example/site.toml:not_fitted.estop: is not a "
-                        "known key; allowed gas, suppression, airflow, door, bms_fault"),
+                        "known key; allowed gas, offgas, offgas_2, toxic, suppression, smoke, smoke_2, heat, "),
     "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
                        "allowed who accepted it, when and why, on one line"),
     "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ",
@@ -338,11 +350,11 @@ REFUSALS = {
               "not allowed; allowed above charge_taper_mV, which is 3500"),
     "taper_type": ("type", "charge_taper_mV = 3500 ", "charge_taper_mV = 3601 ", "types/firebreak_645.toml:rack.all."
                    "charge_end_mV: 3600 is not allowed; allowed above charge_taper_mV, which is 3601"),
-    "charge_end": ("site", NEW, "[stage.29]\nset = 3600", "example/site.toml:stage.29.set: 3600 is not allowed; "
+    "charge_end": ("site", NEW, "[stage.27]\nset = 3500\n[stage.28]\nset = 3551\n[stage.29]\nset = 3600", "example/site.toml:stage.29.set: 3600 is not allowed; "
                    "allowed above charge_end_mV of rack 1, which is 3600"),
     "charge_end_type": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3650 ", "types/firebreak_645.toml:rack.all."
                         "charge_end_mV: 3650 is not allowed; allowed below the trip of stage 29, which is 3650"),
-    "discharge_end": ("site", NEW, "[stage.32]\nset = 2800", "example/site.toml:stage.32.set: 2800 is not "
+    "discharge_end": ("site", NEW, "[stage.31b]\nset = 2850\n[stage.32]\nset = 2800", "example/site.toml:stage.32.set: 2800 is not "
                       "allowed; allowed below discharge_end_mV of rack 1, which is 2800"),
     "reserve": ("site", "soc_reserve_soft_permille = 150", "soc_reserve_soft_permille = 99",
                 "example/site.toml:control.soc_reserve_soft_permille: 99 is not allowed; allowed "
@@ -382,10 +394,9 @@ def test_only_the_type_says_what_is_optional(files):
 
 def test_pylontech_must_have_its_fault_contact(pylontech):
     pylontech.replace("type", '"bms_fault_ok"', '""')
-    assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped; allowed '
-                                   'all '
-                                   "10 needed inputs, each once")
-    pylontech.replace("type", '"airflow"]', '"airflow", "bms_fault"]').append("site", 'bms_fault = "N. N."')
+    assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped: row 40 '
+                                   "(C74-C76, A61) would not be armed; allowed all 13 needed inputs, each once")
+    pylontech.replace("type", '"shunt_trip"]', '"shunt_trip", "bms_fault"]').append("site", 'bms_fault = "N. N."')
     assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no "
                                    "cell voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
 

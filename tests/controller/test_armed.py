@@ -1,0 +1,493 @@
+"""Every stage: armed when its equipment is there, not armed and named when somebody accepted that, else refused."""
+
+import pytest
+from site_files import PYLONTECH, SITES, SiteFiles
+
+from controller import check, config, equipment, hma, images, schema, sense
+from controller.equipment import EQUIPMENT
+from safety import matrix, signals
+
+IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
+WHO = "N. N., 2026-01-01: test"
+# What has to go so that a stage of the default cabinet is not armed; the others no equipment can disarm.
+LACKS = {
+    "3": ["suppression"], "4": ["smoke", "heat"], "5": ["smoke"], "6a": ["fire_trouble"], "6b": ["fire_trouble"],
+    "7": ["offgas"], "8a": ["offgas_2"], "8b": ["offgas"], "8c": ["offgas"], "9": ["toxic"], "10a": ["toxic"],
+    "10b": ["toxic"], "11": ["gas"], "12a": ["gas"], "12b": ["gas"], "13a": ["gas", "offgas", "toxic"],
+    "13b": ["gas", "offgas", "toxic"], "13c": ["gas", "offgas", "toxic"], "14": ["gas", "offgas", "toxic"],
+    "15a": ["airflow"], "15b": ["airflow"], "16a": ["damper"], "16b": ["damper"], "17a": ["hvac"], "17b": ["climate"],
+    "17c": ["climate"], "30": ["cell_voltage"], "40e": ["bms_fault"], "42a": ["leak"], "42b": ["coolant"],
+    "42c": ["climate"], "43a": ["ups"], "43b": ["ups"], "43c": ["ups"], "43d": ["ups"],
+    "46a": ["supervised", "noc"], "46b": ["supervised", "noc"], "46c": ["supervised", "noc"], "48a": ["door"],
+    "48b": ["door"], "52": ["climate", "ups"],
+}
+WIRED = [name for name, one in EQUIPMENT.items() if one.inputs]
+WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The default cabinet, whose type offers to leave out everything there is."""
+    found = SiteFiles(tmp_path)
+    return found.replace("type", '["suppression", "door"]', str(list(EQUIPMENT)).replace("'", '"'))
+
+
+@pytest.fixture
+def pylontech(tmp_path):
+    """The Pylontech example."""
+    return SiteFiles(tmp_path, PYLONTECH)
+
+
+def without(files, names):
+    """The cabinet without this equipment, accepted; explosion control by vents alone."""
+    if set(names) & set(hma.PREVENTION_NEEDS):
+        files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+    return files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names]))
+
+
+def states(loaded):
+    """{stage: {(state, equipment)}} over all instances."""
+    found = {}
+    for stage, index in images.instances(loaded.topology):
+        found.setdefault(stage[matrix.S_ID], set()).add(images.stage_state(stage, loaded.topology, index))
+    return found
+
+
+def armed(loaded):
+    """{stage: {0, 1}}: the armed words of the image."""
+    found = {}
+    words = loaded.safety_image[loaded.image_map().armed:]
+    for (stage, _), word in zip(images.instances(loaded.topology), words):
+        found.setdefault(stage[matrix.S_ID], set()).add(word)
+    return found
+
+
+# -- every stage
+
+@pytest.mark.parametrize("stage", IDS)
+def test_armed_with_all_equipment(files, stage):
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "noc_derate = false", "noc_derate = true")
+    loaded = without(files, ["supervised"]).load()
+    assert states(loaded)[stage] == {(images.ARMED, "")} and armed(loaded)[stage] == {1}
+
+
+@pytest.mark.parametrize("stage", LACKS)
+def test_not_armed_and_named_without_its_equipment(files, stage):
+    loaded = without(files, LACKS[stage]).load()
+    state, name = states(loaded)[stage].pop()
+    assert state == images.NOT_FITTED and name in LACKS[stage] and armed(loaded)[stage] == {0}
+    assert images.accepted(loaded.topology, name) == WHO
+    row = next(each[matrix.S_ROW] for each in matrix.STAGES if each[matrix.S_ID] == stage)
+    assert any(stage in stages and words == "not fitted" and lacks == name
+               for stages, words, lacks in check.row_states(loaded)[row])
+    text = check.report(loaded)
+    assert f"accepted by: {WHO}" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("stage", [name for name in LACKS if len(LACKS[name]) > 1 and "noc" not in LACKS[name]])
+def test_one_of_several_kinds_keeps_a_stage_armed(files, stage):
+    loaded = without(files, LACKS[stage][1:]).load()
+    assert armed(loaded)[stage] == {1}
+
+
+@pytest.mark.parametrize("stage", [name for name in IDS if name not in LACKS])
+def test_nothing_that_may_be_left_out_disarms_the_others(files, stage):
+    loaded = without(files, list(EQUIPMENT)).load()
+    state, name = states(loaded)[stage].pop()
+    assert state == (images.NOT_FITTED if stage == "51" else images.ARMED), (stage, name)
+
+
+# -- missing and not accepted: refused, with the row
+
+@pytest.mark.parametrize("name", [name for one in WIRED for name in EQUIPMENT[one].inputs])
+def test_a_contact_that_is_missing_is_refused_with_its_row(files, name):
+    refusal = files.replace("type", f'"{name}"', '""').refusal()
+    one = equipment.of_signal(name)[0]
+    assert f'"{name}" is not mapped' in refusal and f"or not_fitted.{one}" in refusal
+    for row in equipment.rows_of(one):
+        assert f"row {row} ({matrix.CLAUSES[row][1]})" in refusal and "would not be armed" in refusal
+
+
+@pytest.mark.parametrize("name", WITH_DEVICE)
+def test_a_device_that_is_missing_is_refused_with_its_row(files, name):
+    role = EQUIPMENT[name].roles[0]
+    text = files.paths[0].read_text()
+    start = text.index(f"[device.{role}]")
+    end = text.find("[device.", start + 1)
+    files.paths[0].write_text(text[:start] + (text[end:] if end > 0 else ""))
+    refusal = files.refusal()
+    assert f"no device with role {role}: " in refusal and f"or not_fitted.{name}" in refusal
+    for row in equipment.rows_of(name):
+        assert f"row {row} ({matrix.CLAUSES[row][1]})" in refusal
+
+
+def test_the_third_module_is_needed_for_its_contacts(files):
+    text = files.paths[0].read_text()
+    start, end = text.index("[device.io_3]"), text.index("[device.gas_1]")
+    files.paths[0].write_text(text[:start] + text[end:])
+    assert "no device with role io_3; allowed exactly one" in files.refusal()
+    without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip"])
+    assert files.load().cabinet["io_3_fitted"] == 0
+
+
+def test_what_the_type_does_not_offer_is_not_offered(tmp_path):
+    refusal = SiteFiles(tmp_path).replace("type", '"damper_ok"', '""').refusal()
+    assert "row 16 (A29) would not be armed" in refusal and "not_fitted" not in refusal
+    refusal = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndamper = "{WHO}"').refusal()
+    assert "not_fitted.damper: is not allowed: this type of cabinet needs it; allowed suppression, door" in refusal
+
+
+def test_insulation_that_no_bms_tells_is_refused_unless_accepted(pylontech):
+    text = pylontech.paths[1].read_text()
+    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if "insulation" not in line]))
+    assert pylontech.refusal() == (
+        "pylontech/cabinet.toml:not_fitted.insulation: is missing: row 37 (C61-C62) is not armed on rack 1, no device "
+        "tells it; allowed who accepted it, when and why, on one line")
+
+
+# -- row 46 and the second channel
+
+@pytest.mark.parametrize("missing, derate, expected", [
+    ([], "false", ["BY_PANEL"] * 3), ([], "true", ["BY_PANEL"] * 3),
+    (["supervised"], "false", ["ARMED", "NOT_ASKED", "ARMED"]), (["supervised"], "true", ["ARMED"] * 3),
+    (["noc"], "true", ["BY_PANEL"] * 3), (["supervised", "noc"], "true", ["NOT_FITTED"] * 3)])
+def test_row_46(files, missing, derate, expected):
+    loaded = without(files.replace("type", "noc_derate = false", f"noc_derate = {derate}"), missing).load()
+    found = states(loaded)
+    for stage, name in zip(("46a", "46b", "46c"), expected):
+        assert {state for state, _ in found[stage]} == {getattr(images, name)}
+        assert armed(loaded)[stage] == {int(name == "ARMED")}
+
+
+def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):
+    files.append("site", "[hma]\nnoc_derate = true")
+    assert files.load().hma["noc_derate"] is True
+    files.append("cabinet", "[hma]\nnoc_derate = false")
+    assert "hma.noc_derate: false is not allowed, it is looser than true" in files.refusal()
+
+
+def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]  #", "#")
+    files.replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
+    loaded = files.load()
+    assert armed(loaded)["51"] == {1} and loaded.hma["hard_wired_rows"] is None
+
+
+@pytest.mark.parametrize("said, row", [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30),
+                                       ("[1, 12, 30]", 44), ("[]", 1)])
+def test_without_it_four_rows_must_be_in_wire(files, said, row):
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {said}")
+    assert files.refusal() == (
+        f"types/firebreak_645.toml:hma.hard_wired_rows: {said} is not allowed; allowed [1, 12, 30, 44]: without a "
+        f"second channel row {row} ({matrix.CLAUSES[row][1]}) must act by wire")
+
+
+def test_a_row_that_is_not_fitted_need_not_be_in_wire(files):
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 44]")
+    assert without(files, ["gas", "cell_voltage"]).load().hma["hard_wired_rows"] == [1, 44]
+
+
+# -- counts that follow from what is there
+
+@pytest.mark.parametrize("missing, key, value", [
+    ([], "offgas_detectors", 2), (["offgas_2"], "offgas_detectors", 1), (["offgas"], "offgas_detectors", 0),
+    ([], "smoke_zones", 2), (["smoke_2"], "smoke_zones", 1), (["smoke"], "smoke_zones", 0), (["heat"], "heat_fitted", 0),
+    (["toxic"], "toxic_fitted", 0), (["climate"], "climate_fitted", 0), (["ups"], "ups_fitted", 0),
+    (["supervised"], "supervised_fitted", 0), (["gas"], "gas_required", 0), (["door"], "door_fitted", 0)])
+def test_counts_follow_from_what_is_fitted(files, missing, key, value):
+    assert without(files, missing).load().cabinet[key] == value
+
+
+def test_two_detectors_of_fire_make_row_5(files):
+    loaded = without(files, ["smoke_2"]).load()
+    assert armed(loaded)["5"] == {1}, "smoke and heat"
+    loaded = files.append("site", f'heat = "{WHO}"').load()
+    assert (armed(loaded)["4"], armed(loaded)["5"]) == ({1}, {0})
+
+
+def test_gas_beside_an_open_door_needs_gas_detection(files):
+    assert armed(without(files, ["gas", "offgas", "toxic"]).load())["48b"] == {0}
+
+
+def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
+    text = pylontech.paths[1].read_text()
+    assert "offgas" in text
+    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("offgas")]))
+    pylontech.append("type", '[device.offgas_1]\nrole = "offgas_1"\nprofile = "offgas_detector"\nbus = "gas"\n'
+                     'unit_id = 3\n[device.offgas_2]\nrole = "offgas_2"\nprofile = "offgas_detector"\nbus = "gas"\n'
+                     "unit_id = 4")
+    found = states(pylontech.load())
+    assert found["8c"] == {(images.BY_BMS, "")} and found["8a"] == found["8b"] == {(images.ARMED, "")}
+
+
+# -- [hma]
+
+@pytest.mark.parametrize("key, line", [
+    ("report", "allowed number and date of the hazard mitigation analysis, on one line"),
+    ("chemistry", "allowed LFP, NMC"), ("explosion_control", "allowed 68, 69, both"),
+    ("gas_required_by", "allowed what asks for gas detection, on one line"), ("lfl_vol_ppm", "allowed 5000..200000"),
+    ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line"),
+    ("hard_wired_rows", "allowed a list from 1, 12, 30, 44"),
+    ("hard_wired_accepted", "allowed who accepted it, when and why, on one line")])
+def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
+    refusal = files.replace("type", f"\n{key} = ", f"\n# {key} = ").refusal()
+    assert refusal == f"example/cabinet.toml:hma.{key}: is missing; {line}"
+
+
+def test_without_gas_detection_no_flammable_limit_is_needed(files):
+    for key in hma.WITH_GAS:
+        files.replace("type", f"\n{key} = ", f"\n# {key} = ")
+    assert without(files, ["gas"]).load().hma["lfl_vol_ppm"] is None
+
+
+@pytest.mark.parametrize("old, new, line", [
+    ('chemistry = "LFP"', 'chemistry = "LTO"', 'hma.chemistry: "LTO" is not allowed; allowed LFP, NMC'),
+    ('chemistry = "LFP"', "chemistry = []", "hma.chemistry: [] is not allowed; allowed LFP, NMC"),
+    ('explosion_control = "both"', "explosion_control = 69", "hma.explosion_control: 69 is not allowed"),
+    ("lfl_vol_ppm = 80000 ", "lfl_vol_ppm = 4999 ", "hma.lfl_vol_ppm: 4999 is not allowed; allowed 5000..200000"),
+    ("lfl_vol_ppm = 80000 ", "lfl_vol_ppm = 8.0 ", "hma.lfl_vol_ppm: 8.0 is not allowed; allowed 5000..200000"),
+    ("hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 12, 30, 45]", "hma.hard_wired_rows: 45 is not allowed"),
+    ("hard_wired_rows = [1, 12, 30, 44]", 'hard_wired_rows = ["1"]', 'hma.hard_wired_rows: "1" is not allowed'),
+    ("hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [true]", "hma.hard_wired_rows: true is not allowed"),
+    ("noc_derate = false", "noc_derate = 0", "hma.noc_derate: 0 is not allowed; allowed true, false"),
+    ('second_channel = "none"', 'second_channel = "maybe"', 'cabinet.second_channel: "maybe" is not allowed'),
+    ("[hma]", "[[hma]]", "hma: [{"), ("[hma]", "[hna]", 'hna: is not a known key; nearest key "hma"')])
+def test_a_malformed_fact_is_refused(files, old, new, line):
+    refusal = files.replace("type", old, new).refusal()
+    assert line in refusal and "\n" not in refusal
+
+
+def test_a_site_may_count_on_a_lower_flammable_limit_only(files):
+    files.append("site", "[hma]\nlfl_vol_ppm = 70000")
+    assert files.load().hma["lfl_vol_ppm"] == 70_000
+    files.append("cabinet", "[hma]\nlfl_vol_ppm = 75000")
+    assert "hma.lfl_vol_ppm: 75000 is not allowed, it is looser than 70000" in files.refusal()
+
+
+@pytest.mark.parametrize("name", hma.PREVENTION_NEEDS)
+@pytest.mark.parametrize("control", ("69", "both"))
+def test_prevention_needs_gas_detection_and_airflow(files, name, control):
+    files.replace("type", 'explosion_control = "both"', f'explosion_control = "{control}"')
+    files.append("site", f'[not_fitted]\n{name} = "{WHO}"')
+    assert f"not_fitted.{name}: is not allowed: hma.explosion_control asks for prevention (NFPA 69)" in files.refusal()
+
+
+# -- the fan and the agent
+
+def test_the_fan_waits_for_the_agent_only_where_somebody_says_why(files):
+    files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 30000 ")
+    assert files.refusal() == ("example/cabinet.toml:hma.agent_hold_off_reason: is missing: after row 3 the fan waits "
+                               "30000 ms (A32, D1, D2); allowed why the fan waits for the agent, on one line")
+    files.append("site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: clean agent needs 30 s"')
+    assert files.load().cabinet["agent_hold_off_ms"] == 30_000
+    files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
+    assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()
+
+
+def test_without_suppression_nothing_waits(files):
+    files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 1 ")
+    assert ("types/firebreak_645.toml:cabinet.agent_hold_off_ms: 1 is not allowed; allowed 0: no suppression is fitted"
+            in without(files, ["suppression"]).refusal())
+
+
+# -- chemistry
+
+def nmc(files):
+    """The default cabinet with NMC cells; its tapers are the defaults."""
+    files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ')
+    text = files.paths[0].read_text()
+    files.paths[0].write_text("\n".join([line for line in text.split("\n") if "taper_mV =" not in line
+                                         and "_end_mV =" not in line]))
+    return files
+
+
+def test_nmc_cells_have_other_thresholds(files):
+    loaded = nmc(files).load()
+    changed = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
+    for stage in matrix.STAGES:
+        name = stage[matrix.S_ID]
+        if name not in schema.STAGE_SET_FROM:
+            expected = changed.get(name, (stage[matrix.S_SET], stage[matrix.S_CLEAR]))
+            assert loaded.stage_words[name][:2] == expected, name
+    tapers = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
+    assert [loaded.rack_tables[2][key] for key in tapers] == [4100, 4200, 3200, 3000]
+
+
+@pytest.mark.parametrize("key, value, accepted", [
+    ("set", 4250, True), ("set", 4251, False), ("set", 4201, True), ("set", 4200, False), ("clear", 4151, False)])
+def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
+    files = nmc(files).append("site", f"[stage.29]\n{key} = {value}")
+    if accepted:
+        assert files.load().stage_words["29"][0] == value
+    else:
+        assert f"stage.29.{key}: {value} is not allowed" in files.refusal()
+
+
+def test_tapers_of_lfp_cells_are_refused_for_nothing(files):
+    """The type of the example says LFP tapers: with NMC cells they stay as said, tighter than they need to be."""
+    loaded = files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ').refusal()
+    assert "discharge_end_mV" in loaded, "an LFP cell may be discharged further than an NMC cell"
+
+
+# -- thresholds: only tighter, in order
+
+def tightened(stage):
+    """(key, the loosest value, one beyond it, the tightest, one beyond it) of set and clear of a stage."""
+    found = []
+    for key in ("set", "clear"):
+        spec = schema.STAGE[stage][key]
+        if spec.kind != "derived" and spec.allowed[0] != spec.allowed[1]:
+            low, high = spec.allowed
+            loose, tight = (high, low) if spec.tighter == "down" else (low, high)
+            step = 1 if spec.tighter == "down" else -1
+            found.append((key, loose, loose + step, tight, tight - step))
+    return found
+
+
+@pytest.mark.parametrize("stage", [name for name in IDS if tightened(name)])
+def test_the_bounds_of_a_threshold(files, stage):
+    for key, _, beyond_loose, _, beyond_tight in tightened(stage):
+        for value in (beyond_loose, beyond_tight):
+            refusal = SiteFiles(files.paths[0].parents[1] / f"{key}{value}").append(
+                "site", f"[stage.{stage}]\n{key} = {value}").refusal()
+            low, high = schema.STAGE[stage][key].allowed
+            assert f"stage.{stage}.{key}: {value} is not allowed; allowed {low}..{high}" in refusal
+
+
+def test_what_can_be_tightened():
+    """Every threshold with a unit; what counts things, says yes or no, or follows from a parameter stays."""
+    features = {matrix.FEATURES[stage[matrix.S_SCOPE]][stage[matrix.S_FEATURE]] for stage in matrix.STAGES
+                if tightened(stage[matrix.S_ID])}
+    assert features == {
+        "offgas_ppm_max", "offgas_ppm_second", "toxic_ppm", "toxic_rise_ppm", "gas_lfl_permille_max",
+        "gas_calibration_d_min", "air_temperature_ddegC", "humidity_permille", "ups_reserve_min",
+        "cpu_temperature_ddegC", "noc_lost_s", "bus_mismatch_mV", "temperature_ddegC_max",
+        "temperature_over_median_ddegC", "temperature_unexplained_ddegC", "temperature_rise_10s_ddegC",
+        "temperature_rise_3s_ddegC", "cell_voltage_drop_mV", "temperature_ddegC_min", "temperature_spread_ddegC",
+        "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "insulation_ohm_per_V"}
+
+
+def test_the_ladders():
+    pairs = {(low[matrix.S_ID], high[matrix.S_ID]) for low, high in sense.ladders(schema.LFP)}
+    for pair in (("27", "28"), ("28", "29"), ("34a", "34b"), ("34b", "34c"), ("31a", "31b"), ("31b", "32"), ("32", "33"),
+                 ("11", "12a"), ("9", "10a"), ("17b", "17c"), ("26a", "26b"), ("37a", "37b"), ("43b", "43c"),
+                 ("19a", "20a"), ("20b", "21a"), ("25a", "25b")):
+        assert pair in pairs and pair[::-1] not in pairs
+    assert not [pair for pair in pairs if set(pair) & {"49", "50a", "50b", "52"}]
+
+
+@pytest.mark.parametrize("text, line", [
+    ("[stage.28]\nset = 3550\nclear = 3500", "stage.28.set: 3550 is not allowed; allowed above the set of stage 27, which is 3550"),
+    ("[stage.29]\nset = 3599\nclear = 3500", "stage.29.set: 3599 is not allowed; allowed above the set of stage 28, "
+     "which is 3600"),
+    ("[stage.34b]\nset = 100\nclear = 50", "stage.34b.set: 100 is not allowed; allowed above the set of stage 34a, "
+     "which is 100"),
+    ("[stage.31b]\nset = 2900", "stage.31b.set: 2900 is not allowed; allowed below the set of stage 31a, which is 2900"),
+    ("[stage.12a]\nset = 100\nclear = 50", "stage.12a.set: 100 is not allowed; allowed above the set of stage 11"),
+    ("[stage.37b]\nset = 499", "stage.37b.set: 499 is not allowed; allowed below the set of stage 37a"),
+    ("[stage.12a]\nclear = 250", "stage.12a.clear: 250 is not allowed; allowed 10..200"),
+    ("[stage.26a]\nset = 80", "stage.26a.clear: 80 is not allowed; allowed below its set, which is 80"),
+    ("[stage.52]\nset = 5000", "stage.52.set: is not set here: it is monitor_silent_ms of [cabinet]")])
+def test_thresholds_out_of_order_are_refused(files, text, line):
+    assert f"example/site.toml:{line}" in files.append("site", text).refusal()
+
+
+def test_the_ladder_blames_what_was_said_last(files):
+    files.append("site", "[stage.34b]\nset = 150\nclear = 100\n[stage.34c]\nset = 160\nclear = 100\n"
+                 "[stage.34a]\nset = 90")
+    assert files.load().stage_words["34c"][0] == 160
+    files.append("cabinet", "[stage.34b]\nset = 90\nclear = 60")
+    assert files.refusal() == ("example/cabinet.toml:stage.34b.set: 90 is not allowed; allowed above the set of stage "
+                               "34a, which is 90")
+
+
+def test_a_milder_stage_said_last_is_blamed(files):
+    """27 cannot come after 28 by any value of its own: only 28 moves, and a later layer that says 27 again is named."""
+    files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500")
+    files.append("cabinet", "[stage.27]\nset = 3500")
+    assert files.load().stage_words["28"][0] == 3540
+    files.replace("site", "set = 3540", "set = 3500").replace("site", "clear = 3500", "clear = 3400")
+    assert files.refusal() == ("example/cabinet.toml:stage.27.set: 3500 is not allowed; allowed below the set of stage "
+                               "28, which is 3500")
+
+
+# -- facts of the rack, silences
+
+def test_the_break_current_must_be_said(files):
+    assert ("rack.1.break_current_mA: is missing; allowed 1000..3000000"
+            in files.replace("type", "break_current_mA = 300000", "").refusal())
+
+
+@pytest.mark.parametrize("value_mA, accepted", [(139_999, False), (140_000, True)])
+def test_a_contactor_breaks_what_its_rack_carries(files, value_mA, accepted):
+    files.append("site", f"[rack.all]\nbreak_current_mA = {value_mA}")
+    if accepted:
+        assert files.load().rack_tables[0]["break_current_mA"] == value_mA
+    else:
+        assert (f"rack.all.break_current_mA: {value_mA} is not allowed; allowed rated_current_mA and more, which is "
+                "140000" in files.refusal())
+
+
+@pytest.mark.parametrize("role, key, longest_ms", [
+    ("offgas_2", "gas_silent_ms", 3333), ("toxic", "gas_silent_ms", 3333), ("climate", "monitor_silent_ms", 3333),
+    ("ups", "monitor_silent_ms", 3333), ("io_3", "io_silent_ms", 166)])
+def test_silence_budgets_of_the_new_devices(files, role, key, longest_ms):
+    """Three periods: gas and monitors at most 10 s, an I/O module at most 0.5 s."""
+    old = f'role = "{role}"'
+    if role == "io_3":
+        files.replace("type", "\nperiod_ms = 100\n", "\n")
+    files.replace("type", old, f"{old}\nperiod_ms = {longest_ms}")
+    assert files.load().cabinet[key] >= 3 * longest_ms
+    files.replace("type", f"period_ms = {longest_ms}", f"period_ms = {longest_ms + 1}")
+    assert (f"device.{role}.profile: its period of {longest_ms + 1} ms is slower than its silence budget {key}"
+            in files.refusal())
+
+
+@pytest.mark.parametrize("value_ms, accepted", [(2999, False), (3000, True), (10_000, True), (10_001, False)])
+def test_the_silence_of_monitors_moves_row_52(files, value_ms, accepted):
+    files.append("site", f"[cabinet]\nmonitor_silent_ms = {value_ms}")
+    if accepted:
+        loaded = files.load()
+        assert loaded.stage_words["52"][:2] == (value_ms, value_ms // 2)
+    else:
+        assert f"cabinet.monitor_silent_ms: {value_ms} is not allowed" in files.refusal()
+
+
+@pytest.mark.parametrize("path", [("cabinet", "offgas_detectors"), ("cabinet", "supervised_fitted"),
+                                  ("rack.all", "insulation_reported"), ("rack.all", "sensors_reported")])
+def test_what_follows_cannot_be_said(files, path):
+    assert f"{'.'.join(path)}: is not set here" in files.append("site", f"[{path[0]}]\n{path[1]} = true").refusal()
+
+
+# -- the tables themselves
+
+def test_every_contact_belongs_to_somebody():
+    """Each contact is always there, or equipment that can be left out; each equipment has its row."""
+    always = {"estop_1_ok", "estop_2_ok", "fire_alarm_ok", "key_run_ok", "permit_1_closed", "permit_2_closed"}
+    for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
+        assert bool(equipment.of_signal(name)) != (name in always), name
+    for name in EQUIPMENT:
+        assert equipment.rows_of(name), name
+    roles = [role for one in EQUIPMENT.values() for role in one.roles]
+    assert set(roles) < set(schema.ROLES)
+
+
+def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
+    owned = {feature for one in EQUIPMENT.values() for feature in one.features}
+    own = {matrix.FEATURES[0][feature] for feature in {stage[matrix.S_FEATURE] for stage in matrix.STAGES
+                                                       if stage[matrix.S_SCOPE] == signals.CABINET}
+           if feature not in owned and feature not in images.ANY_OF}
+    assert own == {"estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "closing_failures", "image_changed",
+                   "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits",
+                   "cpu_temperature_ddegC", "key_run_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms",
+                   "peer_code"}
+
+
+@pytest.mark.parametrize("name", ("example", "pylontech"))
+def test_the_examples_are_accepted(name):
+    loaded = config.load(SITES / name / "cabinet.toml")
+    for stage, index in images.instances(loaded.topology):
+        state, lacks = images.stage_state(stage, loaded.topology, index)
+        assert state != images.NOT_FITTED or images.accepted(loaded.topology, lacks)
