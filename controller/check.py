@@ -16,7 +16,8 @@ from safety import matrix, parameters, signals
 WIDTH = 100
 TIGHTER = {"up": "only up", "down": "only down", "fixed": "said once", "free": "free", "subset": "shorter"}
 # By images.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED.
-STATES = ("armed", "done by BMS", "not fitted", "done by the fire panel", "not asked for by the hazard analysis")
+STATES = ("armed", "done by BMS", "not fitted", "armed, satisfied by the fire panel",
+          "not asked for by the hazard analysis")
 
 # Equipment whose rows stay armed without it.
 UNSEEN_IN_ROWS = ("shunt_trip", "supervised")

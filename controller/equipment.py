@@ -24,7 +24,8 @@ class Equipment(NamedTuple):
 
 GAS_KINDS = ("gas", "offgas", "toxic")  # equipment that detects gas, in the order of who is blamed first
 EQUIPMENT = {
-    "gas": Equipment(("gas_1", "gas_2"), ("gas_relay_ok",), (), (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_RELAY_OK),
+    "gas": Equipment(("gas_1", "gas_2"), ("gas_relay_ok",), (), (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_RELAY_OK,
+                                                                  m.F_GAS_DETECTORS_LOST),
                      "combustible gas detectors and their relay"),
     "offgas": Equipment(("offgas_1", "offgas_2"), (), (), (m.F_OFFGAS_PPM_MAX, m.F_OFFGAS_PPM_SECOND),
                         "detectors of electrolyte vapour"),
@@ -81,7 +82,8 @@ def of_signal(name):
 
 def with_clauses(rows):
     """"row 9 (A35) and row 10 (C50)": rows with what they rest on."""
-    return " and ".join([f"row {row} ({m.CLAUSES[row][1]})" for row in rows])
+    named = [f"row {row} ({m.CLAUSES[row][1]})" for row in rows]
+    return " and ".join([*filter(None, [", ".join(named[:-1])]), *named[-1:]])
 
 
 def _rows_of_features(features):

@@ -1,7 +1,8 @@
 """The integer images both channels run on, from a checked configuration: parameters, stages, and what is armed.
 
 A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself ("done by BMS"), or
-equipment that is not fitted and somebody accepted that. Row 46 is the fire panel's where that has a supervised path.
+equipment that is not fitted and somebody accepted that. Row 46 stays armed where the fire panel has a supervised path:
+the panel's contact satisfies it as long as it is closed.
 """
 
 from array import array
@@ -11,6 +12,7 @@ from controller.parameters import CONTROL_PARAMETERS
 from safety import matrix, parameters, signals
 
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED = range(5)
+ARMED_STATES = (ARMED, BY_PANEL)
 SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
 CELL_FEATURES = (matrix.F_CELL_VOLTAGE_MV_MAX, matrix.F_CELL_VOLTAGE_MV_MIN, matrix.F_CELL_SPREAD_MV,
                  matrix.F_CELL_VOLTAGE_DROP_MV)
@@ -23,7 +25,7 @@ NOC_FEATURES = equipment.EQUIPMENT["noc"].features
 # Features made of several kinds of equipment: one of them is enough to arm their stages.
 ANY_OF = {
     **dict.fromkeys((matrix.F_GAS_DETECTORS_FAULTY, matrix.F_GAS_DETECTORS_SILENT, matrix.F_GAS_CALIBRATION_D_MIN,
-                     matrix.F_GAS_DETECTORS_LOST, matrix.F_GAS_ALERT), equipment.GAS_KINDS),
+                     matrix.F_GAS_ALERT), equipment.GAS_KINDS),
     matrix.F_MONITOR_SILENCE_MS: ("climate", "ups"),
 }
 # Features that count detectors: a stage on them needs as many as its threshold says.
@@ -75,12 +77,11 @@ def _rack_state(stage, facts):
 
 def _noc_state(stage, topology):
     """Row 46: a supervised contact of the fire panel satisfies it; power is reduced only if the analysis asks."""
-    if "supervised" not in topology.not_fitted:
-        return BY_PANEL, ""
-    if "noc" in topology.not_fitted:
+    if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
         return NOT_FITTED, "noc"
-    derates = stage[matrix.S_DEMAND][matrix.D_CHARGE_DERATE_PCT]
-    return (NOT_ASKED if derates and not topology.hma["noc_derate"] else ARMED), ""
+    if stage[matrix.S_DEMAND][matrix.D_CHARGE_DERATE_PCT] and not topology.hma["noc_derate"]:
+        return NOT_ASKED, ""
+    return (ARMED if "supervised" in topology.not_fitted else BY_PANEL), ""
 
 
 def _absent(feature, stage, not_fitted):
@@ -183,7 +184,8 @@ def safety_image(topology, tick_ms, modules, cabinet, units, racks, words_of):
         words += table.values()
     for stage in matrix.STAGES:
         words += words_of[stage[matrix.S_ID]]
-    words += [1 if stage_state(stage, topology, index)[0] == ARMED else 0 for stage, index in instances(topology)]
+    words += [1 if stage_state(stage, topology, index)[0] in ARMED_STATES else 0
+              for stage, index in instances(topology)]
     return array("i", words)
 
 

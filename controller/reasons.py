@@ -18,7 +18,8 @@ KERNEL_LIMIT = 212
 SETPOINT_RAMP = 501
 (GATE_LENGTH, GATE_UNIT_ID, GATE_FUNCTION, GATE_ADDRESS, GATE_COUNT, GATE_CRC, GATE_CHARGE,
  GATE_DISCHARGE) = range(601, 609)
-INHIBIT = 700
+INHIBIT, LOCKED_OUT = 700, 718
+_OTHER_INHIBITS = {12: LOCKED_OUT}  # stands where the kernel had "key not in RUN", whose code keeps its words
 ROW = 800
 
 _PROGRAM_FAULT = "Export the journal and report it: this is a program fault."
@@ -103,7 +104,7 @@ _PLAIN = (
      _PROGRAM_FAULT),
 )
 
-# What a start still waits for (the kernel's inhibit reasons, in its order).
+# What a start still waits for. 712 was a reason before row 47 became one; inhibit_code() knows which code is which.
 _INHIBITS = (
     ("nothing missing", "Nothing keeps the cabinet from starting.", "Nothing."),
     ("interlock", "An interlock row keeps the contactors open.", _SEE_ALARMS),
@@ -126,6 +127,10 @@ _INHIBITS = (
     ("rack voltages differ", "The racks on one bus are too far apart in voltage to be joined.",
      "Charge or discharge the odd rack by itself until they agree."),
     ("waiting after a try", "Closing has failed; the next try waits.", "See page Alarms for what did not close."),
+    ("I/O module 3", "I/O module 3 has not been heard.", _CHECK_RTU),
+    ("climate monitor", "The climate monitor has not been heard.", _CHECK_RTU),
+    ("UPS monitor", "The UPS monitor has not been heard.", _CHECK_RTU),
+    ("locked out", "Somebody has locked the cabinet out.", "Ask who locked it; the same person takes the lock away."),
 )
 
 # Rows of the interlock matrix: row, name, sentence, remedy.
@@ -219,6 +224,11 @@ def _rows():
 
 
 TEXTS = {row[0]: row[1:] for row in _rows()}  # code -> (name, sentence, remedy)
+
+
+def inhibit_code(number):
+    """Code of the kernel's inhibit reason `number` (safety.evidence.INHIBIT_REASONS)."""
+    return _OTHER_INHIBITS.get(number, INHIBIT + number)
 
 
 def stage_text(stage):

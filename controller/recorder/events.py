@@ -152,7 +152,7 @@ class EventFinder:
             found.append(_reason_event(sequence, LIMIT, binding))
         inhibit = self.seen.out[s.INHIBIT_REASON]
         if self._inhibit.step(inhibit, elapsed_ticks) and inhibit:
-            found.append(_reason_event(sequence, STATE, reasons.INHIBIT + inhibit))
+            found.append(_reason_event(sequence, STATE, reasons.inhibit_code(inhibit)))
         return found
 
     def _key_switch(self, sequence):

@@ -47,7 +47,7 @@ def test_the_image_lies_as_its_map_says(files):
     assert list(image[words:words + 4]) == [3640, 3550, 51, 0]  # 1001 ms are 51 ticks of 20 ms: never shortened
     off = [stage[matrix.S_ID] for (stage, _), word in zip(images.instances(loaded.topology), image[where.armed:])
            if not word]
-    assert off == ["46a", "46b", "46c", "51"]  # the fire panel's path is supervised; one channel
+    assert off == ["46b", "51"]  # nobody asks for a derate; one channel
     assert all(p.in_range(word) for word in image)
 
 
@@ -289,7 +289,7 @@ REFUSALS = {
                    'example/site.toml:device.meter_load.role: "meter_grid" is not allowed; allowed once '
                    "(device.meter_grid has it)"),
     "role_absent": ("type", 'role = "gas_1"', 'role = "gas_2"', "no device with role gas_1: row 11 (A27, NFPA 855-2023 "
-                    "9.6.5.6 (?)) and row 12 (A20, A21, A25) would not be armed; allowed exactly one"),
+                    "9.6.5.6 (?)), row 12 (A20, A21, A25) and row 14 (A26, A62) would not be armed; allowed exactly one"),
     "profile": ("type", 'profile = "sunspec_pcs"', 'profile = "sunspec_pc"', "did you mean sunspec_pcs?"),
     "family": ("type", 'profile = "sunspec_pcs"', 'profile = "sdm630"',
                'types/firebreak_645.toml:device.pcs_1.profile: "sdm630" is not allowed; allowed a profile of family '
@@ -350,11 +350,13 @@ REFUSALS = {
               "not allowed; allowed above charge_taper_mV, which is 3500"),
     "taper_type": ("type", "charge_taper_mV = 3500 ", "charge_taper_mV = 3601 ", "types/firebreak_645.toml:rack.all."
                    "charge_end_mV: 3600 is not allowed; allowed above charge_taper_mV, which is 3601"),
-    "charge_end": ("site", NEW, "[stage.27]\nset = 3500\n[stage.28]\nset = 3551\n[stage.29]\nset = 3600", "example/site.toml:stage.29.set: 3600 is not allowed; "
+    "charge_end": ("site", NEW, "[stage.27]\nset = 3500\n[stage.28]\nset = 3551\n[stage.29]\nset = 3600",
+                   "example/site.toml:stage.29.set: 3600 is not allowed; "
                    "allowed above charge_end_mV of rack 1, which is 3600"),
     "charge_end_type": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3650 ", "types/firebreak_645.toml:rack.all."
                         "charge_end_mV: 3650 is not allowed; allowed below the trip of stage 29, which is 3650"),
-    "discharge_end": ("site", NEW, "[stage.31b]\nset = 2850\n[stage.32]\nset = 2800", "example/site.toml:stage.32.set: 2800 is not "
+    "discharge_end": ("site", NEW, "[stage.31b]\nset = 2850\n[stage.32]\nset = 2800",
+                      "example/site.toml:stage.32.set: 2800 is not "
                       "allowed; allowed below discharge_end_mV of rack 1, which is 2800"),
     "reserve": ("site", "soc_reserve_soft_permille = 150", "soc_reserve_soft_permille = 99",
                 "example/site.toml:control.soc_reserve_soft_permille: 99 is not allowed; allowed "

@@ -84,6 +84,6 @@ def start(shadow):
     missing = shadow.out[s.INHIBIT_REASON]
     waiting = missing and shadow.out[s.STATE] not in (s.RUNNING, s.STOPPING)
     return {"state": s.STATES[shadow.out[s.STATE]],
-            "waits_for": base.reason(reasons.INHIBIT + missing) if waiting else None,
+            "waits_for": base.reason(reasons.inhibit_code(missing)) if waiting else None,
             "is_asked_to_run": bool(shadow.inp[s.RUN_REQUEST]),
             "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX)}

@@ -174,7 +174,7 @@ def _rows(shadow, way, number):
 
 def _permit(shadow, way, number):
     return {"state": s.STATES[shadow.out[s.STATE]],
-            "waits_for": base.reason(reasons.INHIBIT + shadow.out[s.INHIBIT_REASON])}
+            "waits_for": base.reason(reasons.inhibit_code(shadow.out[s.INHIBIT_REASON]))}
 
 
 _KERNEL = {bounds.L_PCS_RATED: _rated, bounds.L_INSTALLER: _rated, bounds.L_BMS_CURRENT: _current,

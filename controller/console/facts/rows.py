@@ -20,13 +20,18 @@ def row_of(shadow, name, began_ms):
     evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
     clear_ticks = evaluator.clear_count[index]
     return {"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name), "instance": name,
-            "reason": {**base.reason(reasons.ROW + stage[m.S_ROW]),
-                       **dict(zip(("name", "sentence", "remedy"), reasons.stage_text(stage)))}, "reset": RESETS[stage[m.S_LATCH]],
+            "reason": reason_of(stage), "reset": RESETS[stage[m.S_LATCH]],
             "is_active": bool(evaluator.active[index]), "is_latched": bool(evaluator.latched[index]),
             "began_ms": began_ms,
             "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
             "reset_clear_ms": latches.clear_ticks * base.tick_ms(shadow), "demands": demands_of(stage),
             "effect": effect(stage)}
+
+
+def reason_of(stage):
+    """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
+    name, sentence, remedy = reasons.stage_text(stage)
+    return {**base.reason(reasons.ROW + stage[m.S_ROW]), "name": name, "sentence": sentence, "remedy": remedy}
 
 
 def demands_of(stage):
