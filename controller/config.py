@@ -77,14 +77,31 @@ class Config:
         return parameters.ImageMap(self.units, self.racks, matrix.STAGES_PER_SCOPE)
 
 
-def load(path):
-    """Config of the file at `path` and the layers above it. Raises ConfigError."""
+def survey(path):
+    """(Config, [line of each refusal]) of a file that may lack required equipment: for a report, never to run on.
+
+    Raises ConfigError where anything else is wrong.
+    """
+    missing, lines = [], []
+    while True:
+        try:
+            return load(path, missing), lines
+        except layers.UnarmedError as error:
+            more = [name for name in error.equipment if name not in missing]
+            if not more:
+                raise
+            missing += more
+            lines.append(str(error))
+
+
+def load(path, missing=()):
+    """Config of the file at `path` and the layers above it. Raises ConfigError. missing: see topology.build."""
     chain = layers.read_chain(str(path))
     chain[0].content.setdefault("optional_equipment", [])  # what the type does not offer, no later layer can
     chemistry = hma.chemistry_of(chain)
     merged = layers.merge(chain, functools.partial(schema.spec_of, chemistry=chemistry), schema.names_at)
     values = Values(merged, chain[-1].file, chemistry)
-    plan = topology.build(values)
+    plan = topology.build(values, missing)
     config = _config(chain, values, plan)
     bus_times.check(values, config)
     return config

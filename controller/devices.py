@@ -153,7 +153,7 @@ def _check_roles(values, topology):
         if topology.device(role, index) is None:
             whose = {"pcs": f" and unit {index + 1}", "bms": f" and rack {index + 1}"}.get(role, "")
             refuse(values.last_file, ("device",), f"no device with role {role}{whose}{_unarmed_by_role(role)}",
-                   f"exactly one{_or_accepted(values, _of_role(role))}")
+                   f"exactly one{_or_accepted(values, _of_role(role))}", equipment=_of_role(role))
     _check_once(values, topology)
 
 
@@ -166,7 +166,9 @@ def _roles_needed(topology):
 
 
 def _of_role(role):
-    """Names of the equipment that stands or falls with a role."""
+    """Names of the equipment that stands or falls with a role; of the third I/O module, what is wired to it."""
+    if role == "io_3":
+        return [name for name, one in equipment.EQUIPMENT.items() if set(one.inputs) & set(schema.INPUT_NAMES[role])]
     return [name for name, one in equipment.EQUIPMENT.items() if one.roles[:1] == (role,)]
 
 
@@ -232,7 +234,8 @@ def _check_mapping(values, topology, key, needed):
             path = ("device", device.name, key)
             rows = equipment.rows_of_input(name) if key == "inputs" else ()
             refuse(values.file(*path), path, f"{shown(name)} is not mapped{_unarmed(rows)}",
-                   f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment.of_signal(name))}")
+                   f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment.of_signal(name))}",
+                   equipment=equipment.of_signal(name)[:1])
 
 
 def _home(name, key):

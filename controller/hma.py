@@ -44,7 +44,7 @@ def _check_explosion_control(values, not_fitted):
     if values.get("hma", "explosion_control") == "68":
         return
     for name in PREVENTION_NEEDS:
-        if name in not_fitted:
+        if not_fitted.get(name):
             path = ("not_fitted", name)
             refuse(values.file(*path), path, "is not allowed: hma.explosion_control asks for prevention (NFPA 69), "
                    "which is gas detection, fan and proof of airflow (A29)", 'explosion_control = "68", or fit it')
@@ -54,7 +54,7 @@ def _check_hold_off(values, not_fitted):
     """Real conflicts stand in matrix.CONFLICTS: the fan waits for the agent only where somebody says why."""
     path = ("cabinet", "agent_hold_off_ms")
     held_ms = values.get(*path)
-    if held_ms and "suppression" in not_fitted:
+    if held_ms and not_fitted.get("suppression"):
         not_allowed(values.file(*path), path, held_ms, "0: no suppression is fitted that could need it")
     if held_ms:
         _, row, _, clauses = matrix.CONFLICTS[0]

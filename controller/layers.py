@@ -23,6 +23,14 @@ class ConfigError(Exception):
     """A configuration that is refused; its text is the one line to show."""
 
 
+class UnarmedError(ConfigError):
+    """Refused because a required row would not be armed. equipment: names that must be there or be accepted."""
+
+    def __init__(self, line, equipment):
+        super().__init__(line)
+        self.equipment = tuple(equipment)
+
+
 class Entry(NamedTuple):
     """A value, the file that said it, and the rank of that layer."""
 
@@ -64,15 +72,18 @@ def dotted(path):
     return ".".join(path)
 
 
-def refuse(file, path, problem, allowed="", candidates=(), word=""):
-    """Raise the one line. candidates: right names near which `word` may have been meant."""
+def refuse(file, path, problem, allowed="", candidates=(), word="", equipment=()):
+    """Raise the one line. candidates: right names near which `word` may have been meant.
+
+    equipment: what is missing, if that alone is wrong.
+    """
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
         line += f"; allowed {allowed}"
     nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
     if nearest:
         line += f'; nearest key "{nearest[0]}"'
-    raise ConfigError(line)
+    raise UnarmedError(line, equipment) if equipment else ConfigError(line)
 
 
 def not_allowed(file, path, value, allowed, candidates=()):

@@ -147,11 +147,11 @@ def _check_armed(values, topology):
     """A row that is required and not armed refuses the file, and with it the energisation."""
     for stage, index in images.instances(topology):
         state, name = images.stage_state(stage, topology, index)
-        if state == images.NOT_FITTED and not images.accepted(topology, name):
+        if state == images.NOT_FITTED and name not in topology.not_fitted and not images.accepted(topology, name):
             where = f" on rack {index + 1}" if stage[matrix.S_SCOPE] == matrix.RACK else ""
             refuse(values.last_file, ("not_fitted", name), "is missing: "
                    f"{equipment.with_clauses((stage[matrix.S_ROW],))} is not armed{where}, no device tells it",
-                   schema.spec_of(("not_fitted", name)).allowed[1])
+                   schema.spec_of(("not_fitted", name)).allowed[1], equipment=(name,))
 
 
 def _check_cells(values, topology, racks):
@@ -206,7 +206,7 @@ def ladders(chemistry):
 
 def _check_fault_contact(values, topology):
     """A BMS that is slow, or that tells no cell voltages, must be able to stop the cabinet by wire."""
-    if "bms_fault" not in topology.not_fitted:
+    if not topology.not_fitted.get("bms_fault"):
         return
     for device in topology.devices:
         if device.role != "bms":

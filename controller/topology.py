@@ -34,7 +34,8 @@ class Bus:
 class Topology:
     """units, racks: counts; rack_units: unit of each rack from 0; dc_buses: name of each unit's DC bus.
 
-    not_fitted: {equipment: who accepted that}; hma: {key of [hma]: value}; second_channel: True where there is one.
+    not_fitted: {equipment: who accepted that, "" for nobody}; hma: {key of [hma]: value}; second_channel: True where
+    there is one.
     """
 
     units: int
@@ -70,8 +71,11 @@ class Topology:
         return next((device for device in self.devices if output in device.outputs), None)
 
 
-def build(values):
-    """Topology of the merged values. Raises ConfigError."""
+def build(values, missing=()):
+    """Topology of the merged values. Raises ConfigError.
+
+    missing: equipment that counts as not fitted although nobody accepted that, for a report about such a file.
+    """
     units, racks = values.numbers("unit"), values.numbers("rack")
     dc_buses = _dc_buses(values, units)
     rack_units = tuple([_unit_of(values, rack, dc_buses) for rack in range(1, racks + 1)])
@@ -79,7 +83,7 @@ def build(values):
         if unit not in rack_units:
             refuse(values.file("unit", str(unit + 1), "dc_bus"), ("unit", str(unit + 1), "dc_bus"),
                    f"{shown(name)} has no rack", "a DC bus that a rack names")
-    not_fitted = _not_fitted(values)
+    not_fitted = dict.fromkeys(missing, "") | _not_fitted(values)
     fitted = [name for name in values.tables("device") if device_tables.fitted(values, name, not_fitted)]
     buses = tuple([_bus(values, name) for name in _bus_names(values, fitted)])
     _check_wires(values, buses)

@@ -1,0 +1,149 @@
+"""The commissioning checklist of a site: how to make each armed stage trip, what must follow, and by when.
+
+Every row has an injected-signal test with measured times (A75 of the fact table); rows in hard wiring are proven once
+more with the controller switched off. What to inject is said per feature: the same contact or gas trips all its stages.
+"""
+
+from controller import bus_times, images, matrix_report, matrix_words, printed, time_chain
+from safety import matrix as m
+
+_WIRE = "open its wire at the terminal of the I/O module"
+_GAS = "calibration gas at the sensor through its cup; note the concentration"
+_BMS = "let the maker's BMS test tool report it, one rack after the other; without a tool, the record says not tested"
+_RIG = "on the rig, with this file (`python -m hil`): not on the cabinet"
+INJECT = {
+    "estop_1_ok": "press the emergency stop; then, with it released, open the wire of contact 1 alone",
+    "estop_2_ok": "open the wire of contact 2 alone", "estop_discrepancy": "bridge contact 2, press the emergency stop",
+    "fire_alarm_ok": "put the panel into test and raise an alarm", "suppression_ok": f"{_WIRE}; agent stays isolated",
+    "fire_detectors": "test smoke at the detectors, heat at the heat detector, one and then two of them",
+    "fire_trouble_ok": "pull a detector from its base: the panel reports trouble",
+    "offgas_ppm_max": f"{_GAS}, at one sensor", "offgas_ppm_second": f"{_GAS}, at both sensors", "toxic_ppm": _GAS,
+    "toxic_rise_ppm": f"{_GAS}, 200 ppm at once", "gas_lfl_permille_max": f"{_GAS}, in steps of the thresholds",
+    "gas_relay_ok": "calibration gas over 25 % LFL, or open the wire of the relay",
+    "gas_detectors_faulty": "unplug the sensor head of one detector", "gas_detectors_silent": "unplug its bus cable",
+    "gas_calibration_d_min": "set its next calibration to yesterday; set it back afterwards",
+    "gas_detectors_lost": "unplug every combustible gas detector",
+    "airflow_missing": "cover the intake while the fan runs", "damper_missing": "hold the damper closed, start the fan",
+    "hvac_ok": _WIRE, "air_temperature_ddegC": "warm air at the sensor, measured beside it",
+    "cell_voltage_ok": "press the test of the over-voltage relay, or open its wire",
+    "closing_failures": "block the read-back of one permit relay and ask for a start, three times",
+    "bms_fault_ok": _WIRE, "leak_ok": "wet the leak detector", "coolant_ok": "close a valve of the coolant circuit",
+    "humidity_permille": "damp cloth at the sensor", "mains_ok": "switch off the auxiliary supply",
+    "ups_reserve_min": "let the UPS run down, or set its reserve in its own menu",
+    "image_changed": _RIG, "step_late_ms": _RIG, "self_test_bits": _RIG, "cpu_temperature_ddegC": _RIG,
+    "boot_not_clean": "switch the controller's supply off and on while the cabinet runs",
+    "boot_store_unreadable": "start with an empty state directory",
+    "noc_lost_s": "unplug the link; with a supervised path, open its contact too",
+    "noc_unverified": "start a new cabinet before the operations centre has confirmed a test alarm",
+    "key_run_ok": "turn the key out of RUN", "door_ok": "open the door", "io_silence_ms": "unplug a module's bus cable",
+    "meter_silence_ms": "unplug the meter's bus cable", "meter_frozen_ms": _RIG,
+    "peer_code": "switch the second channel off",
+    "monitor_silence_ms": "unplug the bus cable of climate or UPS monitor",
+    "pcs_silence_level": "unplug the converter's bus cable", "pcs_excess_W": _RIG,
+    "bus_mismatch_mV": "pull the DC fuse of one rack before closing", "temperature_ddegC_max": _BMS,
+    "temperature_ddegC_min": _BMS, "temperature_spread_ddegC": _BMS, "temperature_over_median_ddegC": _BMS,
+    "temperature_rise_10s_ddegC": _BMS, "temperature_rise_3s_ddegC": _BMS, "temperature_unexplained_ddegC": _BMS,
+    "temperature_zeros": "unplug the temperature sensors of one module", "cell_voltage_mV_max": _BMS,
+    "cell_voltage_mV_min": _BMS, "cell_spread_mV": _BMS, "cell_voltage_drop_mV": _BMS,
+    "sensors_invalid_max": "unplug two sensors of one module", "current_over_105_mA": _BMS, "current_over_110_mA": _BMS,
+    "current_over_200_mA": _BMS,
+    "insulation_ohm_per_V": "a test resistor from one pole to earth, contactors open first",
+    "contactor_mismatch": "unplug a contactor's feedback", "bms_silence_level": "unplug the CAN cable of one rack",
+    "bms_bad_frames_recent": "take one CAN terminator off",
+}
+# Rows in hard wiring: what is proven with the controller switched off.
+HARD_WIRED = {
+    1: "press the emergency stop: PCS enable and contactor supply drop by the relay chain",
+    12: "open the 25 % gas relay: the PCS stops, the fan runs, contactors stay until the current is zero",
+    30: "trip the over-voltage relay: PCS enable and contactor supply drop",
+    44: "switch the controller off: permits lapse in the I/O modules, the fan runs, the red lamp is on"}
+BLANKS = ("", "", "", "")
+FIELDS = ("measured, s", "tester", "date", "pass")
+
+
+def facts(found):
+    """The checklist of a Config as plain data."""
+    schedule = bus_times.schedule(found)
+    rows = matrix_words.by_row()
+    named = matrix_report.site(found)
+    return {"site": named,
+            "hard_wired": [{"row": row, "inject": HARD_WIRED[row]} for row in named["hard_wired_rows"]],
+            "tests": [_test(stage, found, schedule) for stages in rows.values() for stage in stages
+                      if _is_armed(stage, found)],
+            "without": [_without(stage, found) for stages in rows.values() for stage in stages
+                        if not _is_armed(stage, found)]}
+
+
+def _is_armed(stage, found):
+    return any(images.stage_state(stage, found.topology, index)[0] in images.ARMED_STATES
+               for each, index in images.instances(found.topology) if each is stage)
+
+
+def _test(stage, found, schedule):
+    level, _, set_ticks, _ = found.stage_words[stage[m.S_ID]]
+    parts = time_chain.chain(found, schedule, stage)
+    latest_ms = sum([part.time_ms for part in parts])
+    opened_ms = time_chain.opening_ms(found, stage)
+    return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "cause": matrix_words.cause(stage),
+            "trips_at": matrix_words.trips_at(stage, level, _table(stage, found)), "inject": INJECT[_name(stage)],
+            "demands": matrix_words.demands(stage), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+            "latest_ms": latest_ms, "open_latest_ms": None if opened_ms is None else latest_ms + opened_ms,
+            "parts": [part._asdict() for part in parts]}
+
+
+def _table(stage, found):
+    return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], (None,))[0]
+
+
+def _name(stage):
+    return matrix_words.feature_name(stage)
+
+
+def _without(stage, found):
+    return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "cause": matrix_words.cause(stage),
+            "states": matrix_report.states(stage, found)}
+
+
+def blocks(made):
+    """The checklist as a document to print and fill in."""
+    named = made["site"]
+    return [printed.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
+            *matrix_report.site_blocks(named),
+            printed.Text("Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
+                         "open: to open contactors. Both are the worst case of this configuration, with assumed times "
+                         "for sensors, relays and the converter: measured times replace them. Every rack and unit is "
+                         "tested."),
+            *_hard_wired(made["hard_wired"]), printed.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
+            printed.Table(("stage", "cause", "trips at", "how to inject", "what must follow", "reset", "latest, s",
+                           "open, s", *FIELDS), [_cells(test) for test in made["tests"]]),
+            printed.Heading(2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"),
+            printed.Table(("stage", "cause", "state"), [(each["stage"], each["cause"], matrix_report.state_cell(
+                each["states"])) for each in made["without"]]),
+            *_times(made["tests"])]
+
+
+def _hard_wired(rows):
+    if not rows:
+        return []
+    return [printed.Heading(2, "In hard wiring: with the controller switched off"),
+            printed.Table(("row", "how to prove it", *FIELDS), [(str(each["row"]), each["inject"], *BLANKS)
+                                                                for each in rows])]
+
+
+def _cells(test):
+    opened = test["open_latest_ms"]
+    return (test["stage"], test["cause"], test["trips_at"], test["inject"], ", ".join(test["demands"]), test["reset"],
+            _seconds(test["latest_ms"]), "-" if opened is None else _seconds(opened), *BLANKS)
+
+
+def _times(tests):
+    """What each latest time is made of; (a) assumed."""
+    rows = [(test["stage"], " + ".join([f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
+                                        for part in test["parts"] if part["time_ms"]]), _seconds(test["latest_ms"]))
+            for test in tests]
+    return [printed.Heading(2, "What the latest times are made of, in seconds; (a) is assumed"),
+            printed.Table(("stage", "parts", "sum"), rows)]
+
+
+def _seconds(duration_ms):
+    return f"{duration_ms / 1000:.2f}"

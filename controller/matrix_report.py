@@ -1,0 +1,223 @@
+"""`firebreak matrix` and `firebreak checklist`: the cause-and-effect matrix to read, to print, to commission by.
+
+Without a site: every row with its stages as the program has them. With one: the thresholds of that site, and of each
+stage whether it is armed, done by somebody else, or not fitted and accepted by whom. A required row that is missing is
+named and ends in exit code 1; such a file never runs, `firebreak check` and `firebreak run` refuse it.
+"""
+
+import json
+
+from controller import bus_times, check, checklist, config, hma, images, matrix_words, printed, reasons, time_chain
+from controller.layers import ConfigError
+from controller.places import DONE, NOT_DONE, WRONG_INPUT, say
+from safety import matrix as m
+from safety import parameters as p
+
+FORMATS = ("md", "html", "json")
+OURS_FROM = 49  # rows from here on are ours: the table in the document has none for them
+MISSING = "REQUIRED, NOT ARMED"
+KINDS = {images.ARMED: "armed", images.BY_PANEL: "armed", images.BY_BMS: "other", images.NOT_ASKED: "other",
+         images.NOT_FITTED: "absent"}
+
+
+def add(commands):
+    """Add the commands to argparse's subparsers."""
+    matrix = commands.add_parser("matrix", help="the cause-and-effect matrix: every row, or those of a site as armed")
+    matrix.add_argument("--site", metavar="FILE", help="cabinet.toml (or the last layer there is)")
+    matrix.add_argument("--format", choices=FORMATS, default="md", help="(%(default)s)")
+    matrix.set_defaults(run=_matrix)
+    listing = commands.add_parser("checklist", help="the commissioning checklist of a site: a test for each armed row")
+    listing.add_argument("--site", metavar="FILE", required=True)
+    listing.add_argument("--format", choices=FORMATS, default="md", help="(%(default)s)")
+    listing.set_defaults(run=_checklist)
+
+
+def _matrix(arguments):
+    found, lines, code = _survey(arguments.site)
+    if code == WRONG_INPUT:
+        return code
+    facts = matrix_facts(found, lines)
+    _print(arguments.format, facts, lambda: matrix_blocks(facts))
+    return code
+
+
+def _checklist(arguments):
+    found, lines, code = _survey(arguments.site)
+    if code:  # a checklist of a cabinet that may not be energised would only mislead
+        return code
+    facts = checklist.facts(found)
+    _print(arguments.format, facts, lambda: checklist.blocks(facts))
+    return DONE
+
+
+def _survey(path):
+    """(Config or None, lines of refusals, exit code); what is wrong has been said."""
+    if path is None:
+        return None, [], DONE
+    try:
+        found, lines = config.survey(path)
+    except ConfigError as error:
+        say(str(error).encode("ascii", "replace").decode("ascii"))
+        return None, [], WRONG_INPUT
+    for line in lines:
+        say(line.encode("ascii", "replace").decode("ascii"))
+    return found, lines, NOT_DONE if lines else DONE
+
+
+def _print(form, facts, blocks):
+    if form == "json":
+        print(json.dumps(facts, indent=1))
+    else:
+        print((printed.page if form == "html" else printed.markdown)(blocks()))
+
+
+# -- facts
+
+def matrix_facts(found=None, lines=()):
+    """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
+    schedule = bus_times.schedule(found) if found else None
+    rows = [_row(row, stages, found, schedule) for row, stages in matrix_words.by_row().items()]
+    facts = {"site": None, "rows": rows}
+    if found:
+        facts["site"] = site(found, lines)
+    return facts
+
+
+def site(found, lines=()):
+    """Which configuration this is: names, CRC of its limit image, what the analysis says, what is missing."""
+    refused = bool(lines)
+    return {"file": found.path, "names": dict(found.names),
+            "limits_words": None if refused else len(found.safety_image),
+            "limits_crc": None if refused else f"{p.image_crc(found.safety_image):08X}",
+            "hma": {key: value for key, value in found.hma.items() if value is not None},
+            "hard_wired_rows": [] if found.topology.second_channel else hma.hard_wired_rows(found.topology.not_fitted),
+            "not_fitted": {name: who for name, who in found.topology.not_fitted.items() if who},
+            "missing": list(lines)}
+
+
+def _row(row, stages, found, schedule):
+    what, basis, _ = m.CLAUSES[row]
+    code, meaning = matrix_words.confidence(row)
+    return {"row": row, "what": what, "basis": basis, "confidence": code, "confidence_means": meaning,
+            "is_unconfirmed": code == "G" or "(?)" in basis, "is_ours": row >= OURS_FROM,
+            "stages": [_stage(stage, found, schedule) for stage in stages]}
+
+
+def _stage(stage, found, schedule):
+    name, sentence, remedy = reasons.stage_text(stage)
+    facts = {"stage": stage[m.S_ID], "scope": matrix_words.SCOPES[stage[m.S_SCOPE]], "cause": matrix_words.cause(stage),
+             **_numbers(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+             "demands": matrix_words.demands(stage), "name": name, "sentence": sentence, "remedy": remedy}
+    if found:
+        parts = time_chain.chain(found, schedule, stage)
+        facts |= {"states": states(stage, found), "latest_ms": sum([part.time_ms for part in parts])}
+    return facts
+
+
+def _numbers(stage, found):
+    """Threshold and debounce, of the matrix (with those of NMC cells where they differ) or of the site."""
+    if found:
+        level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
+        set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms
+        table = {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ({},))[0]
+    else:
+        level, clear = stage[m.S_SET], stage[m.S_CLEAR]
+        set_ms, clear_ms, table = stage[m.S_SET_MS], stage[m.S_CLEAR_MS], None
+    facts = {"trips_at": matrix_words.trips_at(stage, level, table), "set": level, "debounce_ms": set_ms,
+             "clears_at": matrix_words.clears_at(stage, clear), "clear": clear, "clear_for_ms": clear_ms}
+    other = matrix_words.thresholds(stage, "NMC")
+    if not found and other != (level, clear):
+        facts["nmc"] = {"trips_at": matrix_words.trips_at(stage, other[0]),
+                        "clears_at": matrix_words.clears_at(stage, other[1])}
+    return facts
+
+
+def states(stage, found):
+    """[{state, kind, where, equipment, accepted_by}] of a stage: one entry for all instances that are alike."""
+    alike = {}
+    for each, index in images.instances(found.topology):
+        if each is stage:
+            alike.setdefault(images.stage_state(stage, found.topology, index), []).append(index + 1)
+    return [_state(stage, found, *key, numbers if len(alike) > 1 else []) for key, numbers in alike.items()]
+
+
+def _state(stage, found, state, equipment, numbers):
+    who = images.accepted(found.topology, equipment) if equipment else ""
+    missing = state == images.NOT_FITTED and not who
+    where = f"{matrix_words.SCOPES[stage[m.S_SCOPE]]} {' '.join(map(str, numbers))}" if numbers else ""
+    return {"state": MISSING if missing else check.STATES[state], "kind": "missing" if missing else KINDS[state],
+            "where": where, "equipment": equipment, "accepted_by": who}
+
+
+# -- blocks
+
+def matrix_blocks(facts):
+    """The matrix as a document."""
+    named = facts["site"]
+    title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
+    blocks = [printed.Heading(1, title), *(site_blocks(named) if named else _general_blocks())]
+    rows = facts["rows"]
+    table = printed.Table(_headers(named), [cells for row in rows for cells in _cells(row, named)])
+    doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
+    return [*blocks, printed.Heading(2, f"Rows ({len(rows)}) and stages ({sum([len(row['stages']) for row in rows])})"),
+            table, printed.Text(f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is from general knowledge or "
+                                "cites a clause from memory; check it against a purchased copy before relying on it.")]
+
+
+def _general_blocks():
+    return [printed.Text("Every row that this program evaluates, with the thresholds for LFP cells (NMC in brackets). "
+                         "A site may only tighten them; which rows are armed the site decides: give --site FILE."),
+            printed.Text("Rows 1 to 48 are those of the project's fact table, rows from 49 on are ours. Numbers and "
+                         "letters under basis are keys of that table.")]
+
+
+def site_blocks(named):
+    """What heads every document about a site."""
+    names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
+    crc = f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}." if named["limits_crc"] else \
+        "Limit image: none, this file is refused and cannot run."
+    blocks = [printed.Text(f"{named['file']} ({names}). {crc}")]
+    if named["missing"]:
+        blocks += [printed.Heading(2, "Required and missing: no energisation"),
+                   printed.Table(("what", ), [(printed.Mark("missing", line),) for line in named["missing"]])]
+    blocks += [printed.Heading(2, "Hazard mitigation analysis"),
+               printed.Table(("fact", "said"), [(key, _plain(value)) for key, value in named["hma"].items()])]
+    if named["not_fitted"]:
+        blocks += [printed.Heading(2, "Not fitted"), printed.Table(
+            ("equipment", "accepted by"), list(named["not_fitted"].items()))]
+    return blocks
+
+
+def _plain(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _headers(named):
+    headers = ("row", "stage", "cause", "trips at", "after", "clears at", "for", "reset", "effects", "basis",
+               "confidence")
+    return (*headers[:2], "state", *headers[2:]) if named else headers
+
+
+def _cells(row, named):
+    cells = []
+    for stage in row["stages"]:
+        trips, clears = stage["trips_at"], stage["clears_at"]
+        if "nmc" in stage:
+            trips, clears = f"{trips} [{stage['nmc']['trips_at']}]", f"{clears} [{stage['nmc']['clears_at']}]"
+        doubt = printed.Mark("doubt", row["confidence"] + " (?)") if row["is_unconfirmed"] else row["confidence"]
+        state = [state_cell(stage["states"])] if named else []
+        each = "" if stage["scope"] == matrix_words.SCOPES[m.CABINET] else f" (each {stage['scope']})"
+        cells.append((str(row["row"]), stage["stage"], *state, stage["cause"] + each, trips,
+                      matrix_words.after(stage["debounce_ms"]), clears, matrix_words.after(stage["clear_for_ms"]),
+                      stage["reset"], ", ".join(stage["demands"]), row["basis"], doubt))
+    return cells
+
+
+def state_cell(found):
+    """"armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
+    words = "; ".join([each["state"] + (f" ({each['where']})" if each["where"] else "")
+                       + (f", accepted by: {each['accepted_by']}" if each["accepted_by"] else "") for each in found])
+    kinds = [each["kind"] for each in found]
+    return printed.Mark(next(kind for kind in ("missing", "absent", "other", "armed") if kind in kinds), words)

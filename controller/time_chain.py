@@ -1,0 +1,172 @@
+"""How long a stage may take on this site: sensor, bus, debounce, tick, actuation; each computed or assumed.
+
+Computed parts come from the configuration (periods, the worst case on each bus, debounces). Assumed ones stand here
+with their reason until somebody measures them on the real equipment, which is what the commissioning checklist is for.
+"""
+
+from typing import NamedTuple
+
+from controller import bus_times
+from controller.equipment import EQUIPMENT
+from safety import matrix as m
+from safety.kernel import CRC_WORDS_PER_STEP
+
+# Assumed, ms: relay or switch; detector to 90 % of a step; measuring cycle of the BMS; sensor on the cell; refresh of
+# the PCS's own value; sensor in air.
+CONTACT_MS, GAS_MS, BMS_MS, CELL_TEMPERATURE_MS, PCS_MS, AIR_MS = 10, 20_000, 100, 10_000, 100, 30_000
+# Assumed, ms: I/O module and relay; dead time of the PCS; off-delay relay and contactor.
+RELAY_MS, DEAD_MS, OPENING_MS = 20, 60, 250
+WAITS = {m.DC_OPEN: ("cabinet", "open_after_stop_ms"), m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max")}
+CONTACTS = {
+    m.F_ESTOP_1_OK: ("estop_1_ok",), m.F_ESTOP_2_OK: ("estop_2_ok",),
+    m.F_ESTOP_DISCREPANCY: ("estop_1_ok", "estop_2_ok"),
+    m.F_FIRE_ALARM_OK: ("fire_alarm_ok",), m.F_KEY_RUN_OK: ("key_run_ok",), m.F_GAS_RELAY_OK: ("gas_relay_ok",),
+    m.F_FIRE_DETECTORS: ("smoke_1_ok", "smoke_2_ok", "heat_ok"),
+    **{one.features[0]: one.inputs for name, one in EQUIPMENT.items() if one.inputs and one.features and name not in
+       ("gas", "smoke", "smoke_2", "heat")},
+}
+ROLES = {
+    m.F_GAS_LFL_PERMILLE_MAX: ("gas_1", "gas_2"), m.F_OFFGAS_PPM_MAX: ("offgas_1", "offgas_2"),
+    m.F_OFFGAS_PPM_SECOND: ("offgas_1", "offgas_2"), m.F_TOXIC_PPM: ("toxic",), m.F_TOXIC_RISE_PPM: ("toxic",),
+    m.F_AIR_TEMPERATURE_DDEGC: ("climate",), m.F_HUMIDITY_PERMILLE: ("climate",), m.F_MAINS_OK: ("ups",),
+    m.F_UPS_RESERVE_MIN: ("ups",),
+    **dict.fromkeys((m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN), ("gas_1", "gas_2", "offgas_1", "offgas_2",
+                                                                         "toxic")),
+}
+STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
+SCANS = 2  # of the limit image: a change just behind the scan is found by the next one
+SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
+RACK_WINDOWS_MS = {m.F_TEMPERATURE_RISE_3S_DDEGC: 3000, m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
+                   m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000}
+
+
+class Part(NamedTuple):
+    """One part of a chain: what, how long, True if it is assumed."""
+
+    what: str
+    time_ms: int
+    is_assumed: bool
+
+
+def chain(config, schedule, stage):
+    """[Part] from the cause to what the stage ends in: power at zero, or the outputs where it takes no power.
+
+    schedule: of bus_times.schedule(config). The longest of all instances.
+    """
+    found = [*_source(config, schedule, stage), Part("debounce", _debounce_ms(config, stage), False),
+             Part("tick", config.tick_ms, False)]
+    demand = stage[m.S_DEMAND]
+    found.append(Part("I/O write", -(-_write_us(config, schedule) // 1000), False))
+    found.append(Part("I/O module, relay", RELAY_MS, True))
+    if demand[m.D_PCS]:
+        found.append(Part("PCS", DEAD_MS, True))
+    if demand[m.D_PCS] == m.PCS_RAMP:
+        found.append(Part("ramp", config.cabinet["ramp_to_zero_ms"], False))
+    return found
+
+
+def opening_ms(config, stage):
+    """Longest time from the drop of the outputs to open contactors, None where they do not open or wait for zero."""
+    wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
+    return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
+
+
+def _debounce_ms(config, stage):
+    """At least a tick: a cause waits up to one to be seen."""
+    ticks = config.stage_words[stage[m.S_ID]][2]
+    return max(1, ticks) * config.tick_ms
+
+
+def _source(config, schedule, stage):
+    scope, feature = stage[m.S_SCOPE], stage[m.S_FEATURE]
+    if scope == m.RACK:
+        return _rack(config, schedule, stage)
+    if scope == m.UNIT:
+        return _unit(config, schedule, stage)
+    if feature in CONTACTS:
+        bus_ms = _contacts_ms(config, schedule, CONTACTS[feature])
+        return [Part("contact", CONTACT_MS, True), Part("bus", bus_ms, False)]
+    if feature in ROLES:
+        sensor_ms = 0 if feature in STEADY_ROLES else AIR_MS if ROLES[feature] == ("climate",) else GAS_MS
+        window = [Part("window", SLOW_RISE_MS[feature], False)] if feature in SLOW_RISE_MS else []
+        bus_ms = _roles_ms(config, schedule, ROLES[feature])
+        return [Part("sensor", sensor_ms, True), Part("bus", bus_ms, False), *window]
+    return [Part("silence", _silence_ms(config, stage), False)]
+
+
+def _silence_ms(config, stage):
+    """The silence that is itself the cause; 0 for what the kernel knows by itself."""
+    feature = stage[m.S_FEATURE]
+    if feature == m.F_GAS_DETECTORS_SILENT or feature == m.F_GAS_DETECTORS_LOST:
+        return config.cabinet["gas_silent_ms"]
+    if feature == m.F_IMAGE_CHANGED:
+        return SCANS * -(-len(config.safety_image) // CRC_WORDS_PER_STEP) * config.tick_ms
+    level = config.stage_words[stage[m.S_ID]][0]
+    if feature == m.F_NOC_LOST_S:
+        return level * 1000
+    timed = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS)
+    return level if feature in timed else 0
+
+
+def _contacts_ms(config, schedule, names):
+    """Longest time until an input that moved is read: one period and the worst case of its read."""
+    times_ms = [0]
+    for name in names:
+        place = config.topology.mapped(name)
+        if place:
+            times_ms.append(_device_ms(schedule, place[0], "read inputs"))
+    return max(times_ms)
+
+
+def _roles_ms(config, schedule, roles):
+    devices = [config.topology.device(role) for role in roles]
+    return max([0, *[_device_ms(schedule, device) for device in devices if device]])
+
+
+def _device_ms(schedule, device, what=""):
+    """Period and worst case of a device's slowest read (or of the one called `what`)."""
+    exchanges = schedule[device.bus]
+    own = [one for one in exchanges if one.device == device.name and (one.what == what if what else one.what[:4] in
+                                                                      ("read", "fram"))]
+    return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
+
+
+def _rack(config, schedule, stage):
+    feature = stage[m.S_FEATURE]
+    levels = ("bms_warn_ms", "bms_ramp_ms", "bms_stop_ms")
+    if feature == m.F_BMS_SILENCE_LEVEL:
+        key = levels[stage[m.S_SET] - 1]
+        return [Part("silence", max([table[key] for table in config.rack_tables]), False)]
+    heat = "temperature" in m.RACK_FEATURES[feature]
+    bms = [device for device in config.devices if device.role == "bms"]
+    parts = [Part("sensor", CELL_TEMPERATURE_MS if heat else BMS_MS, True),
+             Part("bus", max([_device_ms(schedule, device) for device in bms]), False)]
+    if feature in RACK_WINDOWS_MS:
+        parts.append(Part("window", RACK_WINDOWS_MS[feature], False))
+    if feature == m.F_CONTACTOR_MISMATCH:
+        parts.append(Part("report", config.cabinet["contactor_report_ms"], False))
+    return parts
+
+
+def _unit(config, schedule, stage):
+    feature = stage[m.S_FEATURE]
+    if feature == m.F_PCS_SILENCE_LEVEL:
+        key = ("pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms")[stage[m.S_SET] - 1]
+        return [Part("silence", max([table[key] for table in config.unit_tables]), False)]
+    pcs = [device for device in config.devices if device.role == "pcs"]
+    read_ms = max([_device_ms(schedule, device, "read ac" if feature == m.F_PCS_EXCESS_W else "read dc")
+                   for device in pcs])
+    return [Part("sensor", PCS_MS, True), Part("bus", read_ms, False)]
+
+
+def _write_us(config, schedule):
+    """From the tick that decides to the last byte of the slowest coil write."""
+    times_us = [0]
+    for device in config.devices:
+        if any(device.outputs):
+            exchanges = schedule[device.bus]
+            own = next(one for one in exchanges if one.device == device.name and one.what == "write coils")
+            times_us.append(max([one.time_us for one in exchanges]) + own.frame_us)
+    return max(times_us)
+
+
