@@ -20,7 +20,7 @@ STATES = ("armed", "done by BMS", "not fitted", "armed, satisfied by the fire pa
           "not asked for by the hazard analysis")
 
 # Equipment whose rows stay armed without it.
-UNSEEN_IN_ROWS = ("shunt_trip", "supervised")
+UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "supervised")
 
 
 def main(argv):

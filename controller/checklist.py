@@ -57,8 +57,13 @@ HARD_WIRED = {
     12: "open the 25 % gas relay: the PCS stops, the fan runs, contactors stay until the current is zero",
     30: "trip the over-voltage relay: PCS enable and contactor supply drop",
     44: "switch the controller off: permits lapse in the I/O modules, the fan runs, the red lamp is on"}
-BLANKS = ("", "", "", "")
+# How a gate is made to hold meanwhile.
+GATES = {"charging": "while charging", "temperature_rising": "while it rises",
+         "gas_or_smoke_alert": "with a gas or smoke test standing", "heating_alert": "with row 22 injected as well",
+         "on_ups": "with the auxiliary supply off", "energised": "with the contactors closed",
+         "gas_alert": "with a gas test standing", "runaway_hint": "with another of rows 7 to 23 standing"}
 FIELDS = ("measured, s", "tester", "date", "pass")
+BLANKS = ("",) * len(FIELDS)
 
 
 def facts(found):
@@ -85,7 +90,7 @@ def _test(stage, found, schedule):
     latest_ms = sum([part.time_ms for part in parts])
     opened_ms = time_chain.opening_ms(found, stage)
     return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "cause": matrix_words.cause(stage),
-            "trips_at": matrix_words.trips_at(stage, level, _table(stage, found)), "inject": INJECT[_name(stage)],
+            "trips_at": matrix_words.trips_at(stage, level, _table(stage, found)), "inject": inject(stage),
             "demands": matrix_words.demands(stage), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
             "latest_ms": latest_ms, "open_latest_ms": None if opened_ms is None else latest_ms + opened_ms,
             "parts": [part._asdict() for part in parts]}
@@ -95,8 +100,10 @@ def _table(stage, found):
     return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], (None,))[0]
 
 
-def _name(stage):
-    return matrix_words.feature_name(stage)
+def inject(stage):
+    """How to make a stage of the matrix trip on site."""
+    words = INJECT[matrix_words.feature_name(stage)]
+    return words if stage[m.S_GATE] == m.NO_GATE else f"{words}; {GATES[matrix_words.feature_name(stage, m.S_GATE)]}"
 
 
 def _without(stage, found):
@@ -108,14 +115,14 @@ def blocks(made):
     """The checklist as a document to print and fill in."""
     named = made["site"]
     return [printed.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
-            *matrix_report.site_blocks(named),
+            *matrix_report.site_blocks(named), printed.Heading(2, "Times"),
             printed.Text("Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
                          "open: to open contactors. Both are the worst case of this configuration, with assumed times "
                          "for sensors, relays and the converter: measured times replace them. Every rack and unit is "
                          "tested."),
             *_hard_wired(made["hard_wired"]), printed.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
             printed.Table(("stage", "cause", "trips at", "how to inject", "what must follow", "reset", "latest, s",
-                           "open, s", *FIELDS), [_cells(test) for test in made["tests"]]),
+                           "open, s", *FIELDS), [_cells(test) for test in made["tests"]], len(FIELDS)),
             printed.Heading(2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"),
             printed.Table(("stage", "cause", "state"), [(each["stage"], each["cause"], matrix_report.state_cell(
                 each["states"])) for each in made["without"]]),
@@ -127,7 +134,7 @@ def _hard_wired(rows):
         return []
     return [printed.Heading(2, "In hard wiring: with the controller switched off"),
             printed.Table(("row", "how to prove it", *FIELDS), [(str(each["row"]), each["inject"], *BLANKS)
-                                                                for each in rows])]
+                                                                for each in rows], len(FIELDS))]
 
 
 def _cells(test):

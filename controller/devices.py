@@ -14,9 +14,9 @@ FAMILIES = {"pcs": ("sunspec_pcs",), "bms": ("native_bms", "pylontech_bms"), "me
             **dict.fromkeys((*equipment.GAS_ROLES, "climate", "ups"), ("sensor", "gas"))}
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = ("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on",
-                  "supervisory_ok", "shunt_trip_on")
+                  "supervisory_ok", "shunt_trip_on", "aux_load_ok")
 # What an expired module (all coils 0) must mean: permits gone, fan running. Others may be wired either way.
-PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok")
+PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 INVERTED_ONLY = ("fan_on",)
 
 
@@ -152,8 +152,10 @@ def _check_roles(values, topology):
     for role, index in needed:
         if topology.device(role, index) is None:
             whose = {"pcs": f" and unit {index + 1}", "bms": f" and rack {index + 1}"}.get(role, "")
-            refuse(values.last_file, ("device",), f"no device with role {role}{whose}{_unarmed_by_role(role)}",
-                   f"exactly one{_or_accepted(values, _of_role(role))}", equipment=_of_role(role))
+            names = [name for name in _of_role(role) if name not in topology.not_fitted]
+            rows = [row for name in names for row in equipment.rows_of(name)]
+            refuse(values.last_file, ("device",), f"no device with role {role}{whose}{_unarmed(rows)}",
+                   f"exactly one{_or_accepted(values, names)}", equipment=names)
     _check_once(values, topology)
 
 
@@ -172,19 +174,15 @@ def _of_role(role):
     return [name for name, one in equipment.EQUIPMENT.items() if one.roles[:1] == (role,)]
 
 
-def _unarmed_by_role(role):
-    return _unarmed([row for name in _of_role(role) for row in equipment.rows_of(name)])
-
-
 def _unarmed(rows):
     """": row 9 (A35) would not be armed", or "" where no row needs what is missing."""
-    return f": {equipment.with_clauses(rows)} would not be armed" if rows else ""
+    return f": {equipment.with_clauses(sorted(set(rows)))} would not be armed" if rows else ""
 
 
 def _or_accepted(values, names):
-    """What a site may say instead, where its type allows that."""
-    names = [name for name in names if name in values.get("optional_equipment")]
-    return "".join([f", or not_fitted.{name}" for name in names])
+    """What a site may say instead, where its type allows that: ", or not_fitted.hvac and not_fitted.leak"."""
+    allowed = all(name in values.get("optional_equipment") for name in names)
+    return ", or " + " and ".join([f"not_fitted.{name}" for name in names]) if names and allowed else ""
 
 
 def _check_once(values, topology):
@@ -234,7 +232,7 @@ def _check_mapping(values, topology, key, needed):
             path = ("device", device.name, key)
             rows = equipment.rows_of_input(name) if key == "inputs" else ()
             refuse(values.file(*path), path, f"{shown(name)} is not mapped{_unarmed(rows)}",
-                   f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment.of_signal(name))}",
+                   f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment.of_signal(name)[:1])}",
                    equipment=equipment.of_signal(name)[:1])
 
 

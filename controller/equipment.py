@@ -52,6 +52,7 @@ EQUIPMENT = {
     "bms_fault": Equipment((), ("bms_fault_ok",), (), (m.F_BMS_FAULT_OK,), "fault contact of the BMS"),
     "insulation": Equipment((), (), (), (), "insulation monitor"),
     "shunt_trip": Equipment((), (), ("shunt_trip_on",), (), "shunt trip of the breaker upstream"),
+    "aux_load": Equipment((), (), ("aux_load_ok",), (), "relay of auxiliary loads not rated for gas"),
 }
 # Roles of gas detectors of every kind.
 GAS_ROLES = tuple([role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles])
@@ -59,7 +60,7 @@ GAS_ROLES = tuple([role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles]
 _ALWAYS = {"estop_1_ok": m.F_ESTOP_1_OK, "estop_2_ok": m.F_ESTOP_2_OK, "fire_alarm_ok": m.F_FIRE_ALARM_OK,
            "key_run_ok": m.F_KEY_RUN_OK}
 # What a row needs of the rack's BMS or of an output, beyond the features of the cabinet.
-_ROWS_BESIDES = {"insulation": (37,), "shunt_trip": (39,), "supervised": (46,)}
+_ROWS_BESIDES = {"insulation": (37,), "shunt_trip": (39,), "supervised": (46,), "aux_load": (8, 10, 11, 12)}
 
 
 def rows_of(name):

@@ -217,7 +217,7 @@ def _cells(row, named):
 
 def state_cell(found):
     """"armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
-    words = "; ".join([each["state"] + (f" ({each['where']})" if each["where"] else "")
-                       + (f", accepted by: {each['accepted_by']}" if each["accepted_by"] else "") for each in found])
+    words = "; ".join([each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found])
+    who = "; ".join(dict.fromkeys([f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]))
     kinds = [each["kind"] for each in found]
-    return printed.Mark(next(kind for kind in ("missing", "absent", "other", "armed") if kind in kinds), words)
+    return printed.Mark(next(kind for kind in ("missing", "absent", "other", "armed") if kind in kinds), words, who)

@@ -1,13 +1,14 @@
 """Documents to print: a list of blocks, written as Markdown or as one HTML page that needs nothing from outside.
 
-A block is a Heading, a Text or a Table. A cell of a table is text, or a Mark: text with a kind that colours it and that
-stands beside the words, so nothing depends on colour alone.
+A block is a Heading, a Text or a Table. A cell of a table is text, or a Mark: text with a kind that colours a bar
+beside it; the words say the same, so nothing depends on colour.
 """
 
 import html
 from typing import NamedTuple
 
 KINDS = ("armed", "other", "absent", "missing", "doubt")
+SHORT = 9  # characters that are not folded
 
 
 class Heading(NamedTuple):
@@ -24,17 +25,19 @@ class Text(NamedTuple):
 
 
 class Table(NamedTuple):
-    """headers: of the columns; rows: of cells; narrow: no column may be folded in print."""
+    """headers: of the columns; rows: of cells; blanks: how many empty columns to fill in by hand stand at the end."""
 
     headers: tuple
     rows: list
+    blanks: int = 0
 
 
 class Mark(NamedTuple):
-    """Text of a kind of KINDS."""
+    """Text of a kind of KINDS, and what else there is to say."""
 
     kind: str
     text: str
+    note: str = ""
 
 
 def markdown(blocks):
@@ -56,7 +59,9 @@ def _row(cells):
 
 
 def _text(cell):
-    return cell.text if isinstance(cell, Mark) else cell
+    if isinstance(cell, Mark):
+        return cell.text + (f", {cell.note}" if cell.note else "")
+    return cell
 
 
 def page(blocks):
@@ -74,15 +79,18 @@ def _html(block):
         return f"<h{block.level}>{html.escape(block.text)}</h{block.level}>"
     if isinstance(block, Text):
         return f"<p>{html.escape(block.text)}</p>"
-    head = "".join([f"<th>{html.escape(text)}</th>" for text in block.headers])
+    filled = len(block.headers) - block.blanks
+    head = "".join([f'<th{" class=blank" * (place >= filled)}>{html.escape(text)}</th>'
+                    for place, text in enumerate(block.headers)])
     rows = "\n".join(["<tr>" + "".join([_cell(cell) for cell in cells]) + "</tr>" for cells in block.rows])
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
 def _cell(cell):
     if isinstance(cell, Mark):
-        return f'<td><span class="{cell.kind}">{html.escape(cell.text)}</span></td>'
-    return f"<td>{html.escape(cell)}</td>"
+        note = f" {html.escape(cell.note)}" if cell.note else ""
+        return f'<td><span class="{cell.kind}">{html.escape(cell.text)}</span>{note}</td>'
+    return f'<td{" class=short" * (len(cell) <= SHORT)}>{html.escape(cell)}</td>'
 
 
 def _ascii(text):
@@ -98,7 +106,8 @@ h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 1.
 p { margin: .3rem 0; max-width: 70rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; }
 th, td { border: 1px solid #b5b5b5; padding: .25rem .45rem; text-align: left; vertical-align: top; }
-th { background: #ececec; } tbody tr:nth-child(even) td { background: #f8f8f8; }
+th { background: #ececec; } .blank { min-width: 4.2rem; } .short { white-space: nowrap; }
+tbody tr:nth-child(even) td { background: #f8f8f8; }
 thead { display: table-header-group; } tr { break-inside: avoid; }
 span { font-weight: 600; padding: 0 .3rem; border-left: .35rem solid; white-space: normal; }
 .armed { border-color: #1a7f37; } .other { border-color: #0969da; } .absent { border-color: #8a8a8a; }

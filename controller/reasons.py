@@ -50,6 +50,9 @@ KERNEL_LIMITS = (
      "See page Alarms: remove the cause, then reset as the row says."),
     ("permit", "not running, no {}", "The cabinet is not running, so there is no {} power.",
      "See what the start still waits for, or ask for a start."),
+    ("soc_taper", "state of charge, {}", "The state of charge is near its end; {} power goes down with it.",
+     "Nothing: it rises again as the battery leaves that end."),
+    ("test", "test mode, {}", "Test mode allows 5 % of the rated {} power.", "Nothing: it ends by itself."),
 )
 
 _PLAIN = (

@@ -16,6 +16,9 @@ from safety.kernel import CRC_WORDS_PER_STEP
 CONTACT_MS, GAS_MS, BMS_MS, CELL_TEMPERATURE_MS, PCS_MS, AIR_MS = 10, 20_000, 100, 10_000, 100, 30_000
 # Assumed, ms: I/O module and relay; dead time of the PCS; off-delay relay and contactor.
 RELAY_MS, DEAD_MS, OPENING_MS = 20, 60, 250
+OUTPUTS = ((m.D_DC, "contactor_supply_ok"), (m.D_FAN, "fan_on"), (m.D_HORN, "horn_on"), (m.D_LAMP, "lamp_on"),
+           (m.D_RED_LAMP, "red_lamp_on"), (m.D_FACU, "supervisory_ok"), (m.D_PRE_ALARM, "pre_alarm_on"),
+           (m.D_SHUNT_TRIP, "shunt_trip_on"), (m.D_AUX_SHED, "aux_load_ok"))
 WAITS = {m.DC_OPEN: ("cabinet", "open_after_stop_ms"), m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max")}
 CONTACTS = {
     m.F_ESTOP_1_OK: ("estop_1_ok",), m.F_ESTOP_2_OK: ("estop_2_ok",),
@@ -56,7 +59,7 @@ def chain(config, schedule, stage):
     found = [*_source(config, schedule, stage), Part("debounce", _debounce_ms(config, stage), False),
              Part("tick", config.tick_ms, False)]
     demand = stage[m.S_DEMAND]
-    found.append(Part("I/O write", -(-_write_us(config, schedule) // 1000), False))
+    found.append(Part("I/O write", -(-_write_us(config, schedule, stage) // 1000), False))
     found.append(Part("I/O module, relay", RELAY_MS, True))
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
@@ -159,11 +162,13 @@ def _unit(config, schedule, stage):
     return [Part("sensor", PCS_MS, True), Part("bus", read_ms, False)]
 
 
-def _write_us(config, schedule):
-    """From the tick that decides to the last byte of the slowest coil write."""
+def _write_us(config, schedule, stage):
+    """From the tick that decides to the last byte of the write that takes power away, else of the slowest output."""
+    demand = stage[m.S_DEMAND]
+    wanted = ("pcs_enable_ok",) if demand[m.D_PCS] else [name for index, name in OUTPUTS if demand[index]]
     times_us = [0]
     for device in config.devices:
-        if any(device.outputs):
+        if set(wanted) & {name.lstrip("!") for name in device.outputs}:
             exchanges = schedule[device.bus]
             own = next(one for one in exchanges if one.device == device.name and one.what == "write coils")
             times_us.append(max([one.time_us for one in exchanges]) + own.frame_us)

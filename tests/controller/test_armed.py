@@ -126,8 +126,11 @@ def test_the_third_module_is_needed_for_its_contacts(files):
     text = files.paths[0].read_text()
     start, end = text.index("[device.io_3]"), text.index("[device.gas_1]")
     files.paths[0].write_text(text[:start] + text[end:])
-    assert "no device with role io_3; allowed exactly one" in files.refusal()
-    without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip"])
+    assert files.refusal() == (
+        "example/cabinet.toml:device: no device with role io_3: row 16 (A29), row 17 (A6), row 42 (D4-D7) and row 46 "
+        "(D4, A42) would not be armed; allowed exactly one, or not_fitted.damper and not_fitted.hvac and "
+        "not_fitted.leak and not_fitted.coolant and not_fitted.supervised")
+    without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip", "aux_load"])
     assert files.load().cabinet["io_3_fitted"] == 0
 
 

@@ -325,9 +325,12 @@ REFUSALS = {
     "inputs_short": ("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed"]', "allowed a list of 8 from"),
     "permit_inverted": ("type", '"pcs_enable_ok"', '"!pcs_enable_ok"', 'types/firebreak_645.toml:device.io_1.outputs: '
                         '"!pcs_enable_ok" is not allowed; allowed pcs_enable_ok: an expired module must not permit'),
+    "aux_inverted": ("type", '"aux_load_ok"', '"!aux_load_ok"', 'types/firebreak_645.toml:device.io_3.outputs: '
+                     '"!aux_load_ok" is not allowed; allowed aux_load_ok: an expired module must not permit'),
+    "shunt_trip_absent": ("type", '"shunt_trip_on"', '""', '"shunt_trip_on" is not mapped; allowed all 9 needed'),
     "fan_plain": ("type", '"!fan_on"', '"fan_on"', 'types/firebreak_645.toml:device.io_1.outputs: "fan_on" is not '
                   "allowed; allowed !fan_on: an expired module must leave it on"),
-    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 8 needed outputs, each once'),
+    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 9 needed outputs, each once'),
     "not_optional": ("site", NEW, '[not_fitted]\nairflow = "N. N."', "example/site.toml:not_fitted.airflow: is not "
                      "allowed: this type of cabinet needs it; allowed suppression, door"),
     "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N."', "example/site.toml:not_fitted.estop: is not a "
@@ -399,7 +402,7 @@ def test_pylontech_must_have_its_fault_contact(pylontech):
     pylontech.replace("type", '"bms_fault_ok"', '""')
     assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped: row 40 '
                                    "(C74-C76, A61) would not be armed; allowed all 13 needed inputs, each once")
-    pylontech.replace("type", '"shunt_trip"]', '"shunt_trip", "bms_fault"]').append("site", 'bms_fault = "N. N."')
+    pylontech.replace("type", '"aux_load"]', '"aux_load", "bms_fault"]').append("site", 'bms_fault = "N. N."')
     assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no "
                                    "cell voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
 

@@ -31,7 +31,8 @@ def next_limit(shadow, way, number):
     """(W, reason code) of the kernel one way without its limit of that number; the code is the first unit's."""
     limit, at = shadow.core.kernel.bounds.limit_W, way * bounds.LIMIT_COUNT
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
-    lowest = min(others, key=lambda index: (limit[at + index], -index if limit[at + index] == 0 else index))
+    named = bounds.NAMED.index  # of several that leave nothing the kernel names the last of these, else the first
+    lowest = min(others, key=lambda index: (limit[at + index], named(index) if limit[at + index] else -named(index)))
     codes = reasons.KERNEL_DISCHARGE if way else reasons.KERNEL_CHARGE
     return sum(_of_units(shadow, way, number)), codes[lowest]
 
@@ -147,10 +148,24 @@ def _temperature_taper(shadow, way, number):
     if rack is None:
         return {"unit": unit + 1, "racks_online": 0}
     features = shadow.core.kernel.features
-    at = features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_TEMPERATURE_DDEGC_MAX
-    return {"unit": unit + 1, "rack": rack + 1, "hottest_ddegC": features.value[at],
+    at = features.rack_base + rack * m.RACK_FEATURE_COUNT
+    hottest, coldest = features.value[at + m.F_TEMPERATURE_DDEGC_MAX], features.value[at + m.F_TEMPERATURE_DDEGC_MIN]
+    hot, cold = bounds.TAPER_DDEGC[way], bounds.COLD_TAPER_DDEGC[way]
+    is_cold = bounds.taper_permille(coldest, *cold) < bounds.taper_permille(hottest, *hot)
+    full_at, none_at = cold if is_cold else hot
+    return {"unit": unit + 1, "rack": rack + 1, "is_cold": is_cold, "module_ddegC": coldest if is_cold else hottest,
             "left_permille": _rack_word(shadow, rack, bounds.RL_TEMPERATURE + way),
-            "full_at_ddegC": bounds.TAPER_DDEGC[way][0], "none_at_ddegC": bounds.TAPER_DDEGC[way][1]}
+            "full_at_ddegC": full_at, "none_at_ddegC": none_at}
+
+
+def _soc_taper(shadow, way, number):
+    unit, rack = _weakest(shadow, way, number, bounds.RL_SOC + way)
+    if rack is None:
+        return {"unit": unit + 1, "racks_online": 0}
+    full_at, none_at = bounds.SOC_TAPER_PERMILLE[way]
+    return {"unit": unit + 1, "rack": rack + 1, "soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE),
+            "left_permille": _rack_word(shadow, rack, bounds.RL_SOC + way),
+            "full_at_permille": full_at, "none_at_permille": none_at}
 
 
 def _silence(shadow, way, number):
@@ -180,7 +195,8 @@ def _permit(shadow, way, number):
 _KERNEL = {bounds.L_PCS_RATED: _rated, bounds.L_INSTALLER: _rated, bounds.L_BMS_CURRENT: _current,
            bounds.L_CELL_VOLTAGE_TAPER: _voltage_taper, bounds.L_TEMPERATURE_TAPER: _temperature_taper,
            bounds.L_BMS_SILENCE: _silence, bounds.L_DERATE: _rows, bounds.L_INHIBIT: _rows,
-           bounds.L_RAMP_TO_ZERO: _rows, bounds.L_STOP: _rows, bounds.L_PERMIT: _permit}
+           bounds.L_RAMP_TO_ZERO: _rows, bounds.L_STOP: _rows, bounds.L_PERMIT: _permit,
+           bounds.L_SOC_TAPER: _soc_taper, bounds.L_TEST: _rated}
 
 
 def _control(shadow, index):

@@ -106,9 +106,18 @@ def _voltage(cause):
 def _temperature(cause):
     if "rack" not in cause:
         return _nobody(cause)
-    return (f"Rack {cause['rack']}, hottest module {cause['hottest_ddegC'] / 10:.1f} C: full power up to "
+    which, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
+    return (f"Rack {cause['rack']}, {which} module {cause['module_ddegC'] / 10:.1f} C: full power {side} to "
             f"{cause['full_at_ddegC'] / 10:.1f} C, none at {cause['none_at_ddegC'] / 10:.1f} C; "
             f"{cause['left_permille'] / 10:.1f} % is left.")
+
+
+def _charge(cause):
+    if "rack" not in cause:
+        return _nobody(cause)
+    soc = "is unknown" if cause["soc_permille"] is None else f"is {cause['soc_permille'] / 10:.1f} %"
+    return (f"The state of charge of rack {cause['rack']} {soc}: full power to {cause['full_at_permille'] / 10:g} %, "
+            f"none at {cause['none_at_permille'] / 10:g} %; {cause['left_permille'] / 10:.1f} % is left.")
 
 
 def _silence(cause):
@@ -163,7 +172,7 @@ def request(facts):
     return f"{who} ask{'s' * (len(names) == 1)} for {directed(facts['request_W'])}."
 
 
-_WORDS = {"pcs_rated": _rated, "installer": _rated, "bms_current": _current, "cell_voltage_taper": _voltage,
-          "temperature_taper": _temperature, "bms_silence": _silence, "derate": _rows, "inhibit": _rows,
+_WORDS = {"pcs_rated": _rated, "test": _rated, "installer": _rated, "bms_current": _current,
+          "cell_voltage_taper": _voltage, "soc_taper": _charge, "temperature_taper": _temperature, "bms_silence": _silence, "derate": _rows, "inhibit": _rows,
           "ramp_to_zero": _rows, "stop": _rows, "permit": _permit, "reserve": _reserve, "connection": _connection,
           "ramp": _ramp, "hint": _hints}

@@ -1,0 +1,346 @@
+"""`firebreak matrix`, `checklist` and `reasons`: complete, as the tables and the site say, and fit to print."""
+
+import html.parser
+import json
+from pathlib import Path
+
+import pytest
+from site_files import PYLONTECH, SiteFiles
+
+from controller import (__main__, bus_times, checklist, config, images, matrix_report, matrix_words, printed,
+                        reason_book, reasons, time_chain)
+from safety import matrix as m
+from safety import parameters as p
+
+IDS = [stage[m.S_ID] for stage in m.STAGES]
+BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The default cabinet."""
+    return SiteFiles(tmp_path)
+
+
+@pytest.fixture
+def pylontech(tmp_path):
+    """The Pylontech example."""
+    return SiteFiles(tmp_path, PYLONTECH)
+
+
+def stages_of(facts):
+    """{stage id: its facts} of matrix_facts."""
+    return {stage["stage"]: stage for row in facts["rows"] for stage in row["stages"]}
+
+
+def run(capsys, *argv):
+    """(exit code, output, complaint) of the command."""
+    code = __main__.main(list(argv))
+    out, err = capsys.readouterr()
+    assert out.isascii() and err.isascii()
+    return code, out, err
+
+
+# -- the whole matrix
+
+def test_every_row_and_every_stage_is_there():
+    facts = matrix_report.matrix_facts()
+    assert [row["row"] for row in facts["rows"]] == sorted(m.CLAUSES)
+    assert sorted(stages_of(facts)) == sorted(IDS)
+    for row in facts["rows"]:
+        assert (row["what"], row["basis"], row["confidence"]) == m.CLAUSES[row["row"]]
+        assert row["is_ours"] == (row["row"] > 48)
+
+
+def test_what_is_unconfirmed_says_so():
+    facts = matrix_report.matrix_facts()
+    doubt = {row["row"] for row in facts["rows"] if row["is_unconfirmed"]}
+    assert doubt == {row for row, (_, basis, code) in m.CLAUSES.items() if code == "G" or "(?)" in basis}
+    assert len(doubt) > 4
+    text = printed.markdown(matrix_report.matrix_blocks(facts))
+    for row in m.CLAUSES:
+        lines = [line for line in text.split("\n") if line.startswith(f"| {row} | ")]
+        assert lines and all(("(?) |" in line) == (row in doubt) for line in lines)
+
+
+@pytest.mark.parametrize("stage, trips, after_s, clears, reset, words", [
+    ("12a", ">= 25 % LFL", "at once", "<= 20 % LFL", "key on site", "contactors open at zero current only"),
+    ("17b", ">= 45.1 degC", "60 s", "<= 43 degC", "by itself", "no charging"),
+    ("25a", "<= -0.1 degC", "10 s", ">= 3 degC", "by itself", "no charging"),
+    ("29", ">= 3.65 V", "2 s", "<= 3.55 V", "remote", "PCS stop"),
+    ("37b", "<= 99 ohm/V", "5 s", ">= 500 ohm/V", "key on site", "contactors open at zero current or after 2 s"),
+    ("38b", ">= 10000 mV", "5 s", "<= 5000 mV", "remote", "no closing"),
+    ("39", "", "0.3 s", "", "key on site", "shunt trip upstream"),
+    ("42c", ">= 90.1 %", "60 s", "<= 85 %", "by itself", "no discharging"),
+    ("43c", "<= 29 min", "5 s", ">= 40 min", "remote", "fire panel told"),
+    ("46b", ">= 901 s", "at once", "<= 1 s", "by itself", "charging at most 50 %"),
+    ("19b", ">= 50 degC", "5 s", "<= 48 degC", "by itself", "discharging at most 25 %"),
+    ("7", ">= 20 ppm", "5 s", "<= 10 ppm", "remote", "power to zero in 2 s"),
+    ("40b", ">= 1 s", "at once", "", "remote", "power to zero in 2 s"),
+    ("35b", "> 0", "10 s", "", "remote", "PCS stop")])
+def test_a_stage_in_words(stage, trips, after_s, clears, reset, words):
+    facts = stages_of(matrix_report.matrix_facts())[stage]
+    assert (facts["trips_at"], matrix_words.after(facts["debounce_ms"])) == (trips, after_s)
+    assert (facts["clears_at"], facts["reset"]) == (clears, reset) and words in facts["demands"]
+
+
+def test_nmc_values_stand_in_brackets():
+    facts = stages_of(matrix_report.matrix_facts())
+    assert {name for name, stage in facts.items() if "nmc" in stage} == {row[0] for row in m.NMC_THRESHOLDS}
+    text = printed.markdown(matrix_report.matrix_blocks(matrix_report.matrix_facts()))
+    assert ">= 3.65 V [>= 4.25 V]" in text and "<= 2 V [<= 2.2 V]" in text
+
+
+@pytest.mark.parametrize("stage", IDS)
+def test_every_demand_has_words(stage):
+    demand = BY_ID[stage][m.S_DEMAND]
+    assert len(matrix_words.demands(BY_ID[stage])) == sum([1 for level in demand if level])
+    assert matrix_words.cause(BY_ID[stage])
+
+
+# -- a site
+
+def test_the_state_of_every_stage(files):
+    found = files.load()
+    facts = stages_of(matrix_report.matrix_facts(found))
+    words = found.safety_image[found.image_map().armed:]
+    for (stage, _), word in zip(images.instances(found.topology), words):
+        assert (facts[stage[m.S_ID]]["states"][0]["kind"] == "armed") == bool(word)
+    assert facts["51"]["states"] == [
+        {"state": "not fitted", "kind": "absent", "where": "", "equipment": "second_channel",
+         "accepted_by": "example: manufacturer's wiring diagram"}]
+    assert facts["46a"]["states"][0]["state"] == "armed, satisfied by the fire panel"
+    assert facts["46b"]["states"][0]["state"] == "not asked for by the hazard analysis"
+
+
+def test_thresholds_are_those_of_the_site(files):
+    files.append("site", "[stage.29]\nset = 3640\nset_ms = 1000\n[rack.all]\nbms_ramp_ms = 900")
+    facts = stages_of(matrix_report.matrix_facts(files.load()))
+    assert (facts["29"]["trips_at"], facts["29"]["debounce_ms"]) == (">= 3.64 V", 1000)
+    assert facts["40b"]["trips_at"] == ">= 0.9 s"
+
+
+def test_the_crc_is_that_of_the_image(files):
+    found = files.load()
+    named = matrix_report.site(found)
+    assert named["limits_crc"] == f"{p.image_crc(found.safety_image):08X}"
+    assert named["limits_words"] == len(found.safety_image) == found.image_map().words
+
+
+def test_racks_that_differ_are_said_apart(files):
+    files.replace("type", 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
+                  'profile = "pylontech_lv"\nbus = "can1"')
+    files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
+    files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
+    files.replace("type", '["suppression", "door"]', '["insulation"]')
+    files.append("site", '[not_fitted]\ninsulation = "N. N., 2026"')
+    found = stages_of(matrix_report.matrix_facts(files.load()))
+    assert [(each["state"], each["where"], each["accepted_by"]) for each in found["37a"]["states"]] == [
+        ("armed", "rack 1 2", ""), ("not fitted", "rack 3", "N. N., 2026")]
+    words = "armed (rack 1 2); done by BMS (rack 3)"
+    assert matrix_report.state_cell(found["29"]["states"]) == printed.Mark("other", words)
+
+
+# -- what is required and missing
+
+def test_everything_that_is_missing_is_named_at_once(files, capsys):
+    files.replace("type", '"damper_ok"', '""').replace("type", '"smoke_2_ok"', '""').replace(
+        "type", "[device.toxic] ", "[device.other] ").replace("type", 'role = "toxic"\nprofile = "toxic_detector"',
+                                                              'role = "pcs"\nunit = 1\nprofile = "sunspec_pcs"')
+    files.replace("type", 'bus = "gas"\nunit_id = 5', 'bus = "gas"\nunit_id = 5\nsetpoint_ms = 1000')
+    code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
+    assert code == 2 and "once" in err, "two converters for one unit: that is wrong, not missing"
+    text = files.paths[0].read_text()
+    start, end = text.index("[device.other]"), text.index("[device.climate]")
+    files.paths[0].write_text(text[:start] + text[end:])
+    code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
+    assert code == 1 and err.count("\n") == 3
+    assert "no device with role toxic: row 9 (A35) and row 10 (C50)" in err and '"damper_ok" is not mapped' in err
+    assert "none, this file is refused and cannot run" in out and "Required and missing: no energisation" in out
+    missing = {line.split(" | ")[1] for line in out.split("\n") if "REQUIRED, NOT ARMED" in line}
+    assert missing == {"9", "10a", "10b", "16a", "16b"}, "one smoke zone and heat still make row 5"
+    for line in err.strip().split("\n"):
+        assert line.removeprefix("firebreak: ") in out
+    assert run(capsys, "check", str(files.paths[2]))[0] == 2
+
+
+@pytest.mark.parametrize("command", ("matrix", "checklist"))
+def test_a_file_that_is_wrong_is_one_line(files, capsys, command):
+    files.append("site", "[rack.all]\nrated_curent_mA = 1000")
+    code, out, err = run(capsys, command, "--site", str(files.paths[2]))
+    assert (code, out, err.count("\n")) == (2, "", 1) and 'nearest key "rack.all.rated_current_mA"' in err
+
+
+def test_no_checklist_of_a_cabinet_that_lacks_a_row(files, capsys):
+    files.replace("type", '"leak_ok"', '""')
+    code, out, err = run(capsys, "checklist", "--site", str(files.paths[2]))
+    assert (code, out) == (1, "") and "row 42 (D4-D7) would not be armed" in err
+
+
+def test_a_survey_is_never_what_runs(files):
+    files.replace("type", '"leak_ok"', '""')
+    found, lines = config.survey(files.paths[2])
+    assert len(lines) == 1 and found.topology.not_fitted["leak"] == ""
+    with pytest.raises(config.ConfigError):
+        files.load()
+
+
+# -- the checklist
+
+def test_a_test_for_each_armed_stage_and_no_other(pylontech):
+    made = checklist.facts(pylontech.load())
+    tested, left = {test["stage"] for test in made["tests"]}, {each["stage"] for each in made["without"]}
+    assert tested | left == set(IDS) and not tested & left
+    assert {"3", "29", "46b", "52"} <= left and {"1a", "12b", "40c", "46a"} <= tested
+    assert [each["row"] for each in made["hard_wired"]] == [1, 12, 44]
+
+
+@pytest.mark.parametrize("stage", IDS)
+def test_how_to_inject_is_said(stage):
+    words = checklist.inject(BY_ID[stage])
+    assert words and (BY_ID[stage][m.S_GATE] == m.NO_GATE or "; wh" in words or "; with" in words)
+
+
+def test_nothing_is_injected_that_no_stage_looks_at():
+    assert set(checklist.INJECT) == {matrix_words.feature_name(stage) for stage in m.STAGES}
+    assert set(checklist.HARD_WIRED) == {1, 12, 30, 44}
+
+
+def test_a_cabinet_with_a_second_channel_proves_nothing_by_wire(files):
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    assert checklist.facts(files.load())["hard_wired"] == []
+
+
+@pytest.mark.parametrize("stage", IDS)
+def test_the_time_of_every_stage(files, stage):
+    """At least its debounce and a tick, its silence if that is the cause; parts that add up; more with a ramp."""
+    found = files.load()
+    parts = time_chain.chain(found, bus_times.schedule(found), BY_ID[stage])
+    times_ms = {part.what: part.time_ms for part in parts}
+    assert len(times_ms) == len(parts) and all(time_ms >= 0 for time_ms in times_ms.values())
+    assert times_ms["debounce"] == max(20, -(-BY_ID[stage][m.S_SET_MS] // 20) * 20) and times_ms["tick"] == 20
+    assert ("ramp" in times_ms) == (BY_ID[stage][m.S_DEMAND][m.D_PCS] == m.PCS_RAMP)
+    assert all(part.is_assumed == (part.what in ("contact", "sensor", "I/O module, relay", "PCS")) for part in parts)
+
+
+def test_the_time_of_an_emergency_stop_is_that_of_check(files):
+    found = files.load()
+    schedule = bus_times.schedule(found)
+    computed = [part.time_ms for part in time_chain.chain(found, schedule, BY_ID["1b"]) if not part.is_assumed]
+    total_ms = sum([part.time_us for part in bus_times.stop_latency(found, schedule)]) / 1000
+    assert total_ms <= sum(computed) <= total_ms + 2
+
+
+@pytest.mark.parametrize("stage, what, time_ms", [
+    ("40c", "silence", 3000), ("41c", "silence", 5000), ("46a", "silence", 901_000), ("49", "silence", 500),
+    ("52", "silence", 10_000), ("13b", "silence", 3000), ("39", "report", 600), ("23a", "window", 10_000),
+    ("11", "sensor", 20_000), ("17b", "sensor", 30_000), ("43a", "sensor", 0), ("18a", "sensor", 10_000),
+    ("1a", "silence", None), ("44c", "silence", 0)])
+def test_what_a_time_is_made_of(files, stage, what, time_ms):
+    found = files.load()
+    parts = {part.what: part.time_ms for part in time_chain.chain(found, bus_times.schedule(found), BY_ID[stage])}
+    assert parts.get(what) == time_ms
+
+
+def test_contactors_open_after_the_wait_of_their_row(files):
+    found = files.load()
+    assert time_chain.opening_ms(found, BY_ID["1a"]) == 200 + time_chain.OPENING_MS
+    assert time_chain.opening_ms(found, BY_ID["4"]) == 2000 + time_chain.OPENING_MS
+    assert time_chain.opening_ms(found, BY_ID["12a"]) is None and time_chain.opening_ms(found, BY_ID["27"]) is None
+
+
+def test_the_checklist_leaves_room_to_write(files):
+    blocks = checklist.blocks(checklist.facts(files.load()))
+    table = next(block for block in blocks if isinstance(block, printed.Table) and "how to inject" in block.headers)
+    assert table.headers[-4:] == ("measured, s", "tester", "date", "pass") and table.blanks == 4
+    assert all(cells[-4:] == ("", "", "", "") and len(cells) == len(table.headers) for cells in table.rows)
+    assert len(table.rows) == 100
+
+
+# -- the handbook
+
+def test_the_handbook_in_the_repository_is_what_the_program_prints(capsys):
+    code, out, _ = run(capsys, "reasons")
+    assert code == 0
+    page = Path(reasons.__file__).with_name("REASONS.md").read_text(encoding="ascii")
+    assert page == out, "python -m controller reasons > controller/REASONS.md"
+
+
+def test_the_handbook_has_every_code_once():
+    found = reason_book.facts()
+    assert [code["code"] for code in found["codes"]] == sorted(reasons.TEXTS)
+    assert [stage["stage"] for stage in found["stages"]] == [stage[m.S_ID] for group in matrix_words.by_row().values()
+                                                             for stage in group]
+    text = printed.markdown(reason_book.blocks())
+    for code in reasons.TEXTS:
+        if code != reasons.NONE:
+            assert text.count(f"| R{code} | {reasons.text(code)[0]} | ") == 1
+
+
+# -- formats
+
+class _Page(html.parser.HTMLParser):
+    """Reads a page: open elements, texts, whatever it would load."""
+
+    VOID = ("meta",)
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts, self.loads, self.cells = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.loads += [name for name, _ in attributes if name in ("src", "href", "data", "action")]
+        self.loads += [tag] * (tag in ("script", "link", "img", "iframe"))
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.cells.append(0)
+        self.cells[-1:] = [count + (tag in ("td", "th")) for count in self.cells[-1:]]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)])
+def test_html_is_one_page_that_loads_nothing(files, capsys, argv):
+    files.append("site", '[hma]\nagent_hold_off_reason = "<b>&\\"\'"')
+    given = [str(files.paths[2])] if argv[-1] == "--site" else []
+    code, out, err = run(capsys, *argv, *given, "--format", "html")
+    assert (code, err) == (0, "")
+    page = _Page(out)
+    assert page.open == [] and page.loads == [] and "url(" not in out and "@import" not in out
+    assert "@page" in out and "charset" in out and "break-inside: avoid" in out
+    assert not given or "<b>&\"'" in "".join(page.texts) and "<b>" not in out
+    assert len(set(page.cells)) <= 7, "every row of a table is as wide as its head"
+
+
+@pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)])
+def test_json_holds_the_same_facts(files, capsys, argv):
+    given = [str(files.paths[2])] if argv[-1] == "--site" else []
+    code, out, _ = run(capsys, *argv, *given, "--format", "json")
+    facts = json.loads(out)
+    made = {"matrix": lambda: matrix_report.matrix_facts(files.load() if given else None),
+            "checklist": lambda: checklist.facts(files.load()), "reasons": reason_book.facts}[argv[0]]()
+    assert code == 0 and facts == json.loads(json.dumps(made))
+
+
+def test_markdown_keeps_a_cell_in_its_column():
+    blocks = [printed.Heading(2, "h"), printed.Table(("a", "b"), [("x|y", printed.Mark("armed", "z\nw", "note"))])]
+    assert printed.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"
+
+
+def test_the_kinds_have_a_colour():
+    for kind in printed.KINDS:
+        assert f".{kind} {{" in printed.STYLE
+    assert set(matrix_report.KINDS.values()) <= set(printed.KINDS)
+
+
+def test_a_wrong_format_is_refused(capsys):
+    with pytest.raises(SystemExit) as left:
+        __main__.main(["matrix", "--format", "pdf"])
+    assert left.value.code == 2 and "invalid choice" in capsys.readouterr().err
