@@ -11,8 +11,8 @@ import re
 import sys
 
 from controller import cabinet as cabinets
-from controller import (check, clock, command, config, keys, loop, matrix_report, realtime, reason_book, replay, self_test,
-                        snapshot, store)
+from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
+from controller import matrix_report, reason_book
 from controller.console import bench, can_up, console, export, hint, key, operator, record, show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
@@ -23,8 +23,8 @@ from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 # Modules with commands of their own: each has add(commands).
-COMMANDS = (matrix_report, reason_book, show, operator, hint, sources, key, upstream, record, export, console, bench,
-            can_up)
+COMMANDS = (show, operator, hint, sources, key, upstream, record, export, console, bench, can_up, matrix_report,
+            reason_book)
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 

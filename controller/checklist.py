@@ -49,6 +49,7 @@ INJECT = {
     "current_over_200_mA": _BMS,
     "insulation_ohm_per_V": "a test resistor from one pole to earth, contactors open first",
     "contactor_mismatch": "unplug a contactor's feedback", "bms_silence_level": "unplug the CAN cable of one rack",
+    "runaway_suspicion_pct": f"{_GAS}, at half the threshold of rows 7 and 9 together",
     "bms_bad_frames_recent": "take one CAN terminator off",
 }
 # Rows in hard wiring: what is proven with the controller switched off.

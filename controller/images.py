@@ -49,7 +49,7 @@ def stage_state(stage, topology, rack=-1):
     rack: of a rack's stage. NOT_FITTED without anybody's acceptance is refused by sense.py.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
-        return _rack_state(stage, rack_facts(topology)[rack])
+        return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
     if stage[matrix.S_SCOPE] == signals.UNIT:
         return ARMED, ""
     feature = stage[matrix.S_FEATURE]
@@ -65,8 +65,12 @@ def stage_state(stage, topology, rack=-1):
     return (BY_BMS if stage[matrix.S_GATE] == matrix.F_HEATING_ALERT and not heated else ARMED), ""
 
 
-def _rack_state(stage, facts):
+def _rack_state(stage, facts, not_fitted):
     feature = stage[matrix.S_FEATURE]
+    if feature == matrix.F_RUNAWAY_SUSPICION_PCT:  # two of: vapour, gas, two signs of heat, two of cells
+        signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
+        signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
+        return (ARMED if signs > 1 else BY_BMS), ""
     if feature == matrix.F_INSULATION_OHM_PER_V:
         return (ARMED, "") if facts["insulation_reported"] else (NOT_FITTED, "insulation")
     told = (feature not in CELL_FEATURES or facts["cells_reported"]) and (

@@ -44,6 +44,7 @@ CAUSES = {
     "current_over_110_mA": "current beyond 1.10 x limit and the larger of 2 A and 1 % of rated",
     "current_over_200_mA": "current beyond 2 x rated", "insulation_ohm_per_V": "insulation to earth",
     "contactor_mismatch": "contactor not as told, welded, or current on an open string",
+    "runaway_suspicion_pct": "the two largest signs of runaway, each in percent of its own threshold, added",
     "bms_silence_level": "BMS silent or its counter frozen",
     "bms_bad_frames_recent": "bad frames, one a second forgotten",
 }
@@ -58,7 +59,7 @@ UNITS = (
     ("lfl_permille_max", 10, "% LFL"), ("_permille", 10, "%"),
     ("cell_voltage_mV_max", 1000, "V"), ("cell_voltage_mV_min", 1000, "V"), ("_mV", 1, "mV"), ("ppm_max", 1, "ppm"),
     ("ppm_second", 1, "ppm"), ("_ppm", 1, "ppm"), ("_d_min", 1, "d"), ("reserve_min", 1, "min"), ("_ms", 1000, "s"),
-    ("lost_s", 1, "s"), ("_ohm_per_V", 1, "ohm/V"))
+    ("lost_s", 1, "s"), ("_ohm_per_V", 1, "ohm/V"), ("_pct", 1, "%"))
 PERHAPS = ("estop_discrepancy", "airflow_missing", "damper_missing", "image_changed", "gas_detectors_lost",
            "boot_not_clean", "boot_store_unreadable", "noc_unverified", "temperature_zeros", "contactor_mismatch",
            "peer_code", "self_test_bits")  # yes or no

@@ -209,6 +209,8 @@ _ROWS = (
     (51, "second channel", "The second channel is silent or disagrees.",
      "Compare the limit image of both channels: same file, same program. Remote reset."),
     (52, "monitor silent", "The climate or UPS monitor is silent; no start.", _CHECK_RTU),
+    (53, "runaway suspected", "Two weak signs of a thermal runaway agree.",
+     "Do not open. Watch temperatures and gas. Remote reset."),
 )
 
 

@@ -131,7 +131,7 @@ _TIGHTEN_TO = (
     ("temperature_unexplained", 1, 5), ("temperature_spread", 10, 150), ("temperature_over_median", 10, 151),
     ("_ddegC", 0, 1000), ("_lfl_permille", 10, 1000), ("calibration_d", -1, 365), ("_ppm", 1, 200),
     ("humidity_permille", 100, 901), ("ups_reserve_min", 29, 2880), ("noc_lost_s", 1, 901),
-    ("insulation_ohm_per_V", 99, 10_000))
+    ("insulation_ohm_per_V", 99, 10_000), ("suspicion_pct", 30, 100))
 _CLEAR_MS_MAX = 3_600_000
 
 

@@ -40,7 +40,8 @@ STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F
 SCANS = 2  # of the limit image: a change just behind the scan is found by the next one
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
 RACK_WINDOWS_MS = {m.F_TEMPERATURE_RISE_3S_DDEGC: 3000, m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
-                   m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000}
+                   m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000,
+                   m.F_RUNAWAY_SUSPICION_PCT: 30_000}
 
 
 class Part(NamedTuple):
@@ -140,7 +141,7 @@ def _rack(config, schedule, stage):
     if feature == m.F_BMS_SILENCE_LEVEL:
         key = levels[stage[m.S_SET] - 1]
         return [Part("silence", max([table[key] for table in config.rack_tables]), False)]
-    heat = "temperature" in m.RACK_FEATURES[feature]
+    heat = "temperature" in m.RACK_FEATURES[feature] or feature == m.F_RUNAWAY_SUSPICION_PCT
     bms = [device for device in config.devices if device.role == "bms"]
     parts = [Part("sensor", CELL_TEMPERATURE_MS if heat else BMS_MS, True),
              Part("bus", max([_device_ms(schedule, device) for device in bms]), False)]

@@ -211,6 +211,20 @@ def test_two_detectors_of_fire_make_row_5(files):
     assert (armed(loaded)["4"], armed(loaded)["5"]) == ({1}, {0})
 
 
+def test_suspicion_needs_two_signs(pylontech):
+    assert states(pylontech.load())["53"] == {(images.BY_BMS, "")}
+    text = pylontech.paths[1].read_text()
+    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("offgas")]))
+    pylontech.append("type", '[device.offgas_1]\nrole = "offgas_1"\nprofile = "offgas_detector"\nbus = "gas"\n'
+                     'unit_id = 3\n[device.offgas_2]\nrole = "offgas_2"\nprofile = "offgas_detector"\nbus = "gas"\n'
+                     "unit_id = 4")
+    assert states(pylontech.load())["53"] == {(images.BY_BMS, "")}, "vapour alone agrees with nothing"
+    text = pylontech.paths[1].read_text()
+    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("toxic")]))
+    pylontech.append("type", '[device.toxic]\nrole = "toxic"\nprofile = "toxic_detector"\nbus = "gas"\nunit_id = 5')
+    assert states(pylontech.load())["53"] == {(images.ARMED, "")}
+
+
 def test_gas_beside_an_open_door_needs_gas_detection(files):
     assert armed(without(files, ["gas", "offgas", "toxic"]).load())["48b"] == {0}
 
@@ -371,7 +385,7 @@ def test_what_can_be_tightened():
         "cpu_temperature_ddegC", "noc_lost_s", "bus_mismatch_mV", "temperature_ddegC_max",
         "temperature_over_median_ddegC", "temperature_unexplained_ddegC", "temperature_rise_10s_ddegC",
         "temperature_rise_3s_ddegC", "cell_voltage_drop_mV", "temperature_ddegC_min", "temperature_spread_ddegC",
-        "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "insulation_ohm_per_V"}
+        "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "insulation_ohm_per_V", "runaway_suspicion_pct"}
 
 
 def test_the_ladders():

@@ -241,7 +241,7 @@ def test_the_report_repeats_the_hazard_analysis(files):
 
 def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech):
     text = _report(pylontech.load())
-    for number in (*range(18, 30), *range(31, 35), 45):
+    for number in (*range(18, 30), *range(31, 35), 45, 53):
         assert " done by BMS: " in _row(text, number)
     assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, "
                              "2026-03-01: the brigade floods the cabinet through its dry pipe")

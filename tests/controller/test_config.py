@@ -110,7 +110,7 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     assert (rack["bms_warn_ms"], rack["bms_ramp_ms"], rack["bms_stop_ms"]) == (3000, 5000, 8000)
     armed = loaded.safety_image[where.armed:]
     off = {stage[matrix.S_ROW] for (stage, _), word in zip(images.instances(loaded.topology), armed) if not word}
-    by_bms, not_fitted = {*range(18, 30), *range(31, 35), 45}, {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 51, 52}
+    by_bms, not_fitted = {*range(18, 30), *range(31, 35), 45, 53}, {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 51, 52}
     assert off == by_bms | not_fitted | {46}  # 46b: nobody asks for a derate
     assert [rack[name] for name in images.TOLD_BY_BMS] == [0, 0, 0, 0]
     assert loaded.cabinet["contactor_report_ms"] == 2000

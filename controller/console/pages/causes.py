@@ -173,6 +173,6 @@ def request(facts):
 
 
 _WORDS = {"pcs_rated": _rated, "test": _rated, "installer": _rated, "bms_current": _current,
-          "cell_voltage_taper": _voltage, "soc_taper": _charge, "temperature_taper": _temperature, "bms_silence": _silence, "derate": _rows, "inhibit": _rows,
-          "ramp_to_zero": _rows, "stop": _rows, "permit": _permit, "reserve": _reserve, "connection": _connection,
-          "ramp": _ramp, "hint": _hints}
+          "cell_voltage_taper": _voltage, "soc_taper": _charge, "temperature_taper": _temperature,
+          "bms_silence": _silence, "derate": _rows, "inhibit": _rows, "ramp_to_zero": _rows, "stop": _rows,
+          "permit": _permit, "reserve": _reserve, "connection": _connection, "ramp": _ramp, "hint": _hints}
