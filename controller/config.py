@@ -68,6 +68,11 @@ class Config:
         """{key of [hma]: value or None}."""
         return self.topology.hma
 
+    @property
+    def noc_source(self):
+        """Index of the source of hints whose heartbeat is the operations centre's (row 46), -1 for none."""
+        return next((source.index for source in self.sources if source.name == self.hma["noc_source"]), -1)
+
     def layout(self):
         """A safety.signals.Layout of this topology."""
         return signals.Layout(self.units, self.racks, self.modules)

@@ -11,7 +11,8 @@ from safety import signals
 
 FAMILIES = {"pcs": ("sunspec_pcs",), "bms": ("native_bms", "pylontech_bms"), "meter_grid": ("meter",),
             "meter_load": ("meter",), "io_1": ("io",), "io_2": ("io",), "io_3": ("io",),
-            **dict.fromkeys((*equipment.GAS_ROLES, "climate", "ups"), ("sensor", "gas"))}
+            "gas_1": ("gas",), "gas_2": ("gas",), "offgas_1": ("offgas",), "offgas_2": ("offgas",), "toxic": ("toxic",),
+            "climate": ("climate",), "ups": ("ups",)}
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = ("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on",
                   "supervisory_ok", "shunt_trip_on", "aux_load_ok")

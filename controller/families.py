@@ -4,7 +4,6 @@ from controller.devices import input_indexes
 from controller.layers import ConfigError
 from drivers.bms import NativeBms
 from drivers.buses import rtu
-from drivers.gas import GasDetector
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
@@ -54,29 +53,31 @@ def _io(config, device, sink, layout):
                     device.outputs)
 
 
-def _gas(config, device, sink, layout):
-    first, group = SENSORS[device.role][0][0], SENSORS[device.role][1]
-    return GasDetector(device.profile, device.address, sink, first, first + 1, first + 2, group)
-
-
 def _sensor(config, device, sink, layout):
-    indexes, group = SENSORS[device.role]
-    return Sensor(device.profile, device.address, sink, indexes, group)
+    group, indexes = SENSORS[device.role]
+    return Sensor(device.profile, device.address, sink, indexes, group, config.hma["lfl_vol_ppm"])
 
 
 IO_GROUPS = {"io_1": s.G_IO_1, "io_2": s.G_IO_2, "io_3": s.G_IO_3}
-# role: (where its values go, in the order of its profile; their group)
+
+
+def _detector(names, first):
+    """Where a detector's values go: reading (the highest of `names`), ok and days to calibration, one after another."""
+    return {**dict.fromkeys(names, first), "ok": first + 1, "calibration_d": first + 2}
+
+
+# role: (group, {name in the profile: where its value goes})
 SENSORS = {
-    "gas_1": ((s.GAS_1_LFL_PERMILLE, s.GAS_1_OK, s.GAS_1_CALIBRATION_D), s.G_GAS_1),
-    "gas_2": ((s.GAS_2_LFL_PERMILLE, s.GAS_2_OK, s.GAS_2_CALIBRATION_D), s.G_GAS_2),
-    "offgas_1": ((s.OFFGAS_1_PPM, s.OFFGAS_1_OK, s.OFFGAS_1_CALIBRATION_D), s.G_OFFGAS_1),
-    "offgas_2": ((s.OFFGAS_2_PPM, s.OFFGAS_2_OK, s.OFFGAS_2_CALIBRATION_D), s.G_OFFGAS_2),
-    "toxic": ((s.TOXIC_PPM, s.TOXIC_OK, s.TOXIC_CALIBRATION_D), s.G_TOXIC),
-    "climate": ((s.AIR_TEMPERATURE_DDEGC, s.HUMIDITY_PERMILLE), s.G_CLIMATE),
-    "ups": ((s.MAINS_OK, s.UPS_RESERVE_MIN), s.G_UPS),
+    "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
+    "gas_2": (s.G_GAS_2, _detector(("concentration",), s.GAS_2_LFL_PERMILLE)),
+    "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),
+    "offgas_2": (s.G_OFFGAS_2, _detector(("vapour",), s.OFFGAS_2_PPM)),
+    "toxic": (s.G_TOXIC, _detector(("hydrogen", "carbon_monoxide"), s.TOXIC_PPM)),
+    "climate": (s.G_CLIMATE, {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}),
+    "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
 }
 MAKERS = {"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter, **dict.fromkeys(IO_GROUPS, _io),
-          **dict.fromkeys(SENSORS, _sensor), "gas_1": _gas, "gas_2": _gas}
+          **dict.fromkeys(SENSORS, _sensor)}
 
 
 def requests_of(config, device, driver):

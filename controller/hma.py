@@ -20,6 +20,7 @@ def read(values, not_fitted):
         values.need("hma", key)
     _check_explosion_control(values, not_fitted)
     _check_hold_off(values, not_fitted)
+    _check_noc(values, not_fitted)
     if values.get("cabinet", "second_channel") == "none":
         _check_hard_wired(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
@@ -62,6 +63,18 @@ def _check_hold_off(values, not_fitted):
             reason = ("hma", "agent_hold_off_reason")
             refuse(values.last_file, reason, f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
                    schema.HMA["agent_hold_off_reason"].allowed[1])
+
+
+def _check_noc(values, not_fitted):
+    """Row 46 needs something to watch: the heartbeat of a source of hints, or the fire panel's supervised path."""
+    path = ("hma", "noc_source")
+    name = values.get(*path)
+    if name is not None and name not in values.tables("source"):
+        names = sorted(values.tables("source"))
+        not_allowed(values.file(*path), path, name, ", ".join(names) or "a source of hints", names)
+    if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
+        refuse(values.last_file, path, f"is missing: row 46 ({matrix.CLAUSES[46][1]}) watches its heartbeat",
+               "the name of a source of hints; or fit the fire panel's supervised path; or accept noc under [not_fitted]")
 
 
 def _check_hard_wired(values, not_fitted):

@@ -115,6 +115,7 @@ HMA = {
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
     "lfl_source": Spec("text", (_FACT, "the UL 9540A cell report it is taken from, on one line"), None, "fixed"),
     "agent_hold_off_reason": Spec("text", (_FACT, "why the fan waits for the agent, on one line"), None, "fixed"),
+    "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, HARD_WIRED_ROWS), None, "fixed"),
     "hard_wired_accepted": Spec("text", _ACCEPTED, None, "fixed"),
