@@ -29,8 +29,7 @@ DIRECT = (
     (m.F_CPU_TEMPERATURE_DDEGC, s.CPU_TEMPERATURE_DDEGC), (m.F_PEER_CODE, s.PEER_CODE),
 )
 ALWAYS_KNOWN = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS,
-                m.F_BOOT_NOT_CLEAN, m.F_BOOT_STORE_UNREADABLE, m.F_CLOSING_FAILURES, m.F_NOC_LOST_S, m.F_NOC_UNVERIFIED,
-                m.F_ENERGISED)
+                m.F_BOOT_NOT_CLEAN, m.F_BOOT_STORE_UNREADABLE, m.F_CLOSING_FAILURES, m.F_NOC_LOST_S, m.F_ENERGISED)
 
 
 def _direct_of_group(group):
@@ -125,7 +124,8 @@ class Features:
         seen = 1 if inp[s.NOC_LINK_OK] or supervised else 0
         self.noc_ticks[0] = 0 if seen else min(self.noc_ticks[0] + elapsed, NOC_TICKS_MAX)
         self.value[m.F_NOC_LOST_S] = self.noc_ticks[0] * self.tick_ms // 1000
-        self.value[m.F_NOC_UNVERIFIED] = 0 if seen or inp[s.NOC_VERIFIED] else 1
+        told = io_3 or not self.supervised_fitted  # before the module was heard nobody knows whether it is missing
+        self._put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0)
 
     def _silence_ms(self, first, second):
         """Age in ms of the older of two groups, of those seen since the start."""

@@ -130,6 +130,8 @@ class Cabinet(injections.Injections):
         self._air_us = now_us
         self._stir(dt_s)
         aux_W = self.config.aux_W + (self.config.fan_W if self.air.fan_running else 0.0)
+        if not self.relays.coils["aux_load"]:
+            aux_W -= self.config.aux_shed_W
         self.ups.step(dt_s, aux_W)
         self._aux_W = aux_W + self.ups.charge_W if self.ups.mains else 0.0
         for one in self.racks:

@@ -37,6 +37,7 @@ class CabinetConfig:
     louvre_s: float = 8.0  # from closed to the contact that proves it open
     free_volume_m3: float = 3.0
     aux_W: float = 1500.0
+    aux_shed_W: float = 400.0  # the part of it that is not rated for gas: lights, sockets, heaters
     fan_W: float = 350.0
     ups_Wh: float = 6000.0  # more than 3 h for everything auxiliary: facts A26 and A38 ask for 2 h
 
@@ -49,7 +50,7 @@ RANGES = {
     "air_degC": (-40, 60), "hvac_W": (0, 1e6), "louvre_s": (0, 60), "ups_Wh": (0, 1e6),
     "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
     "pcs_dead_time_s": (0, 5), "pcs_ramp_W_per_s": (1000, 1e10), "pcs_start_s": (0, 600), "off_delay_s": (0, 5),
-    "fan_spin_up_s": (0, 60), "free_volume_m3": (0.1, 1000), "aux_W": (0, 1e6), "fan_W": (0, 1e5),
+    "fan_spin_up_s": (0, 60), "free_volume_m3": (0.1, 1000), "aux_W": (0, 1e6), "aux_shed_W": (0, 1e6), "fan_W": (0, 1e5),
 }
 
 

@@ -5,7 +5,7 @@ coils (all 0 once they expire), so names that carry the inverse end in `_off`: a
 """
 
 COILS = ("pcs_enable", "fan_off", "horn", "lamp", "contactor_supply", "red_lamp_off", "supervisory", "pre_alarm",
-         "shunt_trip")
+         "shunt_trip", "aux_load")
 LFL_RELAY_PCT, LFL_RELAY_CLEAR_PCT = 25.0, 24.0
 _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 
