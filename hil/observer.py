@@ -46,6 +46,11 @@ class Wiring:
         self.evidence_contacts = {1: 0b0010_1111, 2: 0b0000_0011}
 
 
+def _permit_event(name, level, used):
+    """Name of a permit's change; one that drops before any contactor has closed on it is tested, not taken back."""
+    return f"{name}_on" if level else f"{name}_off" if used else f"{name}_tested"
+
+
 class Observer:
     """Feed it with `rtu_tap(bus)`, `can_tap`, `truth` and `mark`; ask `result()` at the end. All times in us."""
 
@@ -65,6 +70,7 @@ class Observer:
         self._commands = [0] * wiring.racks
         self._silent = {}
         self._levels = (None, None)
+        self._used = True  # a contactor has closed since the permits were last both off
         self._contactors = None
         self._currents_A = ()
         self._flowing = False
@@ -179,20 +185,23 @@ class Observer:
     def _permits(self, now_us, pcs_enable, contactor_supply):
         enable_before, supply_before = self._levels
         self._levels = (pcs_enable, contactor_supply)
+        opens = self._contactors is None or any([state != CONTACTOR_OPEN for state in self._contactors])
+        if not enable_before and not supply_before:
+            self._used = opens
         if pcs_enable != enable_before and enable_before is not None:
-            self._event(now_us, "pcs_enable_on" if pcs_enable else "pcs_enable_off")
+            self._event(now_us, _permit_event("pcs_enable", pcs_enable, self._used))
         if enable_before and not pcs_enable:
             self._enable_off_us = now_us
         if contactor_supply == supply_before or supply_before is None:
             return
-        self._event(now_us, "contactor_supply_on" if contactor_supply else "contactor_supply_off")
-        opens = self._contactors is None or any([state != CONTACTOR_OPEN for state in self._contactors])
+        self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._used))
         if not contactor_supply and opens and (pcs_enable or now_us - self._enable_off_us < ORDER_US_MIN):
             self._violated(now_us, "the contactor supply dropped before, or within 0.1 s of, the PCS enable")
 
     def _contactors_changed(self, now_us, contactors):
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
         self._contactors = contactors
+        self._used = self._used or any([state != CONTACTOR_OPEN for state in contactors])
         for rack, (old, new) in enumerate(zip(before, contactors)):
             if old == CONTACTOR_OPEN and new != CONTACTOR_OPEN:
                 self._event(now_us, "contactor_close", f"rack {rack + 1}")
