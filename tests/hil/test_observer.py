@@ -390,3 +390,25 @@ def test_a_native_bms_and_the_plant_are_understood():
     assert observer.first(seen.timeline, "contactor_supply_off") - observer.first(seen.timeline, "pcs_enable_off") \
         == 200_000
     assert seen.violations == []
+
+
+@pytest.mark.parametrize("current_A, broken", [(0.0, True), (900.0, False)])
+def test_what_a_load_beyond_control_draws_and_what_opens_it_is_nobodys_violation(current_A, broken):
+    """With it a rack may exceed its limit and open under current; the same current without it is two violations."""
+    cabinet, seen = Cabinet(seed=1), healthy(made(), 1)
+    for coil in ("pcs_enable", "contactor_supply"):
+        cabinet.set_coil(coil, True)
+    for rack in cabinet.racks:
+        rack.command_close(True)
+    for now_us in range(20_000, 5_000_000, 20_000):
+        cabinet.step(0.02)
+        if now_us == 1_000_000:
+            cabinet.set_current_excess(0, current_A, fuse_A2s=1e12)
+        if broken:
+            cabinet.racks[1].current_A = 300.0
+        if now_us == 4_000_000:
+            cabinet.racks[1].contactors.state = 0
+        seen.sample(now_us, cabinet)
+    said = " ".join(seen.violations)
+    assert ("its BMS allows" in said) == ("opened at" in said) == broken
+    assert "contactor_open" in names(seen)

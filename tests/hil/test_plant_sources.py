@@ -198,6 +198,16 @@ def test_losses_warm_the_air_once_the_cooling_has_failed():
     assert one.climate.air_degC > 27.0
 
 
+def test_warm_modules_keep_the_air_warm():
+    """32 W/K through walls and gaps against the 560 W/K of 45 modules: without their heat the air would be at 10 degC."""
+    one = _run(_cabinet(ambient_degC=0.0, air_degC=40.0, hvac_W=0.0), 10)
+    one.set_coil("fan_off", True)
+    _run(one, 900, dt_s=1.0)
+    modules_degC = [degC for rack in one.racks for degC in rack.temperatures_degC]
+    mean_degC = sum(modules_degC) / len(modules_degC)
+    assert one.climate.air_degC == pytest.approx((560.0 * mean_degC + 300.0) / (560.0 + 32.4), abs=1.0)
+
+
 def test_a_controlled_module_is_not_moved_by_the_air_model():
     """At rest the cooling keeps the air where the modules were before there was a model of it."""
     one = _run(_closed(), 600, dt_s=1.0)

@@ -154,6 +154,14 @@ def test_the_gas_arrives_in_permille_of_the_vent_gas():
     assert site.cabinet.devices["gas_1"].read(4, 0, 1) == [pytest.approx(180, abs=4)]
 
 
+@pytest.mark.parametrize("gas, ppm", [("hydrogen", [60, 0]), ("carbon_monoxide", [0, 60]), ("both", [60, 60])])
+def test_each_toxic_gas_has_its_register(gas, ppm):
+    site = Site()
+    do(site, {"do": "toxic", "ppm": 60, "gas": gas})
+    site.advance(100)
+    assert site.cabinet.devices["toxic"].read(4, 0, 2) == pytest.approx(ppm, abs=2)
+
+
 @pytest.mark.parametrize("device, group", [("climate", s.G_CLIMATE), ("ups", s.G_UPS)])
 def test_what_a_monitor_does_not_know_ages(device, group):
     site = Site().close()
