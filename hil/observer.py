@@ -223,7 +223,7 @@ class Observer:
     def sample(self, now_us, cabinet):
         """The same from hil.plant.cabinet.Cabinet; currents are held against the limits ten times a second.
 
-        While a fault's load hangs on a DC link, neither its current nor what opens it is the controller's to answer for.
+        While a fault's load hangs on a DC link, the controller answers neither for its current nor for what opens it.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])

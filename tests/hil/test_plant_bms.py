@@ -50,12 +50,12 @@ def test_a_limit_falls_at_once_and_recovers_slowly():
 
 
 @pytest.mark.parametrize("changes, bit", [
-    ({"cell_voltage_V_max": 3.799}, 0), ({"cell_voltage_V_max": 3.80}, bms.FAULT_OVER_VOLTAGE),
-    ({"cell_voltage_V_min": 2.001}, 0), ({"cell_voltage_V_min": 2.00}, bms.FAULT_UNDER_VOLTAGE),
+    ({"cell_voltage_V_max": 3.849}, 0), ({"cell_voltage_V_max": 3.85}, bms.FAULT_OVER_VOLTAGE),
+    ({"cell_voltage_V_min": 1.901}, 0), ({"cell_voltage_V_min": 1.90}, bms.FAULT_UNDER_VOLTAGE),
     ({"temperatures_degC": [20.0, 74.9]}, 0), ({"temperatures_degC": [20.0, 75.0]}, bms.FAULT_OVER_TEMPERATURE),
-    ({"current_A": -279.0}, 0), ({"current_A": -280.0}, bms.FAULT_OVER_CURRENT),
-    ({"current_A": 280.0}, bms.FAULT_OVER_CURRENT),
-    ({"insulation_kohm": 79.0}, 0), ({"insulation_kohm": 78.9}, bms.FAULT_INSULATION),
+    ({"current_A": -307.9}, 0), ({"current_A": -308.1}, bms.FAULT_OVER_CURRENT),
+    ({"current_A": 308.1}, bms.FAULT_OVER_CURRENT),
+    ({"insulation_kohm": 63.3}, 0), ({"insulation_kohm": 63.1}, bms.FAULT_INSULATION),
 ])
 def test_protection_thresholds(changes, bit):
     one = bms.Bms(140.0)

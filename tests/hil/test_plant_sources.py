@@ -199,7 +199,7 @@ def test_losses_warm_the_air_once_the_cooling_has_failed():
 
 
 def test_warm_modules_keep_the_air_warm():
-    """32 W/K through walls and gaps against the 560 W/K of 45 modules: without their heat the air would be at 10 degC."""
+    """32 W/K through walls and gaps against 560 W/K of 45 modules: without their heat the air would be at 10 degC."""
     one = _run(_cabinet(ambient_degC=0.0, air_degC=40.0, hvac_W=0.0), 10)
     one.set_coil("fan_off", True)
     _run(one, 900, dt_s=1.0)
@@ -229,7 +229,7 @@ def test_bus_mismatch_and_feedback_show_and_change_nothing_else():
 
 def test_excess_current_reaches_the_racks_and_ends_with_the_fuse():
     one = _closed()
-    one.set_current_excess(0, 900.0, fuse_A2s=900.0 ** 2)
+    one.set_current_excess(0, 1000.0, fuse_A2s=1000.0 ** 2)
     one.step(DT_S)
     assert min(rack.current_A for rack in one.racks) > 280.0
     _run(one, 1.2)

@@ -124,6 +124,19 @@ def test_the_signal_of_the_row_arrives(row, actions, seconds, seen):
     assert seen(value, site)
 
 
+@pytest.mark.parametrize("actions, seen", [
+    ([{"do": "cell_offset", "rack": 1, "offset_mV": -1350}], lambda v: v("cell_voltage_mV_min") <= 2000),
+    ([{"do": "current_excess", "current_A": 575}], lambda v: v("rack_current_mA") > 280_000),
+    ([{"do": "insulation", "rack": 1, "kohm": 70}],
+     lambda v: v("insulation_kohm") < 0.1 * v("rack_voltage_mV") / 1000)],
+    ids=["33", "36", "37b"])
+def test_a_row_can_be_reached_before_the_bms_trips_by_itself(actions, seen):
+    site = Site().close()
+    do(site, *actions)
+    site.advance(3)
+    assert seen(site.value) and site.value("bms_fault_ok")
+
+
 def test_no_row_is_forgotten():
     shown = {row for row, *_ in ROWS}
     assert shown | set(EXTERNAL) == set(matrix.CLAUSES)
