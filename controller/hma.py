@@ -74,7 +74,8 @@ def _check_noc(values, not_fitted):
         not_allowed(values.file(*path), path, name, ", ".join(names) or "a source of hints", names)
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
         refuse(values.last_file, path, f"is missing: row 46 ({matrix.CLAUSES[46][1]}) watches its heartbeat",
-               "the name of a source of hints; or fit the fire panel's supervised path; or accept noc under [not_fitted]")
+               "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",
+               equipment=("noc",))
 
 
 def _check_hard_wired(values, not_fitted):

@@ -42,6 +42,8 @@ def without(files, names):
     """The cabinet without this equipment, accepted; explosion control by vents alone."""
     if set(names) & set(hma.PREVENTION_NEEDS):
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+    if "supervised" in names and "noc" not in names:
+        files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
     return files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names]))
 
 
@@ -161,6 +163,19 @@ def test_row_46(files, missing, derate, expected):
     for stage, name in zip(("46a", "46b", "46c"), expected):
         assert {state for state, _ in found[stage]} == {getattr(images, name)}
         assert armed(loaded)[stage] == {int(name in ("ARMED", "BY_PANEL"))}, "its contact may open again"
+
+
+def test_a_source_of_hints_is_the_operations_centre(files):
+    assert files.load().noc_source == -1, "the fire panel's path is supervised, so nobody else has to be named"
+    loaded = without(files, ["supervised"]).load()
+    assert [source.name for source in loaded.sources][loaded.noc_source] == "site_ems"
+    files.replace("type", 'noc_source = "site_ems"', 'noc_source = "site_em"')
+    assert files.refusal() == ('types/firebreak_645.toml:hma.noc_source: "site_em" is not allowed; allowed scheduler, '
+                               'site_ems; nearest key "site_ems"')
+    files.replace("type", 'noc_source = "site_em"\n', "")
+    assert files.refusal() == (
+        "example/cabinet.toml:hma.noc_source: is missing: row 46 (D4, A42) watches its heartbeat; allowed the name of a "
+        "source of hints, or supervised_ok of the fire panel, or not_fitted.noc")
 
 
 def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):

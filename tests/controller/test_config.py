@@ -110,8 +110,8 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     assert (rack["bms_warn_ms"], rack["bms_ramp_ms"], rack["bms_stop_ms"]) == (3000, 5000, 8000)
     armed = loaded.safety_image[where.armed:]
     off = {stage[matrix.S_ROW] for (stage, _), word in zip(images.instances(loaded.topology), armed) if not word}
-    by_bms, not_fitted = {*range(18, 30), *range(31, 35), 45, 53}, {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 51, 52}
-    assert off == by_bms | not_fitted | {46}  # 46b: nobody asks for a derate
+    by_bms, not_fitted = {*range(18, 30), *range(31, 35), 45, 53}, {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 46, 51, 52}
+    assert off == by_bms | not_fitted
     assert [rack[name] for name in images.TOLD_BY_BMS] == [0, 0, 0, 0]
     assert loaded.cabinet["contactor_report_ms"] == 2000
     assert loaded.cabinet["gas_detectors"] == 1 and loaded.control["load_meter_fitted"] == 0
@@ -402,7 +402,7 @@ def test_pylontech_must_have_its_fault_contact(pylontech):
     pylontech.replace("type", '"bms_fault_ok"', '""')
     assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped: row 40 '
                                    "(C74-C76, A61) would not be armed; allowed all 13 needed inputs, each once")
-    pylontech.replace("type", '"aux_load"]', '"aux_load", "bms_fault"]').append("site", 'bms_fault = "N. N."')
+    pylontech.replace("type", '"noc"]', '"noc", "bms_fault"]').append("site", 'bms_fault = "N. N."')
     assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no "
                                    "cell voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
 

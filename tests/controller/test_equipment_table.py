@@ -1,0 +1,44 @@
+"""The table of equipment in controller/README.md, made from the code. As a program it writes it there anew."""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[2])] if __name__ == "__main__" else []
+
+from controller import equipment, hma, schema  # noqa: E402  (the page is written without an installed package)
+
+PAGE = Path(equipment.__file__).parent / "README.md"
+FIRST, LAST = "<!-- equipment: generated, see tests/controller/test_equipment_table.py -->", "<!-- end of equipment -->"
+
+
+def table():
+    """One line for each piece of equipment."""
+    lines = ["| not_fitted | what it is | devices, contacts, coils | rows |", "|---|---|---|---|"]
+    for name, one in equipment.EQUIPMENT.items():
+        parts = ", ".join([f"`{part}`" for part in (*one.roles, *one.inputs, *one.outputs)])
+        lines.append(f"| {name} | {one.text} | {parts or '-'} | {', '.join(map(str, equipment.rows_of(name)))} |")
+    return "\n".join(lines)
+
+
+def written(page):
+    """The page with its table as it should be."""
+    before, rest = page.split(FIRST)
+    return f"{before}{FIRST}\n{table()}\n{LAST}{rest.split(LAST)[1]}"
+
+
+def test_the_table_is_what_the_code_says():
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == written(page), "python tests/controller/test_equipment_table.py"
+
+
+def test_every_fact_of_the_analysis_is_explained():
+    page = PAGE.read_text(encoding="utf-8")
+    part = page[page.index("**The hazard mitigation analysis**"):]
+    rows = [line for line in part.split("\n") if line.startswith("| ")]
+    names = {name.strip() for line in rows[1:] for name in line.split("|")[1].split(",")}
+    assert set(schema.HMA) <= names
+    assert set(hma.ALWAYS) <= {line.split("|")[1].strip() for line in rows if line.endswith("| always |")}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
