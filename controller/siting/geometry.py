@@ -1,0 +1,223 @@
+"""Plane geometry of a plan: distances between shapes, containment, barriers. Metres; a point is (x, y), y up the plan.
+
+Nothing here knows a rule. A distance is exact up to float rounding, far below TOUCH_m.
+"""
+
+import math
+from typing import NamedTuple
+
+TOUCH_m = 1e-6  # things nearer than that touch: the rounding of decimal input, far below any tape measure
+
+ROUNDING_m = 1e-9  # of a computed point, coordinates being within 100 km
+
+
+class Shape(NamedTuple):
+    """points: one (a point), two or more (a line), three or more with is_closed; is_filled: its inside belongs to it."""
+
+    points: tuple
+    is_closed: bool = False
+    is_filled: bool = False
+
+
+class Gap(NamedTuple):
+    """The distance of two shapes and where it is: a point of the first, one of the second."""
+
+    distance_m: float
+    start: tuple
+    end: tuple
+
+
+def polygon(points):
+    """A filled polygon."""
+    return Shape(tuple(points), True, True)
+
+
+def rectangle(center_m, size_m, rotation_deg):
+    """A filled rectangle: size along x and y before it is turned counter-clockwise about its center."""
+    turned = math.radians(rotation_deg)
+    cos, sin = math.cos(turned), math.sin(turned)
+    half_x, half_y = size_m[0] / 2, size_m[1] / 2
+    corners = ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))
+    return polygon([(center_m[0] + x * cos - y * sin, center_m[1] + x * sin + y * cos) for x, y in corners])
+
+
+def outline(shape):
+    """The same shape without its inside."""
+    return shape._replace(is_filled=False)
+
+
+def edges(shape):
+    """The segments of a shape as (point, point); of a point one without length."""
+    points = shape.points
+    if len(points) == 1:
+        return [(points[0], points[0])]
+    return list(zip(points, points[1:] + points[:1] if shape.is_closed else points[1:], strict=False))
+
+
+def box(shape):
+    """(x_min, y_min, x_max, y_max)."""
+    xs, ys = zip(*shape.points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def box_distance_m(first, second):
+    """Distance of two boxes: never more than that of what is in them."""
+    return math.hypot(max(0.0, first[0] - second[2], second[0] - first[2]),
+                      max(0.0, first[1] - second[3], second[1] - first[3]))
+
+
+def gap(first, second):
+    """Gap of two shapes; 0 where they touch, overlap, or a filled one holds the other."""
+    for one, other in ((first, second), (second, first)):
+        if one.is_filled and contains(one, other.points[0]):
+            return Gap(0.0, other.points[0], other.points[0])
+    found = [segment_gap(*one, *other) for one in edges(first) for other in edges(second)]
+    least_m = min(found).distance_m
+    # Of several as near, the one farthest from a corner: a distance between parallel walls is drawn in their middle.
+    return max([each for each in found if each.distance_m <= least_m + ROUNDING_m],
+               key=lambda each: min([math.dist(each.start, corner) for corner in first.points]
+                                    + [math.dist(each.end, corner) for corner in second.points]))
+
+
+def segment_gap(a, b, c, d):
+    """Gap of the segments a-b and c-d; where parallel ones face each other, in the middle of what faces."""
+    if crosses(a, b, c, d):
+        crossing = _crossing(a, b, c, d)
+        return Gap(0.0, crossing, crossing)
+    found = [_point_gap(a, c, d), _point_gap(b, c, d)]
+    found += [Gap(each.distance_m, each.end, each.start) for each in (_point_gap(c, a, b), _point_gap(d, a, b))]
+    least = min(found)
+    facing = [each for each in found if _is_shift(least, each)]
+    low, high = min(facing, key=lambda each: each.start), max(facing, key=lambda each: each.start)
+    return Gap(least.distance_m, _middle(low.start, high.start), _middle(low.end, high.end))
+
+
+def _is_shift(gap, other):
+    return math.dist((other.end[0] - other.start[0], other.end[1] - other.start[1]),
+                     (gap.end[0] - gap.start[0], gap.end[1] - gap.start[1])) <= ROUNDING_m
+
+
+def _middle(a, b):
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
+
+
+def _point_gap(point, a, b):
+    along_x, along_y = b[0] - a[0], b[1] - a[1]
+    square = along_x * along_x + along_y * along_y
+    share = 0.0 if square == 0 else ((point[0] - a[0]) * along_x + (point[1] - a[1]) * along_y) / square
+    share = min(1.0, max(0.0, share))
+    nearest = (a[0] + share * along_x, a[1] + share * along_y)
+    return Gap(math.dist(point, nearest), point, nearest)
+
+
+def side(a, b, point):
+    """Twice the area of the triangle: > 0 left of the line a-b, < 0 right of it."""
+    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
+
+
+def crosses(a, b, c, d):
+    """Whether two segments cross within both: an end on the other segment is no crossing (its distance is 0)."""
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+
+
+def _crossing(a, b, c, d):
+    before, after = side(c, d, a), side(c, d, b)
+    share = before / (before - after)
+    return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+
+
+def contains(shape, point):
+    """Whether a closed shape holds a point; its edge counts as inside."""
+    if min([_point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:
+        return True
+    is_inside = False
+    for (x1, y1), (x2, y2) in edges(shape):
+        if (y1 > point[1]) != (y2 > point[1]) and point[0] < x1 + (point[1] - y1) * (x2 - x1) / (y2 - y1):
+            is_inside = not is_inside
+    return is_inside
+
+
+def shrunk(convex):
+    """A convex shape a little smaller, so that what it only touches is no longer reached."""
+    x = sum([each[0] for each in convex.points]) / len(convex.points)
+    y = sum([each[1] for each in convex.points]) / len(convex.points)
+    reach_m = max([math.dist((x, y), each) for each in convex.points])
+    keep = max(0.0, 1 - 4 * TOUCH_m / reach_m)
+    return convex._replace(points=tuple([(x + keep * (px - x), y + keep * (py - y)) for px, py in convex.points]))
+
+
+def overlaps(convex, other):
+    """Whether a convex shape and a filled one share more than a touch."""
+    return gap(shrunk(convex), other).distance_m == 0
+
+
+def is_within(convex, closed):
+    """Whether a convex shape lies wholly inside a closed one; it may touch the edge."""
+    smaller = shrunk(convex)
+    return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
+
+
+def fault_of_outline(points):
+    """What is wrong with a polygon, in words; empty when nothing is."""
+    if len(points) < 3:
+        return f"has {len(points)} points"
+    shape = polygon(points)
+    sides = edges(shape)
+    for a, b in sides:
+        if math.dist(a, b) <= TOUCH_m:
+            return f"says the point {_words(a)} twice in a row (the last point joins the first by itself)"
+    for index, (a, b) in enumerate(sides):
+        for c, d in sides[index + 1:]:
+            if _meet_wrongly(a, b, c, d):
+                return f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to {_words(d)}"
+    return ""
+
+
+def _meet_wrongly(a, b, c, d):
+    """Two edges of one outline: neighbours share one end and nothing else, the others nothing."""
+    if b == c or d == a:
+        shared, one, other = (b, a, d) if b == c else (a, b, c)
+        return _point_gap(one, shared, other).distance_m <= TOUCH_m or _point_gap(other, shared, one).distance_m <= TOUCH_m
+    return segment_gap(a, b, c, d).distance_m <= TOUCH_m
+
+
+def _words(point):
+    return f"[{point[0]:g}, {point[1]:g}]"
+
+
+def is_shielded(convex, edge, barrier, beyond_m, reach_m):
+    """Whether a straight barrier (two points) stands between a convex shape and an edge, beyond_m longer at both ends.
+
+    What counts of the edge is what lies within reach_m of the shape's box (a little more at the corners): all of it has to
+    be on the far side, and the shortest sight line has to be cut.
+    """
+    a, b = barrier
+    length_m = math.dist(a, b)
+    sides = [side(a, b, each) for each in convex.points]
+    along = [((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / length_m for x, y in convex.points]
+    near = clipped(edge, [low - reach_m for low in box(convex)[:2]] + [high + reach_m for high in box(convex)[2:]])
+    if near is None or min(sides) < 0 < max(sides):
+        return False
+    if min(along) < beyond_m - TOUCH_m or max(along) > length_m - beyond_m + TOUCH_m:
+        return False
+    facing = 1 if max(sides) > 0 else -1
+    if any([side(a, b, point) * facing > TOUCH_m * length_m for point in near]):
+        return False
+    shortest = min([segment_gap(*own, *edge) for own in edges(convex)])
+    return segment_gap(a, b, shortest.start, shortest.end).distance_m <= TOUCH_m
+
+
+def clipped(edge, window):
+    """The part of a segment inside (x_min, y_min, x_max, y_max) as two points, None where there is none."""
+    (x1, y1), (x2, y2) = edge
+    first, last = 0.0, 1.0
+    for start, along, low, high in ((x1, x2 - x1, window[0], window[2]), (y1, y2 - y1, window[1], window[3])):
+        if along == 0:
+            if not low <= start <= high:
+                return None
+            continue
+        enter, leave = sorted(((low - start) / along, (high - start) / along))
+        first, last = max(first, enter), min(last, leave)
+    if first > last:
+        return None
+    return [(x1 + share * (x2 - x1), y1 + share * (y2 - y1)) for share in (first, last)]

@@ -1,0 +1,170 @@
+"""Distances, containment and barriers of the siting audit against brute force, and unmoved by moving the plan."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.siting import geometry as g
+
+SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
+NOTCHED = g.polygon([(0, 0), (6, 0), (6, 4), (4, 4), (4, 2), (2, 2), (2, 4), (0, 4)])  # a U, its notch from above
+STEPS = 200
+
+numbers = st.integers(-4000, 4000).map(lambda mm: mm / 1000)
+rectangles = st.builds(
+    lambda x, y, wide, high, turned: g.rectangle((x, y), (wide, high), turned), numbers, numbers,
+    st.integers(100, 3000).map(lambda mm: mm / 1000), st.integers(100, 3000).map(lambda mm: mm / 1000),
+    st.integers(-180, 180))
+lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=True).map(lambda each: g.Shape(tuple(each)))
+stars = st.lists(st.integers(300, 3000), min_size=3, max_size=7).map(lambda radii: g.polygon([
+    (radius / 1000 * math.cos(2 * math.pi * index / len(radii)), radius / 1000 * math.sin(2 * math.pi * index / len(radii)))
+    for index, radius in enumerate(radii)]))
+shapes = st.one_of(rectangles, lines, stars)
+
+
+def moved(shape, by, turned_deg):
+    """The shape turned about the origin, then shifted."""
+    turned = math.radians(turned_deg)
+    cos, sin = math.cos(turned), math.sin(turned)
+    return shape._replace(points=tuple([(x * cos - y * sin + by[0], x * sin + y * cos + by[1])
+                                        for x, y in shape.points]))
+
+
+def sampled_m(first, second):
+    """Distance of the edges by dense sampling: never less than the true one, and at most a step more."""
+    def along(shape):
+        return [(a[0] + (b[0] - a[0]) * step / STEPS, a[1] + (b[1] - a[1]) * step / STEPS)
+                for a, b in g.edges(shape) for step in range(STEPS + 1)]
+    others = along(second)
+    return min([min([math.dist(each, other) for other in others]) for each in along(first)[::4]])
+
+
+@given(shapes, shapes)
+def test_symmetry(first, second):
+    there, back = g.gap(first, second), g.gap(second, first)
+    assert there.distance_m == pytest.approx(back.distance_m, abs=1e-12)
+    assert math.dist(there.start, there.end) == pytest.approx(there.distance_m, abs=1e-9)
+
+
+@given(shapes, shapes, st.tuples(numbers, numbers), st.integers(-360, 360))
+def test_moving_the_plan_changes_no_distance(first, second, by, turned_deg):
+    before = g.gap(first, second).distance_m
+    after = g.gap(moved(first, by, turned_deg), moved(second, by, turned_deg)).distance_m
+    assert after == pytest.approx(before, abs=1e-9)
+
+
+@given(rectangles, rectangles)
+def test_the_ends_of_a_gap_lie_on_the_shapes(first, second):
+    gap = g.gap(first, second)
+    for shape, point in ((first, gap.start), (second, gap.end)):
+        assert g.gap(shape, g.Shape((point,))).distance_m < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_against_dense_sampling(seed):
+    import random
+    chance = random.Random(seed)
+    print("seed", seed)
+
+    def some():
+        return g.rectangle((chance.uniform(-5, 5), chance.uniform(-5, 5)), (chance.uniform(0.1, 4), chance.uniform(0.1, 4)),
+                           chance.uniform(0, 360))
+    first, second = some(), some()
+    exact_m, brute_m = g.gap(first, second).distance_m, sampled_m(first, second)
+    step_m = 4 / STEPS * 4
+    if g.contains(first, second.points[0]) or g.contains(second, first.points[0]):
+        assert exact_m == 0
+    else:
+        assert exact_m - 1e-9 <= brute_m <= exact_m + step_m
+
+
+@given(rectangles, rectangles)
+def test_zero_only_where_they_touch(first, second):
+    """Separating axes of two rectangles: apart by a positive gap on one of them, or touching."""
+    def apart(one, other):
+        found = []
+        for a, b in g.edges(one):
+            length = math.dist(a, b)
+            found.append(min([-g.side(a, b, each) / length for each in other.points]))
+        return max(found)
+    separation_m = max(apart(first, second), apart(second, first))
+    distance_m = g.gap(first, second).distance_m
+    if separation_m > 1e-6:
+        assert distance_m >= separation_m - 1e-9
+    elif separation_m < -1e-6:
+        assert distance_m == 0
+        assert separation_m > -1e-4 or g.overlaps(first, second)
+
+
+@pytest.mark.parametrize("shape, distance_m", [
+    (g.rectangle((4, 1), (2, 2), 0), 1.0), (g.rectangle((3, 1), (2, 2), 0), 0.0), (g.Shape(((5.0, 6.0),)), 5.0),
+    (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0), (g.Shape(((1.0, 1.0),)), 0.0), (g.rectangle((5, 1), (2, 2), 45), 3 - 2**0.5),
+])
+def test_known_distances(shape, distance_m):
+    assert g.gap(SQUARE, shape).distance_m == pytest.approx(distance_m, abs=1e-12)
+
+
+def test_a_gap_between_parallel_walls_lies_in_the_middle_of_what_faces():
+    gap = g.gap(SQUARE, g.rectangle((5, 2), (2, 2), 0))
+    assert gap.start == pytest.approx((2, 1.5)) and gap.end == pytest.approx((4, 1.5))
+
+
+@pytest.mark.parametrize("shape, overlaps", [
+    (g.rectangle((2, 1), (2, 2), 0), True), (g.rectangle((3, 1), (2, 2), 0), False), (SQUARE, True),
+    (g.rectangle((1, 1), (0.5, 0.5), 30), True), (g.rectangle((1, 1), (9, 9), 0), True),
+    (g.rectangle((3.001, 1), (2, 2), 0), False), (g.rectangle((2.999, 1), (2, 2), 0), True)])
+def test_overlap_is_more_than_a_touch(shape, overlaps):
+    assert g.overlaps(shape, SQUARE) == g.overlaps(SQUARE, shape) == overlaps
+
+
+@pytest.mark.parametrize("shape, is_within", [
+    (g.rectangle((1, 1), (2, 2), 0), True), (g.rectangle((3, 1), (6, 2), 0), True),
+    (g.rectangle((3, 3), (6, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),
+    (g.rectangle((1, 3), (2.001, 2), 0), False), (g.rectangle((9, 9), (1, 1), 0), False)])
+def test_within_a_room_with_a_notch(shape, is_within):
+    assert g.is_within(shape, NOTCHED) == is_within
+
+
+@pytest.mark.parametrize("points, words", [
+    ([(0, 0), (1, 0)], "has 2 points"), ([(0, 0), (0, 0), (1, 1)], "twice in a row"),
+    ([(0, 0), (1, 0), (1, 1), (0, 0)], "twice in a row"), ([(0, 0), (2, 2), (2, 0), (0, 2)], "crosses or touches itself"),
+    ([(0, 0), (1, 0), (2, 0)], "crosses or touches itself"), ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], "touches itself"),
+    ([(0, 0), (2, 0), (2, 2), (2, 1)], "crosses or touches itself"), (SQUARE.points, ""), (NOTCHED.points, "")])
+def test_faults_of_an_outline(points, words):
+    fault = g.fault_of_outline(tuple(points))
+    assert words in fault and bool(words) == bool(fault)
+
+
+# -- a barrier between SQUARE and a line 2 m to its right; it has to reach 1.5 m beyond both corners
+
+EDGE = ((4.0, -9.0), (4.0, 9.0))
+
+
+@pytest.mark.parametrize("barrier, edge, is_shielded", [
+    (((3.0, -1.5), (3.0, 3.5)), EDGE, True),
+    (((3.0, 3.5), (3.0, -1.5)), EDGE, True),
+    (((3.0, -1.499), (3.0, 3.5)), EDGE, False),
+    (((3.0, -1.5), (3.0, 3.499)), EDGE, False),
+    (((4.0, -1.5), (4.0, 3.5)), EDGE, True),  # stands on the line itself
+    (((4.1, -1.5), (4.1, 3.5)), EDGE, False),  # behind it
+    (((-1.0, -1.5), (-1.0, 3.5)), EDGE, False),  # on the other side
+    (((1.0, -1.5), (1.0, 3.5)), EDGE, False),  # through the unit
+    (((3.0, -1.5), (3.0, 3.5)), ((2.5, 1.0), (4.0, 1.0)), False),  # the edge comes round to the unit's side
+    (((3.0, -1.5), (3.0, 3.5)), ((9.0, 0.0), (9.0, 1.0)), False),  # nothing within reach to be shielded
+    (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 4.4)), True),  # the sight line passes before its end
+    (((3.0, -1.5), (3.0, 3.5)), ((3.05, 4.6), (3.05, 4.9)), False)])  # and here beyond it
+def test_a_barrier(barrier, edge, is_shielded):
+    assert g.is_shielded(SQUARE, edge, barrier, 1.5, 3.0) == is_shielded
+
+
+@given(st.tuples(numbers, numbers), st.integers(0, 359))
+def test_a_barrier_of_a_moved_plan(by, turned_deg):
+    turned = math.radians(turned_deg)
+
+    def there(point):
+        x, y = point
+        return (x * math.cos(turned) - y * math.sin(turned) + by[0], x * math.sin(turned) + y * math.cos(turned) + by[1])
+    barrier, edge = (((3.0, -1.6), (3.0, 3.6)), ((4.0, -1.0), (4.0, 3.0)))
+    assert g.is_shielded(moved(SQUARE, by, turned_deg), tuple(map(there, edge)), tuple(map(there, barrier)), 1.5, 3.0)
