@@ -12,7 +12,7 @@ ROUNDING_m = 1e-9  # of a computed point, coordinates being within 100 km
 
 
 class Shape(NamedTuple):
-    """points: one (a point), two or more (a line), three or more with is_closed; is_filled: its inside belongs to it."""
+    """points: one (a point), two or more (a line), three or more if is_closed; is_filled: its inside belongs to it."""
 
     points: tuple
     is_closed: bool = False
@@ -177,7 +177,7 @@ def _meet_wrongly(a, b, c, d):
     """Two edges of one outline: neighbours share one end and nothing else, the others nothing."""
     if b == c or d == a:
         shared, one, other = (b, a, d) if b == c else (a, b, c)
-        return _point_gap(one, shared, other).distance_m <= TOUCH_m or _point_gap(other, shared, one).distance_m <= TOUCH_m
+        return min(_point_gap(one, shared, other), _point_gap(other, shared, one)).distance_m <= TOUCH_m
     return segment_gap(a, b, c, d).distance_m <= TOUCH_m
 
 
@@ -188,8 +188,8 @@ def _words(point):
 def is_shielded(convex, edge, barrier, beyond_m, reach_m):
     """Whether a straight barrier (two points) stands between a convex shape and an edge, beyond_m longer at both ends.
 
-    What counts of the edge is what lies within reach_m of the shape's box (a little more at the corners): all of it has to
-    be on the far side, and the shortest sight line has to be cut.
+    What counts of the edge is what lies within reach_m of the shape's box (a little more at the corners): all of it has
+    to be on the far side, and the shortest sight line has to be cut.
     """
     a, b = barrier
     length_m = math.dist(a, b)

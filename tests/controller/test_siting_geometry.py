@@ -1,6 +1,7 @@
 """Distances, containment and barriers of the siting audit against brute force, and unmoved by moving the plan."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -17,10 +18,17 @@ rectangles = st.builds(
     lambda x, y, wide, high, turned: g.rectangle((x, y), (wide, high), turned), numbers, numbers,
     st.integers(100, 3000).map(lambda mm: mm / 1000), st.integers(100, 3000).map(lambda mm: mm / 1000),
     st.integers(-180, 180))
-lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=True).map(lambda each: g.Shape(tuple(each)))
-stars = st.lists(st.integers(300, 3000), min_size=3, max_size=7).map(lambda radii: g.polygon([
-    (radius / 1000 * math.cos(2 * math.pi * index / len(radii)), radius / 1000 * math.sin(2 * math.pi * index / len(radii)))
-    for index, radius in enumerate(radii)]))
+lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=True).map(lambda some: g.Shape((*some,)))
+
+
+def star(radii_mm):
+    """A polygon with its corners all around the origin."""
+    turns = [2 * math.pi * index / len(radii_mm) for index in range(len(radii_mm))]
+    return g.polygon([(radius / 1000 * math.cos(turn), radius / 1000 * math.sin(turn))
+                      for radius, turn in zip(radii_mm, turns, strict=True)])
+
+
+stars = st.lists(st.integers(300, 3000), min_size=3, max_size=7).map(star)
 shapes = st.one_of(rectangles, lines, stars)
 
 
@@ -64,13 +72,12 @@ def test_the_ends_of_a_gap_lie_on_the_shapes(first, second):
 
 @pytest.mark.parametrize("seed", range(25))
 def test_against_dense_sampling(seed):
-    import random
     chance = random.Random(seed)
     print("seed", seed)
 
     def some():
-        return g.rectangle((chance.uniform(-5, 5), chance.uniform(-5, 5)), (chance.uniform(0.1, 4), chance.uniform(0.1, 4)),
-                           chance.uniform(0, 360))
+        size_m = (chance.uniform(0.1, 4), chance.uniform(0.1, 4))
+        return g.rectangle((chance.uniform(-5, 5), chance.uniform(-5, 5)), size_m, chance.uniform(0, 360))
     first, second = some(), some()
     exact_m, brute_m = g.gap(first, second).distance_m, sampled_m(first, second)
     step_m = 4 / STEPS * 4
@@ -100,7 +107,8 @@ def test_zero_only_where_they_touch(first, second):
 
 @pytest.mark.parametrize("shape, distance_m", [
     (g.rectangle((4, 1), (2, 2), 0), 1.0), (g.rectangle((3, 1), (2, 2), 0), 0.0), (g.Shape(((5.0, 6.0),)), 5.0),
-    (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0), (g.Shape(((1.0, 1.0),)), 0.0), (g.rectangle((5, 1), (2, 2), 45), 3 - 2**0.5),
+    (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0), (g.Shape(((1.0, 1.0),)), 0.0),
+    (g.rectangle((5, 1), (2, 2), 45), 3 - 2**0.5),
 ])
 def test_known_distances(shape, distance_m):
     assert g.gap(SQUARE, shape).distance_m == pytest.approx(distance_m, abs=1e-12)
@@ -129,8 +137,8 @@ def test_within_a_room_with_a_notch(shape, is_within):
 
 @pytest.mark.parametrize("points, words", [
     ([(0, 0), (1, 0)], "has 2 points"), ([(0, 0), (0, 0), (1, 1)], "twice in a row"),
-    ([(0, 0), (1, 0), (1, 1), (0, 0)], "twice in a row"), ([(0, 0), (2, 2), (2, 0), (0, 2)], "crosses or touches itself"),
-    ([(0, 0), (1, 0), (2, 0)], "crosses or touches itself"), ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], "touches itself"),
+    ([(0, 0), (1, 0), (1, 1), (0, 0)], "twice in a row"), ([(0, 0), (2, 2), (2, 0), (0, 2)], "touches itself"),
+    ([(0, 0), (1, 0), (2, 0)], "touches itself"), ([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], "touches itself"),
     ([(0, 0), (2, 0), (2, 2), (2, 1)], "crosses or touches itself"), (SQUARE.points, ""), (NOTCHED.points, "")])
 def test_faults_of_an_outline(points, words):
     fault = g.fault_of_outline(tuple(points))
@@ -161,10 +169,7 @@ def test_a_barrier(barrier, edge, is_shielded):
 
 @given(st.tuples(numbers, numbers), st.integers(0, 359))
 def test_a_barrier_of_a_moved_plan(by, turned_deg):
-    turned = math.radians(turned_deg)
-
     def there(point):
-        x, y = point
-        return (x * math.cos(turned) - y * math.sin(turned) + by[0], x * math.sin(turned) + y * math.cos(turned) + by[1])
+        return moved(g.Shape((point,)), by, turned_deg).points[0]
     barrier, edge = (((3.0, -1.6), (3.0, 3.6)), ((4.0, -1.0), (4.0, 3.0)))
     assert g.is_shielded(moved(SQUARE, by, turned_deg), tuple(map(there, edge)), tuple(map(there, barrier)), 1.5, 3.0)

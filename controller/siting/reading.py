@@ -1,0 +1,244 @@
+"""Reads a siting file into a Site, or refuses it in one line: file, key, what is wrong, what is allowed."""
+
+import difflib
+import re
+import tomllib
+
+from controller.layers import ConfigError, not_allowed, refuse, shown
+from controller.siting import fields as f
+from controller.siting import geometry
+from controller.siting.site import Area, Barrier, Exposure, Site, Unit
+
+NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
+NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
+RESERVED = ("fence", "outdoors")  # what the report calls the fence, and the fire area outside all rooms
+FILE_BYTES_MAX = 4_000_000
+
+
+def load(path):
+    """The Site of a file. Raises ConfigError with the one line to show."""
+    content = _parsed(path)
+    top = _table(path, (), {key: value for key, value in content.items() if not _is_section(key)}, f.SITE,
+                 (*f.TABLES, *f.SINGLE_TABLES))
+    tables = {name: _named(path, name, content.get(name, {}), keys) for name, keys in f.TABLES.items()}
+    singles = {name: _single(path, name, content[name], keys) for name, keys in f.SINGLE_TABLES.items()
+               if name in content}
+    _check_mode(path, top, tables, singles)
+    site = _built(path, top, tables, singles)
+    _check_plan(path, site)
+    return site
+
+
+def _parsed(path):
+    try:
+        with open(path, "rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+        if len(data) > FILE_BYTES_MAX:
+            raise ConfigError(f"{path}: has more than {FILE_BYTES_MAX} bytes; allowed a plan of one site")
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
+
+
+def _is_section(key):
+    return key in f.TABLES or key in f.SINGLE_TABLES
+
+
+def _named(path, section, content, keys):
+    """{name: table} of [section.NAME]."""
+    if not isinstance(content, dict) or any([not isinstance(each, dict) for each in content.values()]):
+        refuse(path, (section,), "is not a table of tables", f"[{section}.NAME]")
+    if len(content) > f.THINGS_MAX:
+        refuse(path, (section,), f"has {len(content)} entries", f"at most {f.THINGS_MAX}")
+    for name in content:
+        if not NAME.fullmatch(name):
+            refuse(path, (section,), f"{shown(name)} is not allowed as a name", NAME_WORDS)
+    return {name: _table(path, (section, name), table, keys) for name, table in content.items()}
+
+
+def _single(path, section, content, keys):
+    if not isinstance(content, dict):
+        refuse(path, (section,), "is not a table", f"[{section}]")
+    return _table(path, (section,), content, keys)
+
+
+def _table(path, where, content, keys, sections=()):
+    """The values of one table, None for what is not said. Raises ConfigError."""
+    for key in content:
+        if key not in keys:
+            candidates = (*keys, *sections)
+            near = difflib.get_close_matches(key, candidates, 1, 0.5)
+            word = key if NAME.fullmatch(key) else shown(key)  # whatever a quoted key holds stays on one line
+            refuse(path, (*where, word), "is not a known key", "" if near else ", ".join(candidates), candidates, key)
+    for key, field in keys.items():
+        if key in content:
+            _check_value(path, (*where, key), content[key], field)
+        elif field.is_required:
+            refuse(path, (*where, key), "is missing", f.allowed_words(field))
+    return {key: _frozen(content.get(key)) for key in keys}
+
+
+def _frozen(value):
+    return tuple([_frozen(each) for each in value]) if isinstance(value, list) else value
+
+
+def _check_value(path, where, value, field):
+    fits = FITS[field.kind]
+    if not fits(value, field):
+        options = field.allowed if field.kind in ("choice", "choices") else ()
+        wrong = value
+        if field.kind == "choices" and isinstance(value, list):
+            wrong = next((each for each in value if each not in options), value)
+        not_allowed(path, where, wrong, f.allowed_words(field), [str(each) for each in options])
+    if field.kind == "points" and field.allowed[0] == 3:
+        fault = geometry.fault_of_outline(_frozen(value))
+        if fault:
+            refuse(path, where, fault, "at least 3 points around an area, each once, no edges that cross or touch")
+    if field.kind == "points" and any([a == b for a, b in zip(value, value[1:], strict=False)]):
+        refuse(path, where, "says a point twice in a row", "points that differ")
+
+
+def _is_number(value, low, high):
+    return type(value) in (int, float) and low <= value <= high
+
+
+def _is_point(value, low=-f.COORDINATE_m_MAX, high=f.COORDINATE_m_MAX):
+    return isinstance(value, list) and len(value) == 2 and all([_is_number(each, low, high) for each in value])
+
+
+def _is_points(value, field):
+    """At least one point; a polygon with too few has a line of its own."""
+    if not isinstance(value, list) or not 1 <= len(value) <= f.POINTS_MAX or not all(map(_is_point, value)):
+        return False
+    if len(field.allowed) == 2:
+        return len(value) == field.allowed[0]
+    return field.allowed[0] == 3 or len(value) >= field.allowed[0]
+
+
+def _is_text(value, field):
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= f.TEXT_CHARACTERS and value.isprintable()
+
+
+FITS = {
+    "number": lambda value, field: _is_number(value, *field.allowed),
+    "flag": lambda value, field: type(value) is bool,
+    "choice": lambda value, field: type(value) in (int, str) and value in field.allowed,
+    "choices": lambda value, field: (isinstance(value, list) and all([each in field.allowed for each in value])
+                                     and len(set(value)) == len(value)),
+    "text": _is_text,
+    "size": lambda value, field: _is_point(value, *field.allowed),
+    "point": lambda value, field: _is_point(value),
+    "points": _is_points,
+}
+
+
+def _check_mode(path, top, tables, singles):
+    """Facts that do not belong to the mode, or are missing for it."""
+    mode, edition = top["mode"], top["edition"]
+    if mode == f.STATIONARY and top["place"] is None:
+        refuse(path, ("place",), 'is missing with mode "stationary"', ", ".join(f.PLACES))
+    if mode != f.STATIONARY and top["place"] is not None:
+        refuse(path, ("place",), f"is not set here: it follows from mode {shown(mode)}")
+    if mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018:
+        refuse(path, ("edition",), f"{shown(edition)} has no rules here for mode {shown(mode)}",
+               ", ".join(f.EDITIONS[1:]))
+    for key in ("deployed_days", "charging_location"):
+        if mode != f.MOBILE and top[key] is not None:
+            refuse(path, (key,), f"is not set here: the mode is {shown(mode)}")
+    if mode != f.MOBILE and "fence" in singles:
+        refuse(path, ("fence",), f"is not set here: the mode is {shown(mode)}")
+    if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):
+        refuse(path, ("la_r3",), "is not set here: local does not name it")
+    if top["dedicated_building"] and top["place"] != f.INDOORS:
+        refuse(path, ("dedicated_building",), 'is not set here: the place is not "indoors"')
+    for name, table in tables["area"].items():
+        if mode == f.DWELLING and table["location"] is None:
+            refuse(path, ("area", name, "location"), 'is missing with mode "dwelling"', ", ".join(f.LOCATIONS))
+    if tables["area"] and (top["place"] == f.OUTDOORS or mode in (f.MOBILE, f.OPEN_GARAGE)):
+        refuse(path, ("area",), "is not set here: the units stand in no room", "[exposure.NAME] for a building nearby")
+    for kind in top["absent"] or ():
+        for name, table in tables["exposure"].items():
+            if table["kind"] == kind:
+                refuse(path, ("absent",), f"{shown(kind)} is not allowed: exposure.{name} is one")
+
+
+def _built(path, top, tables, singles):
+    if not tables["unit"]:
+        refuse(path, ("unit",), "is missing", "at least one [unit.NAME]")
+    seen = dict.fromkeys(RESERVED, "the word")
+    for section in ("unit", "area", "exposure", "barrier"):
+        for name in tables[section]:
+            if name in seen:
+                refuse(path, (section, name), f"has the name of {seen[name]}", "a name of its own")
+            seen[name] = f"{section}.{name}"
+    for name, table in tables["unit"].items():
+        if seen.get(table["group"], "") and table["group"] != name:
+            refuse(path, ("unit", name, "group"), f"has the name of {seen[table['group']]}", "a name of its own")
+    for name, table in tables["model"].items():
+        _check_energy(path, ("model", name), table)
+    areas = [Area(name, geometry.polygon(table["outline_m"]), table) for name, table in tables["area"].items()]
+    units = [_unit(path, name, table, tables["model"], areas) for name, table in tables["unit"].items()]
+    exposures = [_exposure(path, name, table) for name, table in tables["exposure"].items()]
+    barriers = [Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
+                for name, table in tables["barrier"].items()]
+    return Site(path, top, tuple(units), tuple(areas), tuple(exposures), tuple(barriers),
+                singles.get("fence"), singles.get("la_r3", {}))
+
+
+def _check_energy(path, where, table):
+    volt_and_hour = [table["rated_voltage_V"], table["rated_capacity_Ah"]]
+    allowed = "energy_kWh, or rated_voltage_V and rated_capacity_Ah"
+    if table["energy_kWh"] is not None and volt_and_hour != [None, None]:
+        refuse(path, (*where, "energy_kWh"), "is said in two ways", allowed)
+    if table["energy_kWh"] is None and None in volt_and_hour:
+        refuse(path, (*where, "energy_kWh"), "is missing", allowed)
+
+
+def _unit(path, name, table, models, areas):
+    model = models.get(table["model"])
+    if model is None:
+        not_allowed(path, ("unit", name, "model"), table["model"], ", ".join(models) or "a [model.NAME]", models)
+    shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
+    holding = []
+    for area in areas:
+        if geometry.is_within(shape, area.shape):
+            holding.append(area.name)
+        elif geometry.overlaps(shape, area.shape):
+            refuse(path, ("unit", name), f"lies across the edge of area.{area.name}", "inside one area, or outside all")
+    if len(holding) > 1:
+        refuse(path, ("unit", name), f"lies in {' and '.join(holding)}", "areas that do not overlap")
+    return Unit(name, table["model"], model, shape, table["group"] or "", holding[0] if holding else "")
+
+
+def _exposure(path, name, table):
+    said = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
+    if len(said) != 1:
+        refuse(path, ("exposure", name), f"says {' and '.join(said) or 'no place'}",
+               "one of point_m, line_m, outline_m")
+    points = (table["point_m"],) if said == ["point_m"] else table[said[0]]
+    is_closed = said == ["outline_m"]
+    return Exposure(name, table["kind"], geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line"),
+                    table)
+
+
+def _check_plan(path, site):
+    """Things that cannot be where the file says they are."""
+    for first, second in site.near_pairs(0.0):
+        if geometry.overlaps(first.shape, second.shape):
+            refuse(path, ("unit", second.name), f"overlaps unit.{first.name}", "units that touch at most")
+    for unit in site.units:
+        if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
+            refuse(path, ("unit", unit.name), "lies in no area", "inside one [area.NAME]")
+        for exposure in site.exposures if site.is_open_air and not unit.area else ():
+            _check_outside(path, unit, exposure)
+
+
+def _check_outside(path, unit, exposure):
+    if exposure.kind == "building" and exposure.shape.is_filled and geometry.overlaps(unit.shape, exposure.shape):
+        refuse(path, ("unit", unit.name), f"lies in or across exposure.{exposure.name}, a building",
+               'outside it; a room is an [area.NAME] of a file with place = "indoors"')
+    if exposure.kind == "lot_line" and exposure.shape.is_closed:
+        if not geometry.is_within(unit.shape, exposure.shape):
+            refuse(path, ("unit", unit.name), f"lies outside or across exposure.{exposure.name}", "inside the lot line")

@@ -1,0 +1,54 @@
+"""Row B19: when a distance to an exposure may be reduced, and to what. IFC 2018 knows the test only."""
+
+from typing import NamedTuple
+
+from controller.siting import fields as f
+from controller.siting import geometry
+
+REDUCED_m = 0.914
+BEYOND_m = 1.524  # how much higher than the unit, and longer at both ends, a barrier has to be
+BARRIER_h, WALL_h = 1, 2
+
+
+class Reduction(NamedTuple):
+    """To what distance, and by what."""
+
+    distance_m: float
+    words: str
+
+
+def reduced(site, unit, exposure, gap, full_m):
+    """Reduction of the distance of a pair nearer than full_m; None where nothing reduces it, or nothing needs to."""
+    if gap.distance_m >= full_m - geometry.TOUCH_m:
+        return None
+    if site.edition != f.IFC_2018:
+        if _is_wall(exposure.facts):
+            return Reduction(REDUCED_m, f"{WALL_h} h wall of {exposure.name}")
+        names = _shielding(site, unit, exposure, full_m)
+        if names:
+            return Reduction(REDUCED_m, "behind " + ", ".join(names))
+    tested_m = unit.model["exposure_spacing_tested_m"]
+    if tested_m is not None and unit.model["large_scale_fire_test"]:
+        return Reduction(max(REDUCED_m, tested_m), f"by test {unit.model['large_scale_fire_test']}")
+    return None
+
+
+def _is_wall(facts):
+    return ((facts["wall_fire_rating_h"] or 0) >= WALL_h and bool(facts["wall_noncombustible"])
+            and bool(facts["wall_without_openings"]))
+
+
+def _shielding(site, unit, exposure, full_m):
+    """Names of the barriers that shield every edge of the exposure nearer than full_m; empty when one is bare."""
+    fitting = [barrier for barrier in site.barriers if barrier.fire_rating_h >= BARRIER_h
+               and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m]
+    names = []
+    for edge in geometry.edges(exposure.shape):
+        if geometry.gap(unit.shape, geometry.Shape(edge)).distance_m >= full_m - geometry.TOUCH_m:
+            continue
+        behind = [barrier.name for barrier in fitting
+                  if geometry.is_shielded(unit.shape, edge, barrier.ends, BEYOND_m, full_m)]
+        if not behind:
+            return []
+        names += behind[:1]
+    return list(dict.fromkeys(names))

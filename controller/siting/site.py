@@ -1,0 +1,203 @@
+"""A site as the rules see it: units, areas, exposures, barriers, and the distances between them."""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from controller.siting import fields as f
+from controller.siting import geometry
+
+NEAR_m = 30.5  # 100 ft, row B10
+
+
+class Unit(NamedTuple):
+    """area: name of the one that holds it, empty outside all; model: its table, None for what is not said."""
+
+    name: str
+    model_name: str
+    model: dict
+    shape: geometry.Shape
+    group_word: str
+    area: str
+
+    @property
+    def group(self):
+        """Name of its group."""
+        return self.group_word or self.name
+
+    @property
+    def energy_kWh(self):
+        """Said, or rated voltage times rated capacity (row B3)."""
+        said_kWh = self.model["energy_kWh"]
+        if said_kWh is not None:
+            return said_kWh
+        return self.model["rated_voltage_V"] * self.model["rated_capacity_Ah"] / 1000
+
+    @property
+    def technology(self):
+        """One of fields.TECHNOLOGIES."""
+        return self.model["technology"]
+
+
+class Area(NamedTuple):
+    """A room, or a roof: everything in it is one fire area."""
+
+    name: str
+    shape: geometry.Shape
+    facts: dict
+
+
+class Exposure(NamedTuple):
+    """Something that a fire of the storage must not reach, or that has to be kept free."""
+
+    name: str
+    kind: str
+    shape: geometry.Shape
+    facts: dict
+
+
+class Barrier(NamedTuple):
+    """A straight free-standing wall."""
+
+    name: str
+    ends: tuple
+    height_m: float
+    fire_rating_h: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """One siting file, checked. facts: the top of the file; fence: its table or None; la_r3: its facts."""
+
+    path: str
+    facts: dict
+    units: tuple
+    areas: tuple
+    exposures: tuple
+    barriers: tuple
+    fence: dict | None
+    la_r3: dict
+
+    @property
+    def mode(self):
+        """One of fields.MODES."""
+        return self.facts["mode"]
+
+    @property
+    def edition(self):
+        """One of fields.EDITIONS."""
+        return self.facts["edition"]
+
+    @property
+    def local(self):
+        """Local profiles in force."""
+        return self.facts["local"] or ()
+
+    @property
+    def place(self):
+        """indoors, outdoors, or empty for a dwelling, whose units may be either."""
+        if self.mode == f.DWELLING:
+            return ""
+        return self.facts["place"] or f.OUTDOORS
+
+    @property
+    def is_open_air(self):
+        """Whether buildings of the file are something beside the units, not around or under them."""
+        return self.place == f.OUTDOORS and self.mode in (f.STATIONARY, f.MOBILE) or self.mode == f.DWELLING
+
+    @property
+    def counts_as_stationary(self):
+        """Rows B29 and B30; an edition without rules for mobile storage takes it for stationary."""
+        if self.mode != f.MOBILE:
+            return self.mode != f.DWELLING
+        return ((self.facts["deployed_days"] or 0) > 30 or bool(self.facts["charging_location"])
+                or self.edition == f.IFC_2018)
+
+    @functools.cached_property
+    def total_kWh(self):
+        """All units."""
+        return math.fsum([unit.energy_kWh for unit in self.units])
+
+    @functools.cached_property
+    def technologies(self):
+        """Those present, in the order of the table."""
+        present = {unit.technology for unit in self.units}
+        return tuple([each for each in f.TECHNOLOGIES if each in present])
+
+    @functools.cached_property
+    def threshold_kWh(self):
+        """The lowest threshold of the technologies present."""
+        return min([f.TECHNOLOGIES[each][0] for each in self.technologies])
+
+    @functools.cached_property
+    def groups(self):
+        """{name: [units]}."""
+        found = {}
+        for unit in self.units:
+            found.setdefault(unit.group, []).append(unit)
+        return found
+
+    @functools.cached_property
+    def fire_areas(self):
+        """{name: [units]}; units outside all areas are one fire area called outdoors."""
+        found = {}
+        for unit in self.units:
+            found.setdefault(unit.area or f.OUTDOORS, []).append(unit)
+        return found
+
+    def area_of(self, unit):
+        """The Area that holds a unit, None outside all."""
+        return next((area for area in self.areas if area.name == unit.area), None)
+
+    def near_pairs(self, within_m):
+        """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
+        boxes = [geometry.box(unit.shape) for unit in self.units]
+        return [(first, second) for index, first in enumerate(self.units)
+                for other, second in enumerate(self.units[index + 1:], index + 1)
+                if geometry.box_distance_m(boxes[index], boxes[other]) <= within_m]
+
+    @functools.cached_property
+    def pairs(self):
+        """[(unit, unit, Gap)] of different groups: all within the longest distance a rule or a test may ask for.
+
+        Where none are so near, the two whose boxes are nearest.
+        """
+        tested = [unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units]
+        found = [each for each in self.near_pairs(max(3.1, *tested)) if each[0].group != each[1].group]
+        found = found or self._nearest_pair()
+        return [(first, second, geometry.gap(first.shape, second.shape)) for first, second in found]
+
+    def _nearest_pair(self):
+        apart = [(geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
+                 for a, b in self.near_pairs(math.inf) if a.group != b.group]
+        return [min(apart, key=lambda each: each[0])[1:]] if apart else []
+
+    @functools.cached_property
+    def exposure_gaps(self):
+        """[(unit, exposure, Gap)] of all of them."""
+        return [(unit, exposure, geometry.gap(unit.shape, exposure.shape))
+                for unit in self.units for exposure in self.exposures]
+
+    @functools.cached_property
+    def wall_gaps(self):
+        """[(unit, area, Gap to its walls)] of units in an area."""
+        return [(unit, area, geometry.gap(unit.shape, geometry.outline(area.shape)))
+                for unit in self.units for area in self.areas if area.name == unit.area]
+
+    def unsaid(self, kinds):
+        """Those kinds of exposure that the file neither has nor calls absent."""
+        said = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
+        return [kind for kind in kinds if kind not in said]
+
+    @functools.cached_property
+    def nearest_exposure(self):
+        """(unit, exposure, Gap) of the nearest thing of row B10, None without any."""
+        found = [each for each in self.exposure_gaps if each[1].kind in (*f.EXPOSED, "egress", "air_intake", "opening")]
+        return min(found, key=lambda each: each[2].distance_m, default=None)
+
+    @functools.cached_property
+    def is_remote(self):
+        """Outdoors and further than NEAR_m from every exposure, all kinds being said."""
+        return (self.place == f.OUTDOORS and not self.unsaid(f.EXPOSED)
+                and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > NEAR_m))

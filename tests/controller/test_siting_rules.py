@@ -1,0 +1,263 @@
+"""Every rule of the siting audit: at its number, inside, outside, not applicable, a fact missing; and by edition."""
+
+import pytest
+from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence, garage,
+                          mode, model, of_high_roof, roof, room, spaced)
+from siting_sites import TESTED, finding, site
+
+from controller.siting import audit, fields, measures, rules, scopes
+
+RULES = {rule.id: rule for rule in rules.RULES}
+ROWS_OF_TABLE_B = [f"B{number}" for number in range(1, 39)]  # B39 is rejected claims
+
+
+def test_every_rule_has_its_case_and_every_row_its_rule():
+    assert len(RULES) == len(rules.RULES)
+    assert set(NUMBERS) | set(FACTS) | set(SCOPES) == set(RULES)
+    assert {each.rstrip("abcde") for each in RULES if each[0] == "B"} == set(ROWS_OF_TABLE_B)
+    assert {each.rstrip("abcde") for each in RULES if each[0] == "A"} == {"A9", "A49", "A50", "A66", "A77", "A96"}
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.id)
+def test_a_rule_is_whole(rule):
+    assert callable(getattr(measures, rule.measure)) and callable(getattr(scopes, rule.scope))
+    assert rule.clauses and set(rule.clauses) <= set(fields.EDITIONS)
+    assert len(rule.what) <= 33 and len(rule.id) <= 5
+    assert set(rule.kinds) <= set(fields.KINDS) and rule.local in ("", *fields.LOCALS)
+    for clause, confidence in rule.clauses.values():
+        assert confidence in rules.CONFIDENCE
+        assert clause and (confidence != "G" or "(?)" in clause or "not stated" in clause)
+
+
+@pytest.mark.parametrize("identity", NUMBERS)
+@pytest.mark.parametrize("steps, verdict", [(0, audit.MET), (1, audit.MET), (-1, audit.NOT_MET), (-100, audit.NOT_MET)])
+def test_at_the_number_inside_and_outside(tmp_path, identity, steps, verdict):
+    case, sense = NUMBERS[identity], RULES[identity].sense
+    value = case.number + (1 if sense == rules.AT_LEAST else -1) * steps * case.step
+    found = finding(tmp_path, identity, *case.said(value))
+    assert found.verdict == verdict
+    assert found.worst.value == pytest.approx(value, abs=1e-9)
+    assert audit.limit_of(found.rule, found.worst) == case.number
+    assert bool(found.wrong) == (verdict == audit.NOT_MET)
+
+
+@pytest.mark.parametrize("identity", FACTS)
+def test_a_fact_that_is_there_and_one_that_says_no(tmp_path, identity):
+    case = FACTS[identity]
+    found = finding(tmp_path, identity, *case.said("X1" if case.number is None else True))
+    assert found.verdict == audit.MET
+    if case.number is not None:
+        assert finding(tmp_path, identity, *case.said(False)).verdict == audit.NOT_MET
+
+
+CASES = {**NUMBERS, **FACTS}
+
+
+@pytest.mark.parametrize("identity", CASES)
+def test_not_applicable_says_why(tmp_path, identity):
+    found = finding(tmp_path, identity, *CASES[identity].elsewhere)
+    assert found.verdict == audit.NOT_APPLICABLE and found.reason and not found.wrong
+
+
+@pytest.mark.parametrize("identity", [each for each in CASES if CASES[each].missing])
+def test_a_missing_fact_is_named(tmp_path, identity):
+    case = CASES[identity]
+    value = {None: "X1"}.get(case.number, case.number)
+    found = finding(tmp_path, identity, *case.said(value), case.missing)
+    assert found.verdict == audit.NEEDS_FACT and found.facts and not found.wrong
+
+
+@pytest.mark.parametrize("identity", SCOPES)
+def test_a_scope_rule_applies_or_not_and_never_fails(tmp_path, identity):
+    said, applies, does_not, missing = SCOPES[identity]
+    assert finding(tmp_path, identity, *said(applies)).verdict == audit.APPLIES
+    assert finding(tmp_path, identity, *said(does_not)).verdict == audit.NOT_APPLICABLE
+    if missing:
+        assert finding(tmp_path, identity, *said(applies), missing).verdict == audit.NEEDS_FACT
+
+
+def test_the_base_meets_everything(tmp_path):
+    found = audit.audit(site(tmp_path))
+    assert audit.is_met(found), [each.rule.id for each in found if each.verdict in (audit.NOT_MET, audit.NEEDS_FACT)]
+
+
+# -- editions
+
+@pytest.mark.parametrize("edition, distance_m, identity, verdict", [
+    ("ifc_2018", 1.6, "B17", audit.MET), ("ifc_2018", 1.5, "B17", audit.NOT_MET),
+    *[(edition, 1.6, "B18", audit.NOT_MET) for edition in fields.EDITIONS[1:]],
+    *[(edition, 3.1, "B18", audit.MET) for edition in fields.EDITIONS[1:]],
+    ("ifc_2018", 1.6, "B18", audit.NOT_APPLICABLE), ("nfpa855_2020", 1.6, "B17", audit.NOT_APPLICABLE)])
+def test_five_feet_and_ten(tmp_path, edition, distance_m, identity, verdict):
+    assert finding(tmp_path, identity, {"edition": edition}, exposure("building", distance_m)).verdict == verdict
+
+
+@pytest.mark.parametrize("rule", [each for each in rules.RULES if len(each.clauses) < 4], ids=lambda rule: rule.id)
+def test_an_edition_without_the_rule(tmp_path, rule):
+    for edition in set(fields.EDITIONS) - set(rule.clauses):
+        found = finding(tmp_path, rule.id, {"edition": edition, **({"local": [rule.local]} if rule.local else {})})
+        assert (found.verdict, found.reason) == (audit.NOT_APPLICABLE, f"not a rule of {edition}")
+
+
+@pytest.mark.parametrize("identity, edition, clause, confidence", [
+    ("B4", "ifc_2018", "1206.2.8.3", "C"), ("B4", "nfpa855_2020", "4.6.2", "C"),
+    ("B11", "nfpa855_2020", "tbl 4.8", "C2"),
+    ("B18", "nfpa855_2020", "4.4.3.3 (?)", "G"), ("B8", "nfpa855_2026", "855-2026 Annex G.11", "C2"),
+    ("B17", "ifc_2018", "1206.2.8.7.1 (?)", "C"), ("B14", "nfpa855_2020", "as IFC 2018 1206.2.8.1 (?)", "G")])
+def test_clauses(identity, edition, clause, confidence):
+    assert RULES[identity].clauses[edition] == (clause, confidence)
+
+
+def test_the_numbers_are_those_of_the_table(shared):
+    """Millimetres of the fact table, where its row says them."""
+    text = (shared / "facts" / "nfpa855.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| B")}
+    for identity, words in (("B5a", "914 mm"), ("B17", "1.524 m"), ("B18", "3.048 m"), ("B20", "3.048 m"),
+                            ("B24", "3.048 m"), ("B14", "22.86 m"), ("B15", "9.144 m"), ("B28d", "15.3 m"),
+                            ("B36b", "30.5 m"), ("B10", "30.5 m"), ("B4", "50 kWh"), ("B6", "250 kWh"),
+                            ("B31", "20 kWh")):
+        assert words in rows[identity.rstrip("abcde")]
+        number, unit = words.split()
+        assert RULES[identity].number == pytest.approx(float(number) / (1000 if unit == "mm" else 1))
+
+
+# -- exceptions
+
+def test_a_larger_group_is_judged_by_its_test_and_without_one_not_at_all(tmp_path):
+    assert finding(tmp_path, "B4", NEAR, LARGE).reason == "judged by B7a"
+    assert finding(tmp_path, "B4", NEAR, model(energy_kWh=100)).verdict == audit.NOT_MET
+    assert finding(tmp_path, "B7a", NEAR, model(energy_kWh=100)).verdict == audit.NEEDS_FACT
+
+
+def test_closer_units_are_judged_by_the_spacing_of_their_test(tmp_path):
+    assert finding(tmp_path, "B5a", NEAR, LARGE, spaced(0.6)).reason == "judged by B7c"
+    assert finding(tmp_path, "B7c", NEAR, LARGE, spaced(0.6)).verdict == audit.MET
+    assert finding(tmp_path, "B7c", NEAR, LARGE, spaced(0.4)).verdict == audit.NOT_MET
+
+
+def test_units_of_one_group_need_no_distance_and_count_together(tmp_path):
+    together = {"unit": {"a": {"group": "bank"}, "b": {"group": "bank", "center_m": [6.0, 5.0]}}}
+    assert finding(tmp_path, "B5a", NEAR, together).verdict == audit.NOT_APPLICABLE
+    found = finding(tmp_path, "B4", NEAR, together)
+    assert (found.verdict, found.worst.value, found.worst.names) == (audit.NOT_MET, 80, ("bank",))
+
+
+def test_group_h_or_an_analysis_with_a_test_lets_an_area_be_larger(tmp_path):
+    large = model(energy_kWh=400, **TESTED)
+    assert finding(tmp_path, "B11", room(), large).reason == "judged by B12"
+    none = {"hazard_mitigation_analysis": None}
+    assert finding(tmp_path, "B11", room(), large, none).verdict == audit.NOT_MET
+    assert finding(tmp_path, "B12", room(), large, none).verdict == audit.NEEDS_FACT
+    assert finding(tmp_path, "B12", room(group_H=True), large, none).verdict == audit.MET
+    assert finding(tmp_path, "B11", room(), large, model(large_scale_fire_test=None)).verdict == audit.NOT_MET
+
+
+def test_limits_on_size_are_not_aimed_at_dedicated_buildings_and_remote_sites(tmp_path):
+    large = model(energy_kWh=400)
+    assert "B10" in finding(tmp_path, "B4", large).reason
+    assert "B10" in finding(tmp_path, "B4", room(), {"dedicated_building": True}, large).reason
+    assert finding(tmp_path, "B4", large, {"absent": []}).verdict == audit.NOT_MET  # not known to be remote
+    assert finding(tmp_path, "B4", IFC, large).verdict == audit.NOT_MET  # an edition that does not know it
+
+
+def test_nothing_but_the_scope_below_the_threshold(tmp_path):
+    found = audit.audit(site(tmp_path, model(energy_kWh=10), exposure("building", 0.1)))
+    assert {each.verdict for each in found if each.rule.sense != rules.SCOPE} == {audit.NOT_APPLICABLE}
+
+
+BARRIER = {"barrier": {"wall": {"line_m": [[12.0, 2.9], [12.0, 7.1]], "height_m": 3.6, "fire_rating_h": 1}}}
+
+
+@pytest.mark.parametrize("change, verdict", [
+    ({}, audit.MET), ({"height_m": 3.523}, audit.NOT_MET), ({"height_m": 3.524}, audit.MET),
+    ({"fire_rating_h": 0.99}, audit.NOT_MET), ({"line_m": [[12.0, 2.977], [12.0, 7.1]]}, audit.NOT_MET),
+    ({"line_m": [[12.0, 2.976], [12.0, 7.024]]}, audit.MET), ({"line_m": [[3.0, 2.9], [3.0, 7.1]]}, audit.NOT_MET)])
+def test_a_barrier_reduces_the_distance(tmp_path, change, verdict):
+    changes = (exposure("lot_line", 1.0), BARRIER, {"barrier": {"wall": change}})
+    found = finding(tmp_path, "B18", *changes)
+    if verdict == audit.MET:
+        assert found.reason == "" and found.verdict == audit.MET and found.worst.value > 3.048  # unit a, further away
+        reduced = finding(tmp_path, "B19", *changes)
+        assert (reduced.verdict, reduced.worst.words) == (audit.MET, "behind wall")
+    else:
+        assert found.verdict == audit.NOT_MET
+
+
+def test_a_barrier_does_nothing_in_ifc_2018_and_a_test_does(tmp_path):
+    behind = (IFC, exposure("lot_line", 1.0), BARRIER)
+    assert finding(tmp_path, "B17", *behind).verdict == audit.NOT_MET
+    tested = model(large_scale_fire_test="T1", exposure_spacing_tested_m=0.95)
+    assert finding(tmp_path, "B17", *behind, tested).verdict == audit.MET
+    assert finding(tmp_path, "B19", *behind, tested).verdict == audit.MET
+    assert finding(tmp_path, "B19", IFC, exposure("lot_line", 0.949), tested).verdict == audit.NOT_MET
+
+
+@pytest.mark.parametrize("fact", WALL)
+def test_a_wall_needs_all_three(tmp_path, fact):
+    assert finding(tmp_path, "B18", building(1.0, **WALL)).verdict == audit.MET
+    assert finding(tmp_path, "B18", building(1.0, **{**WALL, fact: 1 if fact.endswith("_h") else False})
+                   ).verdict == audit.NOT_MET
+
+
+@pytest.mark.parametrize("change", [{"deployed_days": 31}, {"charging_location": True}])
+def test_mobile_becomes_stationary(tmp_path, change):
+    assert finding(tmp_path, "B18", fence(1.6), NEAR).verdict == audit.NOT_APPLICABLE
+    assert finding(tmp_path, "B18", fence(1.6), NEAR, change).verdict == audit.MET
+
+
+def test_mobile_is_stationary_for_an_edition_without_mobile_rules(tmp_path):
+    assert finding(tmp_path, "B17", fence(1.6), NEAR, IFC).verdict == audit.MET
+
+
+def test_a_unit_outside_the_fence(tmp_path):
+    found = finding(tmp_path, "B28a", fence(-3.0))
+    assert (found.verdict, found.worst.value, found.worst.words) == (audit.NOT_MET, 0.0, "not inside the fence")
+
+
+def test_a_high_roof_is_judged_by_its_exception(tmp_path):
+    assert finding(tmp_path, "B14", of_high_roof()).reason == "judged by B16a"
+    assert finding(tmp_path, "B14", roof()).verdict == audit.MET
+    assert finding(tmp_path, "B14", room(floor_above_vehicle_access_m=30)).verdict == audit.NOT_MET
+
+
+def test_a_tall_unit_keeps_its_height_from_the_edge(tmp_path):
+    found = finding(tmp_path, "B26a", roof(), model(height_m=4.6))
+    assert (found.verdict, audit.limit_of(found.rule, found.worst)) == (audit.NOT_MET, 4.6)
+
+
+@pytest.mark.parametrize("location, limit_kWh", [("utility_closet", 40), ("garage", 80), ("accessory_structure", 80)])
+def test_places_of_a_dwelling(tmp_path, location, limit_kWh):
+    found = finding(tmp_path, "B32a", garage(location))
+    assert audit.limit_of(found.rule, found.worst) == limit_kWh
+    outside = finding(tmp_path, "B32a", mode("dwelling"))
+    assert (outside.worst.names, audit.limit_of(outside.rule, outside.worst)) == (("outdoors",), 80)
+
+
+@pytest.mark.parametrize("technology, threshold_kWh, most_kWh", [
+    ("lithium_ion", 20, 600), ("lead_acid", 70, None), ("nickel_cadmium", 70, None), ("sodium", 20, 600),
+    ("sodium_ion", 70, 200), ("flow", 20, 600), ("other", 10, 200)])
+def test_technologies(tmp_path, technology, threshold_kWh, most_kWh):
+    def one(energy_kWh):
+        return (NEAR, model(technology=technology, energy_kWh=energy_kWh), {"unit": {"b": None}})
+    assert finding(tmp_path, "B1", *one(threshold_kWh)).verdict == audit.NOT_APPLICABLE
+    assert finding(tmp_path, "B1", *one(threshold_kWh + 0.001)).verdict == audit.APPLIES
+    found = finding(tmp_path, "B11", *one(90_000))
+    assert found.verdict == (audit.NOT_MET if most_kWh else audit.NOT_APPLICABLE)
+    assert most_kWh is None or audit.limit_of(found.rule, found.worst) == most_kWh
+
+
+def test_the_newest_edition_wants_both_tests(tmp_path):
+    without = model(large_scale_fire_test=None)
+    assert finding(tmp_path, "B8", NEWEST, NEAR, LARGE, without).verdict == audit.NEEDS_FACT
+    assert finding(tmp_path, "B8", NEAR, LARGE, without).verdict == audit.NOT_APPLICABLE
+
+
+def test_a_violation_beside_a_missing_fact_is_a_violation(tmp_path):
+    found = finding(tmp_path, "B18", exposure("building", 1.0), {"absent": ["hazmat"]})
+    assert found.verdict == audit.NOT_MET and len(found.facts) == 5
+
+
+def test_the_worst_of_several_is_named_and_all_are_kept(tmp_path):
+    three = {"unit": {"c": {"model": "m", "center_m": [12.4, 5.0]}, "d": {"model": "m", "center_m": [13.7, 5.0]}}}
+    found = finding(tmp_path, "B5a", NEAR, three)
+    assert found.worst.names == ("c", "d") and [item.names for item in found.wrong] == [("c", "d"), ("b", "c")]
