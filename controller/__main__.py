@@ -18,13 +18,14 @@ from controller.journal import JournalError
 from controller.layers import ConfigError
 from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, plain,
                                say)
+from controller.siting import command as siting
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 # Modules with commands of their own: each has add(commands).
 COMMANDS = (show, operator, hint, sources, key, upstream, record, export, console, bench, can_up, matrix_report,
-            reason_book)
+            reason_book, siting)
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 

@@ -1,0 +1,41 @@
+"""`firebreak siting SITE.toml`: the report, as JSON and the plan as SVG where asked for."""
+
+import json
+
+from controller.layers import ConfigError
+from controller.places import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
+from controller.siting import audit, plan, reading, report
+
+
+def add(commands):
+    """Add the command."""
+    siting = commands.add_parser("siting", help="audit a site's plan: spacing, energies, heights, exposures")
+    siting.add_argument("file", help="a siting file (controller/siting/README.md)")
+    siting.add_argument("--json", metavar="FILE", help="write the findings for machines")
+    siting.add_argument("--svg", metavar="FILE", help="write the plan")
+    siting.set_defaults(run=run)
+
+
+def run(arguments):
+    """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file; 3: an output not written."""
+    try:
+        site = reading.load(arguments.file)
+    except ConfigError as error:
+        say(report.ascii_only(str(error)))
+        return WRONG_INPUT
+    findings = audit.audit(site)
+    try:
+        if arguments.json:
+            _write(arguments.json, json.dumps(report.document(site, findings), indent=1) + "\n")
+        if arguments.svg:
+            _write(arguments.svg, plan.svg(site, findings))
+    except OSError as error:
+        say(plain(error))
+        return NO_START
+    print(report.text(site, findings))
+    return DONE if audit.is_met(findings) else NOT_DONE
+
+
+def _write(path, content):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(content)

@@ -1,0 +1,67 @@
+"""Places texts of a plan so that none covers another. All numbers are pixels; a box is (x_min, y_min, x_max, y_max)."""
+
+import math
+
+FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: 0.6 of the font and a little
+RINGS, STEPS = 12, 16
+CELL_px = 40
+
+
+def size(lines):
+    """(width, height) of some lines of text."""
+    return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2
+
+
+class Placer:
+    """Remembers what is taken."""
+
+    def __init__(self, width, height):
+        """width, height: of the plan; nothing is placed outside it as long as there is room."""
+        self._edge = (0, 0, width, height)
+        self._taken = {}  # cell: boxes that reach into it
+
+    def take(self, box):
+        """Nothing may be placed on this box."""
+        for cell in _cells(box):
+            self._taken.setdefault(cell, []).append(box)
+
+    def take_line(self, start, end):
+        """Nothing may be placed on this line."""
+        count = max(1, int(math.dist(start, end) / 8))
+        for step in range(count + 1):
+            x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
+            if -CELL_px < x < self._edge[2] + CELL_px and -CELL_px < y < self._edge[3] + CELL_px:
+                self.take((x - 3, y - 3, x + 3, y + 3))
+
+    def place(self, lines, x, y):
+        """Center of a box for the lines, as near (x, y) as there is room, taken from now on."""
+        width, height = size(lines)
+        for center_x, center_y in _around(x, y, height):
+            box = (center_x - width / 2, center_y - height / 2, center_x + width / 2, center_y + height / 2)
+            if self._is_free(box):
+                self.take(box)
+                return center_x, center_y
+        self.take((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+        return x, y
+
+    def _is_free(self, box):
+        edge = self._edge
+        if box[0] < edge[0] or box[1] < edge[1] or box[2] > edge[2] or box[3] > edge[3]:
+            return False
+        return not any(box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
+                       for cell in _cells(box) for each in self._taken.get(cell, ()))
+
+
+def _cells(box):
+    return [(x, y) for x in range(int(box[0] // CELL_px), int(box[2] // CELL_px) + 1)
+            for y in range(int(box[1] // CELL_px), int(box[3] // CELL_px) + 1)]
+
+
+def _around(x, y, step_px):
+    """The place itself, then rings around it."""
+    yield x, y
+    for ring in range(1, RINGS + 1):
+        reach_px = step_px * (0.4 + 0.4 * ring)
+        for step in range(STEPS):
+            angle = 2 * math.pi * step / STEPS + math.pi / 2
+            yield x + 3 * reach_px * math.cos(angle), y + reach_px * math.sin(angle)

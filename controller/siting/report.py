@@ -1,0 +1,204 @@
+"""The audit as text for a terminal (plain ASCII, 80 columns) and as a document for machines."""
+
+import textwrap
+
+from controller.siting import audit, geometry, rules
+from controller.siting.site import NEAR_m
+
+WIDTH = 80
+CLAIMS = (
+    "This program measured a plan that somebody typed. It does not claim that the site is approved, listed or lawful: "
+    "the authority having jurisdiction (AHJ), the edition that was really adopted with its amendments, the UL 9540 "
+    "listing and the site's hazard mitigation analysis override every line.",
+    "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the purchased copy. "
+    "Exposures and facts are as said in the file; what it calls absent was not looked for.",
+    "Not covered: suppression, detection, ventilation and explosion control, electrical clearances, anything no row of "
+    "the table names. Local profiles hold what is listed under them here, no more.")
+
+
+def text(site, findings):
+    """The whole report."""
+    scope = [each for each in findings if each.rule.sense == rules.SCOPE]
+    judged = [each for each in findings if each.rule.sense != rules.SCOPE]
+    lines = [*_head(site), "", "WHAT THE SITE IS", *_table(scope), "", "RULES", *_table(judged), "",
+             "NOT APPLICABLE"]
+    for reason, ids in _reasons(findings).items():
+        lines += _folded("  ", f"{reason}: {' '.join(ids)}")
+    lines += ["", *_groups(site), "", *_fire_areas(site), "", *_exposures(site), "", *_result(findings), "",
+              "WHAT THIS DOES NOT CLAIM"]
+    for paragraph in CLAIMS:
+        lines += _folded("  ", paragraph)
+    return ascii_only("\n".join(lines))
+
+
+def _reasons(findings):
+    """{why: [ids]} of what is not applicable."""
+    found = {}
+    for finding in findings:
+        if finding.verdict == audit.NOT_APPLICABLE:
+            found.setdefault(finding.reason, []).append(finding.rule.id)
+    return found
+
+
+def ascii_only(line):
+    """A text with everything beyond ASCII escaped."""
+    return line.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _folded(first, words):
+    return textwrap.wrap(ascii_only(first + words), WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False,
+                         drop_whitespace=True)
+
+
+def _head(site):
+    place = f" {site.place}" if site.place else ""
+    lines = _folded("SITING AUDIT  ", site.facts["name"])
+    lines += _folded("  file     ", site.path)
+    lines += _folded("  edition  ", site.edition + "".join([f", {each}" for each in site.local]))
+    lines += _folded("  mode     ", f"{site.mode}{place}")
+    return lines + _folded("  stored   ", f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), "
+                                          f"{len(site.groups)} group(s): {', '.join(site.technologies)}")
+
+
+def _table(findings):
+    lines = [f"  {'id':5}{'what':33}{'measured':>14} {'required':>13}  verdict"]
+    for finding in findings:
+        if finding.verdict != audit.NOT_APPLICABLE:
+            lines += _row(finding)
+    return lines
+
+
+def _row(finding):
+    rule = finding.rule
+    verdict = finding.verdict.upper() if finding.verdict == audit.NOT_MET else finding.verdict
+    first = f"  {rule.id:5}{rule.what:33}{measured(finding):>14} {required(finding):>13}  {verdict}"
+    lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
+    words = _between_all(finding)
+    if words:
+        lines += _folded(" " * 7, words)
+    if len(finding.wrong) > 1:
+        lines += _folded(" " * 7, f"and {len(finding.wrong) - 1} more: "
+                         + "; ".join([between(item) for item in finding.wrong[1:4]])
+                         + ("; ..." if len(finding.wrong) > 4 else ""))
+    for fact in finding.facts:
+        lines += _folded(" " * 7 + "missing: ", fact)
+    return lines
+
+
+def _between_all(finding):
+    """What the verdict rests on; of facts that are all there each of them."""
+    if finding.rule.sense == rules.SAID and finding.verdict == audit.MET:
+        return "; ".join(dict.fromkeys([between(item) for item in finding.items]))
+    return "" if finding.worst is None else between(finding.worst)
+
+
+def between(item):
+    """What an Item is about, in words."""
+    names = " to ".join(item.names) if item.gap is not None else ", ".join(item.names)
+    return names + (f" ({item.words})" if item.words and names else item.words)
+
+
+def measured(finding):
+    """The value the verdict rests on, with its unit."""
+    if finding.worst is None:
+        return "-"
+    value, rule = finding.worst.value, finding.rule
+    if rule.sense == rules.SCOPE or isinstance(value, bool):
+        return "yes" if value else "no"
+    if rule.sense == rules.SAID:
+        return "said"
+    return number(value, rule.unit)
+
+
+def required(finding):
+    """The number it is held against, with its sense and unit."""
+    rule = finding.rule
+    if rule.sense == rules.SCOPE:
+        return "-"
+    if rule.sense == rules.SAID:
+        return "yes"
+    limit = rule.number if finding.worst is None else audit.limit_of(rule, finding.worst)
+    return "-" if limit is None else f"{rule.sense} {number(limit, rule.unit)}"
+
+
+def number(value, unit):
+    """Metres to the millimetre, rounded down so that a shortfall of one shows; everything else as short as it goes."""
+    if unit == "m":
+        return f"{int((value + geometry.TOUCH_m) * 1000) / 1000:.3f} m"
+    return f"{value:.6g} {unit}"
+
+
+def _groups(site):
+    lines = ["GROUPS"]
+    for name, units in site.groups.items():
+        energy_kWh = sum([unit.energy_kWh for unit in units])
+        members = "" if [unit.name for unit in units] == [name] else ": " + ", ".join([unit.name for unit in units])
+        lines += _folded(f"  {name:20} {energy_kWh:10.6g} kWh", members)
+    return lines
+
+
+def _fire_areas(site):
+    lines = ["FIRE AREAS"]
+    for name, units in site.fire_areas.items():
+        energy_kWh = sum([unit.energy_kWh for unit in units])
+        lines.append(f"  {name:20} {energy_kWh:10.6g} kWh in {len(units)} unit(s)")
+    return lines
+
+
+def _exposures(site):
+    lines = [f"EXPOSURES WITHIN {NEAR_m} m, from the nearest unit"]
+    nearest = {}
+    for unit, exposure, gap in site.exposure_gaps:
+        if exposure.name not in nearest or gap.distance_m < nearest[exposure.name][2].distance_m:
+            nearest[exposure.name] = (unit, exposure, gap)
+    for unit, exposure, gap in sorted(nearest.values(), key=lambda each: each[2].distance_m):
+        if gap.distance_m <= NEAR_m:
+            lines.append(f"  {number(gap.distance_m, 'm'):>10}  {exposure.name:20} {exposure.kind:16} {unit.name}")
+    if len(lines) == 1:
+        lines.append("  none in the file")
+    said = site.facts["absent"]
+    return lines + (_folded("  absent, says the file: ", ", ".join(said)) if said else [])
+
+
+def _result(findings):
+    counts = {verdict: [each.rule.id for each in findings if each.verdict == verdict]
+              for verdict in (audit.NOT_MET, audit.NEEDS_FACT, audit.MET)}
+    lines = [f"RESULT: {len(counts[audit.MET])} met, {len(counts[audit.NOT_MET])} not met, "
+             f"{len(counts[audit.NEEDS_FACT])} need a fact"]
+    for verdict in (audit.NOT_MET, audit.NEEDS_FACT):
+        if counts[verdict]:
+            lines += _folded(f"  {verdict}: ", " ".join(counts[verdict]))
+    return lines
+
+
+def document(site, findings):
+    """Everything of the report as plain lists and dictionaries."""
+    return {
+        "schema": 1, "name": site.facts["name"], "file": site.path, "edition": site.edition,
+        "local": list(site.local), "mode": site.mode, "place": site.place, "total_kWh": site.total_kWh,
+        "is_met": audit.is_met(findings),
+        "rules": [_rule_document(each) for each in findings],
+        "groups": {name: sum([unit.energy_kWh for unit in units]) for name, units in site.groups.items()},
+        "fire_areas": {name: sum([unit.energy_kWh for unit in units]) for name, units in site.fire_areas.items()},
+        "exposures": [{"unit": unit.name, "exposure": exposure.name, "kind": exposure.kind,
+                       "distance_m": round(gap.distance_m, 6)}
+                      for unit, exposure, gap in site.exposure_gaps if gap.distance_m <= NEAR_m],
+        "absent": list(site.facts["absent"] or ()),
+        "does_not_claim": list(CLAIMS),
+    }
+
+
+def _rule_document(finding):
+    rule = finding.rule
+    return {
+        "id": rule.id, "what": rule.what, "verdict": finding.verdict, "clause": finding.clause,
+        "confidence": rules.CONFIDENCE.get(finding.confidence, ""), "unit": rule.unit, "sense": rule.sense,
+        "worst": None if finding.worst is None else _item_document(rule, finding.worst),
+        "not_met": [_item_document(rule, item) for item in finding.wrong],
+        "missing": list(finding.facts), "reason": finding.reason,
+    }
+
+
+def _item_document(rule, item):
+    value = round(item.value, 6) if isinstance(item.value, float) else item.value
+    return {"measured": value, "required": audit.limit_of(rule, item), "between": list(item.names), "note": item.words}
