@@ -3,7 +3,7 @@
 import math
 
 FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: 0.6 of the font and a little
-RINGS, STEPS = 12, 16
+RINGS, STEPS = 8, 16
 CELL_px = 40
 
 
@@ -13,43 +13,50 @@ def size(lines):
 
 
 class Placer:
-    """Remembers what is taken."""
+    """Remembers what is taken, by lines and by labels."""
 
     def __init__(self, width, height):
         """width, height: of the plan; nothing is placed outside it as long as there is room."""
         self._edge = (0, 0, width, height)
-        self._taken = {}  # cell: boxes that reach into it
-
-    def take(self, box):
-        """Nothing may be placed on this box."""
-        for cell in _cells(box):
-            self._taken.setdefault(cell, []).append(box)
+        self._lines = {}  # cell of CELL_px: boxes that reach into it
+        self._labels = {}
 
     def take_line(self, start, end):
-        """Nothing may be placed on this line."""
+        """No label lies on this line as long as there is another place."""
         count = max(1, int(math.dist(start, end) / 8))
         for step in range(count + 1):
             x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
             if -CELL_px < x < self._edge[2] + CELL_px and -CELL_px < y < self._edge[3] + CELL_px:
-                self.take((x - 3, y - 3, x + 3, y + 3))
+                _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
-    def place(self, lines, x, y):
-        """Center of a box for the lines, as near (x, y) as there is room, taken from now on."""
-        width, height = size(lines)
-        for center_x, center_y in _around(x, y, height):
-            box = (center_x - width / 2, center_y - height / 2, center_x + width / 2, center_y + height / 2)
-            if self._is_free(box):
-                self.take(box)
-                return center_x, center_y
-        self.take((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-        return x, y
+    def place(self, choices, x, y):
+        """(lines, center) of the first of several choices of lines that has room near (x, y), taken from now on.
 
-    def _is_free(self, box):
+        Where there is none, the last choice, near, on lines of the plan but on no other label; or else at (x, y).
+        """
+        tries = [(lines, (self._lines, self._labels)) for lines in choices] + [(choices[-1], (self._labels,))]
+        for lines, taken in tries:
+            width, height = size(lines)
+            for center_x, center_y in _around(x, y, height):
+                box = (center_x - width / 2, center_y - height / 2, center_x + width / 2, center_y + height / 2)
+                if self._is_inside(box) and not any([_is_taken(each, box) for each in taken]):
+                    _take(self._labels, box)
+                    return lines, (center_x, center_y)
+        return choices[-1], (x, y)
+
+    def _is_inside(self, box):
         edge = self._edge
-        if box[0] < edge[0] or box[1] < edge[1] or box[2] > edge[2] or box[3] > edge[3]:
-            return False
-        return not any(box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
-                       for cell in _cells(box) for each in self._taken.get(cell, ()))
+        return box[0] >= edge[0] and box[1] >= edge[1] and box[2] <= edge[2] and box[3] <= edge[3]
+
+
+def _take(taken, box):
+    for cell in _cells(box):
+        taken.setdefault(cell, []).append(box)
+
+
+def _is_taken(taken, box):
+    return any(box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
+               for cell in _cells(box) for each in taken.get(cell, ()))
 
 
 def _cells(box):

@@ -14,8 +14,8 @@ from controller.siting import audit, geometry, report, rules
 from controller.siting.labels import CHARACTER_px, FONT_px, LINE_px, Placer, size
 from controller.siting.site import NEAR_m
 
-WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 3000
-UNIT_px = 34  # the short side of the smallest unit, as long as the plan does not grow over LARGEST_px
+WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
+UNIT_px = 44  # the short side of the smallest unit, as long as the plan does not grow over LARGEST_px
 HEAD_px, EDGE_px = 74, 24
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
@@ -65,7 +65,7 @@ def svg(site, findings):
         shapes, texts = part(site, view, bad)
         drawn += shapes
         labels = texts + labels  # those of units are placed first
-    placed = [_label(placer, *each) for each in labels]
+    placed = [_label(placer, [lines], *place) for lines, *place in labels]
     lines = [_distance(placer, view, each) for each in distances]
     body = [f'<clipPath id="view"><rect width="{view.width_px:.1f}" height="{view.height_px:.1f}"/></clipPath>',
             '<g clip-path="url(#view)">', *drawn, *[line for line, _ in lines], "</g>", *placed,
@@ -74,11 +74,11 @@ def svg(site, findings):
 
 
 def binding(findings, site):
-    """Of each unit the distance with the least margin, each drawn once, in the order of the units."""
+    """Of each unit the distance with the least margin within NEAR_m, each drawn once, in the order of the units."""
     nearest = {}
     for finding in findings:
         for item in finding.items:
-            if item.gap is None or item.by or finding.rule.sense == rules.SCOPE:
+            if item.gap is None or item.by or finding.rule.sense == rules.SCOPE or item.gap.distance_m > NEAR_m:
                 continue
             margin = audit.margin(finding.rule, item)
             for name in item.names:
@@ -154,10 +154,10 @@ def _text(lines, x, y, color):
     return _tag("text", {"fill": color, "text_anchor": "middle"}, spans)
 
 
-def _label(placer, lines, x, y, color):
-    """Lines near a point; when they had to move away, on white and with a thin leader."""
+def _label(placer, choices, x, y, color):
+    """The first of several choices of lines that has room; when it had to move away, on white and with a leader."""
+    lines, (center_x, center_y) = placer.place(choices, x, y)
     width, height = size(lines)
-    center_x, center_y = placer.place(lines, x, y)
     if (center_x, center_y) == (x, y):
         return _text(lines, x, y, color)
     back = _tag("rect", {"x": f"{center_x - width / 2:.1f}", "y": f"{center_y - height / 2:.1f}", "fill": "white",
@@ -266,7 +266,9 @@ def _distance(placer, view, distance):
             "stroke_dasharray": "none" if distance.is_met else "6 4"}
     limit = report.number(audit.limit_of(distance.rule, item), "m").removesuffix(" m")
     words = f"{report.number(item.gap.distance_m, 'm')} ({distance.rule.id}: {limit})"
-    label = _label(placer, [words if distance.is_met else "! " + words], (x1 + x2) / 2, (y1 + y2) / 2, color)
+    mark = "" if distance.is_met else "! "
+    choices = [[mark + words], [mark + words.split(" ")[0]]]
+    label = _label(placer, choices, (x1 + x2) / 2, (y1 + y2) / 2, color)
     return _tag("g", look, line + ends), label
 
 

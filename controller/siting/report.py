@@ -61,7 +61,7 @@ def _head(site):
 
 
 def _table(findings):
-    lines = [f"  {'id':5}{'what':33}{'measured':>14} {'required':>13}  verdict"]
+    lines = [f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"]
     for finding in findings:
         if finding.verdict != audit.NOT_APPLICABLE:
             lines += _row(finding)
@@ -71,7 +71,7 @@ def _table(findings):
 def _row(finding):
     rule = finding.rule
     verdict = finding.verdict.upper() if finding.verdict == audit.NOT_MET else finding.verdict
-    first = f"  {rule.id:5}{rule.what:33}{measured(finding):>14} {required(finding):>13}  {verdict}"
+    first = f"  {rule.id:5}{rule.what:33}{measured(finding):>12} {required(finding):>13}  {verdict}"
     lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
     words = _between_all(finding)
     if words:

@@ -45,14 +45,18 @@ def _merge(into, change):
 
 def toml(value):
     """The content as TOML: tables of tables of values."""
-    lines = [f"{key} = {json.dumps(each)}" for key, each in value.items() if not isinstance(each, dict)]
+    lines = [f"{key} = {_value(each)}" for key, each in value.items() if not isinstance(each, dict)]
     for section, tables in value.items():
         if isinstance(tables, dict) and all([isinstance(each, dict) for each in tables.values()]):
             for name, table in tables.items():
-                lines += [f"[{section}.{name}]", *[f"{key} = {json.dumps(each)}" for key, each in table.items()]]
+                lines += [f"[{section}.{name}]", *[f"{key} = {_value(each)}" for key, each in table.items()]]
         elif isinstance(tables, dict):
-            lines += [f"[{section}]", *[f"{key} = {json.dumps(each)}" for key, each in tables.items()]]
+            lines += [f"[{section}]", *[f"{key} = {_value(each)}" for key, each in tables.items()]]
     return "\n".join(lines) + "\n"
+
+
+def _value(value):
+    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
 
 
 def site(folder, *changes):

@@ -1,0 +1,85 @@
+"""The tables of controller/siting/README.md, made from the code: `python tests/controller/siting_page.py`."""
+
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from controller.siting import fields, rules, scopes  # noqa: E402  (the page is written without an installed package)
+
+PAGE = ROOT / "controller" / "siting" / "README.md"
+SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
+SENSES = {rules.SAID: "a fact", rules.SCOPE: "what the site is"}
+
+
+def number(rule):
+    """What has to be met."""
+    if rule.sense == rules.SCOPE and rule.number is not None:
+        return f"what the site is: {rule.number:g} {rule.unit}"
+    if rule.sense in SENSES:
+        return SENSES[rule.sense]
+    figure = "see above," if rule.number is None else f"{rule.number:g}"
+    return f"{rule.sense} {figure} {rule.unit}"
+
+
+def holds(rule):
+    """Where the rule holds."""
+    words = getattr(scopes, rule.scope).__doc__.splitlines()[0].rstrip(".")
+    return f"{words}; profile {rule.local}" if rule.local else words
+
+
+def clause(rule, edition):
+    """Clause and confidence of an edition; empty where it has no such rule."""
+    words, confidence = rule.clauses.get(edition, ("", ""))
+    return f"{words}: {SURE[confidence]}" if words else "-"
+
+
+def rule_table():
+    """One line a rule."""
+    lines = [f"| rule | what | number | holds for | {' | '.join(fields.EDITIONS)} |", "|" + "---|" * 8]
+    for rule in rules.RULES:
+        lines.append(f"| {rule.id} | {rule.what} | {number(rule)} | {holds(rule)} | "
+                     + " | ".join([clause(rule, edition) for edition in fields.EDITIONS]) + " |")
+    return "\n".join(lines)
+
+
+def key_table():
+    """One line a key."""
+    lines = ["| table | key | allowed | meaning |", "|---|---|---|---|"]
+    tables = {"top of the file": fields.SITE, **{f"[{name}.NAME]": keys for name, keys in fields.TABLES.items()},
+              **{f"[{name}]": keys for name, keys in fields.SINGLE_TABLES.items()}}
+    for table, keys in tables.items():
+        for key, field in keys.items():
+            what = "; ".join([part for part in ("must be said" if field.is_required else "", field.what) if part])
+            lines.append(f"| {table} | {key} | {fields.allowed_words(field)} | {what} |")
+    return "\n".join(lines)
+
+
+def technology_table():
+    """One line a technology."""
+    lines = ["| technology | B1: over | B11: at most in a fire area |", "|---|---|---|"]
+    for name, (threshold_kWh, most_kWh) in fields.TECHNOLOGIES.items():
+        lines.append(f"| {name} | {threshold_kWh} kWh | {f'{most_kWh} kWh' if most_kWh else 'unlimited'} |")
+    return "\n".join(lines)
+
+
+TABLES = {"rules": rule_table, "keys": key_table, "technologies": technology_table}
+
+
+def marked(name):
+    """(first, last) line around a generated table."""
+    return f"<!-- {name}: generated, see tests/controller/siting_page.py -->", f"<!-- end of {name} -->"
+
+
+def written(page):
+    """The page with every table as it should be."""
+    for name, table in TABLES.items():
+        first, last = marked(name)
+        before, rest = page.split(first)
+        page = f"{before}{first}\n{table()}\n{last}{rest.split(last)[1]}"
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

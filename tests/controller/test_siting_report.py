@@ -1,0 +1,236 @@
+"""The siting report: exit codes, what the examples print, width and alphabet; the document; the plan as SVG."""
+
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from siting_cases import LARGE, NEAR, building, exposure, fence, model, room, spaced
+from siting_sites import content, site, toml
+
+from controller import __main__ as firebreak
+from controller.siting import audit, labels, plan, report
+from controller.siting import fields as f
+
+EXAMPLES = Path(report.__file__).parents[1] / "sites" / "siting"
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def siting(capsys, *arguments):
+    """(exit code, standard output) of the command."""
+    code = firebreak.main(["siting", *map(str, arguments)])
+    return code, capsys.readouterr().out
+
+
+def line_of(text, identity):
+    """The first line of a rule in the report."""
+    return next(line for line in text.splitlines() if line.startswith(f"  {identity} "))
+
+
+@pytest.mark.parametrize("name, code, lines", [
+    ("yard", 0, {"B18": r"4\.781 m +>= 3\.048 m  met$", "B19": r"1\.881 m +>= 0\.914 m  met$",
+                 "B7c": r"3\.442 m +>= 3\.000 m  met$", "B12": "said +yes  met$"}),
+    ("room", 1, {"B4": "96 kWh +<= 50 kWh  NOT MET$", "B5a": r"0\.600 m +>= 0\.914 m  NOT MET$",
+                 "B5b": r"1\.000 m +>= 0\.914 m  met$", "B7a": "- +yes  needs a fact$", "A50": "no +yes  NOT MET$"}),
+    ("pods", 0, {"B28a": r"2\.293 m +>= 1\.524 m  met$", "B28c": r"5\.944 m +>= 3\.048 m  met$",
+                 "B28d": r"17\.293 m +>= 15\.300 m  met$"})])
+def test_the_examples(capsys, name, code, lines):
+    done, text = siting(capsys, EXAMPLES / f"{name}.toml")
+    assert done == code and name in NAMES
+    for identity, words in lines.items():
+        assert re.search(words, line_of(text, identity)), line_of(text, identity)
+
+
+def test_every_example_has_its_claim():
+    assert NAMES == ["pods", "room", "yard"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ascii_in_eighty_columns_and_no_word_too_much(capsys, name):
+    _, text = siting(capsys, EXAMPLES / f"{name}.toml")
+    assert text.isascii() and max(map(len, text.splitlines())) <= 80
+    assert not re.search("complian|certif", text, re.IGNORECASE)
+    for words in ("AHJ", "adopted", "UL 9540", "hazard mitigation"):
+        assert words in re.sub(r"\s+", " ", text)
+
+
+def test_every_rule_is_in_the_report_once(capsys):
+    _, text = siting(capsys, EXAMPLES / "yard.toml")
+    table, rest = text.split("NOT APPLICABLE\n")
+    words = " ".join(rest.split("GROUPS")[0].split())
+    for rule in audit.rules.RULES:
+        listed = re.findall(rf"^  {rule.id} ", table, re.MULTILINE)
+        aside = [part for part in words.split() if part == rule.id]
+        assert len(listed) + min(1, len(aside)) == 1, rule.id
+
+
+def test_confidence_is_said_in_words(tmp_path):
+    given = site(tmp_path, exposure("building", 9))
+    text = report.text(given, audit.audit(given))
+    assert "855 9.5.2.6 (?), IFC 1207.8.3 (?); unconfirmed" in text
+    old = site(tmp_path, {"edition": "ifc_2018"}, exposure("building", 9))
+    assert "1206.2.8.7.1 (?); read in a primary text" in report.text(old, audit.audit(old))
+
+
+@pytest.mark.parametrize("changes, code", [([], 0), ([building(1.0)], 1), ([model(ul_9540_listing=None)], 1),
+                                           ([{"edition": "x"}], 2)])
+def test_exit_codes(tmp_path, capsys, changes, code):
+    path = tmp_path / "site.toml"
+    path.write_text(toml(content(*changes)))
+    assert siting(capsys, path)[0] == code
+
+
+def test_an_output_that_cannot_be_written(tmp_path, capsys):
+    assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), "--svg", str(tmp_path / "no" / "plan.svg")]) == 3
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "No such file or directory" in err
+
+
+def test_a_shortfall_of_a_millimetre_is_seen(tmp_path):
+    given = site(tmp_path, NEAR, spaced(0.9139))
+    text = report.text(given, audit.audit(given))
+    assert re.search(r"0\.913 m +>= 0\.914 m  NOT MET", line_of(text, "B5a"))
+
+
+def test_the_document(tmp_path, capsys):
+    path = tmp_path / "out.json"
+    assert siting(capsys, EXAMPLES / "room.toml", "--json", path)[0] == 1
+    found = json.loads(path.read_text())
+    by_id = {each["id"]: each for each in found["rules"]}
+    assert list(by_id) == [rule.id for rule in audit.rules.RULES]
+    assert not found["is_met"] and found["total_kWh"] == 288 and found["fire_areas"] == {"room_0_14": 288}
+    assert by_id["B5a"]["verdict"] == "not met" and by_id["B5a"]["worst"]["required"] == 0.914
+    assert [each["between"] for each in by_id["B5a"]["not_met"]] == [["rack_1", "rack_2"], ["rack_2", "rack_3"]]
+    assert by_id["B7a"]["missing"] == ["model.rack.ul_9540a_report"] and by_id["B18"]["reason"] == "not outdoors"
+    assert {each["confidence"] for each in found["rules"]} <= {*audit.rules.CONFIDENCE.values(), ""}
+
+
+# -- the plan
+
+def drawn(given):
+    """(root element, ids in order) of a plan."""
+    root = ElementTree.fromstring(plan.svg(given, audit.audit(given)))
+    return root, [each.get("id") for each in root.iter() if each.get("id")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_plan_holds_everything_once(name):
+    from controller.siting import reading
+    given = reading.load(str(EXAMPLES / f"{name}.toml"))
+    root, ids = drawn(given)
+    wanted = [f"unit.{each.name}" for each in given.units] + [f"area.{each.name}" for each in given.areas]
+    wanted += [f"exposure.{each.name}" for each in given.exposures]
+    wanted += [f"barrier.{each.name}" for each in given.barriers]
+    wanted += ["distance." + ".".join(each.item.names) for each in plan.binding(audit.audit(given), given)]
+    wanted += ["view", "north", "scale", "legend"] + (["fence"] if given.fence else [])
+    assert sorted(ids) == sorted(wanted)
+    words = " ".join(root.itertext())
+    for unit in given.units:
+        assert unit.name in words and f"{unit.energy_kWh:g} kWh" in words
+
+
+def test_each_unit_has_its_binding_distance(tmp_path):
+    given = site(tmp_path, NEAR, spaced(0.5), building(3.2))
+    found = plan.binding(audit.audit(given), given)
+    assert [(each.rule.id, each.item.names, each.is_met) for each in found] == [("B5a", ("a", "b"), False)]
+    apart = site(tmp_path, building(3.1))
+    found = plan.binding(audit.audit(apart), apart)
+    assert [(each.rule.id, each.item.names, each.is_met) for each in found] == [
+        ("B5a", ("a", "b"), True), ("B18", ("b", "house"), True)]
+
+
+def test_what_is_not_met_is_red_dashed_and_marked(tmp_path):
+    root, _ = drawn(site(tmp_path, NEAR, spaced(0.5)))
+    line = next(each for each in root.iter() if each.get("id") == "distance.a.b")
+    assert line.get("stroke") == plan.BAD and line.get("stroke-dasharray") != "none"
+    assert "! 0.500 m (B5a: 0.914)" in "".join(root.itertext())
+    good = drawn(site(tmp_path, NEAR, spaced(1.0)))[0]
+    line = next(each for each in good.iter() if each.get("id") == "distance.a.b")
+    assert (line.get("stroke"), line.get("stroke-dasharray")) == (plan.INK, "none")
+    assert "! 1.000" not in "".join(good.itertext())
+
+
+def test_a_unit_too_large_is_marked(tmp_path):
+    root, _ = drawn(site(tmp_path, NEAR, model(energy_kWh=51)))
+    unit = next(each for each in root.iter() if each.get("id") == "unit.a")
+    assert unit.get("stroke") == plan.BAD and "! a" in "".join(root.itertext())
+
+
+def test_the_plan_is_to_scale(tmp_path):
+    """Pixels of a unit against the scale bar."""
+    root, _ = drawn(site(tmp_path, NEAR))
+    unit = next(each for each in root.iter() if each.get("id") == "unit.a")
+    xs = [float(pair.split(",")[0]) for pair in unit.get("points").split()]
+    bar = next(each for each in root.iter() if each.get("id") == "scale")
+    bar_px = float(re.search(r"H([\d.]+)", bar.find(f"{SVG}path").get("d"))[1])
+    bar_m = float(bar.find(f"{SVG}text").text.split()[0])
+    assert (max(xs) - min(xs)) / bar_px == pytest.approx(1.0 / bar_m, rel=0.01)
+
+
+def test_what_lies_beyond_is_named(tmp_path):
+    far = {"exposure": {"mill": {"kind": "building", "outline_m": [[500, 0], [510, 0], [510, 9]]}}}
+    root, ids = drawn(site(tmp_path, far))
+    assert "exposure.mill" not in ids and "beyond the plan: mill (building)" in "".join(root.itertext())
+
+
+def test_texts_are_escaped_and_the_same_site_gives_the_same_bytes(tmp_path):
+    given = site(tmp_path, {"name": "<b> & \"\u00e4\u96fb\" 'x'"}, fence(2.0))
+    first, second = (plan.svg(given, audit.audit(given)) for _ in range(2))
+    assert first == second and "<b>" not in first
+    root = ElementTree.fromstring(first)
+    assert root.find(f"{SVG}title").text == "Plan of <b> & \"\u00e4\u96fb\" 'x'"
+    assert r"\xe4" in report.text(given, audit.audit(given))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_label_of_an_example_covers_another(name, monkeypatch):
+    from controller.siting import reading
+    given = reading.load(str(EXAMPLES / f"{name}.toml"))
+    boxes = []
+    place = labels.Placer.place
+
+    def kept(self, choices, x, y):
+        lines, (center_x, center_y) = place(self, choices, x, y)
+        wide, high = labels.size(lines)
+        boxes.append((center_x - wide / 2, center_y - high / 2, center_x + wide / 2, center_y + high / 2))
+        assert lines == choices[0]
+        return lines, (center_x, center_y)
+    monkeypatch.setattr(labels.Placer, "place", kept)
+    plan.svg(given, audit.audit(given))
+    assert len(boxes) > 4
+    for index, one in enumerate(boxes):
+        for other in boxes[index + 1:]:
+            assert one[0] >= other[2] or other[0] >= one[2] or one[1] >= other[3] or other[1] >= one[3]
+
+
+def test_a_site_of_many_units(tmp_path):
+    """400 units on a grid: every one is audited and drawn."""
+    units = {f"u{index}": {"model": "m", "center_m": [index % 20 * 1.5, index // 20 * 1.5]}
+             for index in range(f.THINGS_MAX)}
+    given = site(tmp_path, LARGE, {"unit": None}, {"unit": units}, exposure("lot_line", 40))
+    found = audit.audit(given)
+    assert audit.is_met(found) and given.total_kWh == 100 * f.THINGS_MAX
+    assert len([each for each in drawn(given)[1] if each.startswith("unit.")]) == f.THINGS_MAX
+
+
+def test_a_lone_unit_without_anything_near(tmp_path):
+    given = site(tmp_path, {"unit": {"b": None}})
+    assert plan.binding(audit.audit(given), given) == [] and drawn(given)[1].count("unit.a") == 1
+
+
+def test_indoors_without_exposures(tmp_path):
+    given = site(tmp_path, room())
+    assert "none in the file" in report.text(given, audit.audit(given))
+
+
+def test_the_examples_are_installed_with_the_package(tmp_path):
+    import configparser
+    setup = configparser.ConfigParser()
+    setup.read(EXAMPLES.parents[2] / "setup.cfg")
+    patterns = setup["options.package_data"]["controller"].split(", ")
+    shutil.copytree(EXAMPLES, tmp_path / "sites" / "siting")
+    shipped = {path.name for pattern in patterns for path in tmp_path.glob(pattern)}
+    assert {f"{name}.toml" for name in NAMES} <= shipped
