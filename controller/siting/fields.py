@@ -23,6 +23,11 @@ EXPOSED = ("lot_line", "public_way", "building", "combustibles", "hazmat", "high
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
 PERMIT_PARTS = ("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection", "ventilation", "racks")
+# Numbers that more than one rule needs, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the millimetre.
+GROUP_kWh, PREPACKAGED_kWh = 50, 250
+SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
+FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048
+MOBILE_d = 30  # row B29
 COORDINATE_m_MAX = 100_000
 POINTS_MAX = 200
 THINGS_MAX = 400  # of each table: a plan of a site, not of a town
@@ -98,7 +103,7 @@ UNIT = {
     "model": Field("text", "name of its [model.NAME]", (), True),
     "center_m": Field("point", "where its center is", (), True),
     "rotation_deg": Field("number", "turned counter-clockwise (unsaid: 0)", (-360, 360)),
-    "group": Field("text", "units with one word here are one group (unsaid: each is its own)"),
+    "group": Field("text", "units with one word here are one group (unsaid: each its own)"),
 }
 AREA = {
     "outline_m": Field("points", "its walls, inner face; of a roof its edge", (3,), True),
@@ -120,7 +125,7 @@ EXPOSURE = {
     "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
     "wall_noncombustible": _flag("building: that wall"),
     "wall_without_openings": _flag("building: that wall has no opening and no combustible overhang"),
-    "occupant_load": Field("number", "building: persons", (0, 1_000_000)),
+    "occupant_load": Field("number", "building, tent, stand: persons", (0, 1_000_000)),
 }
 BARRIER = {
     "line_m": Field("points", "its two ends", (2, 2), True),

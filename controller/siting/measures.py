@@ -9,9 +9,6 @@ from typing import NamedTuple
 from controller.siting import fields as f
 from controller.siting import geometry, reductions, scopes
 
-SPACING_m = 0.914
-GROUP_kWh, PREPACKAGED_kWh = 50, 250
-ROOF_m = 22.86
 DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f.OUTDOORS: 80}
 CROWD = 30
 
@@ -110,7 +107,7 @@ def fdny_large(site, rule):
 
 def _is_closer(gap):
     """Whether a distance is below that of row B5."""
-    return gap.distance_m < SPACING_m - geometry.TOUCH_m
+    return gap.distance_m < f.SPACING_m - geometry.TOUCH_m
 
 
 def _is_tested(*units):
@@ -147,16 +144,10 @@ def prepackaged_energy(site, rule):
     return items or "no unit is listed as prepackaged"
 
 
-def _spaced(site, pairs):
-    """Gaps between units, or the one line for a single group."""
-    return pairs or ("one group" if len(site.groups) == 1 else [])
-
-
 def group_spacing(site, rule):
     """Distance of units of different groups; tighter pairs with a test are judged by it."""
-    return _spaced(site, [
-        _gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
-        for a, b, gap in site.pairs])
+    return [_gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
+            for a, b, gap in site.pairs] or "one group"
 
 
 def wall_spacing(site, rule):
@@ -169,7 +160,7 @@ def _larger(site):
     """Units of groups over the size that only a test allows."""
     found = []
     for units in site.groups.values():
-        most_kWh = PREPACKAGED_kWh if _is_prepackaged(site, units) else GROUP_kWh
+        most_kWh = f.PREPACKAGED_kWh if _is_prepackaged(site, units) else f.GROUP_kWh
         found += units if _energy_kWh(units) > most_kWh + geometry.TOUCH_m else []
     return found
 
@@ -209,8 +200,11 @@ below_vent = _for_tested("ul_9540a_neighbours_below_vent")
 def tested_spacing(site, rule):
     """Distance of neighbours that rely on a test, against the wider spacing of their reports."""
     relying = {unit.name for unit in _relying(site) if _is_tested(unit)}
+    larger = {unit.name for unit in _larger(site)}
     items = []
-    for a, b, gap in site.pairs:
+    for a, b, gap in site.all_pairs:
+        if a.group == b.group and a.name not in larger:
+            continue  # a group that is no larger than it may be is one thing
         of_test = [unit for unit in (a, b) if unit.name in relying]
         unsaid = [unit for unit in of_test if unit.model["ul_9540a_spacing_m"] is None]
         if unsaid:
@@ -234,10 +228,9 @@ def tested_wall_spacing(site, rule):
 
 def side_by_side(site, rule):
     """Units over the size of a group that stand closer than the spacing, whatever their groups."""
-    large = {unit.name: unit for unit in site.units if unit.energy_kWh > GROUP_kWh}
     units = {}
-    for a, b in site.near_pairs(SPACING_m):
-        if a.name in large and b.name in large and _is_closer(geometry.gap(a.shape, b.shape)):
+    for a, b, gap in site.all_pairs:
+        if min(a.energy_kWh, b.energy_kWh) > f.GROUP_kWh and _is_closer(gap):
             units |= {a.name: a, b.name: b}
     return _of_models(units.values(), "ul_9540a_report") or "none so close"
 
@@ -333,14 +326,14 @@ def _of_areas(key, is_asked=lambda area: True, none="no area"):
 
 def _is_high(area):
     height_m = area.facts["floor_above_vehicle_access_m"]
-    return height_m is not None and height_m > ROOF_m + geometry.TOUCH_m
+    return height_m is not None and height_m > f.ROOF_m + geometry.TOUCH_m
 
 
 def floor_height(site, rule):
     """Floor over the access of fire vehicles; a higher roof is judged by the exception for roofs."""
     items = _of_areas("floor_above_vehicle_access_m")(site, rule)
     if site.mode == f.ROOFTOP:
-        items = [item._replace(by="B16a" if item.value is not None and item.value > ROOF_m else "") for item in items]
+        items = [item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "") for item in items]
     return items
 
 
@@ -354,7 +347,7 @@ class_a = _of_areas("class_a_beyond_m")
 
 def roof_edge(site, rule):
     """Distance to the edge of the roof, against 1.524 m or the height of the unit."""
-    return [_gap_item(unit.name, area.name, gap, max(1.524, unit.model["height_m"]))
+    return [_gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
             for unit, area, gap in site.wall_gaps]
 
 
@@ -376,7 +369,7 @@ def exposure_distance(site, rule):
 
 def reduced_distance(site, rule):
     """Distances below that of row B17 or B18 that a barrier, a wall or a test allows."""
-    full_m = 1.524 if site.edition == f.IFC_2018 else 3.048
+    full_m = f.FIVE_FEET_m if site.edition == f.IFC_2018 else f.TEN_FEET_m
     items = []
     for unit, exposure, gap in site.exposure_gaps:
         if exposure.kind in rule.kinds:
@@ -487,22 +480,21 @@ def _places(site):
 
 
 def dwelling_spacing(site, rule):
-    """Distance of units, closer where both reports tested it."""
+    """Distance of units, whatever their groups; closer where both reports tested it."""
     items = []
-    for a, b, gap in site.pairs:
+    for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
         is_tested = _is_tested(a, b) and None not in tested_m
         items.append(_gap_item(a.name, b.name, gap, max(tested_m) if is_tested else None,
                                words="as tested" if is_tested else ""))
-    return _spaced(site, items)
+    return items or "one unit"
 
 
 # -- local profiles and papers
 
 def container_spacing(site, rule):
     """Distance of units, whatever their groups."""
-    return [_gap_item(a.name, b.name, geometry.gap(a.shape, b.shape)) for a, b in site.near_pairs(rule.number + 1)] or (
-        "one unit" if len(site.units) == 1 else "no two within 4 m")
+    return [_gap_item(a.name, b.name, gap) for a, b, gap in site.all_pairs] or "one unit"
 
 
 def _of_site(key):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from controller.siting import audit, geometry, report, rules
+from controller.siting.fields import NEAR_m
 from controller.siting.labels import CHARACTER_px, FONT_px, LINE_px, Placer, size
-from controller.siting.site import NEAR_m
 
 WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
 UNIT_px = 44  # the short side of the smallest unit, as long as the plan does not grow over LARGEST_px

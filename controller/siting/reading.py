@@ -217,6 +217,9 @@ def _exposure(path, name, table):
     if len(said) != 1:
         refuse(path, ("exposure", name), f"says {' and '.join(said) or 'no place'}",
                "one of point_m, line_m, outline_m")
+    for key in ("wall_fire_rating_h", "wall_noncombustible", "wall_without_openings", "occupant_load"):
+        if table[key] is not None and table["kind"] != "building":
+            refuse(path, ("exposure", name, key), f"is not set here: the kind is {shown(table['kind'])}", "a building")
     points = (table["point_m"],) if said == ["point_m"] else table[said[0]]
     is_closed = said == ["outline_m"]
     return Exposure(name, table["kind"], geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line"),

@@ -6,7 +6,7 @@ from controller.siting import fields as f
 from controller.siting import geometry
 
 REDUCED_m = 0.914
-BEYOND_m = 1.524  # how much higher than the unit, and longer at both ends, a barrier has to be
+BEYOND_m = f.FIVE_FEET_m  # how much higher than the unit, and longer at both ends, a barrier has to be
 BARRIER_h, WALL_h = 1, 2
 
 

@@ -3,7 +3,7 @@
 import textwrap
 
 from controller.siting import audit, geometry, rules
-from controller.siting.site import NEAR_m
+from controller.siting.fields import NEAR_m
 
 WIDTH = 80
 CLAIMS = (

@@ -8,8 +8,6 @@ from typing import NamedTuple
 from controller.siting import fields as f
 from controller.siting import geometry
 
-NEAR_m = 30.5  # 100 ft, row B10
-
 
 class Unit(NamedTuple):
     """area: name of the one that holds it, empty outside all; model: its table, None for what is not said."""
@@ -111,7 +109,7 @@ class Site:
         """Rows B29 and B30; an edition without rules for mobile storage takes it for stationary."""
         if self.mode != f.MOBILE:
             return self.mode != f.DWELLING
-        return ((self.facts["deployed_days"] or 0) > 30 or bool(self.facts["charging_location"])
+        return ((self.facts["deployed_days"] or 0) > f.MOBILE_d or bool(self.facts["charging_location"])
                 or self.edition == f.IFC_2018)
 
     @functools.cached_property
@@ -158,20 +156,23 @@ class Site:
                 if geometry.box_distance_m(boxes[index], boxes[other]) <= within_m]
 
     @functools.cached_property
+    def all_pairs(self):
+        """[(unit, unit, Gap)]: all within the longest distance a rule or a test may ask for."""
+        reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
+        found = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
+        return found or self._nearest_pair(False)
+
+    @functools.cached_property
     def pairs(self):
-        """[(unit, unit, Gap)] of different groups: all within the longest distance a rule or a test may ask for.
+        """As all_pairs, of different groups."""
+        return [each for each in self.all_pairs if each[0].group != each[1].group] or self._nearest_pair(True)
 
-        Where none are so near, the two whose boxes are nearest.
-        """
-        tested = [unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units]
-        found = [each for each in self.near_pairs(max(3.1, *tested)) if each[0].group != each[1].group]
-        found = found or self._nearest_pair()
-        return [(first, second, geometry.gap(first.shape, second.shape)) for first, second in found]
-
-    def _nearest_pair(self):
+    def _nearest_pair(self, of_different_groups):
+        """The two units whose boxes are nearest, where none are within reach; none where there are not two."""
         apart = [(geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
-                 for a, b in self.near_pairs(math.inf) if a.group != b.group]
-        return [min(apart, key=lambda each: each[0])[1:]] if apart else []
+                 for a, b in self.near_pairs(math.inf) if not of_different_groups or a.group != b.group]
+        a, b = min(apart, key=lambda each: each[0])[1:] if apart else (None, None)
+        return [(a, b, geometry.gap(a.shape, b.shape))] if apart else []
 
     @functools.cached_property
     def exposure_gaps(self):
@@ -198,6 +199,6 @@ class Site:
 
     @functools.cached_property
     def is_remote(self):
-        """Outdoors and further than NEAR_m from every exposure, all kinds being said."""
+        """Outdoors and further than 30.5 m from every exposure, all kinds being said."""
         return (self.place == f.OUTDOORS and not self.unsaid(f.EXPOSED)
-                and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > NEAR_m))
+                and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m))

@@ -142,6 +142,24 @@ def test_units_of_one_group_need_no_distance_and_count_together(tmp_path):
     assert (found.verdict, found.worst.value, found.worst.names) == (audit.NOT_MET, 80, ("bank",))
 
 
+def test_a_group_larger_by_test_keeps_the_spacing_of_its_test(tmp_path):
+    bank = {"unit": {"a": {"group": "bank"}, "b": {"group": "bank"}}}
+    assert finding(tmp_path, "B7c", NEAR, LARGE, spaced(0.5), bank).verdict == audit.MET
+    assert finding(tmp_path, "B7c", NEAR, LARGE, spaced(0.499), bank).verdict == audit.NOT_MET
+    small = model(energy_kWh=20, **TESTED)
+    third = {"unit": {"c": {"model": "m", "center_m": [7.9, 5.0]}}}  # closer than a group may be, as tested
+    found = finding(tmp_path, "B7c", NEAR, small, spaced(0.0), bank, third)
+    assert (found.verdict, found.worst.names) == (audit.MET, ("b", "c"))
+
+
+def test_no_group_brings_units_of_a_dwelling_together(tmp_path):
+    bank = {"unit": {"a": {"group": "bank"}, "b": {"group": "bank"}}}
+    assert finding(tmp_path, "B33", mode("dwelling"), spaced(0.5), bank).verdict == audit.NOT_MET
+    tested = model(**TESTED)
+    assert finding(tmp_path, "B33", mode("dwelling"), spaced(0.5), tested).worst.words == "as tested"
+    assert finding(tmp_path, "B33", mode("dwelling"), spaced(0.499), tested).verdict == audit.NOT_MET
+
+
 def test_group_h_or_an_analysis_with_a_test_lets_an_area_be_larger(tmp_path):
     large = model(energy_kWh=400, **TESTED)
     assert finding(tmp_path, "B11", room(), large).reason == "judged by B12"
