@@ -24,16 +24,19 @@ def run(arguments):
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
     findings = audit.audit(site)
-    try:
-        if arguments.json:
-            _write(arguments.json, json.dumps(report.document(site, findings), indent=1) + "\n")
-        if arguments.svg:
-            _write(arguments.svg, plan.svg(site, findings))
-    except OSError as error:
-        say(plain(error))
-        return NO_START
+    for path, content in ((arguments.json, _json), (arguments.svg, plan.svg)):
+        try:
+            if path:
+                _write(path, content(site, findings))
+        except OSError as error:
+            say(plain(error, path))
+            return NO_START
     print(report.text(site, findings))
     return DONE if audit.is_met(findings) else NOT_DONE
+
+
+def _json(site, findings):
+    return json.dumps(report.document(site, findings), indent=1) + "\n"
 
 
 def _write(path, content):

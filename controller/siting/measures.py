@@ -63,9 +63,8 @@ def near_exposure(site, rule):
     """The nearest exposure, if it is near."""
     if site.is_remote:
         return [Item(False)]
-    unsaid = site.unsaid(f.EXPOSED)
     if site.nearest_exposure is None or site.nearest_exposure[2].distance_m > rule.number:
-        return [Item(None, fact=_exposure_fact(kind)) for kind in unsaid]
+        return _unsaid(site, f.EXPOSED)
     unit, exposure, gap = site.nearest_exposure
     return [Item(True, (unit.name, exposure.name), gap=gap, words=f"{gap.distance_m:.3f} m")]
 
@@ -353,13 +352,15 @@ def roof_edge(site, rule):
 
 # -- distances outdoors
 
-def _exposure_fact(kind):
-    return f'an exposure of kind "{kind}", or "{kind}" in absent'
+def _unsaid(site, kinds):
+    """One Item that misses what is said neither way about some kinds of exposure; none where all is said."""
+    unsaid = site.unsaid(kinds)
+    return [Item(None, fact=f"exposures of kind {', '.join(unsaid)}, or these words in absent")] if unsaid else []
 
 
 def exposure_distance(site, rule):
     """Distance of every unit to every exposure of the rule's kinds; reduced ones are judged by row B19."""
-    items = [Item(None, (kind,), fact=_exposure_fact(kind)) for kind in site.unsaid(rule.kinds)]
+    items = _unsaid(site, rule.kinds)
     for unit, exposure, gap in site.exposure_gaps:
         if exposure.kind in rule.kinds:
             is_reduced = rule.id in ("B17", "B18") and reductions.reduced(site, unit, exposure, gap, rule.number)
@@ -390,7 +391,7 @@ def outdoor_exposure_distance(site, rule):
 
 def crowd_distance(site, rule):
     """Distance to buildings for many persons; a near one without an occupant load needs it."""
-    items = [Item(None, (kind,), fact=_exposure_fact(kind)) for kind in site.unsaid(rule.kinds)]
+    items = _unsaid(site, rule.kinds)
     for unit, exposure, gap in site.exposure_gaps:
         load = exposure.facts["occupant_load"]
         if exposure.kind not in rule.kinds:

@@ -15,7 +15,7 @@ from controller.siting.fields import NEAR_m
 from controller.siting.labels import CHARACTER_px, FONT_px, LINE_px, Placer, size
 
 WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
-UNIT_px = 44  # the short side of the smallest unit, as long as the plan does not grow over LARGEST_px
+UNIT_px, CROWD = 44, 40  # short side of the smallest of CROWD units and more, so that its label has room; fewer: less
 HEAD_px, EDGE_px = 74, 24
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
@@ -66,10 +66,10 @@ def svg(site, findings):
         drawn += shapes
         labels = texts + labels  # those of units are placed first
     placed = [_label(placer, [lines], *place) for lines, *place in labels]
-    lines = [_distance(placer, view, each) for each in distances]
+    placed += [_distance_label(placer, view, each) for each in distances]
     body = [f'<clipPath id="view"><rect width="{view.width_px:.1f}" height="{view.height_px:.1f}"/></clipPath>',
-            '<g clip-path="url(#view)">', *drawn, *[line for line, _ in lines], "</g>", *placed,
-            *[label for _, label in lines]]
+            '<g clip-path="url(#view)">', *drawn, *[_distance(view, each) for each in distances], "</g>",
+            *[leader for leader, _ in placed if leader], *[label for _, label in placed]]
     return _page(site, findings, view, body)
 
 
@@ -103,8 +103,9 @@ def _view(site, distances):
     margin_m = max(1.0, 0.1 * max(x_max - x_min, y_max - y_min))
     wide_m, high_m = x_max - x_min + 2 * margin_m, y_max - y_min + 2 * margin_m
     smallest_m = min([min(unit.model["size_m"]) for unit in site.units])
+    unit_px = UNIT_px * min(1, len(site.units) / CROWD)
     scale = min(WIDE_px / wide_m, HIGH_px / high_m)
-    scale = max(scale, min(UNIT_px / smallest_m, LARGEST_px / max(wide_m, high_m)))
+    scale = max(scale, min(unit_px / smallest_m, LARGEST_px / max(wide_m, high_m)))
     width_px = max(WIDE_px, wide_m * scale)
     middle_m = (x_min + x_max) / 2
     return View(middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale)
@@ -155,18 +156,18 @@ def _text(lines, x, y, color):
 
 
 def _label(placer, choices, x, y, color):
-    """The first of several choices of lines that has room; when it had to move away, on white and with a leader."""
+    """(leader, label): the first of several choices of lines that has room, on white when it had to move away."""
     lines, (center_x, center_y) = placer.place(choices, x, y)
     width, height = size(lines)
     if (center_x, center_y) == (x, y):
-        return _text(lines, x, y, color)
+        return "", _text(lines, x, y, color)
     back = _tag("rect", {"x": f"{center_x - width / 2:.1f}", "y": f"{center_y - height / 2:.1f}", "fill": "white",
                          "width": f"{width:.1f}", "height": f"{height:.1f}", "fill_opacity": "0.85"})
     leader = ""
     if math.dist((x, y), (center_x, center_y)) > 2.2 * LINE_px:
         leader = _tag("line", {"x1": f"{x:.1f}", "y1": f"{y:.1f}", "x2": f"{center_x:.1f}", "y2": f"{center_y:.1f}",
                                "stroke": color, "stroke_width": "0.7"})
-    return leader + back + _text(lines, center_x, center_y, color)
+    return leader, back + _text(lines, center_x, center_y, color)
 
 
 def _is_seen(view, shape):
@@ -255,8 +256,8 @@ def _middle(view, unit):
     return view.at(((corners[0][0] + corners[2][0]) / 2, (corners[0][1] + corners[2][1]) / 2))
 
 
-def _distance(placer, view, distance):
-    """(line, label) of a binding distance."""
+def _distance(view, distance):
+    """The line of a binding distance."""
     item, color = distance.item, INK if distance.is_met else BAD
     (x1, y1), (x2, y2) = view.at(item.gap.start), view.at(item.gap.end)
     line = _tag("line", {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"})
@@ -264,12 +265,18 @@ def _distance(placer, view, distance):
                     for x, y in ((x1, y1), (x2, y2))])
     look = {"id": "distance." + ".".join(item.names), "stroke": color, "stroke_width": 2 if distance.is_met else 3,
             "stroke_dasharray": "none" if distance.is_met else "6 4"}
+    return _tag("g", look, line + ends)
+
+
+def _distance_label(placer, view, distance):
+    """As _label, at the middle of a binding distance."""
+    item = distance.item
+    (x1, y1), (x2, y2) = view.at(item.gap.start), view.at(item.gap.end)
     limit = report.number(audit.limit_of(distance.rule, item), "m").removesuffix(" m")
     words = f"{report.number(item.gap.distance_m, 'm')} ({distance.rule.id}: {limit})"
     mark = "" if distance.is_met else "! "
     choices = [[mark + words], [mark + words.split(" ")[0]]]
-    label = _label(placer, choices, (x1 + x2) / 2, (y1 + y2) / 2, color)
-    return _tag("g", look, line + ends), label
+    return _label(placer, choices, (x1 + x2) / 2, (y1 + y2) / 2, INK if distance.is_met else BAD)
 
 
 # -- the page around the plan
@@ -294,7 +301,8 @@ def _head(site, findings):
               for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)]
     title = _tag("text", {"x": EDGE_px, "y": 30, "font_size": 20, "fill": INK}, escape(site.facts["name"]))
     local = "".join([f", {each}" for each in site.local])
-    second = (f"{site.edition}{local}; {site.mode} {site.place}; {site.total_kWh:g} kWh in {len(site.units)} units; "
+    mode = f"{site.mode} {site.place}".strip()
+    second = (f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units; "
               f"rules: {counts[0]} met, {counts[1]} not met, {counts[2]} need a fact")
     return title + _tag("text", {"x": EDGE_px, "y": 54, "fill": BAD if counts[1] else INK}, escape(second))
 

@@ -1,5 +1,6 @@
 """The audit as text for a terminal (plain ASCII, 80 columns) and as a document for machines."""
 
+import math
 import textwrap
 
 from controller.siting import audit, geometry, rules
@@ -51,11 +52,10 @@ def _folded(first, words):
 
 
 def _head(site):
-    place = f" {site.place}" if site.place else ""
     lines = _folded("SITING AUDIT  ", site.facts["name"])
     lines += _folded("  file     ", site.path)
     lines += _folded("  edition  ", site.edition + "".join([f", {each}" for each in site.local]))
-    lines += _folded("  mode     ", f"{site.mode}{place}")
+    lines += _folded("  mode     ", f"{site.mode} {site.place}".strip())
     return lines + _folded("  stored   ", f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), "
                                           f"{len(site.groups)} group(s): {', '.join(site.technologies)}")
 
@@ -131,7 +131,7 @@ def number(value, unit):
 def _groups(site):
     lines = ["GROUPS"]
     for name, units in site.groups.items():
-        energy_kWh = sum([unit.energy_kWh for unit in units])
+        energy_kWh = math.fsum([unit.energy_kWh for unit in units])
         members = "" if [unit.name for unit in units] == [name] else ": " + ", ".join([unit.name for unit in units])
         lines += _folded(f"  {name:20} {energy_kWh:10.6g} kWh", members)
     return lines
@@ -140,7 +140,7 @@ def _groups(site):
 def _fire_areas(site):
     lines = ["FIRE AREAS"]
     for name, units in site.fire_areas.items():
-        energy_kWh = sum([unit.energy_kWh for unit in units])
+        energy_kWh = math.fsum([unit.energy_kWh for unit in units])
         lines.append(f"  {name:20} {energy_kWh:10.6g} kWh in {len(units)} unit(s)")
     return lines
 
@@ -178,8 +178,8 @@ def document(site, findings):
         "local": list(site.local), "mode": site.mode, "place": site.place, "total_kWh": site.total_kWh,
         "is_met": audit.is_met(findings),
         "rules": [_rule_document(each) for each in findings],
-        "groups": {name: sum([unit.energy_kWh for unit in units]) for name, units in site.groups.items()},
-        "fire_areas": {name: sum([unit.energy_kWh for unit in units]) for name, units in site.fire_areas.items()},
+        "groups": {name: math.fsum([unit.energy_kWh for unit in units]) for name, units in site.groups.items()},
+        "fire_areas": {name: math.fsum([unit.energy_kWh for unit in units]) for name, units in site.fire_areas.items()},
         "exposures": [{"unit": unit.name, "exposure": exposure.name, "kind": exposure.kind,
                        "distance_m": round(gap.distance_m, 6)}
                       for unit, exposure, gap in site.exposure_gaps if gap.distance_m <= NEAR_m],

@@ -83,10 +83,13 @@ def test_exit_codes(tmp_path, capsys, changes, code):
     assert siting(capsys, path)[0] == code
 
 
-def test_an_output_that_cannot_be_written(tmp_path, capsys):
-    assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), "--svg", str(tmp_path / "no" / "plan.svg")]) == 3
+@pytest.mark.parametrize("option", ["--svg", "--json"])
+@pytest.mark.parametrize("path, words", [("nowhere/plan", "No such file or directory"), ("/dev/full", "No space left")])
+def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words):
+    monkeypatch.chdir(tmp_path)
+    assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), option, path]) == 3
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and "No such file or directory" in err
+    assert out == "" and err.startswith(f"firebreak: {path}: {words}") and err.count("\n") == 1
 
 
 def test_a_shortfall_of_a_millimetre_is_seen(tmp_path):
