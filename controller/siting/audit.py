@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-from controller.siting import measures, rules, scopes
+from controller.siting import measure_places, measure_units, rules, scopes
 from controller.siting.geometry import TOUCH_m
+from controller.siting.items import Item
 
 MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
     "met", "not met", "not applicable", "needs a fact", "applies")
@@ -19,7 +20,7 @@ class Finding(NamedTuple):
     verdict: str
     clause: str
     confidence: str
-    worst: measures.Item | None = None
+    worst: Item | None = None
     items: tuple = ()
     wrong: tuple = ()
     facts: tuple = ()
@@ -40,7 +41,7 @@ def judge(site, rule):
     """The Finding of one rule."""
     clause, confidence = rule.clauses.get(site.edition, ("", ""))
     reason = _excluded(site, rule) or getattr(scopes, rule.scope)(site)
-    items = [] if reason else getattr(measures, rule.measure)(site, rule)
+    items = [] if reason else measure_of(rule)(site, rule)
     if isinstance(items, str):
         items, reason = [], items
     reason = reason or ("" if items else "nothing of that kind here")
@@ -57,6 +58,11 @@ def judge(site, rule):
     wrong = tuple([item for item in in_order if margin(rule, item) < -TOUCH_m])
     verdict = NOT_MET if wrong else NEEDS_FACT if facts else MET
     return Finding(rule, verdict, clause, confidence, in_order[0] if in_order else None, tuple(items), wrong, facts)
+
+
+def measure_of(rule):
+    """The function a rule names; both modules of measures are looked into."""
+    return getattr(measure_units, rule.measure, None) or getattr(measure_places, rule.measure)
 
 
 def _excluded(site, rule):

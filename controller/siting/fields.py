@@ -35,7 +35,7 @@ NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
 class Field(NamedTuple):
-    """kind: number (low, high), flag, choice (options), choices (options), text, point, points (fewest)."""
+    """kind: number, size (low, high); flag; choice, choices (options); text; point; points (fewest, most)."""
 
     kind: str
     what: str

@@ -1,10 +1,10 @@
 """The audit as text for a terminal (plain ASCII, 80 columns) and as a document for machines."""
 
-import math
 import textwrap
 
 from controller.siting import audit, geometry, rules
 from controller.siting.fields import NEAR_m
+from controller.siting.items import sum_kWh
 
 WIDTH = 80
 CLAIMS = (
@@ -131,7 +131,7 @@ def number(value, unit):
 def _groups(site):
     lines = ["GROUPS"]
     for name, units in site.groups.items():
-        energy_kWh = math.fsum([unit.energy_kWh for unit in units])
+        energy_kWh = sum_kWh(units)
         members = "" if [unit.name for unit in units] == [name] else ": " + ", ".join([unit.name for unit in units])
         lines += _folded(f"  {name:20} {energy_kWh:10.6g} kWh", members)
     return lines
@@ -140,7 +140,7 @@ def _groups(site):
 def _fire_areas(site):
     lines = ["FIRE AREAS"]
     for name, units in site.fire_areas.items():
-        energy_kWh = math.fsum([unit.energy_kWh for unit in units])
+        energy_kWh = sum_kWh(units)
         lines.append(f"  {name:20} {energy_kWh:10.6g} kWh in {len(units)} unit(s)")
     return lines
 
@@ -178,8 +178,8 @@ def document(site, findings):
         "local": list(site.local), "mode": site.mode, "place": site.place, "total_kWh": site.total_kWh,
         "is_met": audit.is_met(findings),
         "rules": [_rule_document(each) for each in findings],
-        "groups": {name: math.fsum([unit.energy_kWh for unit in units]) for name, units in site.groups.items()},
-        "fire_areas": {name: math.fsum([unit.energy_kWh for unit in units]) for name, units in site.fire_areas.items()},
+        "groups": {name: sum_kWh(units) for name, units in site.groups.items()},
+        "fire_areas": {name: sum_kWh(units) for name, units in site.fire_areas.items()},
         "exposures": [{"unit": unit.name, "exposure": exposure.name, "kind": exposure.kind,
                        "distance_m": round(gap.distance_m, 6)}
                       for unit, exposure, gap in site.exposure_gaps if gap.distance_m <= NEAR_m],

@@ -19,7 +19,7 @@ def number(rule):
         return f"what the site is: {rule.number:g} {rule.unit}"
     if rule.sense in SENSES:
         return SENSES[rule.sense]
-    figure = "see above," if rule.number is None else f"{rule.number:g}"
+    figure = "what is said above," if rule.number is None else f"{rule.number:g}"
     return f"{rule.sense} {figure} {rule.unit}"
 
 

@@ -115,6 +115,12 @@ def test_what_is_no_siting_file(tmp_path, text, words):
     assert refused(tmp_path, text).startswith(words)
 
 
+def test_a_name_as_long_as_it_may_be(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text(toml(content({"name": "a" * 60})))
+    assert reading.load(str(path)).facts["name"] == "a" * 60
+
+
 def test_coordinates_at_the_end_of_the_range(tmp_path):
     path = tmp_path / "site.toml"
     path.write_text(toml(content(FAR)))

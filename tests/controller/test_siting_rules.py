@@ -5,7 +5,7 @@ from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL
                           mode, model, of_high_roof, roof, room, spaced)
 from siting_sites import TESTED, finding, site
 
-from controller.siting import audit, fields, measures, rules, scopes
+from controller.siting import audit, fields, rules, scopes
 
 RULES = {rule.id: rule for rule in rules.RULES}
 ROWS_OF_TABLE_B = [f"B{number}" for number in range(1, 39)]  # B39 is rejected claims
@@ -20,7 +20,7 @@ def test_every_rule_has_its_case_and_every_row_its_rule():
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.id)
 def test_a_rule_is_whole(rule):
-    assert callable(getattr(measures, rule.measure)) and callable(getattr(scopes, rule.scope))
+    assert callable(audit.measure_of(rule)) and callable(getattr(scopes, rule.scope))
     assert rule.clauses and set(rule.clauses) <= set(fields.EDITIONS)
     assert len(rule.what) <= 33 and len(rule.id) <= 5
     assert set(rule.kinds) <= set(fields.KINDS) and rule.local in ("", *fields.LOCALS)

@@ -1,48 +1,13 @@
-"""What the rules of rules.py measure. Each function takes (site, rule) and returns Items, or words why there are none.
+"""What the rules measure of units, their groups and fire areas.
 
-Nothing here judges: an Item says a value, the things it is between, where it was measured, or which fact is missing.
+Each function takes (site, rule) and returns a list of Items, or in words why there are none.
 """
 
-import math
-from typing import NamedTuple
-
 from controller.siting import fields as f
-from controller.siting import geometry, reductions, scopes
+from controller.siting import geometry, scopes
+from controller.siting.items import Item, gap_item, of_models, said, sum_kWh, unsaid_kinds
 
 DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f.OUTDOORS: 80}
-CROWD = 30
-
-
-class Item(NamedTuple):
-    """value: a number, True or False, a text, or None with the missing fact. limit None: the rule's own number.
-
-    names: the things measured, a pair of them for a distance; gap: where; by: the other rule that judges this instead.
-    """
-
-    value: object
-    names: tuple = ()
-    limit: float | None = None
-    gap: geometry.Gap | None = None
-    fact: str = ""
-    by: str = ""
-    words: str = ""
-
-
-def _said(value, name, fact):
-    """An Item of a fact, missing when it is None."""
-    return Item(value, (name,) if name else (), fact="" if value is not None else fact,
-                words=value if isinstance(value, str) else "")
-
-
-def _gap_item(first, second, gap, limit_m=None, by="", words=""):
-    return Item(gap.distance_m, (first, second), limit_m, gap, by=by, words=words)
-
-
-def _of_models(units, key):
-    """One Item for each model of some units, of one of its keys."""
-    names = dict.fromkeys([unit.model_name for unit in units])
-    models = {unit.model_name: unit.model for unit in units}
-    return [_said(models[name][key], name, f"model.{name}.{key}") for name in names]
 
 
 # -- what the site is
@@ -64,14 +29,14 @@ def near_exposure(site, rule):
     if site.is_remote:
         return [Item(False)]
     if site.nearest_exposure is None or site.nearest_exposure[2].distance_m > rule.number:
-        return _unsaid(site, f.EXPOSED)
+        return unsaid_kinds(site, f.EXPOSED)
     unit, exposure, gap = site.nearest_exposure
     return [Item(True, (unit.name, exposure.name), gap=gap, words=f"{gap.distance_m:.3f} m")]
 
 
 def walk_in(site, rule):
     """Models a person can go into."""
-    return _of_models(site.units, "walk_in")
+    return of_models(site.units, "walk_in")
 
 
 def long_deployed(site, rule):
@@ -83,7 +48,7 @@ def long_deployed(site, rule):
 
 def charging_place(site, rule):
     """Whether the units are charged or kept here."""
-    return [_said(site.facts["charging_location"], "", "charging_location")]
+    return [said(site.facts["charging_location"], "", "charging_location")]
 
 
 def tier_2(site, rule):
@@ -117,15 +82,11 @@ def _is_prepackaged(site, units):
     return site.edition == f.IFC_2018 and len(units) == 1 and bool(units[0].model["prepackaged"])
 
 
-def _energy_kWh(units):
-    return math.fsum([unit.energy_kWh for unit in units])
-
-
 def group_energy(site, rule):
     """Energy of each group; a larger one is judged by its listing as prepackaged or by its test."""
     items = []
     for name, units in site.groups.items():
-        energy_kWh = _energy_kWh(units)
+        energy_kWh = sum_kWh(units)
         by = ""
         if energy_kWh > rule.number + geometry.TOUCH_m:
             by = "B6" if _is_prepackaged(site, units) else "B7a" if _is_tested(*units) else ""
@@ -145,13 +106,13 @@ def prepackaged_energy(site, rule):
 
 def group_spacing(site, rule):
     """Distance of units of different groups; tighter pairs with a test are judged by it."""
-    return [_gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
+    return [gap_item(a.name, b.name, gap, by="B7c" if _is_closer(gap) and _is_tested(a, b) else "")
             for a, b, gap in site.pairs] or "one group"
 
 
 def wall_spacing(site, rule):
     """Distance of units to the walls around."""
-    return [_gap_item(unit.name, area.name, gap, by="B7d" if _is_closer(gap) and _is_tested(unit) else "")
+    return [gap_item(unit.name, area.name, gap, by="B7d" if _is_closer(gap) and _is_tested(unit) else "")
             for unit, area, gap in site.wall_gaps]
 
 
@@ -160,7 +121,7 @@ def _larger(site):
     found = []
     for units in site.groups.values():
         most_kWh = f.PREPACKAGED_kWh if _is_prepackaged(site, units) else f.GROUP_kWh
-        found += units if _energy_kWh(units) > most_kWh + geometry.TOUCH_m else []
+        found += units if sum_kWh(units) > most_kWh + geometry.TOUCH_m else []
     return found
 
 
@@ -176,13 +137,13 @@ def _relying(site):
 
 def _for_relying(key):
     def measure(site, rule):
-        return _of_models(_relying(site), key) or "nothing larger or closer"
+        return of_models(_relying(site), key) or "nothing larger or closer"
     return measure
 
 
 def _for_tested(key):
     def measure(site, rule):
-        return _of_models([unit for unit in _relying(site) if _is_tested(unit)], key) or "no test is relied upon"
+        return of_models([unit for unit in _relying(site) if _is_tested(unit)], key) or "no test is relied upon"
     return measure
 
 
@@ -210,7 +171,7 @@ def tested_spacing(site, rule):
             items.append(Item(None, (a.name, b.name), fact=f"model.{unsaid[0].model_name}.ul_9540a_spacing_m"))
         elif of_test:
             limit_m = max([unit.model["ul_9540a_spacing_m"] for unit in of_test])
-            items.append(_gap_item(a.name, b.name, gap, limit_m))
+            items.append(gap_item(a.name, b.name, gap, limit_m))
     return items or "no test is relied upon"
 
 
@@ -220,7 +181,7 @@ def tested_wall_spacing(site, rule):
     for unit, area, gap in site.wall_gaps:
         if _is_closer(gap) and _is_tested(unit):
             limit_m = unit.model["ul_9540a_wall_spacing_m"]
-            items.append(_gap_item(unit.name, area.name, gap, limit_m) if limit_m is not None else
+            items.append(gap_item(unit.name, area.name, gap, limit_m) if limit_m is not None else
                          Item(None, (unit.name, area.name), fact=f"model.{unit.model_name}.ul_9540a_wall_spacing_m"))
     return items or "no wall is closer"
 
@@ -231,13 +192,13 @@ def side_by_side(site, rule):
     for a, b, gap in site.all_pairs:
         if min(a.energy_kWh, b.energy_kWh) > f.GROUP_kWh and _is_closer(gap):
             units |= {a.name: a, b.name: b}
-    return _of_models(units.values(), "ul_9540a_report") or "none so close"
+    return of_models(units.values(), "ul_9540a_report") or "none so close"
 
 
 # -- energy of a fire area
 
 def _by_technology(units):
-    return {each: _energy_kWh([unit for unit in units if unit.technology == each])
+    return {each: sum_kWh([unit for unit in units if unit.technology == each])
             for each in dict.fromkeys([unit.technology for unit in units])}
 
 
@@ -256,7 +217,7 @@ def _over(site):
         limits = {each: f.TECHNOLOGIES[each][1] for each in sums}
         mixed_kWh = _mixed_limit_kWh(units)
         if any([limits[each] is not None and sums[each] > limits[each] + geometry.TOUCH_m for each in sums]) or (
-                mixed_kWh is not None and _energy_kWh(units) > mixed_kWh + geometry.TOUCH_m):
+                mixed_kWh is not None and sum_kWh(units) > mixed_kWh + geometry.TOUCH_m):
             found.append(name)
     return found
 
@@ -287,7 +248,7 @@ def mixed_energy(site, rule):
     """Energy of fire areas with more than one technology."""
     items = []
     for name, units in site.fire_areas.items():
-        limit_kWh, energy_kWh = _mixed_limit_kWh(units), _energy_kWh(units)
+        limit_kWh, energy_kWh = _mixed_limit_kWh(units), sum_kWh(units)
         if limit_kWh is not None:
             by = "B12" if energy_kWh > limit_kWh and _granted(site, name) else ""
             items.append(Item(energy_kWh, (name,), limit_kWh, by=by))
@@ -300,7 +261,7 @@ def over_maximum(site, rule):
     for name in _over(site):
         fact = "hazard_mitigation_analysis and large_scale_fire_test"
         fact += f", or area.{name}.group_H" if name != f.OUTDOORS else ""
-        items.append(_said(_granted(site, name) or None, name, fact))
+        items.append(said(_granted(site, name) or None, name, fact))
     return items or "no fire area is over its maximum"
 
 
@@ -311,151 +272,14 @@ def analysis(site, rule):
     causes += ["over the maximum"] if _over(site) and not scopes.sized(site) else []
     if not causes:
         return "nothing calls for it"
-    return [_said(site.facts["hazard_mitigation_analysis"], causes[0], "hazard_mitigation_analysis")]
-
-
-# -- height, depth, walls, roof
-
-def _of_areas(key, is_asked=lambda area: True, none="no area"):
-    def measure(site, rule):
-        return [_said(area.facts[key], area.name, f"area.{area.name}.{key}") for area in site.areas
-                if area.name in site.fire_areas and is_asked(area)] or none
-    return measure
-
-
-def _is_high(area):
-    height_m = area.facts["floor_above_vehicle_access_m"]
-    return height_m is not None and height_m > f.ROOF_m + geometry.TOUCH_m
-
-
-def floor_height(site, rule):
-    """Floor over the access of fire vehicles; a higher roof is judged by the exception for roofs."""
-    items = _of_areas("floor_above_vehicle_access_m")(site, rule)
-    if site.mode == f.ROOFTOP:
-        items = [item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "") for item in items]
-    return items
-
-
-floor_depth = _of_areas("floor_below_exit_discharge_m")
-room_rating = _of_areas("fire_rating_h")
-roof_material = _of_areas("roof_noncombustible", _is_high, "not above 22.86 m")
-roof_clear = _of_areas("fire_operations_clear", _is_high, "not above 22.86 m")
-roof_approved = _of_areas("approved_by", _is_high, "not above 22.86 m")
-class_a = _of_areas("class_a_beyond_m")
-
-
-def roof_edge(site, rule):
-    """Distance to the edge of the roof, against 1.524 m or the height of the unit."""
-    return [_gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
-            for unit, area, gap in site.wall_gaps]
-
-
-# -- distances outdoors
-
-def _unsaid(site, kinds):
-    """One Item that misses what is said neither way about some kinds of exposure; none where all is said."""
-    unsaid = site.unsaid(kinds)
-    return [Item(None, fact=f"exposures of kind {', '.join(unsaid)}, or these words in absent")] if unsaid else []
-
-
-def exposure_distance(site, rule):
-    """Distance of every unit to every exposure of the rule's kinds; reduced ones are judged by row B19."""
-    items = _unsaid(site, rule.kinds)
-    for unit, exposure, gap in site.exposure_gaps:
-        if exposure.kind in rule.kinds:
-            is_reduced = rule.id in ("B17", "B18") and reductions.reduced(site, unit, exposure, gap, rule.number)
-            items.append(_gap_item(unit.name, exposure.name, gap, by="B19" if is_reduced else ""))
-    return items or "the file says there is none within 30.5 m"
-
-
-def reduced_distance(site, rule):
-    """Distances below that of row B17 or B18 that a barrier, a wall or a test allows."""
-    full_m = f.FIVE_FEET_m if site.edition == f.IFC_2018 else f.TEN_FEET_m
-    items = []
-    for unit, exposure, gap in site.exposure_gaps:
-        if exposure.kind in rule.kinds:
-            found = reductions.reduced(site, unit, exposure, gap, full_m)
-            if found:
-                items.append(_gap_item(unit.name, exposure.name, gap, found.distance_m, words=found.words))
-    return items or "no distance is reduced"
-
-
-def outdoor_exposure_distance(site, rule):
-    """As exposure_distance, for units that stand in no area."""
-    outside = [unit.name for unit in site.units if not unit.area]
-    found = exposure_distance(site, rule)
-    if not outside or isinstance(found, str):
-        return "no unit is outdoors" if not outside else found
-    return [item for item in found if item.fact or item.names[0] in outside]
-
-
-def crowd_distance(site, rule):
-    """Distance to buildings for many persons; a near one without an occupant load needs it."""
-    items = _unsaid(site, rule.kinds)
-    for unit, exposure, gap in site.exposure_gaps:
-        load = exposure.facts["occupant_load"]
-        if exposure.kind not in rule.kinds:
-            continue
-        if load is None and gap.distance_m < rule.number:
-            items.append(Item(None, (unit.name, exposure.name), fact=f"exposure.{exposure.name}.occupant_load"))
-        elif load is not None and load >= CROWD:
-            items.append(_gap_item(unit.name, exposure.name, gap))
-    return items or f"no building for {CROWD} persons or more"
-
-
-def container_wall(site, rule):
-    """Racks to the walls of a combustible container."""
-    items = [item for item in _of_models(site.units, "container") if item.fact]
-    combustible = [unit for unit in site.units if unit.model["container"] == "combustible"]
-    items += _of_models(combustible, "rack_to_container_wall_m")
-    return items or "no combustible container"
-
-
-def _walk_in_size(index):
-    def measure(site, rule):
-        items = []
-        for unit in site.units:
-            size_m = (*sorted(unit.model["size_m"], reverse=True), unit.model["height_m"])
-            items += [Item(size_m[index], (unit.name,))] if unit.model["walk_in"] else []
-        return items or "no walk-in unit"
-    return measure
-
-
-walk_in_length, walk_in_width, walk_in_height = map(_walk_in_size, range(3))
-
-
-def walk_in_entry(site, rule):
-    """Whether people go in for maintenance only."""
-    entered = [unit for unit in site.units if unit.model["walk_in"]]
-    return _of_models(entered, "entry_for_maintenance_only") or "no walk-in unit"
-
-
-# -- mobile
-
-def fence_distance(site, rule):
-    """Distance of every unit to the fence around it."""
-    if site.fence is None:
-        return [Item(None, ("fence",), fact="[fence] with outline_m")]
-    fence = geometry.polygon(site.fence["outline_m"])
-    items = []
-    for unit in site.units:
-        gap = geometry.gap(unit.shape, geometry.outline(fence))
-        is_inside = geometry.is_within(unit.shape, fence)
-        items.append(_gap_item(unit.name, "fence", gap if is_inside else gap._replace(distance_m=0.0),
-                               words="" if is_inside else "not inside the fence"))
-    return items
-
-
-def gate(site, rule):
-    """Whether the gate is locked."""
-    return [_said((site.fence or {}).get("gate_locked"), "fence", "fence.gate_locked")]
+    return [said(site.facts["hazard_mitigation_analysis"], causes[0], "hazard_mitigation_analysis")]
 
 
 # -- dwellings
 
 def residential(site, rule):
     """Residential listing of models from 1 kWh on."""
-    return _of_models([unit for unit in site.units if unit.energy_kWh >= 1], "residential_listing") or "all below 1 kWh"
+    return of_models([unit for unit in site.units if unit.energy_kWh >= 1], "residential_listing") or "all below 1 kWh"
 
 
 def unit_energy(site, rule):
@@ -465,13 +289,13 @@ def unit_energy(site, rule):
 
 def place_energy(site, rule):
     """Energy of each place of a dwelling that the source names."""
-    return [Item(_energy_kWh(units), (name,), DWELLING_kWh[location]) for name, units, location in _places(site)
+    return [Item(sum_kWh(units), (name,), DWELLING_kWh[location]) for name, units, location in _places(site)
             if location in DWELLING_kWh] or "no such place"
 
 
 def other_place_energy(site, rule):
     """Energy of each other place of a dwelling."""
-    return [Item(_energy_kWh(units), (name,)) for name, units, location in _places(site)
+    return [Item(sum_kWh(units), (name,)) for name, units, location in _places(site)
             if location not in DWELLING_kWh] or "no such place"
 
 
@@ -486,51 +310,6 @@ def dwelling_spacing(site, rule):
     for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
         is_tested = _is_tested(a, b) and None not in tested_m
-        items.append(_gap_item(a.name, b.name, gap, max(tested_m) if is_tested else None,
+        items.append(gap_item(a.name, b.name, gap, max(tested_m) if is_tested else None,
                                words="as tested" if is_tested else ""))
     return items or "one unit"
-
-
-# -- local profiles and papers
-
-def container_spacing(site, rule):
-    """Distance of units, whatever their groups."""
-    return [_gap_item(a.name, b.name, gap) for a, b, gap in site.all_pairs] or "one unit"
-
-
-def _of_site(key):
-    def measure(site, rule):
-        return [_said(site.facts[key], "", key)]
-    return measure
-
-
-def _of_la_r3(key):
-    def measure(site, rule):
-        return [_said(site.la_r3.get(key), "", f"la_r3.{key}")]
-    return measure
-
-
-def _of_every_model(key):
-    def measure(site, rule):
-        return _of_models(site.units, key)
-    return measure
-
-
-plume_model = _of_site("plume_model")
-side_clearance, path_width = _of_la_r3("clear_each_side_m"), _of_la_r3("path_width_m")
-system_listing, battery_listing = _of_every_model("ul_9540_listing"), _of_every_model("ul_1973_listing")
-
-
-def _words_of(key, wanted):
-    def measure(site, rule):
-        said = site.facts[key]
-        parts = [part for part in wanted if part != "rated_walls" or site.place == f.INDOORS]
-        if said is None:
-            return [Item(None, (), fact=key)]
-        return [Item(part in said, (part,)) for part in parts]
-    return measure
-
-
-signs_first = _words_of("signs_say", f.SIGN_WORDS[:2])
-signs_more = _words_of("signs_say", f.SIGN_WORDS[2:])
-permit_file = _words_of("permit_file", f.PERMIT_PARTS)
