@@ -144,10 +144,6 @@ class Site:
             found.setdefault(unit.area or f.OUTDOORS, []).append(unit)
         return found
 
-    def area_of(self, unit):
-        """The Area that holds a unit, None outside all."""
-        return next((area for area in self.areas if area.name == unit.area), None)
-
     def near_pairs(self, within_m):
         """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
