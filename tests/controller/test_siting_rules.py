@@ -238,6 +238,29 @@ def test_a_high_roof_is_judged_by_its_exception(tmp_path):
     assert finding(tmp_path, "B14", room(floor_above_vehicle_access_m=30)).verdict == audit.NOT_MET
 
 
+def test_roofs_and_garages_have_distances_of_their_own_where_the_edition_has(tmp_path):
+    for changes in ((mode("open_garage"),), (roof(),)):
+        assert "rules of its own" in finding(tmp_path, "B18", *changes, exposure("building", 1.0)).reason
+    assert finding(tmp_path, "B17", roof(), IFC, exposure("building", 1.0)).verdict == audit.NOT_MET
+
+
+def test_a_prepackaged_unit_is_judged_by_its_listing_and_a_larger_one_by_its_test(tmp_path):
+    listed = (IFC, NEAR, model(prepackaged=True))
+    assert finding(tmp_path, "B4", *listed, model(energy_kWh=200)).reason == "judged by B6"
+    assert finding(tmp_path, "B7a", *listed, model(energy_kWh=250)).verdict == audit.NOT_APPLICABLE
+    large = model(energy_kWh=251, **TESTED)
+    assert finding(tmp_path, "B6", *listed, large).reason == "judged by B7a"
+    assert finding(tmp_path, "B7a", *listed, large).verdict == audit.MET
+    assert finding(tmp_path, "B6", *listed, model(energy_kWh=250, **TESTED)).verdict == audit.MET
+
+
+def test_what_a_fire_area_over_its_maximum_lacks(tmp_path):
+    large = (model(energy_kWh=301), {"hazard_mitigation_analysis": None})
+    assert finding(tmp_path, "B12", NEAR, *large).facts == ("hazard_mitigation_analysis and large_scale_fire_test",)
+    assert finding(tmp_path, "B12", room(), *large).facts == (
+        "hazard_mitigation_analysis and large_scale_fire_test, or area.room.group_H",)
+
+
 def test_a_tall_unit_keeps_its_height_from_the_edge(tmp_path):
     found = finding(tmp_path, "B26a", roof(), model(height_m=4.6))
     assert (found.verdict, audit.limit_of(found.rule, found.worst)) == (audit.NOT_MET, 4.6)
