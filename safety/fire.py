@@ -1,4 +1,4 @@
-"""What follows from two contacts together: the E-stop's pair, smoke and heat votes, fan and damper without their proof."""
+"""What follows from two contacts together: the E-stop's pair, smoke and heat votes, fan and damper without proof."""
 
 from safety import matrix as m
 from safety import parameters as p

@@ -1,7 +1,7 @@
 """STAGES: the cause-and-effect rows as data, one or more stages each, with what each one demands of the outputs.
 
-Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS where the other chemistry
-differs). Rows 49 to 53 are ours: what the table has no row for. Clause and confidence stand in CLAUSES.
+Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS where the other
+chemistry differs). Rows 49 to 53 are ours: what the table has no row for. Clause and confidence stand in CLAUSES.
 A demand is a level per output, 0 = none; levels of several stages combine by `max`, so adding a fault never lowers one.
 """
 
@@ -102,8 +102,8 @@ _SELF_TEST = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
-# What looks back (rows 10b, 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong reading
-# latches nothing.
+# What looks back (rows 10b, 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong
+# reading latches nothing.
 # id, row, scope, feature, sense (+1: at or above `set`, -1: at or below), set, clear, set_ms, clear_ms, latch, gate,
 # demand. `clear` is the value on the safe side at which the clear time starts to run. Booleans: _ok trips at 0.
 STAGES = (

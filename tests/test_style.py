@@ -199,7 +199,8 @@ def unit_in_name(where, name, unit):
         return []
     ending = "_" + unit.replace("/", "_per_")
     plain = re.sub("_(min|max)$", "", name)
-    return [] if plain.endswith(ending) else [f"{where}: {name} has the unit {unit}, so its name ends in {ending}"]
+    found = name.endswith(ending) or plain.endswith(ending)  # minutes are min too
+    return [] if found else [f"{where}: {name} has the unit {unit}, so its name ends in {ending}"]
 
 
 SOURCE_CHECKS = (function_length, file_length, line_length, imports, clocks, integers_only, quantities, docstrings,

@@ -15,7 +15,7 @@ def add(commands):
     lock.add_argument("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first")
     lock.add_argument("--end", action="store_true", help="end it: by whom began it, or with the key out of RUN")
     lamps = commands.add_parser("lamp-test", help="flash both lamps for five seconds")
-    test = commands.add_parser("test-mode", help="run for a minute with 5 % of rated power, every row armed; asks twice")
+    test = commands.add_parser("test-mode", help="run for a minute with 5 %% of rated power, rows armed; asks twice")
     for parser, run in ((lock, _lock_out), (lamps, _lamp_test), (test, _test_mode)):
         parser.add_argument("--run-dir", default=RUN_DIRECTORY)
         parser.set_defaults(run=run)

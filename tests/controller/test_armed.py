@@ -174,8 +174,8 @@ def test_a_source_of_hints_is_the_operations_centre(files):
                                'site_ems; nearest key "site_ems"')
     files.replace("type", 'noc_source = "site_em"\n', "")
     assert files.refusal() == (
-        "example/cabinet.toml:hma.noc_source: is missing: row 46 (D4, A42) watches its heartbeat; allowed the name of a "
-        "source of hints, or supervised_ok of the fire panel, or not_fitted.noc")
+        "example/cabinet.toml:hma.noc_source: is missing: row 46 (D4, A42) watches its heartbeat; allowed the name of "
+        "a source of hints, or supervised_ok of the fire panel, or not_fitted.noc")
 
 
 def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):

@@ -62,7 +62,8 @@ def quiet(tested, seconds=20):
 
 def test_a_healthy_controller_finds_nothing_and_leaves_memory_as_it_was():
     generator = random.Random(5)
-    words, data = array("i", [generator.randrange(-2**31, 2**31) for _ in range(50)]), bytearray(generator.randbytes(33))
+    words = array("i", [generator.randrange(-2**31, 2**31) for _ in range(50)])
+    data = bytearray(generator.randbytes(33))
     before = bytes(words), bytes(data)
     tested = quiet(SelfTest([words, bytearray(), data], [module(SOURCE)]))
     assert tested.bits == 0 and (bytes(words), bytes(data)) == before
@@ -131,7 +132,8 @@ def test_a_short_step_between_the_clocks_is_no_fault():
 
 
 @pytest.mark.parametrize("contents, expected", [
-    ([], 0), (["45000\n"], 450), (["45000\n", "110100\n", "20000\n"], 1101), (["nonsense", "61000"], 610), (["-5000"], 0)])
+    ([], 0), (["45000\n"], 450), (["45000\n", "110100\n", "20000\n"], 1101), (["nonsense", "61000"], 610),
+    (["-5000"], 0)])
 def test_the_hottest_zone_counts_and_one_that_tells_nothing_does_not(tmp_path, contents, expected):
     for number, content in enumerate(contents):
         (tmp_path / f"zone{number}").write_text(content)

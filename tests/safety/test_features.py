@@ -193,7 +193,7 @@ def test_how_the_last_run_ended_is_said_once():
 # -- gas
 
 def gas_desk(first, second, **cabinet):
-    """A desk with two detectors of combustible gas and no others. first, second: (permille, ok, days) or None: silent."""
+    """A desk with two detectors of combustible gas, no others. first, second: (permille, ok, days) or None: silent."""
     desk = Desk(**{"offgas_detectors": 0, "toxic_fitted": 0, **cabinet})
     for at, group, reading in ((s.GAS_1_LFL_PERMILLE, s.G_GAS_1, first), (s.GAS_2_LFL_PERMILLE, s.G_GAS_2, second)):
         if reading is None:

@@ -119,7 +119,7 @@ def test_the_lamp_says_when_there_can_be_no_energy(state, lamp):
     assert bench.out[s.LAMP_ON] == lamp
 
 
-# Which rows open which gate: rows 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt", 24 "any of 7-23".
+# Which rows open which gate: 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt", 24 "any of 7-23".
 ALERT_ROWS = {m.F_GAS_OR_SMOKE_ALERT: {2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21}, m.F_GAS_ALERT: {7, 8, 9, 10, 11, 12},
               m.F_HEATING_ALERT: {22, 23}, m.F_ANY_SIGN: set(range(7, 24))}
 

@@ -6,9 +6,8 @@ from safety import signals as s
 
 OK, LATE, NEVER = "ok", "LATE", "never heard"
 KINDS = {"bms": "BMS", "pcs": "PCS", "meter_grid": "Meter", "meter_load": "Meter", "io_1": "I/O", "io_2": "I/O",
-         "gas_1": "Gas", "gas_2": "Gas"}
-CABINET_GROUPS = {"io_1": s.G_IO_1, "io_2": s.G_IO_2, "meter_grid": s.G_METER_GRID, "meter_load": s.G_METER_LOAD,
-                  "gas_1": s.G_GAS_1, "gas_2": s.G_GAS_2}
+         "io_3": "I/O", "gas_1": "Gas", "gas_2": "Gas", "offgas_1": "Gas", "offgas_2": "Gas", "toxic": "Gas",
+         "climate": "Air", "ups": "UPS"}
 
 
 def facts(shadow, counters):
@@ -46,7 +45,7 @@ def _groups(shadow, role, index):
         return racks.groups(shadow, index)
     if role == "pcs":
         return [shadow.layout.unit_group(index, group) for group in range(s.UNIT_GROUP_COUNT)]
-    return [CABINET_GROUPS[role]]
+    return [s.CABINET_GROUPS.index(role)]  # a cabinet's role is the name of its group
 
 
 def _bus(bus, counters):
