@@ -93,8 +93,9 @@ def test_what_inhibits_the_start_is_named(tmp_path):
     watched = Watched(tmp_path)
     watched.rig.plant.key_run = False
     facts = watched.run(5).facts("alarms")
-    assert facts["start"]["waits_for"]["name"] == "key not in RUN" and facts["state"] == "inhibited"
-    assert "START  waits for R712 key not in RUN" in "\n".join(page.lines(facts))
+    assert facts["start"]["waits_for"]["name"] == "interlock" and facts["state"] == "inhibited"
+    assert "START  waits for R701 interlock" in "\n".join(page.lines(facts))
+    assert [row["stage"] for row in facts["standing"]] == ["47"]
     watched.rig.plant.key_run = True
     facts = watched.run(12).facts("alarms")
     assert facts["start"]["waits_for"] is None and watched.core.out[s.STATE] == s.RUNNING
