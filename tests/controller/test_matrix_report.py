@@ -334,6 +334,14 @@ def test_markdown_keeps_a_cell_in_its_column():
     assert printed.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"
 
 
+def test_html_escapes_every_part_of_a_cell():
+    table = printed.Table(("<h>",), [(printed.Mark("armed", "<t>", "<n>"),), ("<c>",)])
+    page = printed.page([printed.Heading(1, "<1>"), printed.Text("<p&>"), table])
+    for text in ("&lt;h&gt;", "&lt;t&gt;", "&lt;n&gt;", "&lt;c&gt;", "&lt;1&gt;", "&lt;p&amp;&gt;"):
+        assert text in page
+    assert not [text for text in ("<h>", "<t>", "<n>", "<c>", "<1>", "<p&") if text in page]
+
+
 def test_the_kinds_have_a_colour():
     for kind in printed.KINDS:
         assert f".{kind} {{" in printed.STYLE
