@@ -279,8 +279,8 @@ def test_without_gas_detection_no_flammable_limit_is_needed(files):
     ('chemistry = "LFP"', 'chemistry = "LTO"', 'hma.chemistry: "LTO" is not allowed; allowed LFP, NMC'),
     ('chemistry = "LFP"', "chemistry = []", "hma.chemistry: [] is not allowed; allowed LFP, NMC"),
     ('explosion_control = "both"', "explosion_control = 69", "hma.explosion_control: 69 is not allowed"),
-    ("lfl_vol_ppm = 80000 ", "lfl_vol_ppm = 4999 ", "hma.lfl_vol_ppm: 4999 is not allowed; allowed 5000..200000"),
-    ("lfl_vol_ppm = 80000 ", "lfl_vol_ppm = 8.0 ", "hma.lfl_vol_ppm: 8.0 is not allowed; allowed 5000..200000"),
+    ("lfl_vol_ppm = 60000 ", "lfl_vol_ppm = 4999 ", "hma.lfl_vol_ppm: 4999 is not allowed; allowed 5000..200000"),
+    ("lfl_vol_ppm = 60000 ", "lfl_vol_ppm = 8.0 ", "hma.lfl_vol_ppm: 8.0 is not allowed; allowed 5000..200000"),
     ("hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 12, 30, 45]",
      "hma.hard_wired_rows: 45 is not allowed"),
     ("hard_wired_rows = [1, 12, 30, 44]", 'hard_wired_rows = ["1"]', 'hma.hard_wired_rows: "1" is not allowed'),
@@ -294,10 +294,10 @@ def test_a_malformed_fact_is_refused(files, old, new, line):
 
 
 def test_a_site_may_count_on_a_lower_flammable_limit_only(files):
-    files.append("site", "[hma]\nlfl_vol_ppm = 70000")
-    assert files.load().hma["lfl_vol_ppm"] == 70_000
-    files.append("cabinet", "[hma]\nlfl_vol_ppm = 75000")
-    assert "hma.lfl_vol_ppm: 75000 is not allowed, it is looser than 70000" in files.refusal()
+    files.append("site", "[hma]\nlfl_vol_ppm = 50000")
+    assert files.load().hma["lfl_vol_ppm"] == 50_000
+    files.append("cabinet", "[hma]\nlfl_vol_ppm = 55000")
+    assert "hma.lfl_vol_ppm: 55000 is not allowed, it is looser than 50000" in files.refusal()
 
 
 @pytest.mark.parametrize("name", hma.PREVENTION_NEEDS)

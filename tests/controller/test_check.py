@@ -235,7 +235,7 @@ def test_the_default_cabinet_has_every_row_armed(files):
 
 def test_the_report_repeats_the_hazard_analysis(files):
     lines = _report(files.load()).split("\n")
-    assert "  lfl_vol_ppm            80000" in lines and "  explosion_control      both" in lines
+    assert "  lfl_vol_ppm            60000" in lines and "  explosion_control      both" in lines
     assert not [line for line in lines if "agent_hold_off_reason" in line], "what nobody says is not there"
 
 
