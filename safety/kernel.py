@@ -16,7 +16,7 @@ from safety.features import Features
 from safety.latches import Latches
 from safety.permit import Permit
 
-CRC_WORDS_PER_STEP = 3  # an image of 260 words (one rack) is checked every 1.8 s at 20 ms
+CRC_WORDS_PER_STEP = 8  # an image of 691 words (three racks) is checked every 1.7 s at 20 ms
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)

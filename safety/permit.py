@@ -60,7 +60,6 @@ class Permit:
         timer[1] = max(0, timer[1] - elapsed)
         missing = self.missing(pcs_demand, dc_demand)
         self.out[s.INHIBIT_REASON] = missing
-        self.out[s.EVIDENCE_COUNT] = self.evidence.done
         self._count(elapsed)
         before = self.state[0]
         self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
@@ -79,7 +78,10 @@ class Permit:
         """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or past the start."""
         state = self.state[0]
         starting = state in STARTING
-        evidence = self.evidence.missing(state in AT_REST, self.timer[1]) if starting else I_NONE
+        evidence = I_NONE
+        if starting:  # later the count stays as it was
+            evidence = self.evidence.missing(state in AT_REST, self.timer[1])
+            self.out[s.EVIDENCE_COUNT] = self.evidence.done
         if dc_demand >= m.DC_INHIBIT or starting and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
         return evidence
