@@ -4,66 +4,16 @@ import random
 import statistics
 
 import pytest
-from bench import default_image
+from desk import Desk
 from rows import ticks
 from started import Plant, running
 
-from safety import features as f
 from safety import matrix as m
 from safety import parameters as p
 from safety import racks
 from safety import signals as s
-from safety.kernel import Kernel
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
-
-
-class Desk:
-    """The features of a kernel that is never stepped: inputs and freshness by hand."""
-
-    def __init__(self, units=1, racks=1, modules=15, **cabinet):
-        image = default_image(units=units, racks=racks, modules=modules)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
-        self.image = image
-        self.map = p.ImageMap(units, racks, m.STAGES_PER_SCOPE)
-        self.kernel = Kernel(image)
-        self.features, self.layout = self.kernel.features, self.kernel.layout
-        self.inp, self.out, self.modules = self.kernel.inp, self.kernel.out, modules
-        self.silent = set()
-
-    def silence(self, *groups):
-        """Let groups send nothing from now on."""
-        self.silent |= set(groups)
-        return self
-
-    def step(self, steps=1, elapsed=1):
-        """Compute the features with everything fresh that is not silent."""
-        for _ in range(steps):
-            for group in range(self.layout.groups):
-                self.kernel.fresh[group] = 0 if group in self.silent else 1
-            self.features.update(elapsed)
-        return self
-
-    def rack(self, signal, value, rack=0):
-        """Store a rack input."""
-        self.inp[self.layout.rack_input(rack, signal)] = value
-
-    def temperatures(self, values, rack=0):
-        """Store module temperatures."""
-        for module, value in enumerate(values):
-            self.rack(s.MODULE_TEMPERATURE_DDEGC + module, value, rack)
-        return self
-
-    def of(self, feature, scope=s.CABINET, block=0):
-        """(value, known) of a feature."""
-        base = {s.CABINET: 0, s.UNIT: self.features.unit_base + block * len(m.UNIT_FEATURES),
-                s.RACK: self.features.rack_base + block * len(m.RACK_FEATURES)}[scope]
-        return self.features.value[base + feature], self.features.known[base + feature]
-
-    def of_rack(self, feature, rack=0):
-        """(value, known) of a rack's feature."""
-        return self.of(feature, s.RACK, rack)
 
 
 # -- contacts
