@@ -33,12 +33,17 @@ class Heating:
         self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
 
     def update(self, rack, base, groups):
-        """Extremes, spread and median from new temperatures; `known` from their age."""
+        """Extremes, spread and median from new temperatures; `known` from their age.
+
+        What looks back is known again only once it was computed anew: after a silence its value is an old one.
+        """
         if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._sort(rack, base)
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
         for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS + 1):
-            self.known[feature] = known
+            looks_back = base + m.F_TEMPERATURE_RISING <= feature <= base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC
+            if not known or not looks_back:
+                self.known[feature] = known
 
     def _sort(self, rack, base):
         modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
@@ -78,6 +83,8 @@ class Heating:
                 self.history[ring + at] = NO_HISTORY_DDEGC
             else:
                 self._look_back(ring, at, self.inp[first + module])
+        for feature in range(base + m.F_TEMPERATURE_RISING, base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC + 1):
+            self.known[feature] = known
         value = self.value
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]
