@@ -90,7 +90,7 @@ class Gas:
         clock[0] += elapsed
         if clock[0] < self.second_ticks:
             return
-        clock[0] = 0
+        clock[0] %= self.second_ticks  # what is beyond belongs to the next second
         clock[1] = (clock[1] + 1) % RISE_S
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM

@@ -41,7 +41,7 @@ class Racks:
             self.clock[rack] += elapsed
             due = self.clock[rack] >= self.second_ticks
             if due:
-                self.clock[rack] = 0
+                self.clock[rack] %= self.second_ticks  # what is beyond belongs to the next second
             self._rack(rack, rack + 1, due)
 
     def _rack(self, rack, block, due):
