@@ -1,0 +1,220 @@
+"""Temperatures of modules against a computation of their own: lists of seconds, over random courses with gaps."""
+
+import random
+import statistics
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from desk import Desk
+from hypothesis import given, settings, strategies as st
+from rows import ticks
+from started import running
+
+from safety import heating
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+KNOWN, UNKNOWN = m.KNOWN, 0
+SECOND = ticks(1000)
+LOOKS_BACK = (m.F_TEMPERATURE_RISE_3S_DDEGC, m.F_TEMPERATURE_RISE_10S_DDEGC, m.F_TEMPERATURE_RISING,
+              m.F_TEMPERATURE_UNEXPLAINED_DDEGC)
+AT_ONCE = (m.F_TEMPERATURE_DDEGC_MAX, m.F_TEMPERATURE_DDEGC_MIN, m.F_TEMPERATURE_SPREAD_DDEGC,
+           m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, m.F_TEMPERATURE_ZEROS)
+HEATING_NK = 90
+
+
+class Reference:
+    """One rack's temperatures and currents, a list entry a second; None where nothing was known."""
+
+    def __init__(self):
+        self.temperatures, self.currents_A = [], []
+
+    def second(self, temperatures, current_A):
+        """Remember a second."""
+        self.temperatures.append(temperatures)
+        self.currents_A.append(current_A)
+        return self
+
+    def rise(self, back_s):
+        """Largest rise of a module over so many seconds; a gap counts as what came after it, and falling as none."""
+        now = self.temperatures[-1]
+        then = next(each for each in self.temperatures[max(0, len(self.temperatures) - 1 - back_s):] if each)
+        return max([0] + [after - before for after, before in zip(now, then)])
+
+    def explained(self):
+        """What I2R explains of the last half minute in 0.1 K, rounded up."""
+        squares = sum((current_A or 0) ** 2 for current_A in self.currents_A[-30:])
+        return ceil(Fraction(squares * HEATING_NK, 1000 * 100_000))
+
+    def features(self):
+        """What the features of LOOKS_BACK must be."""
+        if not self.temperatures[-1]:
+            return [UNKNOWN] * 4
+        return [(self.rise(3), KNOWN), (self.rise(10), KNOWN), (1 if self.rise(10) >= 2 else 0, KNOWN),
+                (self.rise(30) - self.explained(), KNOWN)]
+
+
+def seen(desk, rack=0):
+    """The features of LOOKS_BACK: (value, known), or UNKNOWN."""
+    found = [desk.of_rack(feature, rack) for feature in LOOKS_BACK]
+    return [each if each[1] else UNKNOWN for each in found]
+
+
+# -- extremes
+
+@pytest.mark.parametrize("modules", [1, 2, 3, 4, 15, 64])
+def test_extremes_median_and_spread_of_any_order(modules):
+    chance = random.Random(modules)
+    desk = Desk(modules=modules)
+    desk.image[desk.map.rack + p.R_MODULES] = modules
+    for _ in range(30):
+        values = [chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)]
+        desk.temperatures(values).step()
+        median = statistics.median_low(values)
+        zeros = values.count(0) if abs(median) >= 30 else 0
+        assert [desk.of_rack(feature) for feature in AT_ONCE] == [(value, KNOWN) for value in (
+            max(values), min(values), max(values) - min(values), max(values) - median, zeros)]
+
+
+@pytest.mark.parametrize("others, zeros", [(29, 0), (30, 2), (-29, 0), (-30, 2), (1, 0)])
+def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(others, zeros):
+    desk = Desk(modules=5).temperatures([others, 0, others, 0, others]).step()
+    assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
+
+
+def test_a_rack_whose_sensors_are_all_dead_cannot_be_told_from_a_frosty_one():
+    assert Desk(modules=4).temperatures([0] * 4).step().of_rack(m.F_TEMPERATURE_ZEROS) == (0, KNOWN)
+
+
+def test_a_rack_without_modules_shows_nothing_and_never_rises():
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_MODULES] = 0
+    desk.temperatures([3000] * 15).step(2 * SECOND).temperatures([100] * 15).step(2 * SECOND)
+    assert [desk.of_rack(feature)[0] for feature in AT_ONCE + LOOKS_BACK] == [0] * 9
+
+
+# -- looking back
+
+@given(st.lists(st.one_of(st.none(), st.tuples(*[st.integers(-600, 3000)] * 2)), min_size=1, max_size=75),
+       st.lists(st.sampled_from([0, 10, 140, 1000, 3000]), min_size=3, max_size=3))
+@settings(max_examples=60)
+def test_rises_over_courses_with_gaps(course, currents_A):
+    desk, reference = Desk(modules=2), Reference()
+    group = desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)
+    for second, values in enumerate(course):
+        desk.temperatures(values or (3000, 3000))
+        desk.rack(s.RACK_CURRENT_MA, 1000 * currents_A[second % 3])
+        desk.silent = set() if values else {group}
+        desk.step(1, elapsed=SECOND)
+        assert seen(desk) == reference.second(values, currents_A[second % 3]).features()
+
+
+def walk(chance, values):
+    """Temperatures a second later: most stay, some rise fast, now and then one jumps."""
+    return [min(3000, max(-600, value + chance.choice((0, 0, 0, 1, -1, 12, chance.choice((0, 0, 0, 400, -400))))))
+            for value in values]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
+    """Three racks of 4, 1 and 3 modules in places for 4; frames come and go, some steps are late."""
+    chance, desk, sizes = random.Random(seed), Desk(racks=3, modules=4), (4, 1, 3)
+    for rack, size in enumerate(sizes):
+        desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_MODULES] = size
+    references, phase, total = [Reference() for _ in sizes], [0, 1, 2], 0
+    values, heard, packed = [[250] * 4 for _ in sizes], [None] * 3, [None] * 3
+    for _ in range(900):
+        elapsed = chance.choice((1, 2, 5, 5, 9, 24))
+        total += elapsed
+        late = []
+        for rack, size in enumerate(sizes):
+            values[rack] = walk(chance, values[rack])
+            desk.temperatures(values[rack][:size] + [3000] * (4 - size), rack)
+            desk.rack(s.RACK_CURRENT_MA, chance.choice((-140_000, 0, 90_000)), rack)
+            for group, heard_at in ((s.G_BMS_TEMPERATURES, heard), (s.G_BMS_PACK, packed)):
+                if chance.random() < 0.7:
+                    desk.silent.discard(desk.layout.rack_group(rack, group))
+                    heard_at[rack] = total
+                else:
+                    desk.silence(desk.layout.rack_group(rack, group))
+            if (phase[rack] + total) // SECOND > (phase[rack] + total - elapsed) // SECOND:
+                late.append(rack)
+        desk.step(1, elapsed=elapsed)
+        for rack in late:
+            known = [at[rack] is not None and total - at[rack] <= ticks(500) for at in (heard, packed)]
+            current_A = desk.inp[desk.layout.rack_input(rack, s.RACK_CURRENT_MA)] // 1000
+            references[rack].second(values[rack][:sizes[rack]] if known[0] else None, current_A if known[1] else None)
+            assert seen(desk, rack) == references[rack].features(), (seed, rack, total)
+
+
+def test_each_rack_looks_back_in_another_tick():
+    desk = Desk(racks=3).step(10)
+    first = {}
+    for tick in range(11, 52):
+        desk.step()
+        for rack in range(3):
+            if desk.of_rack(m.F_TEMPERATURE_RISING, rack)[1] == KNOWN:
+                first.setdefault(rack, tick)
+    assert first == {0: 50, 1: 49, 2: 48}
+
+
+@pytest.mark.parametrize("current_mA, heat_uK", [
+    (0, 0), (999, 0), (9999, 0), (10_000, 9), (-10_999, 9), (140_000, 1764), (-140_999, 1764), (3_000_000, 810_000)])
+def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
+    desk = Desk()
+    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    desk.step(SECOND)
+    assert desk.features.racks.heating.place[1] == heat_uK
+    assert heat_uK <= Fraction(current_mA ** 2 * HEATING_NK, 10 ** 9)
+
+
+def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_HEATING_NK_PER_A2S] = 1000
+    desk.rack(s.RACK_CURRENT_MA, 3_000_000)
+    desk.step(40, elapsed=SECOND)
+    assert desk.features.racks.heating.place[1] == 30 * 9_000_000 < s.INT_MAX
+    desk.rack(s.RACK_CURRENT_MA, 0)
+    desk.step(30, elapsed=SECOND)
+    assert desk.features.racks.heating.place[1] == 0
+
+
+# -- silence
+
+def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
+    desk = Desk().temperatures([250] * 15).step(3 * SECOND).temperatures([300] * 15).step(SECOND)
+    assert seen(desk)[:3] == [(50, KNOWN), (50, KNOWN), (1, KNOWN)]
+    desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(SECOND + 10)
+    assert seen(desk) == [UNKNOWN] * 4
+    desk.silent.clear()
+    assert desk.step(SECOND - 11).of_rack(m.F_TEMPERATURE_DDEGC_MAX) == (300, KNOWN)
+    assert seen(desk) == [UNKNOWN] * 4
+    assert seen(desk.step())[:3] == [(50, KNOWN), (50, KNOWN), (1, KNOWN)]
+
+
+def test_gaps_at_the_end_of_a_second_do_not_keep_row_23_from_tripping():
+    """Two seconds end in silence; neither shows a calm rack, so the ticks counted before still count after."""
+    bench = running().alone("23a")
+    group = bench.layout.rack_group(0, s.G_BMS_TEMPERATURES)
+    for module in range(15):
+        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 300)
+    while not bench.kernel.evaluator.set_count[bench.instance("23a")]:
+        bench.step()
+    bench.step(10)
+    for _ in range(2):
+        bench.silent.add(group)
+        bench.step(45)
+        assert bench.kernel.evaluator.set_count[bench.instance("23a")]
+        bench.silent.clear()
+        bench.step(5)
+    counted = bench.kernel.evaluator.set_count[bench.instance("23a")]
+    assert 11 <= counted < 75
+    bench.step(39 + 74 - counted)
+    assert bench.standing() == []
+    assert bench.step().standing() == ["23a"]
+
+
+def test_the_history_is_as_long_as_its_longest_row():
+    assert (heating.HISTORY_S, heating.FAST_S, heating.FASTEST_S) == (30, 10, 3)
