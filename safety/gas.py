@@ -72,6 +72,8 @@ class Gas:
         self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], m.KNOWN if good > 1 else 0)
         good = self._kind(self.toxic)
         self._put(m.F_TOXIC_PPM, self.high[0], _known(good, len(self.toxic)))
+        if not good:  # until it is computed anew: after a silence it would be an old one
+            self.known[m.F_TOXIC_RISE_PPM] = 0
 
     def _kind(self, detectors):
         """How many detectors of a kind are good; `high` is what they read."""
@@ -85,7 +87,7 @@ class Gas:
         return good
 
     def _rise(self, elapsed):
-        """Once a second: hydrogen or carbon monoxide against its lowest of the last RISE_S seconds' beginning."""
+        """Once a second: hydrogen or carbon monoxide against what it was RISE_S seconds ago."""
         clock, history = self.clock, self.history
         clock[0] += elapsed
         if clock[0] < self.second_ticks:
