@@ -158,7 +158,7 @@ class Features:
         known = ages.known(group)
         self._put(base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), 1)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
-        self._put(base + m.F_BUS_MISMATCH_MV, self._mismatch_mV(unit), known)
+        self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 
     def level(self, age_ticks, ladder):
         """0 to 3: how many of the three times at image[ladder] the age has reached."""
@@ -173,13 +173,20 @@ class Features:
         limit = self.out[self.layout.unit_output(unit, s.DISCHARGE_W_MAX if power > 0 else s.CHARGE_W_MAX)]
         return abs(power) - limit - margin
 
-    def _mismatch_mV(self, unit):
-        """Row 38: the largest difference between the DC bus and a rack that is closed onto it and reports."""
+    def _mismatch(self, unit, feature, known):
+        """Row 38: the largest difference between the DC bus and a rack that is closed onto it.
+
+        A rack that may be closed but is not heard may differ: the others alone show nothing to be clear.
+        """
         bus_mV = self.inp[self.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)]
         found = 0
         for rack in self.of_unit[unit]:
-            first = self.layout.rack_input(rack, 0)
-            pack = self.ages.known(self.layout.rack_group(rack, s.G_BMS_PACK))
-            if pack and self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED:
+            first, group = self.layout.rack_input(rack, 0), self.layout.rack_group(rack, 0)
+            state = self.ages.known(group + s.G_BMS_STATE)
+            if state and self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_CLOSED:
+                continue
+            if state and self.ages.known(group + s.G_BMS_PACK):
                 found = max(found, abs(self.inp[first + s.RACK_VOLTAGE_MV] - bus_mV))
-        return found
+            elif known:
+                known = m.IN_PART
+        self._put(feature, found, known)
