@@ -1,0 +1,193 @@
+"""Derived signals of the cabinet and its converters: what is an input as it stands, and what follows from several."""
+
+import pytest
+from desk import Desk
+from rows import ticks
+from started import resting, running
+
+from safety import features
+from safety import matrix as m
+from safety import signals as s
+
+KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
+NAMES = [name for name in m.CABINET_FEATURES if name in [row[0] for row in s.CABINET_INPUTS]]
+
+
+def index_of(name):
+    """Index of the input of this name, and its group."""
+    at = [row[0] for row in s.CABINET_INPUTS].index(name)
+    return at, s.CABINET_INPUTS[at][4]
+
+
+# -- inputs as they stand: a feature that has the name of an input is that input
+
+def test_every_feature_with_the_name_of_an_input_is_direct():
+    """Except the one that is known in part while the other kind of gas is looked at."""
+    direct = {m.CABINET_FEATURES[feature]: s.CABINET_INPUTS[signal][0] for feature, signal in features.DIRECT}
+    assert set(NAMES) - set(direct) == {"toxic_ppm"}
+    assert all(feature == signal for feature, signal in direct.items())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "toxic_ppm"])
+def test_a_direct_feature_follows_its_own_input_and_no_other(name):
+    desk, feature, (own, group) = Desk(), m.CABINET_FEATURES.index(name), index_of(name)
+    for at, row in enumerate(s.CABINET_INPUTS):
+        desk.inp[at] = row[3]
+    desk.inp[own] = 0
+    assert desk.step().of(feature) == (0, KNOWN)
+    for at in range(len(s.CABINET_INPUTS)):
+        desk.inp[at] = 0
+    desk.inp[own] = 1
+    assert desk.step().of(feature) == (1, KNOWN)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "toxic_ppm"])
+def test_a_direct_feature_is_known_while_its_own_group_is_and_no_other(name):
+    desk, feature, (own, group) = Desk(), m.CABINET_FEATURES.index(name), index_of(name)
+    assert desk.of(feature)[1] == UNKNOWN
+    desk.step().silence(*[each for each in range(desk.layout.groups) if each != group]).step(1, elapsed=ticks(60_000))
+    assert desk.of(feature)[1] == KNOWN
+    desk.silent.clear()
+    desk.step().silence(group)
+    budget = desk.features.ages.budget_ticks[group]
+    if group == s.G_LOCAL:
+        assert desk.step(1, elapsed=1_000_000).of(feature)[1] == KNOWN
+        return
+    assert desk.step(1, elapsed=budget).of(feature)[1] == KNOWN
+    desk.inp[own] = 1
+    assert desk.step().of(feature)[1] == UNKNOWN
+
+
+# -- row 46: the operations centre
+
+@pytest.mark.parametrize("link, path, fitted, io_3, seen", [
+    (1, 0, 0, 1, 1), (1, 0, 1, 1, 1), (0, 1, 1, 1, 1), (0, 1, 0, 1, 0), (0, 0, 1, 1, 0), (0, 1, 1, 0, 0),
+    (1, 1, 1, 0, 1)])
+def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
+    desk = Desk(supervised_fitted=fitted).step()
+    desk.inp[s.NOC_LINK_OK], desk.inp[s.SUPERVISED_OK] = link, path
+    if not io_3:
+        desk.silence(s.G_IO_3).step(1, elapsed=ticks(500) + 1)
+    desk.features.noc_ticks[0] = 0
+    desk.step(50)
+    assert desk.of(m.F_NOC_LOST_S) == (0 if seen else 1, KNOWN)
+    for verified in (0, 1):
+        desk.inp[s.NOC_VERIFIED] = verified
+        assert desk.step().of(m.F_NOC_UNVERIFIED) == (0 if seen or verified else 1, KNOWN)
+
+
+def test_its_loss_is_counted_in_whole_seconds_from_its_beginning_and_stays_in_range():
+    desk = Desk().step(49)
+    assert desk.of(m.F_NOC_LOST_S) == (0, KNOWN)
+    assert desk.step().of(m.F_NOC_LOST_S) == (1, KNOWN)
+    assert desk.step(1, elapsed=ticks(900_000)).of(m.F_NOC_LOST_S) == (901, KNOWN)
+    for _ in range(12):
+        desk.step(1, elapsed=1_000_000)
+    assert desk.of(m.F_NOC_LOST_S) == (200_000, KNOWN)
+    desk.inp[s.NOC_LINK_OK] = 1
+    assert desk.step().of(m.F_NOC_LOST_S) == (0, KNOWN)
+
+
+# -- monitors, mains, and whether there is energy
+
+@pytest.mark.parametrize("older, younger", [(s.G_CLIMATE, s.G_UPS), (s.G_UPS, s.G_CLIMATE)])
+def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
+    desk = Desk().silence(older, younger).step(30)
+    assert desk.of(m.F_MONITOR_SILENCE_MS) == (0, KNOWN)
+    desk.silent.clear()
+    desk.step().silence(older).step(4)
+    assert desk.of(m.F_MONITOR_SILENCE_MS) == (80, KNOWN)
+    desk.silence(younger).step(1)
+    assert desk.of(m.F_MONITOR_SILENCE_MS) == (100, KNOWN)
+
+
+@pytest.mark.parametrize("group", [s.G_IO_1, s.G_IO_2, s.G_IO_3])
+def test_every_io_module_that_was_heard_may_be_the_silent_one(group):
+    desk = Desk().step().silence(group).step(7)
+    assert desk.of(m.F_IO_SILENCE_MS) == (140, KNOWN)
+
+
+def test_on_the_ups_means_without_mains():
+    desk = Desk().step()
+    assert desk.of(m.F_ON_UPS) == (1, KNOWN)
+    desk.inp[s.MAINS_OK] = 1
+    assert desk.step().of(m.F_ON_UPS) == (0, KNOWN)
+    assert desk.silence(s.G_UPS).step(1, elapsed=ticks(10_000) + 1).of(m.F_ON_UPS)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("supply", [0, 1])
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("second", range(4))
+def test_energised_while_supplied_or_while_any_rack_does_not_say_open(supply, first, second):
+    desk = Desk(racks=2)
+    desk.out[s.CONTACTOR_SUPPLY_OK] = supply
+    desk.rack(s.CONTACTOR_STATE, first, 0)
+    desk.rack(s.CONTACTOR_STATE, second, 1)
+    assert desk.step().of(m.F_ENERGISED) == (1 if supply or first or second else 0, KNOWN)
+
+
+@pytest.mark.parametrize("bench, stands", [(running, True), (resting, False)])
+def test_an_open_door_matters_while_there_is_energy(bench, stands):
+    bench = bench()
+    bench.inp[s.DOOR_OK] = 0
+    assert ("48a" in bench.step(ticks(1000)).standing()) == stands
+
+
+# -- row 38: the voltage of the bus
+
+def bus(racks_mV, bus_mV=790_000, units=1):
+    """A desk with closed racks of these voltages, and all buses at one."""
+    desk = Desk(units=units, racks=len(racks_mV))
+    for unit in range(units):
+        desk.inp[desk.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = bus_mV
+    for rack, rack_mV in enumerate(racks_mV):
+        desk.rack(s.RACK_VOLTAGE_MV, rack_mV, rack)
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
+    return desk.step()
+
+
+def mismatch(desk, unit=0):
+    """The mismatch of a unit's bus."""
+    return desk.of(m.F_BUS_MISMATCH_MV, s.UNIT, unit)
+
+
+@pytest.mark.parametrize("racks_mV, differ_mV", [
+    ((790_000,), 0), ((795_000,), 5000), ((785_000,), 5000), ((789_000, 793_000), 3000), ((0, 790_001), 790_000)])
+def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
+    assert mismatch(bus(racks_mV)) == (differ_mV, KNOWN)
+
+
+@pytest.mark.parametrize("report", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
+def test_only_a_rack_that_is_closed_lies_on_the_bus(report):
+    desk = bus((700_000, 780_000))
+    desk.rack(s.CONTACTOR_STATE, report, 0)
+    assert mismatch(desk.step()) == (10_000, KNOWN)
+
+
+def test_each_bus_is_compared_with_its_own_racks():
+    desk = bus((790_000, 780_000, 787_000, 790_000), units=2)
+    assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
+    desk.inp[desk.layout.unit_input(1, s.PCS_DC_VOLTAGE_MV)] = 780_000
+    desk.step()
+    assert [mismatch(desk, unit) for unit in range(2)] == [(3000, KNOWN), (10_000, KNOWN)]
+
+
+@pytest.mark.parametrize("group", [s.G_BMS_STATE, s.G_BMS_PACK])
+def test_a_rack_that_may_be_closed_and_is_not_heard_shows_nothing_to_be_clear(group):
+    desk = bus((770_000, 789_000))
+    desk.silence(desk.layout.rack_group(0, group)).step(1, elapsed=ticks(500))
+    assert mismatch(desk) == (20_000, KNOWN)
+    assert mismatch(desk.step()) == (1000, IN_PART)
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 0)
+    assert mismatch(desk.step()) == ((1000, KNOWN) if group == s.G_BMS_PACK else (1000, IN_PART))
+    desk.silence(desk.layout.unit_group(0, s.G_PCS_MEASURE)).step(1, elapsed=ticks(2000) + 1)
+    assert mismatch(desk)[1] == UNKNOWN
+
+
+def test_row_38_does_not_clear_while_the_rack_that_differed_is_silent():
+    bench = running(racks=2).alone("38b")
+    bench.set_rack(s.RACK_VOLTAGE_MV, 770_000, 1)
+    assert bench.wait(ticks(5000)).step(2).standing() == ["38b"]
+    bench.silent.add(bench.layout.rack_group(1, s.G_BMS_PACK))
+    bench.step(ticks(6000))
+    assert bench.kernel.evaluator.active[bench.instance("38b")]

@@ -1,0 +1,274 @@
+"""Derived signals of the racks, beside their temperatures: cells, currents, insulation, contactors, and who is due."""
+
+import random
+
+import pytest
+from desk import Desk
+from rows import ticks
+from started import running
+
+from safety import features
+from safety import matrix as m
+from safety import parameters as p
+from safety import racks
+from safety import signals as s
+
+KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
+SECOND = ticks(1000)
+CALM_MA = 20_000
+STEP_MA = 14_000  # a tenth of the rated 140 A
+
+
+def silent(desk, *groups, rack=0):
+    """Let groups of a rack be silent for longer than they may."""
+    return desk.silence(*[desk.layout.rack_group(rack, group) for group in groups]).step(ticks(500) + 1)
+
+
+def after_seconds(desk, values):
+    """The voltage drop after each (lowest cell, current), one a second."""
+    found = []
+    for cell_mV, current_mA in values:
+        desk.rack(s.CELL_VOLTAGE_MV_MIN, cell_mV)
+        desk.rack(s.RACK_CURRENT_MA, current_mA)
+        found.append(desk.step(SECOND).of_rack(m.F_CELL_VOLTAGE_DROP_MV)[0])
+    return found
+
+
+# -- row 24: a cell that falls without a load step
+
+def test_a_fall_is_seen_for_two_seconds():
+    fall = [(3300, CALM_MA)] * 3 + [(3050, CALM_MA)] * 3
+    assert after_seconds(Desk(), fall) == [0, 0, 0, 250, 250, 0]
+
+
+def test_a_fall_over_two_seconds_counts_in_full_and_a_rise_not_at_all():
+    assert after_seconds(Desk(), [(3300, 0), (3200, 0), (3050, 0), (3050, 0), (3300, 0)]) == [0, 100, 250, 150, 0]
+
+
+def test_it_is_seen_in_its_tick():
+    desk = Desk()
+    after_seconds(desk, [(3300, 0)] * 3)
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3049)
+    assert desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (251, KNOWN)
+
+
+@pytest.mark.parametrize("rated_mA, step_mA, drop_mV", [
+    (140_000, STEP_MA, 300), (140_000, -STEP_MA, 300), (140_000, STEP_MA + 1, 0), (140_000, -STEP_MA - 1, 0),
+    (300_000, STEP_MA + 1, 300), (300_000, 30_001, 0)])
+def test_a_load_step_of_more_than_a_tenth_of_rated_explains_it(rated_mA, step_mA, drop_mV):
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
+    assert after_seconds(desk, [(3300, 0)] * 3 + [(3000, step_mA)])[-1] == drop_mV
+
+
+def test_a_load_step_explains_for_as_long_as_it_lies_within_the_two_seconds():
+    course = [(3300, 0)] * 3 + [(3300, 50_000)] * 2 + [(3000, 50_000)] * 2
+    assert after_seconds(Desk(), course) == [0] * 5 + [300, 300]
+    course = [(3300, 0)] * 3 + [(3300, 50_000), (3000, 50_000), (3000, 50_000)]
+    assert after_seconds(Desk(), course) == [0] * 4 + [0, 300], "against the first second the load has changed"
+
+
+@pytest.mark.parametrize("group", [s.G_BMS_CELLS, s.G_BMS_PACK])
+def test_what_was_not_known_is_nothing_to_fall_from(group):
+    desk = Desk()
+    after_seconds(desk, [(3300, 0)] * 3)
+    silent(desk, group).step(2 * SECOND)
+    assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV)[1] == UNKNOWN
+    desk.silent.clear()
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 2500)
+    assert desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV) == (0, KNOWN)
+    assert after_seconds(desk, [(2500, 0)] * 3) == [0, 0, 0]
+
+
+def test_a_first_voltage_is_no_fall():
+    desk = Desk()
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 2000)
+    assert [desk.step().of_rack(m.F_CELL_VOLTAGE_DROP_MV) for _ in range(3)] == [(0, KNOWN)] * 3
+
+
+def test_racks_remember_for_themselves():
+    desk = Desk(racks=2)
+    for rack, cell_mV in ((0, 3300), (1, 3200)):
+        desk.rack(s.CELL_VOLTAGE_MV_MIN, cell_mV, rack)
+    desk.step(3 * SECOND)
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3000, 1)
+    desk.step()
+    assert [desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, rack) for rack in range(2)] == [(0, KNOWN), (200, KNOWN)]
+
+
+# -- what is read as it stands
+
+def test_spread_of_the_cells():
+    desk = Desk()
+    desk.rack(s.CELL_VOLTAGE_MV_MAX, 3456)
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3123)
+    assert desk.step().of_rack(m.F_CELL_SPREAD_MV) == (333, KNOWN)
+    assert silent(desk, s.G_BMS_PACK).of_rack(m.F_CELL_SPREAD_MV) == (333, KNOWN)
+    assert silent(desk, s.G_BMS_CELLS).of_rack(m.F_CELL_SPREAD_MV)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("kohm, rack_mV, ohm_per_V", [
+    (500, 1_000_000, 500), (500, 1_000_999, 500), (395, 790_000, 500), (394, 790_000, 498), (65_535, 1000, 65_535_000),
+    (0, 790_000, 0)])
+def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_per_V):
+    desk = Desk()
+    desk.rack(s.INSULATION_KOHM, kohm)
+    desk.rack(s.RACK_VOLTAGE_MV, rack_mV)
+    assert desk.step().of_rack(m.F_INSULATION_OHM_PER_V) == (ohm_per_V, KNOWN)
+    assert silent(desk, s.G_BMS_PACK).of_rack(m.F_INSULATION_OHM_PER_V)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("rack_mV", [0, 999])
+def test_a_rack_without_voltage_says_nothing_about_its_insulation(rack_mV):
+    desk = Desk()
+    desk.rack(s.RACK_VOLTAGE_MV, rack_mV)
+    assert desk.step().of_rack(m.F_INSULATION_OHM_PER_V)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("rated_mA, current_mA, over_mA", [
+    (140_000, 280_000, 0), (140_000, 280_001, 1), (140_000, -280_001, 1), (1000, 3_000_000, 2_998_000)])
+def test_current_beyond_twice_the_rating(rated_mA, current_mA, over_mA):
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
+    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    assert desk.step().of_rack(m.F_CURRENT_OVER_200_MA) == (over_mA, KNOWN)
+    assert silent(desk, s.G_BMS_LIMITS).of_rack(m.F_CURRENT_OVER_200_MA) == (over_mA, KNOWN)
+    assert silent(desk, s.G_BMS_PACK).of_rack(m.F_CURRENT_OVER_200_MA)[1] == UNKNOWN
+
+
+def test_sensors_follow_the_state_frame():
+    desk = Desk()
+    desk.rack(s.SENSORS_INVALID_MAX, 3)
+    assert desk.step().of_rack(m.F_SENSORS_INVALID_MAX) == (3, KNOWN)
+    assert silent(desk, s.G_BMS_STATE).of_rack(m.F_SENSORS_INVALID_MAX)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
+    desk = Desk(racks=2)
+    desk.features.value[m.F_ANY_SIGN] = sign
+    desk.step()
+    assert [desk.of_rack(m.F_RUNAWAY_HINT, rack) for rack in range(2)] == [(sign, KNOWN)] * 2
+
+
+# -- row 39: the contactors
+
+@pytest.mark.parametrize("report", range(4))
+@pytest.mark.parametrize("mismatch", [0, 1])
+@pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
+def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
+    desk = Desk()
+    desk.features.racks.mismatch[0] = mismatch
+    desk.rack(s.CONTACTOR_STATE, report)
+    desk.rack(s.RACK_CURRENT_MA, current_mA)
+    vote = flows if report == s.CONTACTOR_OPEN else mismatch
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
+
+
+@pytest.mark.parametrize("report, vote", [(s.CONTACTOR_OPEN, 0), (s.CONTACTOR_CLOSED, 1)])
+def test_a_vote_without_the_current_is_known_in_part(report, vote):
+    desk = Desk().step()
+    desk.features.racks.mismatch[0] = 1
+    desk.rack(s.CONTACTOR_STATE, report)
+    desk.rack(s.RACK_CURRENT_MA, 50_000)
+    assert silent(desk, s.G_BMS_PACK).of_rack(m.F_CONTACTOR_MISMATCH) == (vote, IN_PART)
+    desk.silent.clear()
+    desk.step()
+    assert silent(desk, s.G_BMS_STATE).of_rack(m.F_CONTACTOR_MISMATCH)[1] == UNKNOWN
+
+
+def test_a_slow_bms_that_reports_open_at_last_was_not_welded():
+    """One frame in half a second: the report of open contactors comes after the time for it, and is believed."""
+    bench = running()
+    bench.inp[s.RUN_REQUEST] = 0
+    bench.held[bench.rack_at(s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
+    bench.step(2).silent |= bench.bms_groups()
+    bench.step(ticks(600) + 1)
+    assert bench.kernel.features.racks.mismatch[0] == 1
+    bench.held.clear()
+    bench.silent.clear()
+    bench.step().silent |= bench.bms_groups()
+    bench.step(ticks(500))
+    assert "39" not in bench.standing()
+
+
+# -- silence, seconds, and what is left out
+
+def test_a_rack_without_news_is_looked_at_once_a_second_in_its_own_tick():
+    desk = Desk(racks=3).step()
+    desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups))
+    for group in range(desk.layout.rack_group_base, desk.layout.groups):
+        desk.features.ages.seen[group] = 0  # never heard: never late either
+    looked_at = {rack: [] for rack in range(3)}
+    for tick in range(2, 2 * SECOND + 1):
+        desk.step()
+        for rack in range(3):
+            looked_at[rack] += [tick] if desk.features.changed[2 + rack] else []
+    assert looked_at == {0: [50, 100], 1: [49, 99], 2: [48, 98]}
+
+
+@pytest.mark.parametrize("elapsed", [1, 7, 24, 49, 50, 120])
+def test_late_steps_lose_no_part_of_a_second(elapsed):
+    desk = Desk()
+    seconds = 0
+    for step in range(1, 200):
+        desk.silence(*range(desk.layout.groups)).step(1, elapsed=elapsed)
+        seconds += desk.features.changed[2]
+        assert seconds == (step * elapsed // SECOND if elapsed <= SECOND else step)
+
+
+def test_any_group_of_a_rack_is_news_of_that_rack_alone():
+    desk = Desk(racks=2).step()
+    desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step()
+    for group in range(len(s.RACK_GROUPS)):
+        desk.silent.discard(desk.layout.rack_group(1, group))
+        assert list(desk.step().features.changed[2:]) == [0, 1]
+        desk.silence(desk.layout.rack_group(1, group))
+        assert list(desk.step().features.changed[2:]) == [0, 0]
+
+
+def test_a_tick_longer_than_a_second_is_a_second():
+    desk = Desk()
+    desk.image[p.H_TICK_MS] = 2000
+    assert racks.Racks(features.Features(desk.layout, desk.image, desk.map, desk.inp, desk.kernel.fresh,
+                                         desk.out)).second_ticks == 1
+
+
+class EveryRack(racks.Racks):
+    """Racks of which each is computed in every step."""
+
+    def _rack(self, rack, block, due):
+        self.ages.news[block] = 1
+        super()._rack(rack, block, due)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leaving_racks_out_changes_nothing(seed):
+    chance, lazy, eager = random.Random(seed), Desk(racks=3, modules=4), Desk(racks=3, modules=4)
+    eager.features.racks.__class__ = EveryRack
+    lazy.step()
+    eager.step()
+    left_out = 0
+    for _ in range(500):
+        for rack in range(3):
+            groups = {lazy.layout.rack_group(rack, group) for group in range(len(s.RACK_GROUPS))}
+            missing = chance.choice((1, 1, 1, 0.3))
+            lazy.silent = lazy.silent - groups | {group for group in groups if chance.random() < missing}
+            if not groups <= lazy.silent:
+                change(chance, (lazy, eager), rack)
+        eager.silent = lazy.silent
+        elapsed = chance.choice((1, 1, 2, 5))
+        lazy.step(1, elapsed)
+        eager.step(1, elapsed)
+        left_out += list(lazy.features.changed[2:]).count(0)
+        assert lazy.features.value == eager.features.value and lazy.features.known == eager.features.known
+    assert left_out > 300
+
+
+def change(chance, desks, rack):
+    """Let a rack report something else, to all desks the same."""
+    signal = chance.choice((s.CELL_VOLTAGE_MV_MIN, s.RACK_CURRENT_MA, s.BMS_BAD_FRAMES, s.SENSORS_INVALID_MAX,
+                            s.MODULE_TEMPERATURE_DDEGC + 1, s.INSULATION_KOHM, s.RACK_VOLTAGE_MV))
+    value = chance.randint(0, 3000)
+    for desk in desks:
+        desk.rack(signal, value, rack)
