@@ -261,8 +261,14 @@ def test_leaving_racks_out_changes_nothing(seed):
         lazy.step(1, elapsed)
         eager.step(1, elapsed)
         left_out += list(lazy.features.changed[2:]).count(0)
-        assert lazy.features.value == eager.features.value and lazy.features.known == eager.features.known
+        assert shown(lazy) == shown(eager)
     assert left_out > 300
+
+
+def shown(desk):
+    """Every (value, known), but the fall of a cell: where its two seconds have moved on, that waits for news."""
+    falls = [desk.features.rack_base + rack * len(m.RACK_FEATURES) + m.F_CELL_VOLTAGE_DROP_MV for rack in range(3)]
+    return [each for at, each in enumerate(zip(desk.features.value, desk.features.known)) if at not in falls]
 
 
 def change(chance, desks, rack):

@@ -1,0 +1,198 @@
+"""Votes of the three kinds of gas detectors against a computation of their own, and the rise of the toxic one."""
+
+import random
+
+import pytest
+from desk import Desk
+from rows import ticks
+
+from safety import gas
+from safety import matrix as m
+from safety import signals as s
+
+KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
+SECOND, BUDGET = ticks(1000), ticks(3000)
+NEVER = 10 ** 9
+# kind: (group, value) of each detector; its `ok` and its days to calibration follow the value
+KINDS = {"combustible": ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)),
+         "vapour": ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)),
+         "toxic": ((s.G_TOXIC, s.TOXIC_PPM),)}
+HIGHEST = {"combustible": m.F_GAS_LFL_PERMILLE_MAX, "vapour": m.F_OFFGAS_PPM_MAX, "toxic": m.F_TOXIC_PPM}
+OTHERS = (m.F_OFFGAS_PPM_SECOND, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SILENT, m.F_GAS_CALIBRATION_D_MIN,
+          m.F_GAS_DETECTORS_LOST)
+FITTED = [(gas_detectors, vapour, toxic) for gas_detectors in range(3) for vapour in range(3) for toxic in range(2)
+          if gas_detectors + vapour + toxic]
+
+
+def desk_with(combustible=2, vapour=2, toxic=1, **cabinet):
+    """A desk with so many detectors of each kind; all good and calibrated for 90 days."""
+    desk = Desk(gas_detectors=combustible, offgas_detectors=vapour, toxic_fitted=toxic, **cabinet)
+    for detectors in KINDS.values():
+        for _, value in detectors:
+            desk.inp[value + 1], desk.inp[value + 2] = 1, 90
+    return desk
+
+
+def in_part(found, fitted):
+    """KNOWN if every fitted detector was found, IN_PART if some were."""
+    return UNKNOWN if not found else KNOWN if found == fitted else IN_PART
+
+
+def votes(desk, fitted, silent_ticks):
+    """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER: not yet)."""
+    found, heard, faulty, silent, days, some_seen = {}, 0, 0, 0, [], False
+    for (kind, detectors), count in zip(KINDS.items(), fitted):
+        good = []
+        for group, value in detectors[:count]:
+            some_seen |= kind == "combustible" and silent_ticks[group] != NEVER
+            if silent_ticks[group] > BUDGET:
+                silent += silent_ticks[group] != NEVER
+                continue
+            heard += 1
+            days.append(desk.inp[value + 2])
+            if desk.inp[value + 1]:
+                good.append(desk.inp[value])
+            else:
+                faulty += 1
+        found[HIGHEST[kind]] = (max(good, default=0), in_part(len(good), count))
+        if kind == "vapour":
+            found[m.F_OFFGAS_PPM_SECOND] = (sorted([0, 0] + good)[-2] if len(good) > 1 else 0,
+                                            KNOWN if len(good) > 1 else UNKNOWN)
+        if kind == "combustible":
+            found[m.F_GAS_DETECTORS_LOST] = (1 if some_seen and not good else 0, KNOWN)
+    every = KNOWN if heard == sum(fitted) else IN_PART
+    found[m.F_GAS_DETECTORS_FAULTY] = (faulty, every)
+    found[m.F_GAS_DETECTORS_SILENT] = (silent, KNOWN)
+    found[m.F_GAS_CALIBRATION_D_MIN] = (min(days, default=s.INT_MAX), every if heard else UNKNOWN)
+    return found
+
+
+@pytest.mark.parametrize("fitted", FITTED)
+def test_votes_over_random_courses(fitted):
+    """Vapour and toxic detectors that are not fitted report anything all the same: they are none of this cabinet's."""
+    chance = random.Random(sum(100 ** place * count for place, count in enumerate(fitted)))
+    desk, groups = desk_with(*fitted), [group for detectors in KINDS.values() for group, _ in detectors]
+    silent_ticks = dict.fromkeys(groups, NEVER)
+    for _ in range(150):
+        elapsed = chance.choice((1, 40, 90))
+        for detectors in KINDS.values():
+            for group, value in detectors:
+                desk.silent.discard(group)
+                if chance.random() < 0.6 or (group, value) in KINDS["combustible"][fitted[0]:]:
+                    desk.silence(group)
+                    silent_ticks[group] = min(NEVER, silent_ticks[group] + elapsed)
+                    continue
+                silent_ticks[group] = 0
+                desk.inp[value], desk.inp[value + 1] = chance.choice((0, 20, 260)), chance.random() < 0.7
+                desk.inp[value + 2] = chance.randint(-5, 100)
+        desk.step(1, elapsed=elapsed)
+        voted = {group for detectors, count in zip(KINDS.values(), fitted) for group, _ in detectors[:count]}
+        if any(silent_ticks[group] != NEVER for group in voted):
+            for feature, expected in votes(desk, fitted, silent_ticks).items():
+                shown = desk.of(feature)
+                assert shown[1] == expected[1] and (not shown[1] or shown[0] == expected[0]), m.CABINET_FEATURES[feature]
+
+
+def test_without_any_detector_nothing_is_known():
+    desk = desk_with(0, 0, 0).step(2 * SECOND)
+    assert {desk.of(feature)[1] for feature in (*HIGHEST.values(), *OTHERS, m.F_TOXIC_RISE_PPM)} == {UNKNOWN}
+
+
+@pytest.mark.parametrize("first, second, highest, next_highest", [
+    (30, 10, 30, 10), (10, 30, 30, 10), (20, 20, 20, 20), (0, 25, 25, 0), (25, 0, 25, 0)])
+def test_the_second_highest_vapour(first, second, highest, next_highest):
+    desk = desk_with()
+    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = first, second
+    desk.step()
+    assert desk.of(m.F_OFFGAS_PPM_MAX) == (highest, KNOWN) and desk.of(m.F_OFFGAS_PPM_SECOND) == (next_highest, KNOWN)
+
+
+def test_one_of_two_vapour_detectors_can_neither_confirm_nor_clear():
+    desk = desk_with()
+    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM], desk.inp[s.OFFGAS_2_OK] = 30, 40, 0
+    desk.step()
+    assert desk.of(m.F_OFFGAS_PPM_MAX) == (30, IN_PART) and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("kinds, lost", [
+    ((s.GAS_1_OK, s.GAS_2_OK), 1), ((s.GAS_1_OK,), 0), ((s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK), 0)])
+def test_only_the_loss_of_all_combustible_detectors_is_the_loss_of_gas_detection(kinds, lost):
+    desk = desk_with()
+    for signal in kinds:
+        desk.inp[signal] = 0
+    assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (lost, KNOWN)
+
+
+# -- row 10: the rise of hydrogen or carbon monoxide over ten seconds
+
+def rises(desk, values):
+    """The rise after each of the values, one a second: the value, or UNKNOWN. None: silent for that second."""
+    found = []
+    for value in values:
+        desk.silent.discard(s.G_TOXIC)
+        if value is None:
+            desk.silence(s.G_TOXIC)
+        else:
+            desk.inp[s.TOXIC_PPM] = value
+        desk.step(SECOND)
+        found.append(desk.of(m.F_TOXIC_RISE_PPM)[0] if desk.of(m.F_TOXIC_RISE_PPM)[1] else UNKNOWN)
+    return found
+
+
+def test_a_rise_is_the_difference_to_ten_seconds_ago():
+    chance = random.Random(10)
+    values = [chance.randint(0, 10_000) for _ in range(45)]
+    differences = [after - before for before, after in zip(values, values[10:])]
+    assert rises(desk_with(), values) == [UNKNOWN] * 10 + differences
+
+
+def test_it_is_looked_at_at_the_end_of_each_second_and_kept_between():
+    desk = desk_with()
+    rises(desk, [5] * 10)
+    desk.inp[s.TOXIC_PPM] = 65
+    assert desk.step(SECOND - 1).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    assert desk.step().of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
+    desk.inp[s.TOXIC_PPM] = 5
+    assert desk.step(SECOND - 1).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
+    assert desk.step().of(m.F_TOXIC_RISE_PPM) == (0, KNOWN)
+
+
+def test_a_silence_leaves_holes_ten_seconds_later():
+    """Silent for 6 s, 3 of them still known: what was not known can be no beginning of a rise."""
+    values = [0] * 12 + [None] * 6 + [40] * 14
+    assert rises(desk_with(), values) == (
+        [UNKNOWN] * 10 + [0] * 2 + [0] * 3 + [UNKNOWN] * 3 + [40] * 7 + [UNKNOWN] * 3 + [0] * 4)
+
+
+@pytest.mark.parametrize("loss", ["silent", "faulty"])
+def test_a_rise_is_not_known_from_the_tick_in_which_the_detector_is_lost(loss):
+    desk = desk_with()
+    rises(desk, [0] * 10 + [60])
+    assert desk.of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
+    if loss == "silent":
+        desk.silence(s.G_TOXIC).step(BUDGET)
+        assert desk.of(m.F_TOXIC_RISE_PPM)[1] == KNOWN
+    else:
+        desk.inp[s.TOXIC_OK] = 0
+    assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    desk.silent.clear()
+    desk.inp[s.TOXIC_OK] = 1
+    assert desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN) and desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
+    assert desk.step(SECOND).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
+
+
+@pytest.mark.parametrize("elapsed", [7, 24, 49])
+def test_late_steps_lose_no_part_of_a_second(elapsed):
+    """3 ppm a second: over ten of them 30, give or take what one late step is worth at either end."""
+    desk, total = desk_with(), 0
+    for _ in range(120 * SECOND // elapsed):
+        total += elapsed
+        desk.inp[s.TOXIC_PPM] = total * 3 // SECOND
+        desk.step(1, elapsed=elapsed)
+        value, known = desk.of(m.F_TOXIC_RISE_PPM)
+        assert not known or abs(value - 30) <= 1 + elapsed * 3 // SECOND + 1
+    assert known == KNOWN
+
+
+def test_ten_seconds_are_the_row():
+    assert gas.RISE_S == 10
