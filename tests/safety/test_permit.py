@@ -5,6 +5,7 @@ import itertools
 import pytest
 from bench import default_image
 from hypothesis import given, settings, strategies as st
+from permit_desk import CLOSING, INHIBITED, LOAD_MA, READY, RUNNING, STOPPING, TRIPPED, ZERO_MA, Desk, arrange_one
 from rows import ticks
 from started import Plant, resting, running
 
@@ -12,58 +13,10 @@ from safety import contactors as c
 from safety import evidence
 from safety import matrix as m
 from safety import parameters as p
-from safety import permit
 from safety import signals as s
 from safety.kernel import Kernel
 
-INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
-ZERO_MA, LOAD_MA = 6999, 7000  # 5 % of 140 A
 OPEN_TICKS, ZERO_TICKS, UNKNOWN_TICKS, STOPPING_TICKS = ticks(200), ticks(2000), ticks(200), ticks(5000)
-
-
-class Desk:
-    """A permit whose kernel is never stepped: states, ages, reports and demands are set by hand."""
-
-    def __init__(self, racks=1, units=1):
-        self.kernel = Kernel(default_image(racks=racks, units=units))
-        self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
-        self.permit, self.ages = self.kernel.permit, self.kernel.features.ages
-        self.racks = racks
-        self.inp[s.LOCK_OUT_OK] = 1
-        self.ages.seen[:] = b"\1" * self.layout.groups
-        for rack in range(racks):
-            self.rack(s.CELLS_ONLINE, 240, rack)
-            self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
-
-    def rack(self, signal, value, rack=0):
-        """Store a rack input."""
-        self.inp[self.layout.rack_input(rack, signal)] = value
-
-    def know(self, group, known):
-        """Let a group be fresh or stale."""
-        self.ages.ticks[group] = 0 if known else self.ages.budget_ticks[group] + 1
-
-    def current(self, kind, rack=0):
-        """The rack's current: "zero", "load", or "unknown" (and high, if it were known)."""
-        self.rack(s.RACK_CURRENT_MA, ZERO_MA if kind == "zero" else -LOAD_MA, rack)
-        self.know(self.layout.rack_group(rack, s.G_BMS_PACK), kind != "unknown")
-
-    def pcs_current(self, kind):
-        """The converter's DC current, likewise (5 A)."""
-        self.inp[self.layout.unit_input(0, s.PCS_DC_CURRENT_MA)] = 5000 if kind == "zero" else -5001
-        self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
-
-    def update(self, pcs=0, dc=0, elapsed=1):
-        """One step; returns (state, PCS enable, contactor supply)."""
-        self.permit.update(elapsed, pcs, dc)
-        return self.out[s.STATE], self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]
-
-    def at(self, state, opened=0, waited=0):
-        """Stand in a state, `waited` ticks after it began."""
-        self.permit.state[0] = state
-        self.permit.timer[0], self.permit.timer[1], self.permit.timer[2] = waited, 0, opened
-        self.permit.relays[0] = len(permit.RELAY_TEST) if state == CLOSING else 0
-        return self
 
 
 # -- every transition
@@ -157,15 +110,6 @@ def test_the_permit_of_each_state():
     assert seen["ready"] == (0, 0, 0, 1)
     assert seen["closing"] == (0, 1, 0, 1)
     assert seen["running"] == seen["stopping"] == (1, 1, 1, 1)
-
-
-def arrange_one(desk, state):
-    """A usual picture of a state: at rest open, in closing pre-charging, else closed under load."""
-    desk.at(state)
-    report = {INHIBITED: s.CONTACTOR_OPEN, READY: s.CONTACTOR_OPEN, CLOSING: s.CONTACTOR_PRECHARGE}
-    desk.rack(s.CONTACTOR_STATE, report.get(state, s.CONTACTOR_CLOSED))
-    desk.permit.contactors.step[0] = {INHIBITED: c.OPEN, READY: c.OPEN, CLOSING: c.CLOSING}.get(state, c.CLOSED)
-    desk.current("zero" if state in (INHIBITED, READY) else "load")
 
 
 # -- the rules of opening

@@ -1,0 +1,215 @@
+"""The start checklist: every item alone, the order in which they are named, the counting, and what is not asked."""
+
+import pytest
+from bench import default_image
+
+from safety import evidence as e
+from safety import parameters as p
+from safety import signals as s
+from safety.kernel import Kernel
+
+AT_REST = 5  # contactors, current, relays, voltages, waiting
+
+
+class Checklist:
+    """The evidence of a complete cabinet at rest; ages and inputs by hand. fitted: cabinet parameters by name."""
+
+    def __init__(self, units=1, racks=2, rack_words=(), **fitted):
+        image = default_image(units=units, racks=racks)
+        for index, row in enumerate(p.CABINET_PARAMETERS):
+            image[len(p.HEADER) + index] = fitted.get(row[0], row[4])
+        first = len(p.HEADER) + len(p.CABINET_PARAMETERS) + units * p.UNIT_WORDS
+        for rack, word, value in rack_words:
+            image[first + rack * p.RACK_WORDS + word] = value
+        self.kernel = Kernel(image)
+        self.inp, self.layout = self.kernel.inp, self.kernel.layout
+        self.ages, self.evidence = self.kernel.features.ages, self.kernel.permit.evidence
+        self.ages.seen[:] = b"\1" * self.layout.groups
+        self.inp[s.LOCK_OUT_OK] = 1
+        for rack in range(racks):
+            self.rack(s.CELLS_ONLINE, 240, rack)
+            self.rack(s.RACK_VOLTAGE_MV, 790_000, rack)
+
+    def rack(self, signal, value, rack=0):
+        """Store a rack input."""
+        self.inp[self.layout.rack_input(rack, signal)] = value
+
+    def lose(self, group):
+        """Let a group be silent for longer than it may."""
+        self.ages.ticks[group] = self.ages.budget_ticks[group] + 1
+
+    def find(self, at_rest=True, waiting=0):
+        """(reason, done, total)."""
+        reason = self.evidence.missing(at_rest, waiting)
+        return reason, self.evidence.done, self.evidence.total
+
+
+def rack_input(signal, value, rack=1):
+    """What spoils an input of the second rack."""
+    return lambda checklist: checklist.rack(signal, value, rack)
+
+
+def cabinet_input(signal, value):
+    """What spoils an input of the cabinet."""
+    return lambda checklist: checklist.inp.__setitem__(signal, value)
+
+
+def group_of(name):
+    """What silences a cabinet's group."""
+    return lambda checklist: checklist.lose(s.CABINET_GROUPS.index(name))
+
+
+def unit_group(group, unit=0):
+    """What silences a converter's group."""
+    return lambda checklist: checklist.lose(checklist.layout.unit_group(unit, group))
+
+
+def rack_group(group, rack=1):
+    """What silences a group of the second rack's BMS."""
+    return lambda checklist: checklist.lose(checklist.layout.rack_group(rack, group))
+
+
+# In the order in which they are named: what is spoilt, the reason; the last five are asked at rest only.
+ITEMS = (
+    (cabinet_input(s.LOCK_OUT_OK, 0), e.I_LOCKED),
+    (group_of("io_1"), e.I_IO_1), (group_of("io_2"), e.I_IO_2), (group_of("io_3"), e.I_IO_3),
+    (group_of("meter_grid"), e.I_METER), (group_of("meter_load"), e.I_METER),
+    (group_of("gas_1"), e.I_GAS), (group_of("gas_2"), e.I_GAS), (group_of("offgas_1"), e.I_GAS),
+    (group_of("offgas_2"), e.I_GAS), (group_of("toxic"), e.I_GAS), (group_of("climate"), e.I_CLIMATE),
+    (group_of("ups"), e.I_UPS),
+    *[(unit_group(group), e.I_PCS) for group in range(len(s.UNIT_GROUPS))],
+    *[(rack_group(group, rack), e.I_BMS) for rack in range(2) for group in range(len(s.RACK_GROUPS))],
+    (rack_input(s.CELLS_ONLINE, 239), e.I_CELLS),
+    (rack_input(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE), e.I_CONTACTOR),
+    (rack_input(s.RACK_CURRENT_MA, 7000), e.I_CURRENT),
+    (cabinet_input(s.PERMIT_1_CLOSED, 1), e.I_PERMIT),
+    (rack_input(s.RACK_VOLTAGE_MV, 793_001), e.I_VOLTAGES),
+)
+WAITING = (None, e.I_WAIT)
+
+
+def spoil(checklist, *places):
+    """Spoil these items; returns what `find` then says at rest."""
+    for place in places:
+        if place < len(ITEMS):
+            ITEMS[place][0](checklist)
+    return checklist.find(waiting=1 if len(ITEMS) in places else 0)
+
+
+def test_a_complete_cabinet_at_rest():
+    total = len(ITEMS) + 1
+    assert Checklist().find() == (e.I_NONE, total, total)
+    assert Checklist().find(at_rest=False) == (e.I_NONE, total - AT_REST, total)
+
+
+@pytest.mark.parametrize("place", range(len(ITEMS) + 1))
+def test_each_item_alone(place):
+    total = len(ITEMS) + 1
+    assert spoil(Checklist(), place) == ((*ITEMS, WAITING)[place][1], total - 1, total)
+
+
+@pytest.mark.parametrize("first", range(len(ITEMS) + 1))
+def test_of_two_the_earlier_is_named_and_both_are_counted(first):
+    total = len(ITEMS) + 1
+    for second in range(first + 1, len(ITEMS) + 1):
+        assert spoil(Checklist(), second, first) == ((*ITEMS, WAITING)[first][1], total - 2, total)
+
+
+def test_with_everything_missing_nothing_is_counted():
+    checklist = Checklist()
+    assert spoil(checklist, *range(len(ITEMS) + 1)) == (e.I_LOCKED, 0, len(ITEMS) + 1)
+    assert Checklist().find()[1] == len(ITEMS) + 1, "and nothing is remembered"
+
+
+@pytest.mark.parametrize("place", range(len(ITEMS) + 1))
+def test_what_is_asked_once_something_is_closed(place):
+    checklist = Checklist()
+    spoil(checklist, place)
+    asked = place < len(ITEMS) + 1 - AT_REST
+    total = len(ITEMS) + 1
+    assert checklist.find(at_rest=False) == (ITEMS[place][1] if asked else e.I_NONE,
+                                             total - AT_REST - (1 if asked else 0), total)
+
+
+# -- what is not fitted is not asked
+
+NOT_FITTED = (
+    ({"io_3_fitted": 0}, {"io_3"}), ({"meter_load_fitted": 0}, {"meter_load"}), ({"gas_detectors": 1}, {"gas_2"}),
+    ({"gas_detectors": 0}, {"gas_1", "gas_2"}), ({"offgas_detectors": 1}, {"offgas_2"}),
+    ({"offgas_detectors": 0}, {"offgas_1", "offgas_2"}), ({"toxic_fitted": 0}, {"toxic"}),
+    ({"climate_fitted": 0}, {"climate"}), ({"ups_fitted": 0}, {"ups"}))
+
+
+@pytest.mark.parametrize("fitted, unasked", NOT_FITTED)
+def test_what_is_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
+    total = len(ITEMS) + 1 - len(unasked)
+    for name in s.CABINET_GROUPS[:-1]:
+        checklist = Checklist(**fitted)
+        group_of(name)(checklist)
+        missing = name not in unasked
+        assert (checklist.find()[0] != e.I_NONE) == missing, name
+        assert checklist.find()[1:] == (total - (1 if missing else 0), total)
+
+
+@pytest.mark.parametrize("word, group", [(p.R_CELLS_REPORTED, s.G_BMS_CELLS),
+                                         (p.R_TEMPERATURES_REPORTED, s.G_BMS_TEMPERATURES)])
+@pytest.mark.parametrize("rack", range(2))
+def test_what_a_rack_does_not_report_is_asked_of_the_other_rack_alone(word, group, rack):
+    for silent in range(2):
+        checklist = Checklist(rack_words=((rack, word, 0),))
+        checklist.lose(checklist.layout.rack_group(silent, group))
+        assert checklist.find() == ((e.I_NONE, len(ITEMS), len(ITEMS)) if silent == rack
+                                    else (e.I_BMS, len(ITEMS) - 1, len(ITEMS)))
+
+
+@pytest.mark.parametrize("reported, online, missing", [(1, 240, False), (1, 239, True), (1, 241, True), (0, 0, False)])
+def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
+    checklist = Checklist(rack_words=((1, p.R_CELLS_REPORTED, reported),))
+    checklist.rack(s.CELLS_ONLINE, online, 1)
+    assert (checklist.find()[0] == e.I_CELLS) == missing
+
+
+# -- the edges of what is asked at rest
+
+@pytest.mark.parametrize("report", range(4))
+@pytest.mark.parametrize("rack", range(2))
+def test_every_rack_reports_open(report, rack):
+    checklist = Checklist()
+    checklist.rack(s.CONTACTOR_STATE, report, rack)
+    assert checklist.find()[0] == (e.I_NONE if report == s.CONTACTOR_OPEN else e.I_CONTACTOR)
+
+
+@pytest.mark.parametrize("current_mA, reason", [(6999, e.I_NONE), (-6999, e.I_NONE), (7000, e.I_CURRENT),
+                                                (-7000, e.I_CURRENT)])
+@pytest.mark.parametrize("rack", range(2))
+def test_every_rack_carries_less_than_five_percent(current_mA, reason, rack):
+    checklist = Checklist()
+    checklist.rack(s.RACK_CURRENT_MA, current_mA, rack)
+    assert checklist.find()[0] == reason
+
+
+@pytest.mark.parametrize("first", range(2))
+@pytest.mark.parametrize("second", range(2))
+def test_both_permit_relays_are_dropped(first, second):
+    checklist = Checklist()
+    checklist.inp[s.PERMIT_1_CLOSED], checklist.inp[s.PERMIT_2_CLOSED] = first, second
+    assert checklist.find()[0] == (e.I_PERMIT if first or second else e.I_NONE)
+
+
+@pytest.mark.parametrize("units, changed, reason", [
+    (1, {0: 3000}, e.I_NONE), (1, {0: 3001}, e.I_VOLTAGES), (1, {3: -3001}, e.I_VOLTAGES),
+    (2, {0: 9000, 2: 9000}, e.I_NONE), (2, {0: 3001}, e.I_VOLTAGES), (2, {3: 3001}, e.I_VOLTAGES)])
+def test_voltages_of_the_racks_on_each_bus(units, changed, reason):
+    checklist = Checklist(units=units, racks=4)
+    for rack, more_mV in changed.items():
+        checklist.rack(s.RACK_VOLTAGE_MV, 790_000 + more_mV, rack)
+    assert checklist.find()[0] == reason
+
+
+def test_a_bus_without_racks_has_no_voltages_that_differ():
+    assert Checklist(units=3, racks=2).find()[0] == e.I_NONE
+
+
+def test_every_reason_has_a_name():
+    assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_UPS + 1
+    assert e.INHIBIT_REASONS[e.I_LOCKED] == "locked out" and e.INHIBIT_REASONS[e.I_UPS] == "ups monitor"
