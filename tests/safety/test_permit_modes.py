@@ -1,0 +1,284 @@
+"""Test mode, the lock, and the fuse that opens what no contactor may: each to the tick."""
+
+import itertools
+from array import array
+
+import pytest
+from bench import default_image
+from permit_desk import CLOSING, INHIBITED, READY, RUNNING, STOPPING, TRIPPED, Desk, arrange_one
+from rows import ticks
+from started import Plant, resting, running
+
+from safety import bounds, evidence
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+RATED_W = 250_000
+TEST_TICKS, FUSE_TICKS = ticks(60_000), ticks(30_000)
+BREAKS_MA = 300_000
+PUBLISHED = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
+
+
+# -- TEST: 5 % of rated for a minute
+
+def test_a_test_has_five_percent_both_ways_and_says_so():
+    bench = running()
+    bench.inp[s.TEST_REQUEST] = 1
+    bench.step()
+    assert [bench.unit(signal) for signal in PUBLISHED] == [RATED_W // 20] * 2
+    assert {bounds.LIMITS[bench.unit(signal)] for signal in (s.CHARGE_REASON, s.DISCHARGE_REASON)} == {"test"}
+    bench.inp[s.TEST_REQUEST] = 0
+    assert RATED_W // 20 < bench.step().unit(s.CHARGE_W_MAX) < RATED_W // 19, "and full power comes back slowly"
+
+
+def test_every_unit_is_under_test_and_a_tighter_limit_still_binds():
+    bench = running(units=2, racks=4)
+    bench.inp[s.TEST_REQUEST] = 1
+    for rack in (1, 3):
+        bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 1000, rack)
+    bench.step()
+    assert [bench.unit(s.CHARGE_W_MAX, unit) for unit in range(2)] == [RATED_W // 20, 1422]
+    assert bounds.LIMITS[bench.unit(s.CHARGE_REASON, 1)] == "bms_current"
+
+
+@pytest.mark.parametrize("ticks_in_test, state", [(TEST_TICKS - 1, RUNNING), (TEST_TICKS, RUNNING),
+                                                  (TEST_TICKS + 1, STOPPING)])
+def test_a_test_ends_by_itself_in_a_controlled_stop(ticks_in_test, state):
+    bench = running()
+    bench.load(100_000)
+    bench.inp[s.TEST_REQUEST] = 1
+    bench.wait(ticks_in_test - 3).step(3)
+    assert bench.out[s.STATE] == state and bench.out[s.PCS_ENABLE_OK] == 1
+
+
+def test_after_its_minute_nothing_starts_until_the_request_is_withdrawn():
+    bench = running()
+    bench.inp[s.TEST_REQUEST] = 1
+    bench.wait(TEST_TICKS + 60).step(5)
+    for _ in range(100):
+        assert bench.step().out[s.STATE] == READY and bench.out[s.ARM_REQUEST] == 0
+    bench.inp[s.TEST_REQUEST] = bench.inp[s.RUN_REQUEST] = 0
+    bench.step()
+    bench.inp[s.TEST_REQUEST] = bench.inp[s.RUN_REQUEST] = 1
+    assert bench.step(30).out[s.STATE] == RUNNING
+    bench.wait(TEST_TICKS - 60)
+    assert bench.out[s.STATE] == RUNNING, "a new request has a minute of its own"
+
+
+def test_the_minute_counts_from_the_request_and_closing_is_part_of_it():
+    bench = resting()
+    bench.inp[s.TEST_REQUEST] = 1
+    bench.wait(TEST_TICKS - 60)
+    bench.inp[s.RUN_REQUEST] = 1
+    assert bench.step(30).out[s.STATE] == RUNNING
+    assert bench.step(30).out[s.STATE] == RUNNING
+    assert bench.step().out[s.STATE] == STOPPING
+
+
+def test_every_row_stays_armed_during_a_test():
+    bench = running()
+    bench.inp[s.TEST_REQUEST], bench.inp[s.ESTOP_1_OK] = 1, 0
+    assert bench.step().out[s.STATE] == TRIPPED and bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+# -- the lock
+
+def locked(bench):
+    """Lock the bench out."""
+    bench.inp[s.LOCK_OUT_OK] = 0
+    return bench
+
+
+def test_locked_at_rest_nothing_starts():
+    bench = locked(resting())
+    bench.inp[s.RUN_REQUEST] = 1
+    for _ in range(100):
+        assert bench.step().out[s.STATE] == INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
+        assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.out[s.ARM_REQUEST]) == (0, 0)
+    bench.inp[s.LOCK_OUT_OK] = 1
+    assert bench.step(20).out[s.STATE] == RUNNING
+
+
+def test_locked_while_closing_the_attempt_ends_and_does_not_count():
+    bench = resting(racks=2)
+    bench.inp[s.RUN_REQUEST] = 1
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
+    while bench.step().rack(s.CONTACTOR_CLOSE_OK) == 0:
+        pass
+    assert locked(bench).step().out[s.STATE] == INHIBITED and bench.out[s.INHIBIT_REASON] == evidence.I_LOCKED
+    assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.rack(s.CONTACTOR_CLOSE_OK)) == (0, 0)
+    assert bench.kernel.permit.tried[0] == 0
+
+
+def test_locked_while_running_is_a_controlled_stop():
+    bench = running()
+    bench.load(100_000)
+    assert locked(bench).step().out[s.STATE] == STOPPING
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], bench.unit(s.PCS_RUN_OK)) == (1, 1, 1)
+    bench.step(10).load(0)
+    bench.step(5)
+    assert bench.out[s.STATE] == INHIBITED and bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert bench.step(200).out[s.STATE] == INHIBITED
+    bench.inp[s.LOCK_OUT_OK] = 1
+    assert bench.step(20).out[s.STATE] == RUNNING
+
+
+# -- C65: above its breaking capacity no contactor opens; the fuse is waited for
+
+DEMANDS = [(pcs, dc) for pcs, dc in itertools.product(range(3), range(5)) if pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO]
+WAITED = (1, 10, 100, 250, FUSE_TICKS - 1, FUSE_TICKS, FUSE_TICKS + 1)
+
+
+def opened(desk, state, demand, waited, current_mA):
+    """Whether a desk that stands in a state for so long has opened with its second rack at this current."""
+    arrange_one(desk, state)
+    desk.at(state, waited=waited - 1)
+    for rack in range(2):
+        desk.current("load", rack)
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
+    desk.rack(s.RACK_CURRENT_MA, current_mA, 1)
+    return desk.update(*demand)[2] == 0
+
+
+@pytest.mark.parametrize("current_mA", [BREAKS_MA + 1, -BREAKS_MA - 1, 3_000_000])
+def test_every_demand_waits_for_the_fuse_and_then_acts_as_it_would_have(current_mA):
+    desk = Desk(racks=2)
+    for demand, waited in itertools.product(DEMANDS, WAITED):
+        would = opened(desk, TRIPPED, demand, waited, BREAKS_MA)
+        waits = waited < FUSE_TICKS
+        assert opened(desk, TRIPPED, demand, waited, current_mA) == (would and not waits), (demand, waited)
+    assert would is False and opened(desk, TRIPPED, (2, m.DC_OPEN), FUSE_TICKS, current_mA)
+
+
+@pytest.mark.parametrize("waited, opens", [(FUSE_TICKS - 1, False), (FUSE_TICKS, True), (FUSE_TICKS + 1, True)])
+def test_a_controlled_stop_waits_too(waited, opens):
+    desk = Desk(racks=2)
+    desk.inp[s.LOCK_OUT_OK] = 1
+    assert opened(desk, STOPPING, (0, 0), waited, BREAKS_MA + 1) == opens
+    assert opened(desk, STOPPING, (0, 0), waited, BREAKS_MA)
+
+
+def test_a_fuse_that_has_blown_ends_the_waiting():
+    desk = Desk(racks=2)
+    assert not opened(desk, TRIPPED, (2, m.DC_OPEN), 500, BREAKS_MA + 1)
+    for rack in range(2):
+        desk.current("zero", rack)
+    assert desk.update(2, m.DC_OPEN)[2] == 0
+
+
+def test_a_current_that_is_not_known_is_not_above():
+    desk = Desk(racks=2)
+    arrange_one(desk, TRIPPED)
+    desk.at(TRIPPED, waited=ticks(200) - 1)
+    for rack in range(2):
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
+    desk.rack(s.RACK_CURRENT_MA, 3_000_000, 1)
+    desk.know(desk.layout.rack_group(1, s.G_BMS_PACK), False)
+    assert desk.update(2, m.DC_OPEN)[2] == 0
+
+
+@pytest.mark.parametrize("rack, current_mA, above", [(0, 300_001, True), (0, 300_000, False), (1, 1001, True),
+                                                     (1, 1000, False), (1, -1001, True)])
+def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
+    image = default_image(racks=2)
+    image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + p.R_BREAK_CURRENT_MA] = 1000
+    desk = Desk(racks=2, image=image)
+    desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
+    assert desk.permit._above_breaking() == above
+
+
+@pytest.mark.parametrize("fuse_wait_ms, waited_ticks", [(0, 10), (100, 10), (220, 11), (1010, 51)])
+def test_a_fuse_may_be_quicker_or_not_be_waited_for(fuse_wait_ms, waited_ticks):
+    image = default_image()
+    image[len(p.HEADER) + p.P_FUSE_WAIT_MS] = fuse_wait_ms
+    bench = Plant(image).step(30)
+    assert bench.out[s.STATE] == RUNNING
+    bench.load(BREAKS_MA + 1)
+    bench.inp[s.ESTOP_1_OK] = 0
+    bench.step()
+    for _ in range(waited_ticks):
+        assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1 and bench.out[s.PCS_ENABLE_OK] == 0
+        bench.step()
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+def test_a_short_circuit_while_running_waits_for_the_fuse():
+    bench = running()
+    bench.load(1_000_000)
+    bench.step(ticks(100))
+    assert bench.standing() == ["36"] and bench.out[s.STATE] == TRIPPED
+    bench.step(FUSE_TICKS - 1)
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 1)
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+# -- row 39: told to open and still closed
+
+class Told:
+    """The contactors of two racks, told to open or to close."""
+
+    def __init__(self, **cabinet):
+        image = array("i", default_image(racks=2))
+        for name, value in cabinet.items():
+            image[len(p.HEADER) + p.cabinet_index(name)] = value
+        self.contactors = Plant(image).kernel.contactors
+        self.inp = self.contactors.inp
+
+    def tell(self, close, reports, steps=1, elapsed=1):
+        """Step with these reports; returns the mismatch of both racks."""
+        for _ in range(steps):
+            for rack, report in enumerate(reports):
+                self.inp[self.contactors.state_at[rack]] = report
+            self.contactors.update(elapsed, close)
+        return list(self.contactors.mismatch)
+
+
+@pytest.mark.parametrize("report", [s.CONTACTOR_CLOSED, s.CONTACTOR_PRECHARGE])
+@pytest.mark.parametrize("report_ms", [600, 100, 610])
+def test_a_rack_that_still_reports_closed_is_a_mismatch_after_its_time(report, report_ms):
+    told, limit = Told(contactor_report_ms=report_ms), ticks(report_ms)
+    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2, 100) == [0, 0]
+    assert told.tell(0, [s.CONTACTOR_OPEN, report], limit - 1) == [0, 0]
+    assert told.tell(0, [s.CONTACTOR_OPEN, report]) == [0, 0]
+    assert told.tell(0, [s.CONTACTOR_OPEN, report]) == [0, 1]
+    assert told.tell(0, [report, s.CONTACTOR_OPEN]) == [1, 0], "the other one has been told for as long"
+    assert told.tell(1, [report] * 2) == [0, 0], "told to close again"
+    assert told.tell(0, [report] * 2, limit) == [0, 0]
+    assert told.tell(0, [report] * 2) == [1, 1]
+
+
+@pytest.mark.parametrize("report", [s.CONTACTOR_OPEN, s.CONTACTOR_FAULT])
+def test_a_rack_that_reports_anything_else_is_none(report):
+    assert Told().tell(0, [report] * 2, 100) == [0, 0]
+
+
+def test_a_rack_that_failed_to_close_was_told_to_open():
+    told = Told()
+    told.tell(1, [s.CONTACTOR_CLOSED, s.CONTACTOR_FAULT])
+    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2, ticks(600) - 2) == [0, 0]
+    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2) == [0, 0]
+    assert told.tell(1, [s.CONTACTOR_CLOSED] * 2) == [0, 1]
+
+
+@pytest.mark.parametrize("elapsed, steps", [(3, 11), (10, 4), (31, 1), (1_000_000, 1)])
+def test_late_steps_count_in_full(elapsed, steps):
+    told = Told()
+    told.tell(1, [s.CONTACTOR_CLOSED] * 2)
+    assert steps == 1 or told.tell(0, [s.CONTACTOR_CLOSED] * 2, steps - 1, elapsed) == [0, 0]
+    assert told.tell(0, [s.CONTACTOR_CLOSED] * 2, 1, elapsed) == [1, 1]
+
+
+def test_the_time_since_the_command_stays_in_range():
+    told = Told()
+    told.contactors.open_ticks[0] = s.TICKS_MAX - 1
+    assert told.tell(0, [s.CONTACTOR_CLOSED] * 2, 3, 1_000_000)[0] == 1
+    assert told.contactors.open_ticks[0] == s.TICKS_MAX
+
+
+def test_closing_is_no_longer_a_state_once_it_runs():
+    """The bench of this file: from rest to running it passes through closing."""
+    bench = resting()
+    bench.inp[s.RUN_REQUEST] = 1
+    seen = [bench.step().out[s.STATE] for _ in range(30)]
+    assert [state for state, _ in itertools.groupby(seen)] == [READY, CLOSING, RUNNING]

@@ -1,0 +1,227 @@
+"""Each permit relay drops alone and is read back before anything is told to close; three failures; opening from here."""
+
+import itertools
+
+import pytest
+from permit_desk import CLOSING, INHIBITED, READY, RUNNING, TRIPPED
+from rows import ticks
+from started import Plant, resting
+
+from safety import evidence
+from safety import matrix as m
+from safety import permit
+from safety import signals as s
+
+# PCS enable, contactor supply: both picked up, each dropped alone, and last as the contactors need it.
+LEVELS = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
+RELAY_TICKS, RETRY_TICKS, CLOSE_TICKS = ticks(1000), ticks(10_000), ticks(5000)
+RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
+
+
+class SlowRelays(Plant):
+    """A plant whose permit relays follow their outputs so many steps later (1: as the bench's)."""
+
+    def _follow(self):
+        super()._follow()
+        self.told.append((self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]))
+        for signal, value in zip(RELAYS, self.told[max(0, len(self.told) - self.late)]):
+            self.inp[signal] = self.held.get(signal, value)
+
+
+def starting(late=1, **topology):
+    """A cabinet at rest that has just been asked to run."""
+    bench = resting(**topology)
+    bench.__class__, bench.told, bench.late = SlowRelays, [(0, 0)], late
+    bench.inp[s.RUN_REQUEST] = 1
+    return bench
+
+
+def closing(bench, level=None):
+    """Step to where the test asks for this level (None: any); but for the first, the level is not told yet."""
+    for _ in range(400):
+        if bench.out[s.STATE] == CLOSING and level in (None, bench.kernel.permit.relays[0]):
+            return bench
+        bench.step()
+    raise AssertionError("does not begin to close")
+
+
+def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
+    bench, told, racks = starting(racks=2), [], []
+    for _ in range(20):
+        bench.step()
+        if bench.out[s.STATE] == CLOSING:
+            told.append((bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]))
+            racks.append([bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)])
+            assert bench.unit(s.PCS_RUN_OK) == 0, "no converter runs during the test"
+    assert bench.out[s.STATE] == RUNNING
+    changes = [level for level, _ in itertools.groupby(told)]
+    assert tuple(changes[:len(LEVELS)]) == LEVELS == permit.RELAY_TEST
+    first_told = racks.index([1, 1])
+    assert racks == [[0, 0]] * first_told + [[1, 1]] * (len(racks) - first_told)
+    assert [level for level, _ in itertools.groupby(told[:first_told])] == list(LEVELS)
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)))
+@pytest.mark.parametrize("relay", range(2))
+@pytest.mark.parametrize("stuck", range(2))
+def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay, stuck):
+    bench = closing(starting(racks=2), level)
+    bench.held[RELAYS[relay]] = stuck
+    found = [at for at in range(level, len(LEVELS)) if LEVELS[at][relay] != stuck]
+    if not found:
+        return stuck_after_the_test(bench, relay, stuck)
+    while bench.kernel.permit.relays[0] < found[0]:
+        bench.step()
+        assert bench.out[s.STATE] == CLOSING
+    for _ in range(RELAY_TICKS + 2 - bench.kernel.permit.relays[1]):
+        assert bench.out[s.STATE] == CLOSING and not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
+        assert bench.kernel.permit.relays[0] == found[0]
+        bench.step()
+    assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK], bench.rack(s.CONTACTOR_CLOSE_OK)) == (0, 0, 0)
+
+
+def stuck_after_the_test(bench, relay, stuck):
+    """At the last level only what it asks for is read: an enable that then does not pick up never runs."""
+    assert (relay, stuck) in ((0, 0), (1, 1))
+    if relay == 1:
+        bench.step(20)
+        assert bench.out[s.STATE] == RUNNING
+        return
+    for _ in range(CLOSE_TICKS + RELAY_TICKS * (len(LEVELS) + 1) + 2):
+        assert bench.step().out[s.STATE] != RUNNING
+    assert bench.out[s.STATE] == INHIBITED and bench.kernel.permit.tried[0] == 1
+
+
+@pytest.mark.parametrize("late, starts", [(1, True), (2, True), (RELAY_TICKS - 1, True), (RELAY_TICKS, True),
+                                          (RELAY_TICKS + 1, False), (RELAY_TICKS + 2, False)])
+def test_relays_have_a_second_to_follow(late, starts):
+    bench = closing(starting(late))
+    while bench.out[s.STATE] == CLOSING:
+        bench.step()
+    assert bench.out[s.STATE] == (RUNNING if starts else INHIBITED)
+    assert bench.kernel.permit.tried[0] == (0 if starts else 1)
+
+
+@pytest.mark.parametrize("elapsed", [1, 3, 10, 24])
+def test_late_steps_count_in_full(elapsed):
+    bench, waited = closing(starting(), 1), 0
+    bench.held[s.PERMIT_1_CLOSED] = 1
+    while waited <= RELAY_TICKS:
+        assert bench.step(1, elapsed=elapsed).out[s.STATE] == CLOSING
+        waited += elapsed
+    assert bench.step(1, elapsed=elapsed).out[s.STATE] == INHIBITED
+
+
+@pytest.mark.parametrize("group", [s.G_IO_1, s.G_IO_2])
+def test_a_module_that_is_not_heard_ends_the_attempt(group):
+    bench = closing(starting(), 2)
+    bench.silent.add(group)
+    bench.held.update({signal: bench.inp[signal] for signal in RELAYS})
+    bench.step(ticks(500) - 1)
+    assert bench.out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] == 2
+    assert bench.step().out[s.STATE] == TRIPPED and bench.standing() == ["49"]
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 == bench.kernel.permit.tried[0]
+
+
+def test_each_attempt_begins_the_test_anew():
+    bench = closing(starting(), 3)
+    bench.inp[s.RUN_REQUEST] = 0
+    assert bench.step().out[s.STATE] == INHIBITED
+    assert list(bench.kernel.permit.relays) == [0, 0]
+    bench.inp[s.RUN_REQUEST] = 1
+    assert closing(bench.step(RETRY_TICKS - 1), 0).kernel.permit.relays[1] == 1
+    assert bench.step(20).out[s.STATE] == RUNNING
+
+
+# -- three failures in a row
+
+def fail(bench, way="relay"):
+    """Let one attempt end; returns the bench at rest, with the waiting time over."""
+    closing(bench)
+    if way == "relay":
+        bench.held[s.PERMIT_1_CLOSED] = 0
+    elif way == "request":
+        bench.inp[s.RUN_REQUEST] = 0
+    elif way == "evidence":
+        bench.set_rack(s.CELLS_ONLINE, 239)
+    elif way == "contactor":
+        bench.held[bench.rack_at(s.CONTACTOR_STATE)] = s.CONTACTOR_FAULT
+    while bench.out[s.STATE] == CLOSING:
+        bench.step()
+    bench.held.clear()
+    bench.inp[s.RUN_REQUEST] = 1
+    bench.set_rack(s.CELLS_ONLINE, 240)
+    bench.kernel.permit.timer[1] = 1
+    return bench
+
+
+@pytest.mark.parametrize("way", ["relay", "contactor"])
+def test_three_failures_are_row_38_for_one_step(way):
+    bench = starting()
+    for _ in range(2):
+        assert "38a" not in fail(bench, way).step(3).standing()
+    fail(bench, way)
+    shown = []
+    for _ in range(6):
+        shown.append((bench.kernel.features.value[m.F_CLOSING_FAILURES],
+                      bool(bench.kernel.evaluator.active[bench.instance("38a")])))
+        bench.step()
+    assert shown == [(2, False), (3, False), (0, True), (0, False), (0, False), (0, False)]
+    assert bench.standing() == ["38a"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
+    for _ in range(600):
+        assert bench.step().out[s.STATE] == INHIBITED
+    assert bench.reset().step(20).out[s.STATE] == RUNNING
+
+
+@pytest.mark.parametrize("way", ["request", "evidence"])
+def test_an_attempt_that_was_withdrawn_neither_counts_nor_is_a_success(way):
+    bench = starting()
+    for _ in range(4):
+        fail(bench, way)
+    assert bench.kernel.permit.tried[0] == 0
+    for each in ("relay", way, "relay", way):
+        assert "38a" not in fail(bench, each).step(3).standing()
+    assert bench.kernel.permit.tried[0] == 2
+    assert "38a" in fail(bench).step(3).standing()
+
+
+def test_a_success_forgets_the_failures_before_it():
+    bench = fail(fail(starting()))
+    bench.step(30)
+    assert bench.out[s.STATE] == RUNNING and bench.kernel.permit.tried[0] == 0
+    bench.inp[s.RUN_REQUEST] = 0
+    bench.step(10)
+    bench.inp[s.RUN_REQUEST] = 1
+    assert "38a" not in fail(fail(bench)).step(3).standing()
+
+
+def test_between_two_attempts_lie_ten_seconds():
+    bench = starting()
+    bench.held[s.PERMIT_1_CLOSED] = 0
+    closing(bench)
+    while bench.out[s.STATE] == CLOSING:
+        bench.step()
+    for _ in range(RETRY_TICKS - 1):
+        assert bench.step().out[s.INHIBIT_REASON] == evidence.I_WAIT and bench.out[s.STATE] == INHIBITED
+    assert bench.step().out[s.STATE] == READY
+
+
+# -- a trip while closing
+
+@pytest.mark.parametrize("level", [*range(len(LEVELS)), None])
+@pytest.mark.parametrize("contact", [s.ESTOP_1_OK, s.FIRE_ALARM_OK, s.GAS_RELAY_OK, s.BMS_FAULT_OK])
+def test_a_trip_while_closing_opens_in_its_tick(level, contact):
+    bench = starting(racks=2)
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
+    closing(bench, len(LEVELS) if level is None else level).step(2 if level is None else 0)
+    bench.load(100_000)
+    bench.inp[contact] = 0
+    while bench.out[s.STATE] == CLOSING:
+        assert bench.kernel.permit.relays[0] < len(LEVELS) or not bench.standing()
+        bench.step()
+    assert bench.out[s.STATE] == TRIPPED
+    for _ in range(3):
+        assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
+        assert [bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)] == [0, 0]
+        bench.step()
