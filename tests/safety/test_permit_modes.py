@@ -126,7 +126,8 @@ def test_locked_while_running_is_a_controlled_stop():
 
 # -- C65: above its breaking capacity no contactor opens; the fuse is waited for
 
-DEMANDS = [(pcs, dc) for pcs, dc in itertools.product(range(3), range(5)) if pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO]
+DEMANDS = [(pcs, dc) for pcs, dc in itertools.product(range(3), range(5))
+           if pcs == m.PCS_STOP or dc >= m.DC_OPEN_AT_ZERO]
 WAITED = (1, 10, 100, 250, FUSE_TICKS - 1, FUSE_TICKS, FUSE_TICKS + 1)
 
 

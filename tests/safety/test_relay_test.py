@@ -1,4 +1,4 @@
-"""Each permit relay drops alone and is read back before anything is told to close; three failures; opening from here."""
+"""Each permit relay drops alone and is read back before anything is told to close; three failures; trips on the way."""
 
 import itertools
 

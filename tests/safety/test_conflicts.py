@@ -1,0 +1,256 @@
+"""The kernel where its parts meet: an agent's hold-off against the fan, other chemistry, no racks, and taking over."""
+
+import copy
+
+import pytest
+from bench import default_image
+from rows import ticks
+from started import Plant, resting, running
+from test_kernel import SCRATCH, arrays
+
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+HOLD_OFF_TICKS = 20
+
+
+def holding(hold_off_ms=400):
+    """A running cabinet whose agent holds the fan off for so long."""
+    image = default_image()
+    image[len(p.HEADER) + p.P_AGENT_HOLD_OFF_MS] = hold_off_ms
+    return Plant(image).step(30)
+
+
+def release(bench):
+    """Release the agent and step to the tick of the trip."""
+    bench.inp[s.SUPPRESSION_OK] = 0
+    assert "3" not in bench.step(ticks(100) - 1).standing()
+    assert "3" in bench.step().standing()
+    return bench
+
+
+def fan_course(bench, steps):
+    """What the fan is told in this and the following steps."""
+    found = []
+    for _ in range(steps):
+        found.append(bench.out[s.FAN_ON])
+        bench.step()
+    return found
+
+
+def test_without_a_hold_off_venting_wins_in_the_tick_of_the_release():
+    assert fan_course(release(running()), 30) == [1] * 30
+
+
+@pytest.mark.parametrize("hold_off_ms, off", [(20, 1), (390, 20), (400, 20), (410, 21)])
+def test_the_fan_is_off_for_exactly_the_hold_off_and_then_on(hold_off_ms, off):
+    bench = release(holding(hold_off_ms))
+    assert fan_course(bench, 60) == [0] * off + [1] * (60 - off)
+    bench.inp[s.SUPPRESSION_OK] = 1
+    assert fan_course(bench, 20) == [1] * 20, "it stands latched, and is held off once"
+
+
+def test_nothing_but_the_fan_is_held_off():
+    bench = release(holding())
+    out = bench.out
+    assert [out[s.HORN_ON], out[s.RED_LAMP_ON], out[s.SUPERVISORY_OK], out[s.PCS_ENABLE_OK]] == [1, 1, 0, 0]
+    assert m.CONFLICTS == ((m.D_FAN, 3, "agent_hold_off_ms", m.CONFLICTS[0][3]),)
+
+
+@pytest.mark.parametrize("row, signal, value, wait", [
+    ("11", s.GAS_1_LFL_PERMILLE, 100, 2000), ("12a", s.GAS_1_LFL_PERMILLE, 250, 0), ("2", s.FIRE_ALARM_OK, 0, 200)])
+def test_a_fan_that_gas_or_fire_has_started_yields_for_the_hold_off(row, signal, value, wait):
+    bench = holding()
+    bench.inp[signal] = value
+    bench.step(max(1, ticks(wait)))
+    assert row in bench.standing() and bench.out[s.FAN_ON] == 1
+    assert fan_course(release(bench), 40) == [0] * HOLD_OFF_TICKS + [1] * 20
+
+
+def test_gas_during_the_hold_off_waits_for_its_end_and_gas_after_it_does_not():
+    bench = release(holding())
+    bench.inp[s.GAS_1_LFL_PERMILLE] = 250
+    assert fan_course(bench.step(), 30) == [0] * (HOLD_OFF_TICKS - 1) + [1] * 11
+
+
+@pytest.mark.parametrize("elapsed, off", [(3, 7), (7, 3), (20, 1), (24, 1)])
+def test_late_steps_count_in_full(elapsed, off):
+    bench = release(holding())
+    found = [bench.out[s.FAN_ON]]
+    for _ in range(10):
+        found.append(bench.step(1, elapsed=elapsed).out[s.FAN_ON])
+    assert found[0] == 0 and found[1:] == [0] * found[1:].count(0) + [1] * found[1:].count(1)
+    assert found.count(0) == 1 + max(0, -(-(HOLD_OFF_TICKS - 1) // elapsed))
+
+
+def test_the_next_release_has_a_hold_off_of_its_own():
+    bench = release(holding()).step(40)
+    bench.inp[s.SUPPRESSION_OK] = 1
+    bench.step(ticks(5000)).key_reset().step()
+    bench.inp[s.KEY_RUN_OK] = 1
+    assert bench.step().standing() == [] and bench.out[s.FAN_ON] == 0
+    assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
+
+
+def test_its_time_stays_in_range():
+    bench = release(holding())
+    bench.kernel.conflict_ticks[0] = s.TICKS_MAX - 1
+    assert bench.step(1, elapsed=1_000_000).kernel.conflict_ticks[0] == s.TICKS_MAX
+
+
+# -- outputs that are asked for by few rows
+
+def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
+    asked = {demand: {stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][demand]}
+             for demand in (m.D_SHUNT_TRIP, m.D_AUX_SHED)}
+    assert asked == {m.D_SHUNT_TRIP: {39}, m.D_AUX_SHED: {8, 10, 11, 12}}
+    calm = running()
+    assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
+
+
+# -- cells of the other chemistry
+
+def nickel():
+    """A cabinet with the thresholds of nickel manganese cobalt, running."""
+    image = default_image()
+    first = p.ImageMap(1, 1, m.STAGES_PER_SCOPE).stage
+    names = [stage[m.S_ID] for stage in m.STAGES]
+    for name, set_mV, clear_mV in m.NMC_THRESHOLDS:
+        at = first + names.index(name) * len(p.STAGE_WORDS)
+        image[at], image[at + 1] = set_mV, clear_mV
+    bench = Plant(image)
+    bench.set_rack(s.CELL_VOLTAGE_MV_MIN, 3600)
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3610)
+    return bench.step(40)
+
+
+NICKEL = nickel()
+
+
+@pytest.mark.parametrize("name, set_mV, clear_mV", m.NMC_THRESHOLDS)
+def test_other_thresholds_trip_and_clear_where_they_say(name, set_mV, clear_mV):
+    row = m.STAGES[[stage[m.S_ID] for stage in m.STAGES].index(name)]
+    high, debounce = row[m.S_SENSE] > 0, ticks(row[m.S_SET_MS])
+    signal, beyond = (s.CELL_VOLTAGE_MV_MAX, 1) if high else (s.CELL_VOLTAGE_MV_MIN, -1)
+    bench = copy.deepcopy(NICKEL).alone(name)
+    assert bench.out[s.STATE] == s.RUNNING and bench.standing() == []
+    bench.set_rack(signal, set_mV - beyond)
+    assert bench.wait(debounce + 60).standing() == []
+    bench.set_rack(signal, set_mV)
+    assert bench.wait(debounce - 1).standing() == []
+    assert bench.step().standing() == [name]
+    active, at = bench.kernel.evaluator.active, bench.instance(name)
+    bench.set_rack(signal, clear_mV + beyond)
+    assert bench.step(100) and active[at]
+    bench.set_rack(signal, clear_mV)
+    assert bench.step(100) and not active[at]
+
+
+# -- a kernel without converters and racks, as a second channel has it
+
+def test_a_kernel_without_converters_and_racks_runs():
+    bench = Plant(units=0, racks=0)
+    assert bench.step(20).out[s.STATE] == s.RUNNING and bench.standing() == []
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1)
+    bench.inp[s.RUN_REQUEST] = 0
+    assert bench.step(5).out[s.STATE] == s.INHIBITED or bench.out[s.STATE] == s.READY
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
+
+
+@pytest.mark.parametrize("signal, value, name", [
+    (s.ESTOP_1_OK, 0, "1a"), (s.ESTOP_2_OK, 0, "1b"), (s.FIRE_ALARM_OK, 0, "2"), (s.SUPPRESSION_OK, 0, "3"),
+    (s.SMOKE_1_OK, 0, "4"), (s.OFFGAS_1_PPM, 20, "7"), (s.TOXIC_PPM, 200, "10a"), (s.GAS_1_LFL_PERMILLE, 100, "11"),
+    (s.GAS_RELAY_OK, 0, "12b"), (s.CELL_VOLTAGE_OK, 0, "30"), (s.BMS_FAULT_OK, 0, "40e"), (s.LEAK_OK, 0, "42a"),
+    (s.SELF_TEST_BITS, 1, "44e"), (s.PEER_CODE, 1, "51")])
+def test_it_trips_the_rows_of_the_cabinet(signal, value, name):
+    bench = Plant(units=0, racks=0).step(30)
+    row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)
+    bench.inp[signal] = value
+    bench.wait(max(1, ticks(row[m.S_SET_MS])))
+    assert name in bench.standing()
+    assert bench.step().out[s.STATE] == s.TRIPPED
+    if row[m.S_DEMAND][m.D_PCS] == m.PCS_STOP:
+        assert bench.out[s.PCS_ENABLE_OK] == 0
+
+
+def test_it_has_the_instances_of_the_cabinet_and_no_others():
+    evaluator = Plant(units=0, racks=0).kernel.evaluator
+    assert list(evaluator.stage) == list(range(len(CABINET_STAGES))) and set(evaluator.block) == {0}
+
+
+# -- taking over
+
+SITUATIONS = {
+    "hold-off": lambda: release(holding()).step(5),
+    "relay test": lambda: started(),
+    "running": running,
+    "test mode": lambda: with_input(running(), s.TEST_REQUEST, 1),
+    "rising": lambda: warmer(running()),
+    "no operations centre": lambda: with_input(with_input(running(), s.NOC_LINK_OK, 0), s.SUPERVISED_OK, 0),
+    "toxic": lambda: with_input(running(), s.TOXIC_PPM, 45),
+    "failed": lambda: failed(),
+    "opened": lambda: opened(),
+}
+
+
+def with_input(bench, signal, value):
+    """Set an input and let some seconds pass."""
+    bench.inp[signal] = value
+    return bench.step(120)
+
+
+def started():
+    """In the middle of the test of the relays."""
+    bench = resting()
+    bench.inp[s.RUN_REQUEST] = 1
+    while bench.kernel.permit.relays[0] < 2:
+        bench.step()
+    return bench
+
+
+def failed():
+    """Two closings have failed."""
+    bench = started()
+    bench.kernel.permit.tried[0] = 2
+    return bench
+
+
+def warmer(bench):
+    """The modules have begun to heat under load."""
+    bench.load(-100_000)
+    bench.step(100)
+    for module in range(15):
+        bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 254)
+    return bench.step(70)
+
+
+def opened():
+    """A welded rack, told to open a while ago."""
+    bench = running()
+    bench.welded = True
+    bench.inp[s.RUN_REQUEST] = 0
+    return bench.step(20)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_a_fresh_kernel_that_takes_over_goes_on_the_same(situation):
+    bench = SITUATIONS[situation]()
+    other = copy.deepcopy(bench)
+    other.kernel = fresh = type(bench.kernel)(bench.kernel.image)
+    other.inp, other.out = fresh.inp, fresh.out
+    for block, taken in zip(bench.kernel.state_blocks(), fresh.state_blocks()):
+        taken[:] = block
+    for _ in range(150):
+        assert bench.step().out == other.step().out
+    assert all(one == another for one, another in zip(bench.kernel.state_blocks(), fresh.state_blocks()))
+
+
+def test_every_array_is_carried_over_or_written_before_it_is_read():
+    kernel = running(units=2, racks=2).kernel
+    carried = {path for path, value in arrays(kernel).items()
+               if any(value is block for block in kernel.state_blocks())}
+    assert set(arrays(kernel)) - carried == SCRATCH | {"image"}
