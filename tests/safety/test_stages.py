@@ -61,6 +61,13 @@ class Stage:
             self.evaluator.update(elapsed)
         return self
 
+    def hold(self, waited_ticks):
+        """Let so many ticks pass; all but the last hundred in one late step, which counts in full."""
+        if waited_ticks > 200:
+            self.step(1, elapsed=waited_ticks - 100)
+            waited_ticks = 100
+        return self.step(waited_ticks)
+
     def active(self):
         """Whether the instance is active."""
         return bool(self.evaluator.active[self.instance])
@@ -78,31 +85,31 @@ def stage(request):
 def test_trips_at_its_threshold_and_not_before(stage):
     sense, at = stage.row[m.S_SENSE], stage.row[m.S_SET]
     stage.feed(at - sense)
-    assert not stage.step(stage.set_ticks + 3).active()
+    assert not stage.hold(stage.set_ticks + 3).active()
     stage.feed(at)
-    assert stage.step(max(1, stage.set_ticks)).active()
+    assert stage.hold(max(1, stage.set_ticks)).active()
 
 
 def test_trips_beyond_its_threshold(stage):
     stage.feed(stage.row[m.S_SET] + stage.row[m.S_SENSE])
-    assert stage.step(max(1, stage.set_ticks)).active()
+    assert stage.hold(max(1, stage.set_ticks)).active()
 
 
 @only(DEBOUNCED)
 def test_debounce_is_exact(stage):
     stage.feed(stage.row[m.S_SET])
-    assert not stage.step(stage.set_ticks - 1).active()
+    assert not stage.hold(stage.set_ticks - 1).active()
     assert stage.step().active()
 
 
 @only(DEBOUNCED)
 def test_one_good_value_restarts_the_debounce(stage):
     stage.feed(stage.row[m.S_SET])
-    stage.step(stage.set_ticks - 1)
+    stage.hold(stage.set_ticks - 1)
     stage.feed(stage.safe())
     stage.step()
     stage.feed(stage.row[m.S_SET])
-    assert not stage.step(stage.set_ticks - 1).active()
+    assert not stage.hold(stage.set_ticks - 1).active()
 
 
 def test_late_steps_count_in_full(stage):
@@ -112,15 +119,17 @@ def test_late_steps_count_in_full(stage):
 
 def test_unknown_neither_trips_nor_clears_nor_forgets(stage):
     stage.feed(stage.row[m.S_SET], known=0)
-    assert not stage.step(stage.set_ticks + 500).active()
+    assert not stage.hold(stage.set_ticks + 500).active()
     stage.feed(stage.row[m.S_SET])
-    stage.step(max(1, stage.set_ticks))
+    stage.hold(max(1, stage.set_ticks))
     stage.feed(stage.safe(), known=0)
     assert stage.step(1000).active()
 
 
 def test_a_flickering_sensor_still_trips(stage):
-    for _ in range(max(1, stage.set_ticks)):
+    stage.feed(stage.row[m.S_SET])
+    stage.hold(max(0, stage.set_ticks - 100))
+    for _ in range(min(100, max(1, stage.set_ticks))):
         stage.feed(stage.row[m.S_SET])
         stage.step()
         stage.feed(stage.row[m.S_SET], known=0)
@@ -130,7 +139,7 @@ def test_a_flickering_sensor_still_trips(stage):
 
 def test_clears_only_beyond_its_hysteresis_and_latches_as_the_row_says(stage):
     stage.feed(stage.row[m.S_SET])
-    stage.step(max(1, stage.set_ticks))
+    stage.hold(max(1, stage.set_ticks))
     stage.feed(stage.row[m.S_CLEAR] + stage.row[m.S_SENSE])
     between = stage.row[m.S_CLEAR] + stage.row[m.S_SENSE] != stage.row[m.S_SET]
     if between:
@@ -146,22 +155,22 @@ def test_clears_only_beyond_its_hysteresis_and_latches_as_the_row_says(stage):
 @only(GATED)
 def test_a_closed_gate_holds_the_row_back(stage):
     stage.feed(stage.row[m.S_SET], gate=0)
-    assert not stage.step(stage.set_ticks + 100).active()
+    assert not stage.hold(stage.set_ticks + 100).active()
     stage.feed(stage.row[m.S_SET], gate=1)
-    assert not stage.step(stage.set_ticks - 1).active()
+    assert not stage.hold(stage.set_ticks - 1).active()
     assert stage.step().active()
 
 
 def test_an_unarmed_stage_is_blind(stage):
     disarm(stage.evaluator, stage.image, [stage.instance])
     stage.feed(stage.row[m.S_SET])
-    assert not stage.step(stage.set_ticks + 100).active()
+    assert not stage.hold(stage.set_ticks + 100).active()
 
 
 def test_a_single_trip_is_the_first_out(stage):
     disarm(stage.evaluator, stage.image, [at for at in range(stage.evaluator.count) if at != stage.instance])
     stage.feed(stage.row[m.S_SET])
-    stage.step(max(1, stage.set_ticks))
+    stage.hold(max(1, stage.set_ticks))
     assert stage.evaluator.first_out[0] == stage.instance
 
 
