@@ -11,7 +11,7 @@ from bench import default_image
 from hypothesis import given, settings, strategies as st
 from started import Plant, running
 
-from safety import bounds
+from safety import bounds, features
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -369,7 +369,7 @@ def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
 # -- no value leaves what a small int of MicroPython holds
 
 CHECKED = checked_ints.load()
-TOPOLOGIES = ((1, 1, 15), (1, 3, 4), (2, 4, 2), (1, 16, 1), (16, 16, 1))
+TOPOLOGIES = ((1, 1, 15), (1, 3, 4), (2, 4, 2), (1, 16, 1), (16, 16, 1), (0, 0, 0))
 
 
 def extreme_image(chance, units, racks, modules):
@@ -405,10 +405,12 @@ def ranges(layout):
 
 def make_old(kernel):
     """Age the kernel by years: every age and counter stands where it stops."""
-    for counters in (kernel.features.ages.ticks, kernel.evaluator.set_count, kernel.evaluator.clear_count):
+    for counters in (kernel.features.ages.ticks, kernel.evaluator.set_count, kernel.evaluator.clear_count,
+                     kernel.conflict_ticks, kernel.contactors.open_ticks):
         counters[:] = array("i", [s.TICKS_MAX - 1] * len(counters))
     kernel.features.ages.seen[:] = b"\1" * len(kernel.features.ages.seen)
-    kernel.permit.timer[0] = s.TICKS_MAX - 1
+    kernel.permit.timer[0] = kernel.permit.tried[1] = kernel.permit.relays[1] = s.TICKS_MAX - 1
+    kernel.features.noc_ticks[0] = features.NOC_TICKS_MAX - 1
 
 
 @pytest.mark.parametrize("seed", range(40))
