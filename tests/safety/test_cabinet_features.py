@@ -73,7 +73,8 @@ def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     assert desk.of(m.F_NOC_LOST_S) == (0 if seen else 1, KNOWN)
     for verified in (0, 1):
         desk.inp[s.NOC_VERIFIED] = verified
-        assert desk.step().of(m.F_NOC_UNVERIFIED) == (0 if seen or verified else 1, KNOWN)
+        told = KNOWN if seen or io_3 or not fitted else UNKNOWN  # before the module was heard nobody knows
+        assert desk.step().of(m.F_NOC_UNVERIFIED) == (0 if seen or verified else 1, told)
 
 
 def test_its_loss_is_counted_in_whole_seconds_from_its_beginning_and_stays_in_range():

@@ -266,9 +266,11 @@ def test_leaving_racks_out_changes_nothing(seed):
 
 
 def shown(desk):
-    """Every (value, known), but the fall of a cell: where its two seconds have moved on, that waits for news."""
-    falls = [desk.features.rack_base + rack * len(m.RACK_FEATURES) + m.F_CELL_VOLTAGE_DROP_MV for rack in range(3)]
-    return [each for at, each in enumerate(zip(desk.features.value, desk.features.known)) if at not in falls]
+    """Every (value, known), but the fall of a cell, whose two seconds may have moved on, and what contains it: they
+    wait for news."""
+    waits = [desk.features.rack_base + rack * len(m.RACK_FEATURES) + feature for rack in range(3)
+             for feature in (m.F_CELL_VOLTAGE_DROP_MV, m.F_RUNAWAY_SUSPICION_PCT)]
+    return [each for at, each in enumerate(zip(desk.features.value, desk.features.known)) if at not in waits]
 
 
 def change(chance, desks, rack):
