@@ -1,0 +1,158 @@
+"""The emulated microcontroller: QEMU's mps2-an385 with the link on a pty, its contacts and output read from outside.
+
+Its outer memory is a file that is mapped here: a word in it is what a contact, a switch or a backup register is on a
+real board. The output that permits is read as QEMU itself holds it, through its machine protocol (QMP).
+"""
+
+import contextlib
+import json
+import mmap
+import os
+import re
+import select
+import socket
+import subprocess
+import time
+
+from safety import second as sc
+
+MEMORY_BYTES = 16 << 20  # what the machine has
+OUTPUT_REGISTER = 0x40028000
+# Words of the outer memory, as safety/mcu/board_qemu.py and modes.py read and write them.
+MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS = range(0, 32, 4)
+IMAGE = 0x100
+MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
+HANG_GUARD_S = 30.0
+PTY = re.compile(r"char device redirected to (\S+) ")
+
+
+class EmulatorError(Exception):
+    """QEMU cannot be started, or does not answer; one line."""
+
+
+class Emulator:
+    """One microcontroller. `link`: descriptor of the link's pty, non-blocking, raw."""
+
+    def __init__(self, firmware, folder, image, mode=MODE_RUN, watchdog_ms=400, counting=False, steps=0):
+        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see `start`."""
+        self._firmware, self._folder, self._counting = str(firmware), str(folder), counting
+        self._memory_path = os.path.join(self._folder, "memory")
+        with open(self._memory_path, "wb") as file:
+            file.truncate(MEMORY_BYTES)
+        with open(self._memory_path, "r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), 0x10000)
+        self.set_image(image)
+        for place, word in ((MODE, mode), (WATCHDOG_MS, watchdog_ms), (STEPS, steps), (CONTACTS, sc.RELAY_BIT - 1)):
+            self.write(place, word)
+        self.link, self._process, self._qmp, self._answers = -1, None, None, None
+
+    def set_image(self, image):
+        """Lay a limit image where the board takes it from at its next start."""
+        data = sc.file_bytes(image)
+        self._memory[IMAGE:IMAGE + len(data)] = data
+        self.write(IMAGE_BYTES, len(data))
+
+    def write(self, place, word):
+        """Set a word of the outer memory."""
+        self._memory[place:place + 4] = word.to_bytes(4, "little")
+
+    def read(self, place):
+        """A word of the outer memory."""
+        return int.from_bytes(self._memory[place:place + 4], "little")
+
+    def start(self):
+        """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises EmulatorError."""
+        socket_path, log = os.path.join(self._folder, "qmp"), os.path.join(self._folder, "printed")
+        memory = f"memory-backend-file,id=outer,size={MEMORY_BYTES},mem-path={self._memory_path},share=on"
+        command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-display",
+                   "none", "-monitor", "none", "-semihosting", "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial",
+                   f"file:{log}", "-S", "-kernel", self._firmware]
+        command += ["-icount", "shift=6,sleep=off", "-serial", "null"] if self._counting else ["-serial", "pty"]
+        try:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except FileNotFoundError:
+            raise EmulatorError("qemu-system-arm is not installed: apt-get install qemu-system-arm") from None
+        if not self._counting:
+            self._open_link()
+        self._connect(socket_path)
+        began_s = time.monotonic()
+        self.ask("cont")
+        return began_s
+
+    def _open_link(self):
+        line = self._line()
+        found = PTY.search(line)
+        if not found:
+            raise EmulatorError(f"qemu-system-arm: {line.strip() or 'ended without a word'}")
+        self.link = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        set_raw(self.link)
+
+    def _line(self):
+        if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
+            raise EmulatorError("qemu-system-arm says nothing")
+        return self._process.stdout.readline().decode(errors="replace")
+
+    def _connect(self, path):
+        until_s = time.monotonic() + HANG_GUARD_S
+        while not os.path.exists(path):
+            if self._process.poll() is not None or time.monotonic() > until_s:
+                raise EmulatorError(f"qemu-system-arm: {self._process.stdout.read().decode(errors='replace').strip()}")
+            time.sleep(0.005)
+        self._qmp = socket.socket(socket.AF_UNIX)
+        self._qmp.settimeout(HANG_GUARD_S)
+        self._qmp.connect(path)
+        self._answers = self._qmp.makefile("r", encoding="utf-8")
+        self._answers.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        """What QEMU returns to a command of its machine protocol."""
+        order = {"execute": command, "arguments": arguments} if arguments else {"execute": command}
+        self._qmp.sendall(json.dumps(order).encode() + b"\n")
+        while True:
+            answer = json.loads(self._answers.readline() or '{"error": {"desc": "connection closed"}}')
+            if "error" in answer:
+                raise EmulatorError(f"QEMU: {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def permit(self):
+        """The output that permits, as QEMU holds it: 0 or 1."""
+        text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
+        return int(text.split(":")[1], 16) & 1
+
+    def printed(self):
+        """What the program has printed (its console is not the link)."""
+        with open(os.path.join(self._folder, "printed"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait_printed(self, word):
+        """Wait until `word` was printed; returns all of it. EmulatorError after the hang guard."""
+        until_s = time.monotonic() + HANG_GUARD_S * 4
+        while word not in self.printed():
+            if time.monotonic() > until_s or self._process.poll() is not None:
+                raise EmulatorError(f"the microcontroller did not come to an end: {self.printed()[-300:]!r}")
+            time.sleep(0.02)
+        return self.printed()
+
+    def close(self):
+        """End QEMU."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+        if self._process is not None:
+            self._process.wait()
+            self._process.stdout.close()
+        if self._qmp is not None:
+            self._answers.close()
+            self._qmp.close()
+        if self.link >= 0:
+            os.close(self.link)
+        self._memory.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._memory_path)
+
+
+def set_raw(descriptor):
+    """Bytes as they are, on a tty."""
+    import tty
+    tty.setraw(descriptor)

@@ -1,0 +1,1 @@
+"""Channel B on a microcontroller: the loop, and one board file per microcontroller."""

@@ -1,0 +1,58 @@
+"""Channel B's loop: bytes until the tick is due, one step, relay, frame, and only then the watchdog.
+
+A board (board_*.py) is everything that touches the hardware:
+    image() -> bytes of the limit image; remembered() -> latch level of the last run; remember(level)
+    contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on); byte() -> 0..255, or -1: none
+    send(data); start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so, or 0
+    kick(): the watchdog; lock_heap()
+"""
+
+from safety import parameters as p
+from safety import second as sc
+
+
+def build(board):
+    """The channel on a board, relay off, nothing running yet. ValueError when there is no usable limit image."""
+    board.relay(0)
+    return sc.Second(sc.read_file(board.image()), board.remembered())
+
+
+def start(board, second):
+    """From here the watchdog wants to be kicked, and nothing may allocate."""
+    board.start(second.kernel.image[p.H_TICK_MS])
+    board.lock_heap()
+
+
+def turn(board, second):
+    """One tick. The watchdog is kicked only when all of it was done: a hang anywhere lets the relay fall."""
+    elapsed = _wait(board, second)
+    level = second.latch_level
+    second.step(elapsed, board.contacts())
+    board.relay(second.permit)
+    if second.latch_level != level:  # effect first, then persist
+        board.remember(second.latch_level)
+    if second.frame_due:
+        board.send(second.sender.frame.bytes)
+    board.kick()
+
+
+def _wait(board, second):
+    """Take the link's bytes until at least one tick has passed; returns how many."""
+    while True:
+        byte = board.byte()
+        if byte >= 0:
+            second.receive(byte)
+        elapsed = board.elapsed()
+        if elapsed:
+            return elapsed
+
+
+def run(board):
+    """Never ends by itself. Whatever ends it leaves the relay off, and the watchdog does the rest."""
+    try:
+        second = build(board)
+        start(board, second)
+        while True:
+            turn(board, second)
+    finally:
+        board.relay(0)

@@ -1,0 +1,149 @@
+"""What one channel thinks of the other: heard, of the same image and tables, agreeing, and of the same pace.
+
+Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits anything.
+"""
+
+from array import array
+
+from safety import channel as c
+from safety import crc
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+
+# Why a channel gives no permit, and whom it names. Those before `interlock` are about the other channel.
+REASONS = ("none", "not heard yet", "silent", "other tables", "other limit image", "signal disagrees", "clocks differ",
+           "interlock", "waits until the other gives no permit", "relay does not follow", "contact open at the start")
+(OK, NOT_HEARD, SILENT, OTHER_TABLES, OTHER_IMAGE, DISAGREES, CLOCKS_DIFFER, INTERLOCK, WAITS, RELAY,
+ CONTACT_OPEN) = range(11)
+DISAGREE_MS = 500  # as row 1 for its two contacts
+# Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal within 0.01 %, so 2 % is
+# a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A frame that was held up makes one window too
+# long and the next too short: only two windows in a row that err the same way count.
+CLOCK_WINDOW_MS = 5000
+CLOCK_PERMILLE_MAX = 20
+CLOCK_WINDOWS = 2
+OWN_TICKS_MAX = 1_000_000  # so that a thousand of them stay below 2^30; as the kernel bounds a late step
+
+
+def table_crc():
+    """CRC-30 over all tables: two programs with different rows, signals or frames never pair."""
+    tables = (m.STAGES, m.FEATURES, m.DEMANDS, s.CABINET_INPUTS, s.UNIT_INPUTS, s.RACK_INPUTS, s.CABINET_OUTPUTS,
+              p.HEADER, p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS, c.FIELDS, c.SHARED_NAMES, REASONS)
+    return _crc_of(crc.START, tables)
+
+
+def _crc_of(value, thing):
+    """CRC register after a tuple of tuples, words and integers."""
+    if isinstance(thing, int):
+        return crc.add_word(value, thing)
+    value = crc.add_word(value, len(thing))
+    for part in thing:
+        value = crc.add_word(value, ord(part)) if isinstance(thing, str) else _crc_of(value, part)
+    return value
+
+
+class Peer:
+    """The other channel as seen from here. `reason` (REASONS), `subject`: index + 1 of the shared signal, or 0."""
+
+    def __init__(self, image, image_map, receiver, own_image_crc, own_table_crc):
+        """image: this side's (tick and permit_expiry_ms); receiver: what its frames arrive in."""
+        tick_ms = image[p.H_TICK_MS]
+        self.receiver = receiver
+        self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
+        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms
+        self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
+        self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
+        self.reason, self.subject = NOT_HEARD, 0
+        self.age_ticks = 0
+        self.disagree_ticks = array("i", [0] * len(c.SHARED))
+        self._fresh = self._heard = self._differing = 0
+        self._own_ticks = 0  # since the window began
+        self._window_uptime = -1  # the other's uptime at the beginning of the window; -1: none has begun
+        self.drift_permille = 0  # of the last whole window: > 0 when the other is fast
+        self._windows = 0  # in a row beyond the limit, with the sign of the drift
+        self._waited_ticks = 0  # since a frame was accepted or the sequence forgotten
+
+    def heard(self):
+        """The receiver has accepted a frame."""
+        self._fresh = 1
+
+    def trusted(self):
+        """True if the last frame is of the same program and image, and its sender not silent: it may be acted on."""
+        return self._heard and self.reason != SILENT and self.reason != OTHER_TABLES and self.reason != OTHER_IMAGE
+
+    def update(self, elapsed, signal_bits, known_bits):
+        """Once a step, with this side's own levels of the shared signals and which of them it knows."""
+        self._own_ticks = min(self._own_ticks + elapsed, OWN_TICKS_MAX)
+        if self._fresh:
+            self._fresh = 0
+            self._heard = 1
+            self.age_ticks = self._waited_ticks = 0
+            self._compare_clocks()
+        else:
+            self._wait(elapsed)
+        self._compare_signals(elapsed, signal_bits, known_bits)
+        self.subject = 0
+        self.reason = self._judge()
+
+    def permits(self):
+        """True if nothing is wrong with the other channel and it gives its permit."""
+        return self.reason == OK and self.receiver.frame.get(c.VOTE) == 1
+
+    def _wait(self, elapsed):
+        """No news. Whoever was silent so long that its permit has lapsed may have started anew, as may its clock."""
+        self.age_ticks = min(self.age_ticks + elapsed, s.TICKS_MAX)
+        self._waited_ticks += elapsed
+        if self._waited_ticks >= self.expiry_ticks:
+            self._waited_ticks = 0
+            self.receiver.forget()
+            self._window_uptime = -1
+            self._windows = 0
+
+    def _judge(self):
+        frame = self.receiver.frame
+        if self.age_ticks >= self.expiry_ticks:
+            return SILENT if self._heard else NOT_HEARD
+        if not self._heard:
+            return NOT_HEARD
+        if frame.get(c.TABLE_CRC) != self.own_table_crc:
+            return OTHER_TABLES
+        if frame.get(c.IMAGE_CRC) != self.own_image_crc:
+            return OTHER_IMAGE
+        if self._differing:
+            for place in range(len(self.disagree_ticks)):
+                if self.disagree_ticks[place] >= self.disagree_ticks_max:
+                    self.subject = place + 1
+                    return DISAGREES
+        return CLOCKS_DIFFER if self._windows >= CLOCK_WINDOWS or self._windows <= -CLOCK_WINDOWS else OK
+
+    def _compare_signals(self, elapsed, signal_bits, known_bits):
+        frame, ticks = self.receiver.frame, self.disagree_ticks
+        differing = (signal_bits ^ frame.get(c.SIGNAL_BITS)) & known_bits & frame.get(c.KNOWN_BITS)
+        if not differing and not self._differing:
+            return
+        for place in range(len(ticks)):
+            ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX) if differing >> place & 1 else 0
+        self._differing = differing
+
+    def _compare_clocks(self):
+        """At the end of a window: how far the other's uptime has come while this side counted its own ticks."""
+        uptime = self.receiver.frame.get(c.UPTIME_TICKS)
+        if self._window_uptime >= 0:
+            if self._own_ticks < self.window_ticks:
+                return
+            ahead = ((uptime - self._window_uptime) & c.UPTIME_MASK) - self._own_ticks
+            self._count_window(min(ahead, self._own_ticks))
+        self._window_uptime = uptime
+        self._own_ticks = 0
+
+    def _count_window(self, ahead):
+        """ahead: ticks by which the other's clock has run further than this one's, at most as many as were counted."""
+        self.drift_permille = ahead * 1000 // self._own_ticks
+        sign = 1 if ahead > 0 else -1
+        if ahead * sign * 1000 <= self._own_ticks * CLOCK_PERMILLE_MAX:
+            self._windows = 0
+        elif self._windows * sign > 0:
+            self._windows = sign * CLOCK_WINDOWS
+        else:
+            self._windows = sign

@@ -1,0 +1,222 @@
+"""Channel B: the kernel on a cabinet without units and racks, its own contacts, its view of channel A, and one permit.
+
+A pure function of elapsed ticks, contact levels and the bytes that came over the link: no clock, no I/O, no allocation.
+It holds the limit image of channel A and runs on what of it a second channel can see.
+"""
+
+from array import array
+
+from safety import channel as c
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+from safety import signals as s
+from safety.kernel import Kernel
+
+# What channel B has inputs for: features of the cabinet, by name; `airflow_missing` looks at the contact `airflow_ok`.
+OWN_FEATURES = ("estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "suppression_ok", "gas_relay_ok",
+                "airflow_missing", "bms_fault_ok", "image_changed", "step_late_ms", "boot_not_clean",
+                "boot_store_unreadable")
+CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}  # where the names are not the same
+NOT_OURS = ("gas_required", "gas_detectors", "door_fitted", "meter_load_fitted")  # equipment that only A reads
+# Contacts in the order of the bits that the board hands over: the shared ones, then these two.
+KEY_BIT = 1 << len(c.SHARED)
+RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on
+CONTACT_NAMES = c.SHARED_NAMES + ("key_run_ok", "relay_closed")
+FRAME_EVERY_TICKS = 2  # 45 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
+RELAY_MS = 200  # for the mirror contact to follow: a relay takes 20 ms, then some
+IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
+
+
+def file_bytes(image):
+    """A limit image as channel B takes it: magic, number of words, words, CRC-30; four bytes each, low byte first."""
+    words = [IMAGE_FILE_MAGIC, len(image)] + list(image) + [p.image_crc(image)]
+    data = bytearray()
+    for word in words:
+        for shift in (0, 8, 16, 24):
+            data.append(word >> shift & 255)
+    return bytes(data)
+
+
+def read_file(data):
+    """The limit image in `data` (array of int). ValueError says in one line why there is none."""
+    if len(data) < 12 or _word(data, 0) != IMAGE_FILE_MAGIC:
+        raise ValueError("is no limit image for channel B")
+    count = _word(data, 4)
+    if len(data) != 4 * (count + 3):
+        raise ValueError("limit image is cut short or too long: %d bytes for %d words" % (len(data), count))
+    image = array("i", [_word(data, 8 + 4 * index) for index in range(count)])
+    if p.image_crc(image) != _word(data, 8 + 4 * count):
+        raise ValueError("CRC of the limit image is wrong")
+    return image
+
+
+def _word(data, at):
+    """A signed word of 31 bits: what an image may hold, and no heap integer on a microcontroller."""
+    high = data[at + 3] & 0x7F
+    if high & 0x40:
+        high -= 0x80
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
+
+
+def image_map_of(image):
+    """ImageMap of an image's own topology."""
+    return p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
+
+
+def own_image(image):
+    """What channel B runs on: the image of A without units and racks, armed where B has the inputs."""
+    at = image_map_of(image)
+    mine = array("i", image[:len(p.HEADER)])
+    mine[p.H_UNITS] = mine[p.H_RACKS] = mine[p.H_MODULES] = 0
+    for index, row in enumerate(p.CABINET_PARAMETERS):
+        mine.append(0 if row[0] in NOT_OURS else image[at.cabinet + index])
+    for index in range(at.stage, at.armed):
+        mine.append(image[index])
+    instance = at.armed
+    for stage in m.STAGES:
+        if stage[m.S_SCOPE] == s.CABINET:
+            ours = m.CABINET_FEATURES[stage[m.S_FEATURE]] in OWN_FEATURES
+            mine.append(image[instance] if ours else 0)
+            instance += 1
+    return mine
+
+
+def _contact_masks(mine):
+    """(shared contacts that are fitted, those of them that must be closed before a first permit), as bits."""
+    fitted = opening = 0
+    instance = image_map_of(mine).armed
+    for stage in m.STAGES:
+        if stage[m.S_SCOPE] != s.CABINET:
+            continue
+        name = m.CABINET_FEATURES[stage[m.S_FEATURE]]
+        contact = CONTACT_OF_FEATURE.get(name, name)
+        if mine[instance] and contact in c.SHARED_NAMES:
+            bit = 1 << c.SHARED_NAMES.index(contact)
+            fitted |= bit
+            if contact == name and stage[m.S_DEMAND][m.D_DC] >= m.DC_OPEN_AT_ZERO:
+                opening |= bit
+        instance += 1
+    return fitted, opening
+
+
+class Second:
+    """Channel B. `permit` is what the relay shall be, `reason` and `subject` say why it is off (peer.REASONS)."""
+
+    def __init__(self, image, latch_level):
+        """image: of channel A; latch_level: what was remembered of the last run (`latch_level` below). ValueError."""
+        if image[p.H_SCHEMA] != p.IMAGE_SCHEMA or len(image) != image_map_of(image).words:
+            raise ValueError("limit image is not of this program's schema or topology")
+        mine = own_image(image)
+        self.kernel = Kernel(mine)
+        self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
+        own_crc, tables = p.image_crc(image), pe.table_crc()
+        self.receiver = c.Receiver()
+        self.peer = pe.Peer(mine, image_map_of(mine), self.receiver, own_crc, tables)
+        self.sender = c.Sender(own_crc, tables)
+        self.fitted_bits, self.opening_bits = _contact_masks(mine)
+        for group in c.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
+            self.kernel.fresh[group] = 1
+        self.relay_ticks_max = p.ticks(RELAY_MS, mine[p.H_TICK_MS])
+        self.permit, self.reason, self.subject = 0, pe.NOT_HEARD, 0
+        self.latch_level = latch_level
+        self.frame_due = False
+        self._rested = False  # the other was seen without a permit since ours fell
+        self._relay_ticks, self._relay_failed = 0, False
+        self._frame_ticks = 0
+        self._ordered, self._reset_result = False, 0
+
+    def receive(self, byte):
+        """One byte of the link."""
+        if self.receiver.take(byte):
+            self.peer.heard()
+
+    def step(self, elapsed, contact_bits):
+        """One step of `elapsed` ticks with the contacts as they are now (CONTACT_NAMES, bit 0 first; 1: closed)."""
+        kernel = self.kernel
+        inp = kernel.inp
+        for place in range(len(c.SHARED)):
+            inp[c.SHARED[place]] = contact_bits >> place & 1
+        inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
+        self._order(inp)
+        kernel.step(elapsed)
+        if inp[s.RESET_KIND]:
+            inp[s.RESET_KIND] = 0
+            self._reset_result = kernel.out[s.RESET_RESULT]
+        self.peer.update(elapsed, contact_bits, self.fitted_bits)
+        self._watch_relay(elapsed, contact_bits)
+        self.reason = self._judge(contact_bits)
+        self.permit = 1 if self.reason == pe.OK else 0
+        self._remember()
+        self._frame(elapsed, contact_bits)
+
+    def _order(self, inp):
+        """Take a reset that channel A passes on, once: A repeats it until it has seen the result, then asks nothing."""
+        frame = self.receiver.frame
+        kind = frame.get(c.RESET_KIND) if self.peer.trusted() else 0
+        if kind != m.REMOTE and kind != m.KEY:
+            self._ordered, self._reset_result = False, 0
+        elif not self._ordered:
+            self._ordered = True
+            inp[s.RESET_KIND] = kind
+            inp[s.RESET_FIRST_OUT] = frame.get(c.RESET_FIRST_OUT) - 1
+            inp[s.RESET_MASK] = frame.get(c.RESET_MASK)
+
+    def _watch_relay(self, elapsed, contact_bits):
+        """A relay that does not do as told is not trusted again before a restart: somebody must look at it."""
+        closed = 1 if contact_bits & RELAY_BIT else 0
+        self._relay_ticks = min(self._relay_ticks + elapsed, s.TICKS_MAX) if closed != self.permit else 0
+        if self._relay_ticks >= self.relay_ticks_max:
+            self._relay_failed = True
+
+    def _judge(self, contact_bits):
+        """Why there is no permit (REASONS), or OK. A permit that fell returns only while the other gives none."""
+        demand = self.kernel.demand
+        self.subject = 0
+        reason = self.peer.reason
+        open_at = m.DC_OPEN_AT_ZERO if self.permit else m.DC_INHIBIT
+        if demand[m.D_PCS] >= m.PCS_STOP or demand[m.D_DC] >= open_at:
+            reason = pe.INTERLOCK
+            self.subject = self.kernel.out[s.FIRST_OUT] + 1
+        elif reason != pe.OK:
+            self.subject = self.peer.subject
+        elif self._relay_failed:
+            reason = pe.RELAY
+        elif not self._rested and self.opening_bits & ~contact_bits:
+            reason = pe.CONTACT_OPEN  # before its debounce has run
+        if reason != pe.OK:
+            self._rested = False
+        elif not self._rested:
+            self._rested = self.receiver.frame.get(c.VOTE) == 0
+            reason = pe.OK if self._rested else pe.WAITS
+        return reason
+
+    def _remember(self):
+        """The strictest reset that any latch waits for: the board keeps it for the next start."""
+        level = 0
+        if self.kernel.out[s.LATCHED_COUNT]:
+            evaluator = self.kernel.evaluator
+            for index in range(evaluator.count):
+                if evaluator.latched[index]:
+                    level = max(level, m.STAGES[evaluator.stage[index]][m.S_LATCH])
+        self.latch_level = level
+
+    def _frame(self, elapsed, contact_bits):
+        self.sender.tick(elapsed)
+        self._frame_ticks += elapsed
+        self.frame_due = self._frame_ticks >= FRAME_EVERY_TICKS
+        if self.frame_due:
+            self._frame_ticks = 0
+            self._fill(self.sender.frame, contact_bits)
+            self.sender.finish()
+
+    def _fill(self, frame, contact_bits):
+        out = self.kernel.out
+        frame.put(c.SIGNAL_BITS, contact_bits & self.fitted_bits)
+        frame.put(c.KNOWN_BITS, self.fitted_bits)
+        frame.put(c.VOTE, self.permit)
+        frame.put(c.REASON, self.reason)
+        frame.put(c.SUBJECT, self.subject)
+        frame.put(c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
+        frame.put(c.CAUSE_MASK, out[s.CAUSE_MASK])
+        frame.put(c.RESET_RESULT, self._reset_result)
