@@ -1,7 +1,7 @@
 """Frames between the two channels, the same in both directions: integers, one preallocated buffer, no allocation.
 
-A frame is two start bytes, the FIELDS (low byte first), and a CRC-30 over the fields. Its length never varies, so a byte
-that is lost or added shows at once; whatever is not a whole, right, new frame is refused and says why.
+A frame is two start bytes, the FIELDS (low byte first), and a CRC-30 over the fields. Its length never varies. Whatever
+is not a whole, right and new frame is refused, and counted by why.
 """
 
 from array import array
@@ -127,35 +127,38 @@ class Receiver:
         self.refused = array("i", [0] * len(REFUSALS))
         self.last_refusal = R_NONE
 
-    def take(self, byte):
-        """One byte. True if it completed a frame that was accepted: `frame` is new."""
-        at = self._filled
-        self._coming.bytes[at] = byte
-        self._filled = at + 1
-        if at < HEADER_BYTES:
-            self._align()
-        if self._filled < FRAME_BYTES:
-            return False
-        return self._complete()
+    def feed(self, data, count):
+        """Take the first `count` bytes, split anyhow. Returns how many frames they completed (`frame`: the last)."""
+        accepted = 0
+        buffer, filled = self._coming.bytes, self._filled
+        for at in range(count):
+            buffer[filled] = data[at]
+            filled += 1
+            if filled <= HEADER_BYTES or filled == FRAME_BYTES:
+                self._filled = filled
+                accepted += self._complete() if filled == FRAME_BYTES else self._align()
+                buffer, filled = self._coming.bytes, self._filled
+        self._filled = filled
+        return accepted
 
     def forget(self):
         """The sender was silent: it may begin anew with any sequence, which takes one frame more."""
         self._sequence = -1
 
     def _complete(self):
+        """1 if the full buffer is a new frame."""
         if not self._coming.sealed():
             self._refuse(R_CRC)
             self._drop()
-            self._align()
-            return False
+            return self._align()
         self._filled = 0
         reason = self._order(self._coming.get(SEQUENCE))
         if reason != R_NONE:
             self._refuse(reason)
-            return False
+            return 0
         self.frame, self._coming = self._coming, self.frame
         self.accepted = (self.accepted + 1) & s.INT_MAX
-        return True
+        return 1
 
     def _order(self, sequence):
         """R_NONE if `sequence` is newer than the last one and not absurdly so."""
@@ -170,13 +173,14 @@ class Receiver:
         return R_NONE
 
     def _align(self):
-        """Drop bytes until what is left could be the beginning of a frame."""
+        """Drop bytes until what is left could be the beginning of a frame; 0: none is complete."""
         while self._filled:
             reason = self._misfit()
             if reason == R_NONE:
-                return
+                break
             self._refuse(reason)
             self._drop()
+        return 0
 
     def _misfit(self):
         data, filled = self._coming.bytes, self._filled

@@ -17,8 +17,8 @@ REASONS = ("none", "not heard yet", "silent", "other tables", "other limit image
 (OK, NOT_HEARD, SILENT, OTHER_TABLES, OTHER_IMAGE, DISAGREES, CLOCKS_DIFFER, INTERLOCK, WAITS, RELAY,
  CONTACT_OPEN) = range(11)
 DISAGREE_MS = 500  # as row 1 for its two contacts
-# Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal within 0.01 %, so 2 % is
-# a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A frame that was held up makes one window too
+# Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal within 0.01 %, so 2 %
+# is a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A frame that was held up makes one window too
 # long and the next too short: only two windows in a row that err the same way count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20

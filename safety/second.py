@@ -123,12 +123,13 @@ class Second:
         self.frame_due = False
         self._rested = False  # the other was seen without a permit since ours fell
         self._relay_ticks, self._relay_failed = 0, False
-        self._frame_ticks = 0
+        self._frame_ticks = self._contact_bits = 0
+        self._mask = -1  # none yet
         self._ordered, self._reset_result = False, 0
 
-    def receive(self, byte):
-        """One byte of the link."""
-        if self.receiver.take(byte):
+    def receive(self, data, count):
+        """The first `count` bytes of `data` have come over the link."""
+        if self.receiver.feed(data, count):
             self.peer.heard()
 
     def step(self, elapsed, contact_bits):
@@ -148,7 +149,10 @@ class Second:
         self.reason = self._judge(contact_bits)
         self.permit = 1 if self.reason == pe.OK else 0
         self._remember()
-        self._frame(elapsed, contact_bits)
+        self._contact_bits = contact_bits
+        self.sender.tick(elapsed)
+        self._frame_ticks += elapsed
+        self.frame_due = self._frame_ticks >= FRAME_EVERY_TICKS
 
     def _order(self, inp):
         """Take a reset that channel A passes on, once: A repeats it until it has seen the result, then asks nothing."""
@@ -192,31 +196,30 @@ class Second:
         return reason
 
     def _remember(self):
-        """The strictest reset that any latch waits for: the board keeps it for the next start."""
+        """The strictest reset that any latch waits for: the board keeps it for the next start. What is latched follows
+        from what stands, and that from the mask."""
+        mask = self.kernel.out[s.CAUSE_MASK]
+        if mask == self._mask:
+            return
+        self._mask = mask
         level = 0
-        if self.kernel.out[s.LATCHED_COUNT]:
-            evaluator = self.kernel.evaluator
-            for index in range(evaluator.count):
-                if evaluator.latched[index]:
-                    level = max(level, m.STAGES[evaluator.stage[index]][m.S_LATCH])
+        evaluator = self.kernel.evaluator
+        for index in range(evaluator.count):
+            if evaluator.latched[index]:
+                level = max(level, m.STAGES[evaluator.stage[index]][m.S_LATCH])
         self.latch_level = level
 
-    def _frame(self, elapsed, contact_bits):
-        self.sender.tick(elapsed)
-        self._frame_ticks += elapsed
-        self.frame_due = self._frame_ticks >= FRAME_EVERY_TICKS
-        if self.frame_due:
-            self._frame_ticks = 0
-            self._fill(self.sender.frame, contact_bits)
-            self.sender.finish()
-
-    def _fill(self, frame, contact_bits):
-        out = self.kernel.out
-        frame.put(c.SIGNAL_BITS, contact_bits & self.fitted_bits)
-        frame.put(c.KNOWN_BITS, self.fitted_bits)
+    def report(self):
+        """The frame that is due, as bytes: to be built after the relay was moved, because it takes its time."""
+        self.frame_due = False
+        self._frame_ticks = 0
+        frame, out, bits = self.sender.frame, self.kernel.out, self.fitted_bits
+        frame.put(c.SIGNAL_BITS, self._contact_bits & bits)
+        frame.put(c.KNOWN_BITS, bits)
         frame.put(c.VOTE, self.permit)
         frame.put(c.REASON, self.reason)
         frame.put(c.SUBJECT, self.subject)
         frame.put(c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
         frame.put(c.CAUSE_MASK, out[s.CAUSE_MASK])
         frame.put(c.RESET_RESULT, self._reset_result)
+        return self.sender.finish()

@@ -111,9 +111,10 @@ class Course:
 
 def play(second, elapsed, contacts, line, length):
     """Bytes, then one step."""
-    for at in range(length):
-        second.receive(line[at])
+    second.receive(line, length)
     second.step(elapsed, contacts)
+    if second.frame_due:
+        second.report()
 
 
 def digest(value, second):

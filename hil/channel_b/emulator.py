@@ -13,6 +13,7 @@ import select
 import socket
 import subprocess
 import time
+import tty
 
 from safety import second as sc
 
@@ -64,9 +65,9 @@ class Emulator:
         """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises EmulatorError."""
         socket_path, log = os.path.join(self._folder, "qmp"), os.path.join(self._folder, "printed")
         memory = f"memory-backend-file,id=outer,size={MEMORY_BYTES},mem-path={self._memory_path},share=on"
-        command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-display",
-                   "none", "-monitor", "none", "-semihosting", "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial",
-                   f"file:{log}", "-S", "-kernel", self._firmware]
+        command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-kernel",
+                   self._firmware, "-display", "none", "-monitor", "none", "-semihosting", "-S",
+                   "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial", f"file:{log}"]
         command += ["-icount", "shift=6,sleep=off", "-serial", "null"] if self._counting else ["-serial", "pty"]
         try:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -85,7 +86,7 @@ class Emulator:
         if not found:
             raise EmulatorError(f"qemu-system-arm: {line.strip() or 'ended without a word'}")
         self.link = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        set_raw(self.link)
+        tty.setraw(self.link)
 
     def _line(self):
         if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
@@ -96,7 +97,8 @@ class Emulator:
         until_s = time.monotonic() + HANG_GUARD_S
         while not os.path.exists(path):
             if self._process.poll() is not None or time.monotonic() > until_s:
-                raise EmulatorError(f"qemu-system-arm: {self._process.stdout.read().decode(errors='replace').strip()}")
+                words = self._process.stdout.read().decode(errors="replace").strip()
+                raise EmulatorError(f"qemu-system-arm: {words}")
             time.sleep(0.005)
         self._qmp = socket.socket(socket.AF_UNIX)
         self._qmp.settimeout(HANG_GUARD_S)
@@ -151,8 +153,3 @@ class Emulator:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._memory_path)
 
-
-def set_raw(descriptor):
-    """Bytes as they are, on a tty."""
-    import tty
-    tty.setraw(descriptor)

@@ -4,8 +4,6 @@ Frozen into the rig's firmware only. In lockstep each request on the link is one
 came), answered with a digest of all state; in counting it prints how many timer ticks some steps took.
 """
 
-import gc
-
 import course
 from machine import mem8, mem32
 from micropython import heap_lock
@@ -18,12 +16,11 @@ MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
 
 
-def wait_byte(board):
-    """The next byte of the link."""
-    while True:
-        byte = board.byte()
-        if byte >= 0:
-            return byte
+def take(board, one):
+    """The next byte of the link; `one` is a buffer of one."""
+    while not board.read(one):
+        pass
+    return one[0]
 
 
 def answer(board, value, word):
@@ -35,61 +32,54 @@ def answer(board, value, word):
 
 def lockstep(board, second):
     """Answer requests: elapsed (1 byte), contacts (2), length (1), that many bytes."""
-    line, word = bytearray(256), bytearray(4)
+    line, word, one = bytearray(256), bytearray(4), bytearray(1)
     second.blocks = second.kernel.state_blocks()
     answer(board, 0, word)
-    gc.collect()
     heap_lock()
     while True:
-        elapsed = wait_byte(board)
-        contacts = wait_byte(board) | wait_byte(board) << 8
-        length = wait_byte(board)
+        elapsed = take(board, one)
+        contacts = take(board, one) | take(board, one) << 8
+        length = take(board, one)
         for at in range(length):
-            line[at] = wait_byte(board)
+            line[at] = take(board, one)
         course.play(second, elapsed, contacts, line, length)
         answer(board, course.digest(crc.START, second), word)
 
 
 def measure(steps, image):
-    """Print per kind of work the least, the greatest and the sum of timer ticks over `steps` steps."""
+    """Print what each kind of work takes (see `report`), healthy and tripped."""
     second = sc.Second(image, 0)
     way = course.Course(1, image)
     for _ in range(60):
         way.next(second)
         course.play(second, way.elapsed, way.contacts, way.line, way.length)
-    report("kernel", steps, lambda: second.kernel.step(1), second, way)
-    report("step", steps, lambda: second.step(1, way.contacts), second, way)
-    report("frame received", steps, lambda: receive(second, way), second, way)
-    way.contacts &= ~1
-    second.step(1, way.contacts)
-    report("step, tripped", steps, lambda: second.step(1, way.contacts), second, way)
+    works = (("kernel", lambda: second.kernel.step(1)), ("step", lambda: second.step(1, way.contacts)),
+             ("report", second.report), ("receive", lambda: second.receive(way.line, way.length)))
+    for state in ("healthy", "tripped"):
+        for name, work in works:
+            report(state, name, steps, work, second, way)
     print("permit", second.permit, "end")
 
 
-def receive(second, way):
-    """The bytes that came with one tick."""
-    for at in range(way.length):
-        second.receive(way.line[at])
-
-
-def report(name, steps, work, second, way):
-    """Count the timer ticks of `work` alone, the course going on between."""
+def report(state, name, steps, work, second, way):
+    """Print the least, the greatest and the sum of timer ticks of `work`, the course going on between."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
-        tripped = not second.permit
         way.next(second)
-        if tripped:
+        if state == "tripped":
             way.contacts &= ~1
-        if not name.startswith("frame"):
-            receive(second, way)
+        if name != "receive":
+            second.receive(way.line, way.length)
         began = mem32[TIMER_VALUE]
         work()
         taken = began - mem32[TIMER_VALUE]
-        if name.startswith("frame"):
+        if name != "step":
             second.step(1, way.contacts)
-        least, most, total = min(least, taken), max(most, taken), total + taken
-    began = mem32[TIMER_VALUE]
-    print(name, "ticks", least, most, total, began - mem32[TIMER_VALUE])
+        if second.frame_due:
+            second.report()
+        if name != "receive" or way.length:
+            least, most, total = min(least, taken), max(most, taken), total + taken
+    print("count", state, name, least, most, total)
 
 
 def main():

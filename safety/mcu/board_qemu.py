@@ -76,9 +76,13 @@ class Board:
         """The output that permits, bit 0 of the LED register."""
         mem32[_OUTPUT] = on
 
-    def byte(self):
-        """One byte of the link, -1: none waits."""
-        return mem8[_UART_DATA] if mem8[_UART_STATE] & 2 else -1
+    def read(self, buffer):
+        """What the link has brought, into `buffer`; returns how many bytes."""
+        count, room = 0, len(buffer)
+        while count < room and mem8[_UART_STATE] & 2:
+            buffer[count] = mem8[_UART_DATA]
+            count += 1
+        return count
 
     def send(self, data):
         """Send a frame."""

@@ -2,13 +2,16 @@
 
 A board (board_*.py) is everything that touches the hardware:
     image() -> bytes of the limit image; remembered() -> latch level of the last run; remember(level)
-    contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on); byte() -> 0..255, or -1: none
-    send(data); start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so, or 0
+    contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on)
+    read(buffer) -> how many bytes of the link were put there; send(data)
+    start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so
     kick(): the watchdog; lock_heap()
 """
 
 from safety import parameters as p
 from safety import second as sc
+
+LINE = bytearray(64)  # bytes taken from the link at a time
 
 
 def build(board):
@@ -32,16 +35,16 @@ def turn(board, second):
     if second.latch_level != level:  # effect first, then persist
         board.remember(second.latch_level)
     if second.frame_due:
-        board.send(second.sender.frame.bytes)
+        board.send(second.report())
     board.kick()
 
 
 def _wait(board, second):
     """Take the link's bytes until at least one tick has passed; returns how many."""
     while True:
-        byte = board.byte()
-        if byte >= 0:
-            second.receive(byte)
+        count = board.read(LINE)
+        if count:
+            second.receive(LINE, count)
         elapsed = board.elapsed()
         if elapsed:
             return elapsed

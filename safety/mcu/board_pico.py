@@ -1,0 +1,14 @@
+"""Raspberry Pi Pico and Pico 2: which pin is what. Numbers are GPIO numbers, not those printed at the edge."""
+
+from safety.mcu.board_machine import MachineBoard
+
+RELAY_PIN = 15
+CONTACT_PINS = (2, 3, 4, 5, 6, 7, 8, 9, 10)  # in the order of second.CONTACT_NAMES
+UART, UART_TX, UART_RX = 0, 0, 1
+
+
+class Board(MachineBoard):
+    """A Pico."""
+
+    def __init__(self):
+        super().__init__(RELAY_PIN, CONTACT_PINS, UART, {"tx": UART_TX, "rx": UART_RX})

@@ -1,0 +1,14 @@
+"""STM32 with the pin names of a pyboard v1.1 (MicroPython's stm32 port): which pin is what."""
+
+from safety.mcu.board_machine import MachineBoard
+
+RELAY_PIN = "Y12"
+CONTACT_PINS = ("X3", "X4", "X5", "X6", "X7", "X8", "Y3", "Y4", "Y5")  # in the order of second.CONTACT_NAMES
+UART = 4  # X1 transmits, X2 receives
+
+
+class Board(MachineBoard):
+    """A pyboard."""
+
+    def __init__(self):
+        super().__init__(RELAY_PIN, CONTACT_PINS, UART, {})
