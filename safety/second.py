@@ -139,12 +139,12 @@ class Second:
         for place in range(len(c.SHARED)):
             inp[c.SHARED[place]] = contact_bits >> place & 1
         inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
+        self.peer.update(elapsed, contact_bits, self.fitted_bits)  # before anything of its frame is acted on
         self._order(inp)
         kernel.step(elapsed)
         if inp[s.RESET_KIND]:
             inp[s.RESET_KIND] = 0
             self._reset_result = kernel.out[s.RESET_RESULT]
-        self.peer.update(elapsed, contact_bits, self.fitted_bits)
         self._watch_relay(elapsed, contact_bits)
         self.reason = self._judge(contact_bits)
         self.permit = 1 if self.reason == pe.OK else 0
@@ -184,7 +184,7 @@ class Second:
             self.subject = self.kernel.out[s.FIRST_OUT] + 1
         elif reason != pe.OK:
             self.subject = self.peer.subject
-        elif self._relay_failed:
+        elif self._relay_failed or not self._rested and contact_bits & RELAY_BIT:
             reason = pe.RELAY
         elif not self._rested and self.opening_bits & ~contact_bits:
             reason = pe.CONTACT_OPEN  # before its debounce has run

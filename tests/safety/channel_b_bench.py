@@ -1,0 +1,79 @@
+"""Channel B on the bench: its relay follows, channel A is a sender of frames whose every field a test may choose."""
+
+from array import array
+
+from bench import default_image
+
+from safety import channel as c
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+
+CLOSED = sc.KEY_BIT - 1  # all shared contacts
+EXPIRY_TICKS = 25  # 0.5 s of 20 ms
+
+
+def image_like(image, **cabinet):
+    """A copy of a limit image with other cabinet parameters."""
+    copy = array("i", image)
+    for index, row in enumerate(p.CABINET_PARAMETERS):
+        copy[len(p.HEADER) + index] = cabinet.get(row[0], copy[len(p.HEADER) + index])
+    return copy
+
+
+class ChannelB:
+    """A second channel and who talks to it. `contacts`: without the relay's mirror contact, which follows."""
+
+    def __init__(self, image=None, level=0, racks=1):
+        self.image = default_image(racks=racks) if image is None else image
+        self.second = sc.Second(self.image, level)
+        self.sender = c.Sender(p.image_crc(self.image), pe.table_crc())
+        self.contacts = CLOSED | sc.KEY_BIT
+        self.follows = True
+        self.relay = 0
+        self.frame = self.sender.frame
+        self.frame.put(c.SIGNAL_BITS, CLOSED)
+        self.frame.put(c.KNOWN_BITS, CLOSED)
+
+    def hear(self, **fields):
+        """A frame of channel A arrives. Fields by their names, kept for the frames to come."""
+        for name, value in fields.items():
+            self.frame.put([row[0] for row in c.FIELDS].index(name), value)
+        self.second.receive(self.sender.finish(), c.FRAME_BYTES)
+        return self
+
+    def step(self, steps=1, elapsed=1, **fields):
+        """Steps with a frame before each."""
+        for _ in range(steps):
+            self.sender.tick(elapsed)
+            self.hear(**fields)
+            self.alone(1, elapsed)
+        return self
+
+    def alone(self, steps=1, elapsed=1):
+        """Steps without a frame."""
+        for _ in range(steps):
+            if self.follows:
+                self.relay = self.second.permit
+            self.second.step(elapsed, self.contacts | (sc.RELAY_BIT if self.relay else 0))
+            if self.second.frame_due:
+                self.second.report()
+        return self
+
+    @property
+    def why(self):
+        """The reason in words."""
+        return pe.REASONS[self.second.reason]
+
+    def told(self, field):
+        """A field of the frame that channel B sent last."""
+        return self.second.sender.frame.get(field)
+
+
+def permitting(**options):
+    """A channel B that gives its permit while channel A does."""
+    bench = ChannelB(**options).step(5)
+    bench.step(5, vote=1)
+    if not bench.second.permit:
+        raise AssertionError("channel B gives no permit: " + bench.why)
+    return bench

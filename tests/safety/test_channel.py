@@ -1,0 +1,202 @@
+"""Frames between the channels: nothing but a whole, right, new frame is accepted, however the bytes arrive."""
+
+import random
+
+import pytest
+
+from safety import channel as c
+from safety import signals as s
+
+IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
+
+
+def _sender():
+    sender = c.Sender(IMAGE_CRC, TABLE_CRC)
+    sender.frame.put(c.SIGNAL_BITS, 0x7F)
+    sender.frame.put(c.VOTE, 1)
+    return sender
+
+
+def _frames(count):
+    sender = _sender()
+    frames = []
+    for _ in range(count):
+        sender.tick(2)
+        frames.append(bytes(sender.finish()))
+    return frames
+
+
+def _begun(frames):
+    """A receiver that has accepted the second of these."""
+    receiver = c.Receiver()
+    assert [receiver.feed(frame, len(frame)) for frame in frames[:2]] == [0, 1]
+    return receiver
+
+
+def _put_sequence(frame, sequence):
+    other = c.Frame()
+    other.bytes[:] = frame
+    other.put(c.SEQUENCE, sequence & c.SEQUENCE_MASK)
+    other.seal()
+    return bytes(other.bytes)
+
+
+@pytest.mark.parametrize("field", range(len(c.FIELDS)), ids=[row[0] for row in c.FIELDS])
+def test_every_field_comes_out_as_it_went_in_and_disturbs_no_other(field):
+    frame = c.Frame()
+    before = [frame.get(other) for other in range(len(c.FIELDS))]
+    for value in (0, 1, (1 << min(30, 8 * c.WIDTH[field])) - 1):
+        frame.put(field, value)
+        assert frame.get(field) == value
+        assert [frame.get(at) for at in range(len(c.FIELDS)) if at != field] == [
+            before[at] for at in range(len(c.FIELDS)) if at != field]
+
+
+def test_no_field_is_ever_beyond_a_small_integer():
+    frame = c.Frame()
+    frame.bytes[:] = b"\xff" * c.FRAME_BYTES
+    assert max(frame.get(field) for field in range(len(c.FIELDS))) == s.INT_MAX
+
+
+def test_the_shared_contacts_are_cabinet_inputs_and_fit():
+    assert [s.CABINET_INPUTS[index][0] for index in c.SHARED] == list(c.SHARED_NAMES)
+    assert len(c.SHARED) <= c.SHARED_MAX == 8 * c.WIDTH[c.SIGNAL_BITS] == 8 * c.WIDTH[c.KNOWN_BITS]
+    assert c.FRAME_BYTES < 256 and len(c.REFUSALS) == c.R_FIRST + 1
+    with pytest.raises(ValueError, match="no cabinet input estop_3_ok"):
+        c.index_of("estop_3_ok")
+
+
+def test_the_first_frame_is_only_a_beginning():
+    receiver = c.Receiver()
+    first, second = _frames(2)
+    assert receiver.feed(first, len(first)) == 0 and receiver.last_refusal == c.R_FIRST
+    assert receiver.feed(second, len(second)) == 1
+    assert bytes(receiver.frame.bytes) == second
+
+
+def test_any_split_gives_the_same():
+    frames = _frames(6)
+    line = b"".join(frames)
+    for split in range(1, len(line)):
+        receiver = c.Receiver()
+        count = 0
+        for at in range(0, len(line), split):
+            part = line[at:at + split]
+            count += receiver.feed(part, len(part))
+        assert count == 5, split
+        assert bytes(receiver.frame.bytes) == frames[-1] and receiver.refused[c.R_FIRST] == 1
+
+
+def test_every_flipped_bit_is_refused_and_the_next_frame_is_not():
+    """Exhaustive over one frame."""
+    frames = _frames(4)
+    for bit in range(8 * c.FRAME_BYTES):
+        receiver = _begun(frames)
+        spoilt = bytearray(frames[2])
+        spoilt[bit // 8] ^= 1 << bit % 8
+        assert receiver.feed(spoilt, len(spoilt)) == 0, bit
+        expected = {0: c.R_START, 1: c.R_START, 2: c.R_LENGTH, 3: c.R_SCHEMA}.get(bit // 8, c.R_CRC)
+        assert receiver.refused[expected] >= 1, bit
+        assert receiver.feed(frames[3], len(frames[3])) == 1, bit
+        assert bytes(receiver.frame.bytes) == frames[3]
+
+
+def test_every_pair_of_flipped_bits_of_the_vote_and_another_is_refused():
+    frames = _frames(3)
+    vote = 8 * c.AT[c.VOTE]
+    for bit in range(8 * c.HEADER_BYTES, 8 * c.FRAME_BYTES):
+        receiver = _begun(frames)
+        spoilt = bytearray(frames[2])
+        spoilt[vote // 8] ^= 1
+        spoilt[bit // 8] ^= 1 << bit % 8
+        assert receiver.feed(spoilt, len(spoilt)) == (1 if bytes(spoilt) == frames[2] else 0), bit
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
+    print("seed", seed)
+    source = random.Random(seed)
+    frames = _frames(60)
+    receiver = _begun(frames)
+    line, whole = bytearray(), []
+    for frame in frames[2:]:
+        kind = source.randrange(6)
+        if kind == 0:
+            line += bytes(source.choices((c.START_1, c.START_2, c.FRAME_BYTES, 0, 255), k=source.randrange(1, 90)))
+        if kind == 1:
+            at = source.randrange(c.FRAME_BYTES)
+            frame = frame[:at] + frame[at + 1:]
+        if kind == 2:
+            at = source.randrange(1, c.FRAME_BYTES)
+            frame = frame[:at] + bytes([source.randrange(256)]) + frame[at:]
+        line += frame
+        if len(frame) == c.FRAME_BYTES:
+            whole.append(frame)
+    seen = []
+    for byte in line:
+        if receiver.feed(bytes([byte]), 1):
+            seen.append(bytes(receiver.frame.bytes))
+    assert set(seen) <= set(whole) and len(seen) == len(set(seen))
+    assert len(seen) >= len(whole) - 20  # garbage that looks like a beginning may cover the frame behind it
+    assert seen == sorted(seen, key=frames.index)
+
+
+def test_a_stream_of_start_bytes_ends_in_nothing():
+    receiver = c.Receiver()
+    for byte in (c.START_1, c.START_2):
+        assert receiver.feed(bytes([byte] * 500), 500) == 0
+    for frame in _frames(3):
+        receiver.feed(frame, len(frame))
+    assert receiver.accepted == 2
+
+
+@pytest.mark.parametrize("ahead, accepted", [
+    (-2, 0), (-1, 0), (0, 0), (1, 1), (2, 1), (c.SEQUENCE_AHEAD_MAX - 1, 1), (c.SEQUENCE_AHEAD_MAX, 1),
+    (c.SEQUENCE_AHEAD_MAX + 1, 0), (c.SEQUENCE_MASK // 2, 0)])
+@pytest.mark.parametrize("last", [1, 300, c.SEQUENCE_MASK])
+def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
+    frame = _frames(1)[0]
+    receiver = c.Receiver()
+    for sequence in (last - 1, last):
+        receiver.feed(_put_sequence(frame, sequence), c.FRAME_BYTES)
+    assert receiver.accepted == 1
+    assert receiver.feed(_put_sequence(frame, last + ahead), c.FRAME_BYTES) == accepted
+    assert receiver.refused[c.R_SEQUENCE] == 1 - accepted
+    assert receiver.feed(_put_sequence(frame, last + max(1, ahead * accepted) + 1), c.FRAME_BYTES) == 1
+
+
+def test_a_sender_that_began_anew_is_heard_after_it_was_forgotten():
+    frames = _frames(100)
+    receiver = c.Receiver()
+    for frame in frames:
+        receiver.feed(frame, len(frame))
+    assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 0, 0]
+    receiver.forget()
+    assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 1, 1]
+
+
+def test_another_length_or_schema_is_named():
+    frames = _frames(3)
+    for place, reason in ((2, c.R_LENGTH), (3, c.R_SCHEMA)):
+        receiver = _begun(frames)
+        other = c.Frame()
+        other.bytes[:] = frames[2]
+        other.bytes[place] += 1
+        other.seal()
+        assert receiver.feed(other.bytes, c.FRAME_BYTES) == 0
+        assert receiver.refused[reason] == 1
+
+
+def test_sequence_and_uptime_come_round():
+    sender = _sender()
+    sender.sequence, sender.uptime_ticks = c.SEQUENCE_MASK, c.UPTIME_MASK
+    sender.tick(3)
+    sender.finish()
+    assert sender.frame.get(c.SEQUENCE) == 0 and sender.frame.get(c.UPTIME_TICKS) == 2
+
+
+def test_counts_of_refusals_stop():
+    receiver = c.Receiver()
+    receiver.refused[c.R_START] = s.TICKS_MAX
+    receiver.feed(b"xx", 2)
+    assert receiver.refused[c.R_START] == s.TICKS_MAX

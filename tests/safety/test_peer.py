@@ -1,0 +1,233 @@
+"""What one channel thinks of the other: each boundary at its tick, on the side of channel B and of a bare peer."""
+
+from array import array
+
+import pytest
+from bench import default_image
+from channel_b_bench import CLOSED, EXPIRY_TICKS
+
+from safety import channel as c
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+
+IMAGE_CRC, TABLE_CRC = 11, 22
+WINDOW_TICKS = 250  # 5 s
+
+
+class Pair:
+    """A peer, and the sender of the other side."""
+
+    def __init__(self, **words):
+        image = default_image()
+        image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
+        for name, value in words.items():
+            image[image_map.cabinet + [row[0] for row in p.CABINET_PARAMETERS].index(name)] = value
+        self.receiver = c.Receiver()
+        self.peer = pe.Peer(image, image_map, self.receiver, IMAGE_CRC, TABLE_CRC)
+        self.sender = c.Sender(IMAGE_CRC, TABLE_CRC)
+        self.bits, self.known = CLOSED, CLOSED
+        self.put(c.SIGNAL_BITS, CLOSED)
+        self.put(c.KNOWN_BITS, CLOSED)
+
+    def put(self, field, value):
+        self.sender.frame.put(field, value)
+
+    def send(self):
+        if self.receiver.feed(self.sender.finish(), c.FRAME_BYTES):
+            self.peer.heard()
+
+    def step(self, steps=1, elapsed=1, told=None, frame=True):
+        """told: ticks that the other's clock runs meanwhile."""
+        for _ in range(steps):
+            self.sender.tick(elapsed if told is None else told)
+            if frame:
+                self.send()
+            self.peer.update(elapsed, self.bits, self.known)
+        return self.peer.reason
+
+
+def _paired(**words):
+    pair = Pair(**words)
+    assert pair.step() == pe.NOT_HEARD  # the first is only a beginning
+    assert pair.step() == pe.OK
+    return pair
+
+
+def test_nothing_is_ok_before_it_was_heard():
+    pair = Pair()
+    assert pair.step(3 * EXPIRY_TICKS, frame=False) == pe.NOT_HEARD
+    assert not pair.peer.permits() and not pair.peer.trusted()
+
+
+@pytest.mark.parametrize("elapsed", [1, 5, 26])
+@pytest.mark.parametrize("expiry_ms, ticks", [(500, 25), (400, 20), (490, 24), (40, 2)])
+def test_silent_at_its_tick_and_not_before(expiry_ms, ticks, elapsed):
+    pair = _paired(permit_expiry_ms=expiry_ms)
+    age = 0
+    while age + elapsed < ticks:
+        assert pair.step(frame=False, elapsed=elapsed) == pe.OK
+        age += elapsed
+    assert pair.step(frame=False, elapsed=elapsed) == pe.SILENT
+    assert pair.peer.age_ticks == age + elapsed and not pair.peer.trusted()
+
+
+@pytest.mark.parametrize("gap, reason", [(EXPIRY_TICKS - 1, pe.OK), (EXPIRY_TICKS, pe.SILENT)])
+def test_a_frame_ends_silence_only_if_it_is_in_order(gap, reason):
+    pair = _paired()
+    assert pair.step(gap, frame=False) == reason
+    assert pair.step() == reason  # after silence one frame is only the beginning
+    assert pair.step() == pe.OK
+
+
+def test_one_replayed_frame_after_silence_arms_nothing():
+    pair = _paired()
+    old = bytes(pair.sender.frame.bytes)
+    pair.step(EXPIRY_TICKS, frame=False)
+    for _ in range(10 * EXPIRY_TICKS):
+        assert not pair.receiver.feed(old, len(old))
+        pair.peer.update(1, CLOSED, CLOSED)
+        assert pair.peer.reason == pe.SILENT
+
+
+def test_a_repeated_frame_does_not_stay_the_silence():
+    pair = _paired()
+    old = bytes(pair.sender.frame.bytes)
+    for tick in range(1, EXPIRY_TICKS + 1):
+        assert not pair.receiver.feed(old, len(old))
+        pair.peer.update(1, CLOSED, CLOSED)
+        assert (pair.peer.reason == pe.SILENT) == (tick == EXPIRY_TICKS)
+
+
+def test_a_restarted_other_is_first_silent_then_heard():
+    pair = _paired()
+    pair.step(100)
+    pair.sender = c.Sender(IMAGE_CRC, TABLE_CRC)
+    pair.put(c.SIGNAL_BITS, CLOSED)
+    reasons = [pair.step() for _ in range(EXPIRY_TICKS + 3)]
+    assert reasons[:EXPIRY_TICKS - 1] == [pe.OK] * (EXPIRY_TICKS - 1) and reasons[EXPIRY_TICKS - 1] == pe.SILENT
+    assert reasons[-1] == pe.OK
+
+
+@pytest.mark.parametrize("field, reason", [(c.IMAGE_CRC, pe.OTHER_IMAGE), (c.TABLE_CRC, pe.OTHER_TABLES)])
+def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason):
+    pair = _paired()
+    right = pair.sender.frame.get(field)
+    pair.put(field, right ^ 1)
+    assert pair.step() == reason and not pair.peer.trusted() and not pair.peer.permits()
+    pair.put(field, right)
+    assert pair.step() == pe.OK
+
+
+@pytest.mark.parametrize("place", range(len(c.SHARED)))
+@pytest.mark.parametrize("elapsed", [1, 4])
+def test_a_signal_that_disagrees_for_half_a_second_is_named(place, elapsed):
+    pair = _paired()
+    pair.bits ^= 1 << place
+    ticks = 0
+    while ticks + elapsed < EXPIRY_TICKS:
+        assert pair.step(elapsed=elapsed) == pe.OK
+        ticks += elapsed
+    assert pair.step(elapsed=elapsed) == pe.DISAGREES and pair.peer.subject == place + 1
+    pair.bits ^= 1 << place
+    assert pair.step() == pe.OK and pair.peer.subject == 0
+
+
+def test_disagreement_is_counted_per_signal_and_from_the_beginning_each_time():
+    pair = _paired()
+    for place in (0, 1, 0, 1):
+        pair.bits = CLOSED ^ 1 << place
+        assert pair.step(EXPIRY_TICKS - 1) == pe.OK
+    pair.bits = CLOSED
+    pair.step()
+    assert list(pair.peer.disagree_ticks) == [0] * len(c.SHARED)
+
+
+@pytest.mark.parametrize("side", ["own", "other"])
+def test_what_one_side_does_not_know_is_no_disagreement(side):
+    pair = _paired()
+    pair.bits = 0
+    if side == "own":
+        pair.known = 0
+    else:
+        pair.put(c.KNOWN_BITS, 0)
+    assert pair.step(3 * EXPIRY_TICKS) == pe.OK
+
+
+def test_the_other_permits_only_with_its_vote():
+    pair = _paired()
+    assert not pair.peer.permits()
+    pair.put(c.VOTE, 1)
+    pair.step()
+    assert pair.peer.permits()
+    pair.step(EXPIRY_TICKS, frame=False)
+    assert not pair.peer.permits()
+
+
+def _windows(pair, told_ticks, count=1):
+    """Windows of 5 s in which the other's clock runs `told_ticks`."""
+    reason = pe.OK
+    for _ in range(count):
+        for tick in range(WINDOW_TICKS):
+            told = told_ticks * (tick + 1) // WINDOW_TICKS - told_ticks * tick // WINDOW_TICKS
+            reason = pair.step(told=told)
+    return reason
+
+
+@pytest.mark.parametrize("told_ticks, reason", [
+    (WINDOW_TICKS, pe.OK), (WINDOW_TICKS + 5, pe.OK), (WINDOW_TICKS + 6, pe.CLOCKS_DIFFER),
+    (WINDOW_TICKS - 5, pe.OK), (WINDOW_TICKS - 6, pe.CLOCKS_DIFFER), (0, pe.CLOCKS_DIFFER),
+    (100 * WINDOW_TICKS, pe.CLOCKS_DIFFER)])
+def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason):
+    pair = _paired()
+    assert _windows(pair, told_ticks) == pe.OK
+    assert _windows(pair, told_ticks) == reason
+    assert _windows(pair, WINDOW_TICKS) == pe.OK
+
+
+def test_a_frame_that_was_held_up_is_no_clock():
+    pair = _paired()
+    for _ in range(3):
+        assert _windows(pair, WINDOW_TICKS + 20) == pe.OK
+        assert _windows(pair, WINDOW_TICKS - 20) == pe.OK
+
+
+def test_a_clock_window_does_not_span_a_silence():
+    pair = _paired()
+    for _ in range(5):
+        pair.step(100)
+        pair.step(EXPIRY_TICKS, told=0, frame=False)
+        pair.step(2)
+    assert pair.step(2 * WINDOW_TICKS) == pe.OK and pair.peer.drift_permille == 0
+
+
+def test_the_uptime_may_come_round():
+    pair = Pair()
+    pair.sender.uptime_ticks = c.UPTIME_MASK - 300
+    assert pair.step(3 * WINDOW_TICKS) == pe.OK and pair.peer.drift_permille == 0
+
+
+def test_late_steps_stay_within_small_integers():
+    pair = _paired()
+    for _ in range(5):
+        pair.step(elapsed=1_000_000, told=0)
+        pair.step(elapsed=1_000_000, told=c.UPTIME_MASK)
+    pair.step(2000, elapsed=1_000_000, frame=False)
+    assert pair.peer.age_ticks <= 1_000_000_000 and abs(pair.peer.drift_permille) <= 1000
+
+
+def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
+    right = pe.table_crc()
+    assert right == pe.table_crc() and 0 <= right < 1 << 30
+    for place in range(len(m.STAGES)):
+        stages = list(m.STAGES)
+        stages[place] = stages[place][:m.S_SET] + (stages[place][m.S_SET] + 1,) + stages[place][m.S_SET + 1:]
+        monkeypatch.setattr(m, "STAGES", tuple(stages))
+        assert pe.table_crc() != right
+    monkeypatch.undo()
+    monkeypatch.setattr(p, "CABINET_PARAMETERS", p.CABINET_PARAMETERS[:-1])
+    assert pe.table_crc() != right
+
+
+def test_the_reasons_have_names():
+    assert len(pe.REASONS) == pe.CONTACT_OPEN + 1 and array("i", range(len(pe.REASONS)))[pe.OK] == 0

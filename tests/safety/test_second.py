@@ -1,0 +1,301 @@
+"""Channel B: what it runs on, when it permits, what drops its permit alone, and how its latches are reset."""
+
+from array import array
+
+import pytest
+from bench import default_image
+from channel_b_bench import CLOSED, EXPIRY_TICKS, ChannelB, image_like, permitting
+
+from safety import channel as c
+from safety import latches
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+from safety import signals as s
+from safety.kernel import Kernel
+
+STAGE = {row[m.S_ID]: index for index, row in enumerate(m.STAGES)}
+
+
+def _bit(name):
+    return 1 << sc.CONTACT_NAMES.index(name)
+
+
+def _armed(image):
+    """Names of the armed cabinet stages of an image for a cabinet without units."""
+    cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
+    first = sc.image_map_of(image).armed
+    return [stage[m.S_ID] for place, stage in enumerate(cabinet) if image[first + place]]
+
+
+# The image.
+
+def test_every_feature_and_parameter_it_names_is_in_the_tables():
+    assert set(sc.OWN_FEATURES) <= set(m.CABINET_FEATURES)
+    assert set(sc.CONTACT_OF_FEATURE) <= set(sc.OWN_FEATURES)
+    assert set(sc.NOT_OURS) <= {row[0] for row in p.CABINET_PARAMETERS}
+
+
+@pytest.mark.parametrize("units, racks, modules", [(1, 1, 15), (1, 3, 15), (4, 16, 64)])
+def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
+    image = default_image(units=units, racks=racks, modules=modules)
+    mine = sc.own_image(image)
+    ours, theirs = sc.image_map_of(mine), sc.image_map_of(image)
+    assert len(mine) == ours.words and list(mine[:len(p.HEADER)]) == [image[0], 0, 0, 0, image[p.H_TICK_MS]]
+    assert mine[ours.stage:ours.armed] == image[theirs.stage:theirs.armed]
+    Kernel(mine)
+    rows = {m.STAGES[STAGE[name]][m.S_ROW] for name in _armed(mine)}
+    assert {1, 2, 3, 12, 40, 44} <= rows and "11" not in _armed(mine) and "50a" not in _armed(mine)
+
+
+def test_what_is_not_armed_in_a_is_not_armed_in_b_and_its_contact_not_compared():
+    image = default_image()
+    first = sc.image_map_of(image).armed
+    cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
+    for place, stage in enumerate(cabinet):
+        if m.CABINET_FEATURES[stage[m.S_FEATURE]] == "suppression_ok":
+            image[first + place] = 0
+    second = sc.Second(image, 0)
+    assert "3" not in _armed(second.kernel.image)
+    assert second.fitted_bits == CLOSED & ~_bit("suppression_ok")
+
+
+def test_the_file_of_the_image_comes_out_as_it_went_in():
+    image = default_image(racks=3)
+    image[-1] = -5
+    assert sc.read_file(sc.file_bytes(image)) == image
+
+
+@pytest.mark.parametrize("at", [0, 3, 4, 8, 100, -1])
+def test_a_spoilt_image_file_is_refused(at):
+    data = bytearray(sc.file_bytes(default_image()))
+    data[at] ^= 4
+    with pytest.raises(ValueError, match="limit image"):
+        sc.read_file(bytes(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"IMB1", sc.file_bytes(default_image())[:-1],
+                                  sc.file_bytes(default_image()) + b"\0"])
+def test_a_cut_image_file_is_refused(data):
+    with pytest.raises(ValueError, match="limit image"):
+        sc.read_file(data)
+
+
+def test_an_image_of_another_schema_or_topology_is_refused():
+    for place in (p.H_SCHEMA, p.H_RACKS):
+        image = default_image()
+        image[place] += 1
+        with pytest.raises(ValueError, match="schema or topology"):
+            sc.Second(image, 0)
+
+
+# The permit.
+
+def test_a_first_permit_needs_two_frames_and_another_that_permits_nothing():
+    bench = ChannelB()
+    assert bench.step().why == "not heard yet" and not bench.second.permit
+    assert bench.step().why == "none" and bench.second.permit
+    late = ChannelB().step(50, vote=1)
+    assert late.why == "waits until the other gives no permit" and not late.second.permit
+    late.step(1, vote=0)
+    assert late.second.permit
+    assert late.step(50, vote=1).second.permit
+
+
+@pytest.mark.parametrize("name", c.SHARED_NAMES)
+def test_each_contact_that_opens_drops_the_permit_though_a_sees_nothing(name):
+    """Channel A goes on as if nothing were: its frames say closed."""
+    bench = permitting()
+    bench.contacts &= ~_bit(name)
+    ticks = 0
+    while bench.second.permit and ticks < 60:
+        bench.step()
+        ticks += 1
+    own = [stage for stage in m.STAGES if m.CABINET_FEATURES[stage[m.S_FEATURE]] == name and
+           stage[m.S_SCOPE] == s.CABINET]
+    if own:
+        debounce = max(1, p.ticks(own[0][m.S_SET_MS], 20))
+        assert (ticks, bench.why) == (debounce, "interlock")
+        assert m.STAGES[bench.second.subject - 1][m.S_ID] == own[0][m.S_ID]
+    else:
+        assert (ticks, bench.why) == (EXPIRY_TICKS, "signal disagrees")
+        assert c.SHARED_NAMES[bench.second.subject - 1] == name
+
+
+@pytest.mark.parametrize("name", [name for name in c.SHARED_NAMES if name != "airflow_ok"])
+def test_each_contact_acts_with_channel_a_stopped_and_faster_than_its_silence(name):
+    """Rows 1, 12, 30 and the others with the controller stopped at the same moment."""
+    bench = permitting()
+    bench.contacts &= ~_bit(name)
+    bench.alone(10)
+    assert not bench.second.permit and bench.why == "interlock"
+
+
+def test_row_44_with_the_controller_stopped():
+    """A limit image that changes in B's own memory, and a step that is late."""
+    bench = permitting()
+    bench.second.kernel.image[len(p.HEADER)] ^= 1
+    bench.step(200, vote=1)
+    assert bench.why == "interlock" and m.STAGES[bench.second.subject - 1][m.S_ROW] == 44
+    late = permitting()
+    late.alone(1, EXPIRY_TICKS)
+    assert late.why == "interlock" and m.STAGES[late.second.subject - 1][m.S_ROW] == 44
+
+
+@pytest.mark.parametrize("ticks, permit", [(EXPIRY_TICKS - 1, 1), (EXPIRY_TICKS, 0)])
+def test_a_silent_controller_drops_it_in_time(ticks, permit):
+    bench = permitting().alone(ticks)
+    assert bench.second.permit == permit and bench.why == ("none" if permit else "silent")
+
+
+def test_after_a_silence_it_returns_only_when_the_other_gives_none():
+    bench = permitting().alone(EXPIRY_TICKS)
+    assert bench.step(20, vote=1).why == "waits until the other gives no permit"
+    assert bench.step(1, vote=0).second.permit
+
+
+def test_a_signal_that_only_a_sees_open_drops_it_too():
+    bench = permitting().step(EXPIRY_TICKS - 1, signal_bits=CLOSED & ~_bit("estop_1_ok"))
+    assert bench.second.permit
+    bench.step(2)
+    assert bench.why == "signal disagrees" and bench.told(c.SUBJECT) == 1 + sc.CONTACT_NAMES.index("estop_1_ok")
+
+
+def test_another_limit_image_never_permits():
+    other = image_like(default_image(), gas_silent_ms=2980)
+    bench = ChannelB()
+    bench.sender.frame.put(c.IMAGE_CRC, p.image_crc(other))
+    for vote in (0, 1, 0):
+        assert bench.step(50, vote=vote).why == "other limit image" and not bench.second.permit
+
+
+def test_an_open_contact_holds_the_first_permit_before_its_debounce_has_run():
+    bench = ChannelB()
+    bench.contacts &= ~_bit("fire_alarm_ok")
+    permits = []
+    for _ in range(20):
+        permits.append(bench.step().second.permit)
+    assert permits == [0] * 20
+
+
+@pytest.mark.parametrize("ticks, permit", [(9, 1), (10, 0)])
+def test_a_relay_that_does_not_close_takes_the_permit_for_good(ticks, permit):
+    bench = ChannelB()
+    bench.follows = False
+    bench.step(2 + ticks)
+    assert bench.second.permit == permit
+    bench.follows = True
+    assert permit or bench.step(100, vote=0).why == "relay does not follow"
+
+
+def test_a_welded_relay_is_found_when_the_permit_falls_and_never_closes_again():
+    bench = permitting()
+    bench.follows = False
+    bench.alone(EXPIRY_TICKS)
+    assert bench.why == "silent"
+    bench.step(10, vote=0)
+    bench.follows = True
+    assert bench.step(100).why == "relay does not follow"
+
+
+def test_a_relay_that_is_closed_at_the_start_gets_no_permit_at_all():
+    bench = ChannelB()
+    bench.follows, bench.relay = False, 1
+    for _ in range(50):
+        assert not bench.step().second.permit
+    assert bench.why == "relay does not follow"
+
+
+# Latches and resets.
+
+def _tripped():
+    """An E-stop, released again, the cause clear for long enough, the key out of RUN."""
+    bench = permitting()
+    bench.contacts &= ~(_bit("estop_1_ok") | _bit("estop_2_ok"))
+    bench.step(5, vote=0, signal_bits=CLOSED & ~3)
+    bench.contacts |= CLOSED
+    bench.step(260, signal_bits=CLOSED)
+    assert bench.why == "interlock" and bench.told(c.FIRST_OUT)
+    return bench
+
+
+def _reset(bench, kind, **other):
+    order = {"reset_first_out": bench.told(c.FIRST_OUT), "reset_mask": bench.told(c.CAUSE_MASK), **other}
+    bench.step(3, reset_kind=kind, **order)
+    return latches.RESULTS[bench.told(c.RESET_RESULT)]
+
+
+def test_a_key_latch_clears_only_by_the_key_at_b_and_the_order_of_a():
+    bench = _tripped()
+    assert bench.second.latch_level == m.KEY
+    assert _reset(bench, m.REMOTE) == "key needed"
+    bench.step(2, reset_kind=0)
+    assert _reset(bench, m.KEY) == "key needed"  # the key is still in RUN
+    bench.step(2, reset_kind=0)
+    bench.contacts &= ~sc.KEY_BIT
+    assert bench.step(300).why == "interlock"  # the key alone clears nothing
+    assert _reset(bench, m.KEY) == "done"
+    bench.step(2, reset_kind=0)
+    assert bench.second.permit and bench.second.latch_level == 0 and bench.told(c.RESET_RESULT) == 0
+
+
+@pytest.mark.parametrize("field", ["reset_first_out", "reset_mask"])
+def test_a_reset_for_other_causes_than_are_standing_is_refused(field):
+    bench = _tripped()
+    bench.contacts &= ~sc.KEY_BIT
+    assert _reset(bench, m.KEY, **{field: 99}) == "changed"
+    assert bench.second.latch_level == m.KEY
+
+
+def test_an_order_that_is_repeated_is_one_order():
+    bench = _tripped()
+    bench.contacts &= ~sc.KEY_BIT
+    assert _reset(bench, m.KEY) == "done"
+    assert bench.step(100).told(c.RESET_RESULT) == latches.DONE
+
+
+def test_an_order_of_a_controller_with_another_image_is_not_taken():
+    bench = _tripped()
+    bench.contacts &= ~sc.KEY_BIT
+    bench.sender.frame.put(c.IMAGE_CRC, 5)
+    assert _reset(bench, m.KEY) == "none" and bench.second.latch_level == m.KEY
+
+
+@pytest.mark.parametrize("level, stage", [(m.REMOTE, "44c"), (m.KEY, "44d")])
+def test_what_was_latched_is_latched_after_a_restart(level, stage):
+    bench = ChannelB(level=level).step(20)
+    assert bench.why == "interlock" and bench.second.subject == STAGE[stage] + 1
+    assert bench.second.latch_level == level
+    if level == m.KEY:
+        bench.contacts &= ~sc.KEY_BIT
+    assert bench.step(300).why == "interlock"
+    assert _reset(bench, level) == "done"
+    assert bench.step(2, reset_kind=0).second.permit
+
+
+def test_its_frame_says_what_it_sees_and_every_other_tick():
+    bench = permitting()
+    due = []
+    for _ in range(10):
+        bench.second.step(1, bench.contacts | sc.RELAY_BIT)
+        due.append(bench.second.frame_due)
+        if bench.second.frame_due:
+            bench.second.report()
+    assert sum(due) == 5
+    frame = bench.second.sender.frame
+    assert frame.get(c.SIGNAL_BITS) == CLOSED and frame.get(c.KNOWN_BITS) == CLOSED and frame.get(c.VOTE) == 1
+    assert frame.get(c.IMAGE_CRC) == p.image_crc(bench.image) and frame.sealed()
+
+
+def test_two_of_the_same_source_understand_each_other():
+    """Both directions: each side of a pair of channel Bs takes the other for the controller."""
+    benches = [ChannelB(), ChannelB()]
+    for _ in range(40):
+        for one, other in (benches, benches[::-1]):
+            if other.second.sender.sequence:
+                one.second.receive(other.second.sender.frame.bytes, c.FRAME_BYTES)
+        for one in benches:
+            one.alone()
+    assert [bench.second.peer.reason for bench in benches] == [pe.OK, pe.OK]
+    assert array("i", [bench.second.receiver.refused[c.R_CRC] for bench in benches]) == array("i", [0, 0])
