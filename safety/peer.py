@@ -51,7 +51,8 @@ class Peer:
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
-        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms
+        # An age of n ticks is up to n + 1 ticks of time: a frame may come just after the step before.
+        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - 1
         self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0

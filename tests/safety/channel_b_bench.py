@@ -10,7 +10,8 @@ from safety import peer as pe
 from safety import second as sc
 
 CLOSED = sc.KEY_BIT - 1  # all shared contacts
-EXPIRY_TICKS = 25  # 0.5 s of 20 ms
+EXPIRY_TICKS = 24  # 0.5 s of 20 ms, less the one in which a frame may have come
+DISAGREE_TICKS = 25
 
 
 def image_like(image, **cabinet):

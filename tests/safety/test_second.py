@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 from bench import default_image
-from channel_b_bench import CLOSED, EXPIRY_TICKS, ChannelB, image_like, permitting
+from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, image_like, permitting
 
 from safety import channel as c
 from safety import latches
@@ -119,7 +119,7 @@ def test_each_contact_that_opens_drops_the_permit_though_a_sees_nothing(name):
         assert (ticks, bench.why) == (debounce, "interlock")
         assert m.STAGES[bench.second.subject - 1][m.S_ID] == own[0][m.S_ID]
     else:
-        assert (ticks, bench.why) == (EXPIRY_TICKS, "signal disagrees")
+        assert (ticks, bench.why) == (DISAGREE_TICKS, "signal disagrees")
         assert c.SHARED_NAMES[bench.second.subject - 1] == name
 
 
@@ -139,7 +139,7 @@ def test_row_44_with_the_controller_stopped():
     bench.step(200, vote=1)
     assert bench.why == "interlock" and m.STAGES[bench.second.subject - 1][m.S_ROW] == 44
     late = permitting()
-    late.alone(1, EXPIRY_TICKS)
+    late.alone(1, DISAGREE_TICKS)
     assert late.why == "interlock" and m.STAGES[late.second.subject - 1][m.S_ROW] == 44
 
 
@@ -156,7 +156,7 @@ def test_after_a_silence_it_returns_only_when_the_other_gives_none():
 
 
 def test_a_signal_that_only_a_sees_open_drops_it_too():
-    bench = permitting().step(EXPIRY_TICKS - 1, signal_bits=CLOSED & ~_bit("estop_1_ok"))
+    bench = permitting().step(DISAGREE_TICKS - 1, signal_bits=CLOSED & ~_bit("estop_1_ok"))
     assert bench.second.permit
     bench.step(2)
     assert bench.why == "signal disagrees" and bench.told(c.SUBJECT) == 1 + sc.CONTACT_NAMES.index("estop_1_ok")
