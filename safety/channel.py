@@ -15,17 +15,20 @@ START_1, START_2 = 0xA5, 0x5A
 # over-voltage trip (row 30) arrives. More names here are all that a further shared contact needs.
 SHARED_NAMES = ("estop_1_ok", "estop_2_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok",
                 "bms_fault_ok")
+FRAME_EVERY_TICKS = 2  # 47 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
 SHARED_MAX = 16  # bits of the two fields below
 
 # name, bytes. `first_out`, `subject`: an index + 1, so that 0 is none. reset_...: what the sender asks of the receiver;
-# `reset_result`: what became of the receiver's own last order (latches.RESULTS).
+# `reset_result`: what became of the receiver's own last order (latches.RESULTS). `refusal`, `refused`: why the sender
+# last refused bytes of the receiver (REFUSALS), and how often it did, modulo 2^16.
 FIELDS = (
     ("length", 1), ("schema", 1), ("sequence", 2), ("uptime_ticks", 4), ("image_crc", 4), ("table_crc", 4),
     ("signal_bits", 2), ("known_bits", 2), ("vote", 1), ("reason", 1), ("subject", 2), ("first_out", 2),
     ("cause_mask", 4), ("reset_kind", 1), ("reset_first_out", 2), ("reset_mask", 4), ("reset_result", 1),
+    ("refusal", 1), ("refused", 2),
 )
 (LENGTH, SCHEMA, SEQUENCE, UPTIME_TICKS, IMAGE_CRC, TABLE_CRC, SIGNAL_BITS, KNOWN_BITS, VOTE, REASON, SUBJECT,
- FIRST_OUT, CAUSE_MASK, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, RESET_RESULT) = range(17)
+ FIRST_OUT, CAUSE_MASK, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, RESET_RESULT, REFUSAL, REFUSED) = range(19)
 WIDTH = tuple([row[1] for row in FIELDS])
 START_BYTES, CRC_BYTES = 2, 4
 HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # what tells a frame of another version
@@ -123,7 +126,7 @@ class Receiver:
         self._coming = Frame()
         self._filled = 0
         self._sequence = -1  # of the last accepted; -1: nothing is known, the next right frame is only a beginning
-        self.accepted = 0
+        self.accepted = self.refusals = 0
         self.refused = array("i", [0] * len(REFUSALS))
         self.last_refusal = R_NONE
 
@@ -202,6 +205,7 @@ class Receiver:
 
     def _refuse(self, reason):
         self.last_refusal = reason
+        self.refusals = (self.refusals + 1) & SEQUENCE_MASK
         self.refused[reason] = min(self.refused[reason] + 1, s.TICKS_MAX)
 
 

@@ -23,7 +23,6 @@ NOT_OURS = ("gas_required", "gas_detectors", "door_fitted", "meter_load_fitted")
 KEY_BIT = 1 << len(c.SHARED)
 RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on
 CONTACT_NAMES = c.SHARED_NAMES + ("key_run_ok", "relay_closed")
-FRAME_EVERY_TICKS = 2  # 45 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
 RELAY_MS = 200  # for the mirror contact to follow: a relay takes 20 ms, then some
 IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
 
@@ -152,7 +151,7 @@ class Second:
         self._contact_bits = contact_bits
         self.sender.tick(elapsed)
         self._frame_ticks += elapsed
-        self.frame_due = self._frame_ticks >= FRAME_EVERY_TICKS
+        self.frame_due = self._frame_ticks >= c.FRAME_EVERY_TICKS
 
     def _order(self, inp):
         """Take a reset that channel A passes on, once: A repeats it until it has seen the result, then asks nothing."""
@@ -222,4 +221,6 @@ class Second:
         frame.put(c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
         frame.put(c.CAUSE_MASK, out[s.CAUSE_MASK])
         frame.put(c.RESET_RESULT, self._reset_result)
+        frame.put(c.REFUSAL, self.receiver.last_refusal)
+        frame.put(c.REFUSED, self.receiver.refusals)
         return self.sender.finish()

@@ -1,0 +1,209 @@
+"""Channel A's end against a real channel B: both kernels, every byte of the link, who is named for what."""
+
+from array import array
+
+import pytest
+
+from controller.benchmarks.kernel_steps import Steps
+from controller.channel_link import RESULTS, ChannelLink
+from drivers.buses.port import NEVER
+from safety import channel as c
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+from safety import signals as s
+
+CLOSED = sc.KEY_BIT - 1
+EXPIRY_TICKS = 24
+
+
+def _bit(name):
+    return 1 << sc.CONTACT_NAMES.index(name)
+
+
+class Channels:
+    """A healthy cabinet with channel A's link, and channel B with contacts of its own."""
+
+    def __init__(self, other_image=False):
+        self.a = Steps(1, 15)
+        self.kernel = self.a.kernel
+        self.kernel.inp[s.RUN_REQUEST] = 0
+        self.silent = ()
+        self.link = ChannelLink(self.kernel.image, self.kernel)
+        image = array("i", self.kernel.image)
+        if other_image:
+            image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= 20
+        self.b = sc.Second(image, 0)
+        self.contacts = CLOSED | sc.KEY_BIT
+        self.cut_to_a = self.cut_to_b = False
+
+    def step(self, steps=1):
+        for _ in range(steps):
+            self.link.update(1)
+            self.a.prepare()
+            for group in self.silent:
+                self.kernel.fresh[group] = 0
+            self.kernel.step(1)
+            self.link.report()
+            data = bytes(self.link.poll(0))
+            if not self.cut_to_b:
+                self.b.receive(data, len(data))
+            self.b.step(1, self.contacts | (sc.RELAY_BIT if self.b.permit else 0))
+            if self.b.frame_due:
+                data = bytes(self.b.report())
+                if not self.cut_to_a:
+                    self.link.receive(data[:7], 0)
+                    self.link.receive(data[7:], 0)
+        return self
+
+
+@pytest.fixture
+def channels():
+    both = Channels().step(20)
+    both.kernel.inp[s.RUN_REQUEST] = 1
+    both.step(1100)
+    assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.link.permits
+    assert both.link.ok and both.link.sentence() == ""
+    return both
+
+
+def test_a_frame_every_other_tick_and_only_then():
+    both = Channels()
+    polls = []
+    for _ in range(6):
+        both.link.update(1)
+        both.link.report()
+        polls.append((both.link.wake_us == 0, len(both.link.poll(0))))
+        assert both.link.wake_us == NEVER and both.link.poll(0) == b""
+    assert polls == [(False, 0), (True, c.FRAME_BYTES)] * 3
+
+
+def test_before_it_was_heard_and_with_noise_on_the_line():
+    both = Channels()
+    both.link.update(1)
+    assert both.link.sentence() == "channel B not heard since the start" and not both.link.ok
+    both.link.receive(b"\x00\x00", 0)
+    assert both.link.sentence() == "channel B not heard since the start (bytes come, refused: no start of a frame)"
+
+
+def test_b_silent_is_named_with_its_time(channels):
+    channels.cut_to_a = True
+    channels.step(EXPIRY_TICKS - 1)
+    assert channels.link.permits
+    channels.step(2)
+    assert not channels.link.permits and channels.link.sentence() == "channel B silent for 0.48 s"
+    channels.cut_to_a = False
+    channels.step(8)
+    assert channels.link.permits
+
+
+def test_a_silent_drops_b_and_b_says_so(channels):
+    channels.cut_to_b = True
+    channels.step(EXPIRY_TICKS + 4)
+    assert not channels.b.permit and channels.link.ok and not channels.link.permits
+    assert channels.link.sentence() == "channel B gives no permit: it does not hear channel A"
+
+
+def test_a_contact_that_only_b_sees_open(channels):
+    channels.contacts &= ~_bit("estop_1_ok")
+    channels.step(4)
+    assert not channels.link.permits
+    assert channels.link.sentence().startswith("channel B gives no permit: stage 1a, emergency stop")
+    channels.step(30)
+    assert channels.link.sentence().startswith("estop_1: A closed, B open for 0.5")
+
+
+def test_a_contact_that_only_a_sees_open(channels):
+    channels.kernel.inp[s.AIRFLOW_OK] = 1
+    channels.contacts &= ~_bit("airflow_ok")
+    channels.step(30)
+    assert channels.link.sentence().startswith("airflow: A closed, B open for 0.5") and not channels.b.permit
+
+
+def test_what_a_does_not_know_is_no_disagreement(channels):
+    channels.silent = (s.G_IO_1, s.G_IO_2)
+    channels.step(40)
+    channels.contacts &= ~_bit("airflow_ok")
+    channels.step(60)
+    assert channels.link.ok
+
+
+def test_another_image_in_b_is_named_by_both_and_nothing_permitted():
+    both = Channels(other_image=True).step(50)
+    assert not both.link.permits and not both.b.permit
+    assert "channel B holds limit image" in both.link.sentence()
+    assert pe.REASONS[both.b.reason] == "other limit image"
+
+
+def test_what_b_refuses_is_told_by_it(channels):
+    channels.cut_to_b = True
+    for _ in range(60):
+        channels.step()
+        channels.b.receive(b"noise", 5)
+    assert channels.link.sentence() == (
+        "channel B gives no permit: it does not hear channel A (it gets bytes, refused: no start of a frame)")
+
+
+def test_another_version_in_b_is_named():
+    both = Channels()
+    both.b.sender.frame.put(c.TABLE_CRC, 1)
+    both.step(10)
+    assert "another version" in both.link.sentence() and not both.link.permits
+
+
+def test_a_clock_that_runs_wrong_is_named(channels):
+    for step in range(1200):
+        channels.step()
+        if step % 20 == 0:
+            channels.b.sender.tick(1)
+    assert "the clock of channel B runs +" in channels.link.sentence()
+
+
+def _estop_in_both(channels):
+    channels.contacts &= ~3
+    channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 0
+    channels.step(20)
+    channels.contacts |= 3
+    channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 1
+    channels.step(300)
+    first_out, mask = channels.link.causes()
+    assert m.STAGES[first_out][m.S_ID] == "1a" and mask and not channels.b.permit
+    return first_out, mask
+
+
+def _reset(channels, kind, first_out, mask):
+    channels.link.order_reset(kind, first_out, mask)
+    steps = 0
+    while not channels.link.result and steps < 100:
+        channels.step()
+        steps += 1
+    channels.step(6)
+    return RESULTS[channels.link.result]
+
+
+def test_a_reset_reaches_b_only_for_what_stands_there(channels):
+    first_out, mask = _estop_in_both(channels)
+    assert _reset(channels, m.KEY, first_out, mask ^ 1) == "changed"
+    assert _reset(channels, m.KEY, first_out, mask) == "key needed"
+    channels.contacts &= ~sc.KEY_BIT
+    channels.step(2)
+    assert _reset(channels, m.KEY, first_out, mask) == "done"
+    assert channels.b.permit and channels.link.causes() == (-1, 0)
+
+
+def test_a_reset_that_b_does_not_hear_is_no_success(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.cut_to_a = channels.cut_to_b = True
+    assert _reset(channels, m.KEY, first_out, mask) == "channel B does not answer"
+    assert channels.link.sender.frame.get(c.RESET_KIND) == 0
+
+
+@pytest.mark.parametrize("reason", [*range(len(pe.REASONS)), 77])
+def test_every_reason_of_b_has_words(channels, reason):
+    frame = channels.link.receiver.frame
+    for subject in (0, 1, 500):
+        frame.put(c.VOTE, 0)
+        frame.put(c.REASON, reason)
+        frame.put(c.SUBJECT, subject)
+        assert channels.link.sentence().startswith("channel B gives no permit: ")
