@@ -4,9 +4,7 @@ Its outer memory is a file that is mapped here: a word in it is what a contact, 
 real board. The output that permits is read as QEMU itself holds it, through its machine protocol (QMP).
 """
 
-import contextlib
 import json
-import mmap
 import os
 import re
 import select
@@ -15,56 +13,41 @@ import subprocess
 import time
 import tty
 
-from safety import second as sc
+from hil.channel_b import memory as mem
 
-MEMORY_BYTES = 16 << 20  # what the machine has
 OUTPUT_REGISTER = 0x40028000
-# Words of the outer memory, as safety/mcu/board_qemu.py and modes.py read and write them.
-MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS = range(0, 32, 4)
-IMAGE = 0x100
-MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
+RELAY_BIT = mem.ALL_CLOSED + 1
 HANG_GUARD_S = 30.0
 PTY = re.compile(r"char device redirected to (\S+) ")
 
 
-class EmulatorError(Exception):
-    """QEMU cannot be started, or does not answer; one line."""
+class EmulatorError(RuntimeError):
+    """The microcontroller cannot be started, or does not answer; one line."""
 
 
 class Emulator:
-    """One microcontroller. `link`: descriptor of the link's pty, non-blocking, raw."""
+    """One microcontroller. `memory`: its outer memory; `link`: descriptor of the link's pty, non-blocking, raw."""
 
-    def __init__(self, firmware, folder, image, mode=MODE_RUN, watchdog_ms=400, counting=False, steps=0):
-        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see `start`."""
-        self._firmware, self._folder, self._counting = str(firmware), str(folder), counting
-        self._memory_path = os.path.join(self._folder, "memory")
-        with open(self._memory_path, "wb") as file:
-            file.truncate(MEMORY_BYTES)
-        with open(self._memory_path, "r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), 0x10000)
-        self.set_image(image)
-        for place, word in ((MODE, mode), (WATCHDOG_MS, watchdog_ms), (STEPS, steps), (CONTACTS, sc.RELAY_BIT - 1)):
-            self.write(place, word)
+    what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
+
+    def __init__(self, firmware, folder, image, mode=mem.MODE_RUN, steps=0):
+        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see `start`.
+
+        mode COUNT runs without a link on a clock that counts instructions.
+        """
+        self._firmware, self._folder = str(firmware), str(folder)
+        self._counting = mode == mem.MODE_COUNT
+        self.memory = mem.Memory(os.path.join(self._folder, "memory"))
+        self.memory.set_image(image)
+        self.memory.forget()
+        for place, word in ((mem.MODE, mode), (mem.WATCHDOG_MS, 400), (mem.STEPS, steps)):
+            self.memory.write(place, word)
         self.link, self._process, self._qmp, self._answers = -1, None, None, None
-
-    def set_image(self, image):
-        """Lay a limit image where the board takes it from at its next start."""
-        data = sc.file_bytes(image)
-        self._memory[IMAGE:IMAGE + len(data)] = data
-        self.write(IMAGE_BYTES, len(data))
-
-    def write(self, place, word):
-        """Set a word of the outer memory."""
-        self._memory[place:place + 4] = word.to_bytes(4, "little")
-
-    def read(self, place):
-        """A word of the outer memory."""
-        return int.from_bytes(self._memory[place:place + 4], "little")
 
     def start(self):
         """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises EmulatorError."""
         socket_path, log = os.path.join(self._folder, "qmp"), os.path.join(self._folder, "printed")
-        memory = f"memory-backend-file,id=outer,size={MEMORY_BYTES},mem-path={self._memory_path},share=on"
+        memory = f"memory-backend-file,id=outer,size={mem.MEMORY_BYTES},mem-path={self.memory.path},share=on"
         command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-kernel",
                    self._firmware, "-display", "none", "-monitor", "none", "-semihosting", "-S",
                    "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial", f"file:{log}"]
@@ -119,9 +102,16 @@ class Emulator:
                 return answer["return"]
 
     def permit(self):
-        """The output that permits, as QEMU holds it: 0 or 1."""
+        """The output that permits, as QEMU holds it: 0 or 1. The relay's mirror contact follows it."""
         text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
-        return int(text.split(":")[1], 16) & 1
+        permit = int(text.split(":")[1], 16) & 1
+        contacts = self.memory.read(mem.CONTACTS)
+        self.memory.write(mem.CONTACTS, contacts | RELAY_BIT if permit else contacts & ~RELAY_BIT)
+        return permit
+
+    def reset(self):
+        """Power off and on: registers and memory of the program are lost, the outer memory is not."""
+        self.ask("system_reset")
 
     def printed(self):
         """What the program has printed (its console is not the link)."""
@@ -149,7 +139,4 @@ class Emulator:
             self._qmp.close()
         if self.link >= 0:
             os.close(self.link)
-        self._memory.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._memory_path)
-
+        self.memory.close()

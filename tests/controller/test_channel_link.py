@@ -111,7 +111,7 @@ def test_a_contact_that_only_b_sees_open(channels):
     assert not channels.link.permits
     assert channels.link.sentence().startswith("channel B gives no permit: stage 1a, emergency stop")
     channels.step(30)
-    assert channels.link.sentence().startswith("estop_1: A closed, B open for 0.5")
+    assert channels.link.sentence().startswith("estop_1: A closed, B open for 0.6")
 
 
 def test_a_contact_that_only_a_sees_open(channels):
