@@ -18,6 +18,7 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
+       flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
        flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
 END
 }
@@ -138,6 +139,10 @@ main() {
         install | uninstall)
             exec bash "$here/controller/systemd/install.sh" "$command" "$@"
             ;;
+        mcu)
+            set_up
+            exec "$venv/bin/python" -m controller.flash_mcu "$@"
+            ;;
         vm-test)
             set_up
             exec "$venv/bin/python" -m hil.vm "$@"
@@ -150,7 +155,7 @@ main() {
             exit 2
             ;;
         *)
-            fail "there is no '$command' here; there are: rig, test, check, install, uninstall, vm-test" 2
+            fail "there is no '$command' here; there are: rig, test, check, install, uninstall, mcu, vm-test" 2
             ;;
     esac
 }

@@ -17,6 +17,7 @@ from controller.cabinet import stage_instances
 from controller.layers import ConfigError
 from hil import hint_attack, loads, result, rig, scenario, view
 from hil.benchmarks import command as benchmarks
+from hil.channel_b import command as channel_b
 from hil.chaos import command as chaos
 from hil.load import LoadError
 from hil.rig import RigError
@@ -73,6 +74,7 @@ def _parser():
     hint_attack.add(commands)
     chaos.add(commands)
     benchmarks.add(commands, lambda line: _say(line, NO_START))
+    channel_b.add(commands)
     command = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     command.set_defaults(run=_rig)
     command.add_argument("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")

@@ -51,8 +51,9 @@ class Peer:
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
-        # An age of n ticks is up to n + 1 ticks of time: a frame may come just after the step before.
-        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - 1
+        # Two ticks less: an age of n ticks is up to n + 1 ticks of time, because a frame may come just after a step,
+        # and the relay takes its 20 ms.
+        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - 2
         self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0

@@ -14,7 +14,7 @@ from controller.benchmarks import kernel_steps, machine, timing, wasm
 from controller.benchmarks.document import document, figure, percentile
 
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))  # racks, modules per rack, budget
-FUEL_TOPOLOGIES = ((1, 15, "channel_b"), (16, 64, None))
+FUEL_TOPOLOGIES = ((1, 15, None), (16, 64, None))  # channel B has no racks: see python -m hil mcu
 FUEL_STEPS = 100
 SCRIPT = """import sys
 sys.path.insert(0, "/input")

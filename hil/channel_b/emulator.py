@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import subprocess
+import tempfile
 import time
 import tty
 
@@ -35,12 +36,12 @@ class Emulator:
 
         mode COUNT runs without a link on a clock that counts instructions.
         """
-        self._firmware, self._folder = str(firmware), str(folder)
+        self._firmware, self._folder = str(firmware), tempfile.mkdtemp(dir=folder)
         self._counting = mode == mem.MODE_COUNT
         self.memory = mem.Memory(os.path.join(self._folder, "memory"))
         self.memory.set_image(image)
         self.memory.forget()
-        for place, word in ((mem.MODE, mode), (mem.WATCHDOG_MS, 400), (mem.STEPS, steps)):
+        for place, word in ((mem.MODE, mode), (mem.WATCHDOG_MS, mem.WATCHDOG), (mem.STEPS, steps)):
             self.memory.write(place, word)
         self.link, self._process, self._qmp, self._answers = -1, None, None, None
 
@@ -134,9 +135,9 @@ class Emulator:
         if self._process is not None:
             self._process.wait()
             self._process.stdout.close()
-        if self._qmp is not None:
-            self._answers.close()
-            self._qmp.close()
+        for each in (self._answers, self._qmp):
+            if each is not None:
+                each.close()
         if self.link >= 0:
             os.close(self.link)
         self.memory.close()

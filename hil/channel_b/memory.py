@@ -14,6 +14,7 @@ MAPPED_BYTES = 1 << 16
 # As safety/mcu/board_qemu.py and modes.py have them, from the beginning of that memory.
 MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUTPUT = range(0, 36, 4)
 IMAGE = 0x100
+WATCHDOG = 300  # ms; as on the real boards: below 0.5 s with room for what a busy machine adds
 MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
 ALL_CLOSED = sc.RELAY_BIT - 1
 

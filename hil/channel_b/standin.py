@@ -30,6 +30,10 @@ class Board:
         self._memory, self._link = memory, link
         self._tick_ns = self._due_ns = 0
 
+    def service(self):
+        """There is no service jumper."""
+        return False
+
     def image(self):
         """The limit image."""
         return self._memory.image()
@@ -100,7 +104,7 @@ class Standin:
         self.memory = mem.Memory(os.path.join(folder, "memory"))
         self.memory.set_image(image)
         self.memory.forget()
-        self.memory.write(mem.WATCHDOG_MS, 400)
+        self.memory.write(mem.WATCHDOG_MS, mem.WATCHDOG)
         self.link, self._slave = pty.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self.link, False)

@@ -1,4 +1,4 @@
-"""What a channel B must do on a live link, tried on the emulated microcontroller or on its stand-in, timed from outside.
+"""What a channel B must do on a live link, tried on the emulated microcontroller or its stand-in, timed from outside.
 
 The partner here plays channel A: frames every 40 ms with whatever a trial puts into them.
 """
@@ -178,7 +178,7 @@ def corrupted(partner):
 
 
 def hang(partner, count):
-    """The program hangs: times to the fallen permit and to its first frame afterwards, s. Then what it waits for."""
+    """The program hangs: times to the fallen permit and to its first frame afterwards, s. It then waits for a reset."""
     falls_s, returns_s = [], []
     for _ in range(count):
         partner.begin()
@@ -191,11 +191,10 @@ def hang(partner, count):
         heard = partner.receiver.accepted
         returns_s.append(partner.wait(lambda heard=heard: partner.receiver.accepted > heard, "it starts by itself"))
         partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog")
-    _reset(partner)
     return falls_s, returns_s
 
 
-def _reset(partner):
+def reset(partner):
     """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
     frame = partner.sender.frame
     partner.rest(5.5)

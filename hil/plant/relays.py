@@ -1,5 +1,7 @@
 """Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with their drop order.
 
+The permit relay of a second channel, where there is one, lies in series with all of it, also outside a bridge.
+
 A relay follows its coil only while the chain is closed; nothing here knows the program. The I/O modules hold the
 coils (all 0 once they expire), so names that carry the inverse end in `_off`: an expired module leaves the fan on.
 """
@@ -22,6 +24,7 @@ class SafetyRelays:
         self.lfl_closed = True
         self.cell_voltage_closed = True
         self.breaker_open = False  # the DC breaker upstream, until it is closed by hand
+        self.channel_b_closed = True  # a cabinet without a second channel has a piece of wire there
         self.bridged = False
         self.pcs_enable = False
         self.contactor_supply = False
@@ -50,7 +53,7 @@ class SafetyRelays:
 
     def step(self, dt_s):
         """Move the relays by dt_s."""
-        chain = self.chain_closed()
+        chain = self.channel_b_closed and self.chain_closed()
         self.pcs_enable = chain and self.coils["pcs_enable"]
         if chain and self.coils["contactor_supply"]:
             self._left_s = self._off_delay_s

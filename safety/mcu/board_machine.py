@@ -10,7 +10,7 @@ import time
 import machine
 from micropython import heap_lock, heap_unlock
 
-WATCHDOG_MS = 400  # a permit must not outlive 0.5 s without being renewed
+WATCHDOG_MS = 300  # a permit must not outlive 0.5 s without being renewed; writing the latch file takes up to 100 ms
 BAUD_Bd = 115200
 IMAGE_FILE, LATCH_FILE = "image.bin", "latch.bin"
 REMOTE, KEY = 1, 2  # latch levels, as in safety.matrix
@@ -19,14 +19,19 @@ REMOTE, KEY = 1, 2  # latch levels, as in safety.matrix
 class MachineBoard:
     """The hardware of one board."""
 
-    def __init__(self, relay_pin, contact_pins, uart, uart_pins):
-        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES): as machine.Pin takes them; uart: number;
-        uart_pins: keyword arguments of machine.UART."""
+    def __init__(self, relay_pin, contact_pins, service_pin, uart, uart_pins):
+        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES), service_pin: as machine.Pin takes them;
+        uart: number; uart_pins: keyword arguments of machine.UART."""
         self._relay = machine.Pin(relay_pin, machine.Pin.OUT, value=0)
         self._contacts = tuple([machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_DOWN) for pin in contact_pins])
+        self._service = machine.Pin(service_pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._uart = machine.UART(uart, BAUD_Bd, timeout=0, timeout_char=0, rxbuf=256, **uart_pins)
         self._watchdog = None
         self._tick_us = self._due_us = 0
+
+    def service(self):
+        """True while the service jumper ties its pin to ground: a watchdog that runs cannot be stopped for loading."""
+        return self._service.value() == 0
 
     def image(self):
         """The limit image that was put on the board. OSError when there is none."""

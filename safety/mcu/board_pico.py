@@ -4,6 +4,7 @@ from safety.mcu.board_machine import MachineBoard
 
 RELAY_PIN = 15
 CONTACT_PINS = (2, 3, 4, 5, 6, 7, 8, 9, 10)  # in the order of second.CONTACT_NAMES
+SERVICE_PIN = 22
 UART, UART_TX, UART_RX = 0, 0, 1
 
 
@@ -11,4 +12,4 @@ class Board(MachineBoard):
     """A Pico."""
 
     def __init__(self):
-        super().__init__(RELAY_PIN, CONTACT_PINS, UART, {"tx": UART_TX, "rx": UART_RX})
+        super().__init__(RELAY_PIN, CONTACT_PINS, SERVICE_PIN, UART, {"tx": UART_TX, "rx": UART_RX})

@@ -4,6 +4,7 @@ from safety.mcu.board_machine import MachineBoard
 
 RELAY_PIN = "Y12"
 CONTACT_PINS = ("X3", "X4", "X5", "X6", "X7", "X8", "Y3", "Y4", "Y5")  # in the order of second.CONTACT_NAMES
+SERVICE_PIN = "Y11"
 UART = 4  # X1 transmits, X2 receives
 
 
@@ -11,4 +12,4 @@ class Board(MachineBoard):
     """A pyboard."""
 
     def __init__(self):
-        super().__init__(RELAY_PIN, CONTACT_PINS, UART, {})
+        super().__init__(RELAY_PIN, CONTACT_PINS, SERVICE_PIN, UART, {})

@@ -5,7 +5,7 @@ A board (board_*.py) is everything that touches the hardware:
     contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on)
     read(buffer) -> how many bytes of the link were put there; send(data)
     start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so
-    kick(): the watchdog; lock_heap()
+    kick(): the watchdog; lock_heap(); service() -> True: do not run, somebody loads the board
 """
 
 from safety import parameters as p
@@ -51,8 +51,10 @@ def _wait(board, second):
 
 
 def run(board):
-    """Never ends by itself. Whatever ends it leaves the relay off, and the watchdog does the rest."""
+    """Never ends by itself but for service. Whatever ends it leaves the relay off, and the watchdog does the rest."""
     try:
+        if board.service():
+            return
         second = build(board)
         start(board, second)
         while True:

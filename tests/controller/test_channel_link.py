@@ -15,7 +15,7 @@ from safety import second as sc
 from safety import signals as s
 
 CLOSED = sc.KEY_BIT - 1
-EXPIRY_TICKS = 24
+EXPIRY_TICKS = 23
 
 
 def _bit(name):
@@ -92,7 +92,7 @@ def test_b_silent_is_named_with_its_time(channels):
     channels.step(EXPIRY_TICKS - 1)
     assert channels.link.permits
     channels.step(2)
-    assert not channels.link.permits and channels.link.sentence() == "channel B silent for 0.48 s"
+    assert not channels.link.permits and channels.link.sentence() == "channel B silent for 0.46 s"
     channels.cut_to_a = False
     channels.step(8)
     assert channels.link.permits

@@ -66,6 +66,20 @@ def test_a_bridge_leaves_all_to_the_program(name):
     assert not one.pcs_enable
 
 
+@pytest.mark.parametrize("bridged", [False, True])
+def test_the_second_channel_drops_both_whatever_the_first_commands(bridged):
+    one = _relays()
+    one.bridged, one.channel_b_closed = bridged, False
+    seen = []
+    for _ in range(12):
+        one.step(DT_S)
+        seen.append((one.pcs_enable, one.contactor_supply))
+    assert seen == [(False, True)] * 10 + [(False, False)] * 2
+    one.channel_b_closed = True
+    one.step(DT_S)
+    assert one.pcs_enable and one.contactor_supply
+
+
 @pytest.mark.parametrize("name", ["fire", "suppression"])
 def test_fire_contacts_can_be_left_out_of_the_chain(name):
     one = _relays(fire_in_chain=False)

@@ -10,7 +10,7 @@ from safety import peer as pe
 from safety import second as sc
 
 CLOSED = sc.KEY_BIT - 1  # all shared contacts
-EXPIRY_TICKS = 24  # 0.5 s of 20 ms, less the one in which a frame may have come
+EXPIRY_TICKS = 23  # 0.5 s of 20 ms, less the one in which a frame may have come, less one for the relay
 DISAGREE_TICKS = 25
 
 

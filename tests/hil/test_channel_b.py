@@ -1,0 +1,156 @@
+"""Channel B in the rig: in the plant's permit chain in virtual time, as a process on a link, and the command's errors."""
+
+import pathlib
+
+import pytest
+
+from controller.benchmarks.kernel_steps import Steps
+from controller.channel_link import ChannelLink
+from hil import __main__ as program
+from hil.channel_b import course, firmware, trials
+from hil.channel_b import memory as mem
+from hil.channel_b.standin import Standin
+from hil.channel_b.virtual import VirtualChannelB
+from hil.plant.cabinet import Cabinet
+from safety import peer as pe
+from safety import signals as s
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TICK_US = 20_000
+
+
+class Rig:
+    """A plant whose permit chain both channels hold: A is a kernel on a healthy bench, B sees the plant's contacts."""
+
+    def __init__(self):
+        self.plant = Cabinet({}, None, 1)
+        self.a = Steps(1, 15)
+        self.a.kernel.inp[s.RUN_REQUEST] = 0
+        self.link = ChannelLink(self.a.kernel.image, self.a.kernel)
+        self.b = VirtualChannelB(self.plant, self.a.kernel.image)
+        self.a_runs = True
+        self.now_us = 0
+
+    def step(self, steps=1):
+        for _ in range(steps):
+            if self.a_runs:
+                self.link.update(1)
+                self.a.prepare()
+                self.a.kernel.step(1)
+                self.link.report()
+                self.b.receive(bytes(self.link.poll(0)))
+                for coil, signal in (("pcs_enable", s.PCS_ENABLE_OK), ("contactor_supply", s.CONTACTOR_SUPPLY_OK)):
+                    self.plant.set_coil(coil, self.a.kernel.out[signal])
+            self.b.advance(self.now_us)
+            self.link.receive(self.b.take(), self.now_us)
+            self.plant.step(0.02)
+            self.now_us += TICK_US
+        return self
+
+    def chain(self):
+        return self.plant.relays.pcs_enable, self.plant.relays.contactor_supply
+
+
+@pytest.fixture
+def rig():
+    one = Rig().step(150)
+    one.a.kernel.inp[s.RUN_REQUEST] = 1
+    one.step(1100)
+    assert one.chain() == (True, True) and one.link.permits
+    return one
+
+
+def test_without_channel_b_there_is_no_enable():
+    one = Rig()
+    one.b.powered = False
+    one.a.kernel.inp[s.RUN_REQUEST] = 1
+    one.step(1100)
+    assert one.a.kernel.out[s.PCS_ENABLE_OK] == 1 and one.chain() == (False, False)
+
+
+def test_a_contact_of_b_alone_drops_enable_first_and_supply_200_ms_later_with_a_stopped(rig):
+    rig.a_runs = False
+    rig.b.stuck["estop_1_ok"] = 0
+    seen = []
+    for _ in range(14):
+        rig.step()
+        seen.append(rig.chain())
+    assert seen == [(False, True)] * 10 + [(False, False)] * 4
+    assert pe.REASONS[rig.b.second.reason] == "interlock"
+
+
+def test_a_stopped_drops_the_permit_by_its_silence(rig):
+    rig.a_runs = False
+    ticks = 0
+    while rig.chain()[0]:
+        rig.step()
+        ticks += 1
+    assert ticks <= 25 and pe.REASONS[rig.b.second.reason] == "silent"
+
+
+def test_b_without_supply_drops_it_at_once_and_a_names_it(rig):
+    rig.b.powered = False
+    rig.step()
+    assert rig.chain() == (False, True)
+    rig.step(30)
+    assert rig.link.sentence().startswith("channel B silent for ")
+
+
+def test_a_welded_relay_of_b_is_noticed(rig):
+    rig.b.stuck["relay_closed"] = 1
+    rig.a_runs = False
+    rig.step(60)
+    rig.a_runs = True
+    rig.step(100)
+    assert pe.REASONS[rig.b.second.reason] == "relay does not follow"
+    assert rig.link.sentence() == "channel B gives no permit: relay does not follow"
+
+
+@pytest.mark.wire
+def test_the_standin_process_on_a_link(tmp_path):
+    image = course.default_image(1, 3)
+    board = Standin(str(tmp_path), image)
+    try:
+        partner = trials.Partner(board, image)
+        trials.boot(partner, board.start())
+        assert len(trials.estop(partner, 1)) == len(trials.silence(partner, 1)) == 1
+        assert trials.hang(partner, 1)[0]
+        assert board.memory.read(mem.RUNNING) == 1
+        other = course.default_image(1, 3)
+        other[8] -= 1
+        assert trials.other_image(partner, other, 0.2) > 0
+    finally:
+        board.close()
+
+
+def test_the_memory_gives_back_what_was_laid_into_it(tmp_path):
+    memory = mem.Memory(tmp_path / "memory")
+    try:
+        memory.set_image(course.default_image())
+        memory.write(mem.LATCH_LEVEL, 2)
+        memory.forget()
+        assert memory.read(mem.LATCH_LEVEL) == 0 and memory.read(mem.CONTACTS) == mem.ALL_CLOSED
+        assert len(memory.image()) == memory.read(mem.IMAGE_BYTES)
+    finally:
+        memory.close()
+    assert not (tmp_path / "memory").exists()
+
+
+@pytest.mark.parametrize("words, line", [
+    (("--count", "0"), "rig: argument --count: 0: allowed is a whole number from 1 to 1000"),
+    (("--json", "/nowhere/x.json"), "mcu: --json /nowhere/x.json: there is no such folder")])
+def test_wrong_input_is_one_line(capsys, words, line):
+    code = None
+    try:
+        code = program.main(["mcu", *words])
+    except SystemExit as end:
+        code = end.code
+    assert code == 2 and capsys.readouterr().err.strip() == line
+
+
+def test_what_is_not_installed_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert firmware.missing() == sorted(set(firmware.PROGRAMS.values()))
+    assert program.main(["mcu", "--cache", str(tmp_path)]) == 3
+    err = capsys.readouterr().err.strip()
+    assert err.startswith("mcu: needs ") and "gcc-arm-none-eabi" in err and "\n" not in err
