@@ -66,7 +66,7 @@ class Mpremote:
         except subprocess.TimeoutExpired:
             raise FlashError(f"{self.port}: nothing answers there within {LIMIT_S:.0f} s") from None
         if done.returncode != 0:
-            raise FlashError(f"{self.port}: {_reason(done.stderr + done.stdout)}")
+            raise FlashError(f"{self.port}: {_reason(done.stderr.strip() or done.stdout)}")
         return done.stdout
 
 
@@ -123,8 +123,11 @@ def flash(device, image, folder, dry_run, compiler=shutil.which("mpy-cross")):
     if dry_run:
         print("\n".join(f"would copy {name} ({path.stat().st_size} bytes)" for name, path in files.items()))
         return DONE
-    copy(device, files, board.files)
-    verify(device, files)
+    clear(device, board.files)
+    program = {name: path for name, path in files.items() if name != "main.py"}
+    for part in (program, {"main.py": files["main.py"]}):  # the last one starts the others: it comes when they are right
+        copy(device, part)
+        verify(device, part)
     print(f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take the service jumper off and "
           "switch the board off and on")
     return DONE
@@ -138,7 +141,8 @@ def probe(device):
         raise FlashError(f"{device.port}: no MicroPython answers there")
     kind = BOARDS.get(words[1])
     if kind is None:
-        raise FlashError(f"{device.port}: is a board of MicroPython's port {words[1]}; allowed are {', '.join(BOARDS)}")
+        known = ", ".join(f"{port} ({name})" for port, name in BOARDS.items())
+        raise FlashError(f"{device.port}: is a board of MicroPython's port {words[1]}; allowed are {known}")
     code = int(words[2])
     return Board(kind, (code & 255, code >> 8 & 3), tuple(words[3:]))
 
@@ -184,13 +188,16 @@ def _compile(compiler, path, name, made):
         raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
 
 
-def copy(device, files, present):
-    """Copy everything. The old main.py goes first and the new one comes last: half a program never starts."""
-    if "main.py" in present:
-        device.call("fs", "rm", ":main.py")
-    if "safety" in present:
-        device.call("fs", "rm", "-r", ":safety")  # an old source beside a new bytecode would win
+def clear(device, present):
+    """Remove what an earlier loading left: main.py first, so that half a program never starts."""
+    for name, options in (("main.py", ()), ("safety", ("-r",))):
+        if name in present:  # an old source beside a new bytecode would win
+            device.call("fs", "rm", *options, f":{name}")
     device.call("fs", "mkdir", ":safety", "+", "fs", "mkdir", ":safety/mcu")
+
+
+def copy(device, files):
+    """Copy files in one go."""
     words = []
     for name, path in files.items():
         words += ["+"] * bool(words) + ["fs", "cp", str(path), f":{name}"]

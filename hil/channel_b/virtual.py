@@ -1,4 +1,4 @@
-"""Channel B beside the simulated cabinet, in virtual time: its contacts are the plant's, its relay lies in the chain."""
+"""Channel B beside the simulated cabinet, in virtual time: the plant's contacts, its relay in the plant's chain."""
 
 from hil.channel_b import course
 from safety import second as sc

@@ -1,4 +1,4 @@
-"""Channel B in the rig: in the plant's permit chain in virtual time, as a process on a link, and the command's errors."""
+"""Channel B in the rig: in the plant's permit chain in virtual time, as a process, and the command's errors."""
 
 import pathlib
 
