@@ -125,11 +125,11 @@ def flash(device, image, folder, dry_run, compiler=shutil.which("mpy-cross")):
         return DONE
     clear(device, board.files)
     program = {name: path for name, path in files.items() if name != "main.py"}
-    for part in (program, {"main.py": files["main.py"]}):  # the last one starts the others: it comes when they are right
+    for part in (program, {"main.py": files["main.py"]}):  # the last starts the others: it comes when they are right
         copy(device, part)
         verify(device, part)
-    print(f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take the service jumper off and "
-          "switch the board off and on")
+    print(f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take the service jumper off "
+          "and switch the board off and on")
     return DONE
 
 

@@ -1,0 +1,94 @@
+"""The microcontroller's loop on a board made of a course, the same on CPython and MicroPython; prints what it did."""
+
+try:
+    from hil.channel_b import course
+except ImportError:  # on MicroPython the course lies beside this file
+    import course
+
+from safety import crc
+from safety import second as sc
+from safety.mcu import loop
+
+TURNS = 1500
+
+
+class CourseBoard:
+    """The stand-in board: contacts and bytes come from a course; what goes out goes into a checksum."""
+
+    def __init__(self, lock):
+        self._image = course.default_image(1, 3)
+        self.way = course.Course(7, self._image)
+        self._lock = lock
+        self.value, self.permits, self.remembered_times = crc.START, 0, 0
+        self._at = 0
+
+    def service(self):
+        """Never."""
+        return False
+
+    def image(self):
+        """The limit image."""
+        return sc.file_bytes(self._image)
+
+    def remembered(self):
+        """Nothing."""
+        return 0
+
+    def remember(self, level):
+        """Counted."""
+        self.remembered_times += 1
+        self.value = crc.add_word(self.value, level)
+
+    def next(self, second):
+        """Draw what the coming tick brings."""
+        self.way.next(second)
+        self._at = 0
+
+    def start(self, tick_ms):
+        """Nothing to start."""
+
+    def lock_heap(self):
+        """From here nothing allocates."""
+        self._lock()
+
+    def read(self, buffer):
+        """At most seven bytes at a time."""
+        count = min(7, len(buffer), self.way.length - self._at)
+        for place in range(count):
+            buffer[place] = self.way.line[self._at + place]
+        self._at += count
+        return count
+
+    def elapsed(self):
+        """The tick comes when all bytes are taken."""
+        return self.way.elapsed if self._at == self.way.length else 0
+
+    def contacts(self):
+        """The contact bits."""
+        return self.way.contacts
+
+    def relay(self, on):
+        """Into the checksum."""
+        self.permits += on
+        self.value = crc.add_word(self.value, on)
+
+    def send(self, data):
+        """Into the checksum."""
+        for byte in data:
+            self.value = crc.add_word(self.value, byte)
+
+    def kick(self):
+        """Into the checksum."""
+        self.value = crc.add_word(self.value, 1)
+
+
+def main(lock, unlock):
+    """Run TURNS ticks and print checksum, ticks with a permit, latches written."""
+    board = CourseBoard(lock)
+    second = loop.build(board)
+    loop.start(board, second)
+    for _ in range(TURNS):
+        board.next(second)
+        loop.turn(board, second)
+    unlock()
+    print(board.value, board.permits, board.remembered_times)

