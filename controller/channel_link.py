@@ -31,9 +31,9 @@ class ChannelLink:
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
         self.tick_ms = image[p.H_TICK_MS]
-        self.receiver = c.Receiver()
+        self.receiver = c.Receiver(c.CHANNEL_B)
         self.peer = pe.Peer(image, image_map, self.receiver, own_image_crc, own_table_crc)
-        self.sender = c.Sender(own_image_crc, own_table_crc)
+        self.sender = c.Sender(c.CHANNEL_A, own_image_crc, own_table_crc)
         self.wake_us = NEVER
         self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
         self._signal_bits = self._known_bits = 0

@@ -11,24 +11,26 @@ from safety import signals as s
 
 FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A
+CHANNEL_A, CHANNEL_B = 1, 2  # who sends: a receiver that hears its own frames (two wires that touch) hears nobody
 # Contacts that both channels read, each through wires of its own. `bms_fault_ok` is where the BMS's own hard
 # over-voltage trip (row 30) arrives. More names here are all that a further shared contact needs.
 SHARED_NAMES = ("estop_1_ok", "estop_2_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok",
                 "bms_fault_ok")
-FRAME_EVERY_TICKS = 2  # 47 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
+FRAME_EVERY_TICKS = 2  # 48 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
 SHARED_MAX = 16  # bits of the two fields below
 
 # name, bytes. `first_out`, `subject`: an index + 1, so that 0 is none. reset_...: what the sender asks of the receiver;
 # `reset_result`: what became of the receiver's own last order (latches.RESULTS). `refusal`, `refused`: why the sender
 # last refused bytes of the receiver (REFUSALS), and how often it did, modulo 2^16.
 FIELDS = (
-    ("length", 1), ("schema", 1), ("sequence", 2), ("uptime_ticks", 4), ("image_crc", 4), ("table_crc", 4),
+    ("length", 1), ("schema", 1), ("channel", 1), ("sequence", 2), ("uptime_ticks", 4), ("image_crc", 4),
+    ("table_crc", 4),
     ("signal_bits", 2), ("known_bits", 2), ("vote", 1), ("reason", 1), ("subject", 2), ("first_out", 2),
     ("cause_mask", 4), ("reset_kind", 1), ("reset_first_out", 2), ("reset_mask", 4), ("reset_result", 1),
     ("refusal", 1), ("refused", 2),
 )
-(LENGTH, SCHEMA, SEQUENCE, UPTIME_TICKS, IMAGE_CRC, TABLE_CRC, SIGNAL_BITS, KNOWN_BITS, VOTE, REASON, SUBJECT,
- FIRST_OUT, CAUSE_MASK, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, RESET_RESULT, REFUSAL, REFUSED) = range(19)
+(LENGTH, SCHEMA, CHANNEL, SEQUENCE, UPTIME_TICKS, IMAGE_CRC, TABLE_CRC, SIGNAL_BITS, KNOWN_BITS, VOTE, REASON, SUBJECT,
+ FIRST_OUT, CAUSE_MASK, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, RESET_RESULT, REFUSAL, REFUSED) = range(20)
 WIDTH = tuple([row[1] for row in FIELDS])
 START_BYTES, CRC_BYTES = 2, 4
 HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # what tells a frame of another version
@@ -51,9 +53,9 @@ UPTIME_MASK = s.INT_MAX  # 30 bits: 248 days of 20 ms, then from 0 again
 # (500 ms, a frame each 20 ms at the most), far fewer than would let an old frame come round as a new one.
 SEQUENCE_AHEAD_MAX = 25
 
-REFUSALS = ("none", "no start of a frame", "wrong length", "wrong schema", "wrong CRC", "old or repeated sequence",
-            "first after silence")
-R_NONE, R_START, R_LENGTH, R_SCHEMA, R_CRC, R_SEQUENCE, R_FIRST = range(7)
+REFUSALS = ("none", "no start of a frame", "wrong length", "wrong schema", "wrong CRC", "not of the other channel",
+            "old or repeated sequence", "first after silence")
+R_NONE, R_START, R_LENGTH, R_SCHEMA, R_CRC, R_CHANNEL, R_SEQUENCE, R_FIRST = range(8)
 
 
 def index_of(name):
@@ -121,7 +123,9 @@ class Frame:
 class Receiver:
     """Finds frames in a stream of bytes and accepts each new one once. `frame`: the last accepted."""
 
-    def __init__(self):
+    def __init__(self, other):
+        """other: the channel that is to be heard."""
+        self._other = other
         self.frame = Frame()
         self._coming = Frame()
         self._filled = 0
@@ -155,7 +159,9 @@ class Receiver:
             self._drop()
             return self._align()
         self._filled = 0
-        reason = self._order(self._coming.get(SEQUENCE))
+        reason = R_CHANNEL
+        if self._coming.get(CHANNEL) == self._other:
+            reason = self._order(self._coming.get(SEQUENCE))
         if reason != R_NONE:
             self._refuse(reason)
             return 0
@@ -212,10 +218,11 @@ class Receiver:
 class Sender:
     """The frame of one side: what it holds for good, sequence and uptime; the rest is put by its owner."""
 
-    def __init__(self, image_crc, table_crc):
+    def __init__(self, channel, image_crc, table_crc):
         self.frame = Frame()
         self.uptime_ticks = 0
         self.sequence = 0
+        self.frame.put(CHANNEL, channel)
         self.frame.put(IMAGE_CRC, image_crc)
         self.frame.put(TABLE_CRC, table_crc)
 

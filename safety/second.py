@@ -110,9 +110,9 @@ class Second:
         self.kernel = Kernel(mine)
         self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
         own_crc, tables = p.image_crc(image), pe.table_crc()
-        self.receiver = c.Receiver()
+        self.receiver = c.Receiver(c.CHANNEL_A)
         self.peer = pe.Peer(mine, image_map_of(mine), self.receiver, own_crc, tables)
-        self.sender = c.Sender(own_crc, tables)
+        self.sender = c.Sender(c.CHANNEL_B, own_crc, tables)
         self.fitted_bits, self.opening_bits = _contact_masks(mine)
         for group in c.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
             self.kernel.fresh[group] = 1

@@ -48,7 +48,7 @@ class Course:
 
     def __init__(self, seed, image):
         self.draws = array("i", [seed & 0xFFFFF])
-        self.sender = c.Sender(p.image_crc(image), pe.table_crc())
+        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.line = bytearray(2 * c.FRAME_BYTES)
         self.length = self.count = self.silence = 0
         self.elapsed, self.contacts, self.vote = 1, ALL_CLOSED, 0

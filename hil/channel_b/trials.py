@@ -33,8 +33,8 @@ class Partner:
     def __init__(self, board, image):
         """board: an Emulator or Standin, started."""
         self.board = board
-        self.sender = c.Sender(p.image_crc(image), pe.table_crc())
-        self.receiver = c.Receiver()
+        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
+        self.receiver = c.Receiver(c.CHANNEL_B)
         self.sending, self.spoil, self.vote = True, None, 0
         self.sent_s = self.heard_s = 0.0
         self._due_s, self._even = time.monotonic(), False

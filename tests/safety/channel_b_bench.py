@@ -28,7 +28,7 @@ class ChannelB:
     def __init__(self, image=None, level=0, racks=1):
         self.image = default_image(racks=racks) if image is None else image
         self.second = sc.Second(self.image, level)
-        self.sender = c.Sender(p.image_crc(self.image), pe.table_crc())
+        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(self.image), pe.table_crc())
         self.contacts = CLOSED | sc.KEY_BIT
         self.follows = True
         self.relay = 0

@@ -11,7 +11,7 @@ IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 
 
 def _sender():
-    sender = c.Sender(IMAGE_CRC, TABLE_CRC)
+    sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
     sender.frame.put(c.SIGNAL_BITS, 0x7F)
     sender.frame.put(c.VOTE, 1)
     return sender
@@ -28,7 +28,7 @@ def _frames(count):
 
 def _begun(frames):
     """A receiver that has accepted the second of these."""
-    receiver = c.Receiver()
+    receiver = c.Receiver(c.CHANNEL_A)
     assert [receiver.feed(frame, len(frame)) for frame in frames[:2]] == [0, 1]
     return receiver
 
@@ -67,7 +67,7 @@ def test_the_shared_contacts_are_cabinet_inputs_and_fit():
 
 
 def test_the_first_frame_is_only_a_beginning():
-    receiver = c.Receiver()
+    receiver = c.Receiver(c.CHANNEL_A)
     first, second = _frames(2)
     assert receiver.feed(first, len(first)) == 0 and receiver.last_refusal == c.R_FIRST
     assert receiver.feed(second, len(second)) == 1
@@ -78,7 +78,7 @@ def test_any_split_gives_the_same():
     frames = _frames(6)
     line = b"".join(frames)
     for split in range(1, len(line)):
-        receiver = c.Receiver()
+        receiver = c.Receiver(c.CHANNEL_A)
         count = 0
         for at in range(0, len(line), split):
             part = line[at:at + split]
@@ -142,7 +142,7 @@ def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
 
 
 def test_a_stream_of_start_bytes_ends_in_nothing():
-    receiver = c.Receiver()
+    receiver = c.Receiver(c.CHANNEL_A)
     for byte in (c.START_1, c.START_2):
         assert receiver.feed(bytes([byte] * 500), 500) == 0
     for frame in _frames(3):
@@ -156,7 +156,7 @@ def test_a_stream_of_start_bytes_ends_in_nothing():
 @pytest.mark.parametrize("last", [1, 300, c.SEQUENCE_MASK])
 def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     frame = _frames(1)[0]
-    receiver = c.Receiver()
+    receiver = c.Receiver(c.CHANNEL_A)
     for sequence in (last - 1, last):
         receiver.feed(_put_sequence(frame, sequence), c.FRAME_BYTES)
     assert receiver.accepted == 1
@@ -167,7 +167,7 @@ def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
 
 def test_a_sender_that_began_anew_is_heard_after_it_was_forgotten():
     frames = _frames(100)
-    receiver = c.Receiver()
+    receiver = c.Receiver(c.CHANNEL_A)
     for frame in frames:
         receiver.feed(frame, len(frame))
     assert [receiver.feed(frame, len(frame)) for frame in frames[:3]] == [0, 0, 0]
@@ -187,6 +187,15 @@ def test_another_length_or_schema_is_named():
         assert receiver.refused[reason] == 1
 
 
+@pytest.mark.parametrize("channel, accepted", [(c.CHANNEL_A, 1), (c.CHANNEL_B, 0), (0, 0), (3, 0)])
+def test_a_channel_does_not_take_itself_for_the_other(channel, accepted):
+    receiver = c.Receiver(c.CHANNEL_A)
+    sender = c.Sender(channel, IMAGE_CRC, TABLE_CRC)
+    for _ in range(3):
+        receiver.feed(sender.finish(), c.FRAME_BYTES)
+    assert receiver.accepted == 2 * accepted and receiver.refused[c.R_CHANNEL] == 3 * (1 - accepted)
+
+
 def test_sequence_and_uptime_come_round():
     sender = _sender()
     sender.sequence, sender.uptime_ticks = c.SEQUENCE_MASK, c.UPTIME_MASK
@@ -196,7 +205,7 @@ def test_sequence_and_uptime_come_round():
 
 
 def test_counts_of_refusals_stop():
-    receiver = c.Receiver()
+    receiver = c.Receiver(c.CHANNEL_A)
     receiver.refused[c.R_START] = s.TICKS_MAX
     receiver.feed(b"xx", 2)
     assert receiver.refused[c.R_START] == s.TICKS_MAX

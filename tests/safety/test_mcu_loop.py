@@ -81,7 +81,7 @@ def _started(**options):
     board = FakeBoard(**options)
     second = loop.build(board)
     loop.start(board, second)
-    return board, second, c.Sender(p.image_crc(default_image()), pe.table_crc())
+    return board, second, c.Sender(c.CHANNEL_A, p.image_crc(default_image()), pe.table_crc())
 
 
 def _turns(board, second, sender, count, **fields):

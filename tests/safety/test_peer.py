@@ -23,9 +23,9 @@ class Pair:
         image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
         for name, value in words.items():
             image[image_map.cabinet + [row[0] for row in p.CABINET_PARAMETERS].index(name)] = value
-        self.receiver = c.Receiver()
+        self.receiver = c.Receiver(c.CHANNEL_A)
         self.peer = pe.Peer(image, image_map, self.receiver, IMAGE_CRC, TABLE_CRC)
-        self.sender = c.Sender(IMAGE_CRC, TABLE_CRC)
+        self.sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
         self.bits, self.known = CLOSED, CLOSED
         self.put(c.SIGNAL_BITS, CLOSED)
         self.put(c.KNOWN_BITS, CLOSED)
@@ -102,7 +102,7 @@ def test_a_repeated_frame_does_not_stay_the_silence():
 def test_a_restarted_other_is_first_silent_then_heard():
     pair = _paired()
     pair.step(100)
-    pair.sender = c.Sender(IMAGE_CRC, TABLE_CRC)
+    pair.sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
     pair.put(c.SIGNAL_BITS, CLOSED)
     reasons = [pair.step() for _ in range(EXPIRY_TICKS + 3)]
     assert reasons[:EXPIRY_TICKS - 1] == [pe.OK] * (EXPIRY_TICKS - 1) and reasons[EXPIRY_TICKS - 1] == pe.SILENT

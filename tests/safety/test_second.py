@@ -1,7 +1,5 @@
 """Channel B: what it runs on, when it permits, what drops its permit alone, and how its latches are reset."""
 
-from array import array
-
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, image_like, permitting
@@ -288,14 +286,10 @@ def test_its_frame_says_what_it_sees_and_every_other_tick():
     assert frame.get(c.IMAGE_CRC) == p.image_crc(bench.image) and frame.sealed()
 
 
-def test_two_of_the_same_source_understand_each_other():
-    """Both directions: each side of a pair of channel Bs takes the other for the controller."""
-    benches = [ChannelB(), ChannelB()]
-    for _ in range(40):
-        for one, other in (benches, benches[::-1]):
-            if other.second.sender.sequence:
-                one.second.receive(other.second.sender.frame.bytes, c.FRAME_BYTES)
-        for one in benches:
-            one.alone()
-    assert [bench.second.peer.reason for bench in benches] == [pe.OK, pe.OK]
-    assert array("i", [bench.second.receiver.refused[c.R_CRC] for bench in benches]) == array("i", [0, 0])
+def test_wires_that_touch_are_no_channel_a():
+    """It hears its own frames: all is as in the other, and nothing is permitted."""
+    bench = ChannelB()
+    for _ in range(100):
+        bench.alone()
+        bench.second.receive(bench.second.sender.frame.bytes, c.FRAME_BYTES)
+    assert bench.why == "not heard yet" and bench.second.receiver.refused[c.R_CHANNEL] > 30
