@@ -22,7 +22,6 @@ DISAGREE_MS = 500  # as row 1 for its two contacts
 # long and the next too short: only two windows in a row that err the same way count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
-CLOCK_WINDOWS = 2
 OWN_TICKS_MAX = 1_000_000  # so that a thousand of them stay below 2^30; as the kernel bounds a late step
 
 
@@ -63,7 +62,8 @@ class Peer:
         self._own_ticks = 0  # since the window began
         self._window_uptime = -1  # the other's uptime at the beginning of the window; -1: none has begun
         self.drift_permille = 0  # of the last whole window: > 0 when the other is fast
-        self._windows = 0  # in a row beyond the limit, with the sign of the drift
+        self._wrong_way = 0  # of the last window: the sign of a drift beyond the limit
+        self._clocks_differ = False
         self._waited_ticks = 0  # since a frame was accepted or the sequence forgotten
 
     def heard(self):
@@ -100,7 +100,8 @@ class Peer:
             self._waited_ticks = 0
             self.receiver.forget()
             self._window_uptime = -1
-            self._windows = 0
+            self._wrong_way = 0
+            self._clocks_differ = False
 
     def _judge(self):
         frame = self.receiver.frame
@@ -117,7 +118,7 @@ class Peer:
                 if self.disagree_ticks[place] >= self.disagree_ticks_max:
                     self.subject = place + 1
                     return DISAGREES
-        return CLOCKS_DIFFER if self._windows >= CLOCK_WINDOWS or self._windows <= -CLOCK_WINDOWS else OK
+        return CLOCKS_DIFFER if self._clocks_differ else OK
 
     def _compare_signals(self, elapsed, signal_bits, known_bits):
         frame, ticks = self.receiver.frame, self.disagree_ticks
@@ -135,17 +136,15 @@ class Peer:
             if self._own_ticks < self.window_ticks:
                 return
             ahead = ((uptime - self._window_uptime) & c.UPTIME_MASK) - self._own_ticks
-            self._count_window(min(ahead, self._own_ticks))
+            self._judge_window(min(ahead, self._own_ticks))
         self._window_uptime = uptime
         self._own_ticks = 0
 
-    def _count_window(self, ahead):
+    def _judge_window(self, ahead):
         """ahead: ticks by which the other's clock has run further than this one's, at most as many as were counted."""
         self.drift_permille = ahead * 1000 // self._own_ticks
-        sign = 1 if ahead > 0 else -1
-        if ahead * sign * 1000 <= self._own_ticks * CLOCK_PERMILLE_MAX:
-            self._windows = 0
-        elif self._windows * sign > 0:
-            self._windows = sign * CLOCK_WINDOWS
-        else:
-            self._windows = sign
+        way = 1 if ahead > 0 else -1
+        if ahead * way * 1000 <= self._own_ticks * CLOCK_PERMILLE_MAX:
+            way = 0
+        self._clocks_differ = way != 0 and way == self._wrong_way
+        self._wrong_way = way

@@ -58,6 +58,7 @@ def test_nothing_is_ok_before_it_was_heard():
     pair = Pair()
     assert pair.step(3 * EXPIRY_TICKS, frame=False) == pe.NOT_HEARD
     assert not pair.peer.permits() and not pair.peer.trusted()
+    assert pair.peer.drift_permille == 0 and pair.peer.age_ticks == 3 * EXPIRY_TICKS
 
 
 @pytest.mark.parametrize("elapsed", [1, 5, 26])
