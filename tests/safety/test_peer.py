@@ -193,6 +193,20 @@ def test_a_frame_that_was_held_up_is_no_clock():
         assert _windows(pair, WINDOW_TICKS - 20) == pe.OK
 
 
+@pytest.mark.parametrize("between", ["a good window", "a silence", "the other way"])
+def test_wrong_windows_that_are_not_in_a_row_do_not_add_up(between):
+    pair = _paired()
+    for _ in range(3):
+        assert _windows(pair, WINDOW_TICKS + 8) == pe.OK
+        if between == "a good window":
+            _windows(pair, WINDOW_TICKS)
+        elif between == "the other way":
+            assert _windows(pair, WINDOW_TICKS - 8) == pe.OK
+        else:
+            pair.step(EXPIRY_TICKS, frame=False)
+            pair.step(2)
+
+
 def test_a_clock_window_does_not_span_a_silence():
     pair = _paired()
     for _ in range(5):
