@@ -133,6 +133,9 @@ def _figures(lab, report):
     try:
         for name, trial in steps:
             report.check(name, lambda trial=trial: _told(figures, *trial(lab)), FAILURES)
+        if lab.partner:
+            figures.append(figure("trials made again because the machine held up the observer", lab.partner.repeated,
+                                  "trials"))
     finally:
         lab.live.close()
     if lab.made:
@@ -157,13 +160,13 @@ def _boot(lab):
 
 
 def _estop(lab):
-    taken_s = trials.estop(lab.partner, lab.count)
+    taken_s = trials.several(lab.partner, trials.estop, lab.count)
     return f"row 1 named, permit off after {_ms(min(taken_s))} .. {_ms(max(taken_s))} ms", _spread(
         "E-stop at channel B alone to permit off", taken_s)
 
 
 def _silence(lab):
-    taken_s = trials.silence(lab.partner, lab.count)
+    taken_s = trials.several(lab.partner, trials.silence, lab.count)
     return f"named, permit off {_ms(min(taken_s))} .. {_ms(max(taken_s))} ms after the last frame; back only when A " \
            "gave none", _spread("last frame of channel A to permit off", taken_s, "channel_b_expiry")
 
@@ -174,7 +177,7 @@ def _corrupted(lab):
 
 
 def _hang(lab):
-    falls_s, returns_s = trials.hang(lab.partner, lab.count)
+    falls_s, returns_s = zip(*trials.several(lab.partner, trials.hang, lab.count), strict=True)
     trials.reset(lab.partner)
     return f"watchdog: permit off after {_ms(min(falls_s))} .. {_ms(max(falls_s))} ms; started by itself, waited " \
            "for a reset, took it", [*_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),

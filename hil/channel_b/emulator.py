@@ -17,7 +17,6 @@ import tty
 from hil.channel_b import memory as mem
 
 OUTPUT_REGISTER = 0x40028000
-RELAY_BIT = mem.ALL_CLOSED + 1
 HANG_GUARD_S = 30.0
 PTY = re.compile(r"char device redirected to (\S+) ")
 
@@ -52,6 +51,8 @@ class Emulator:
         command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-kernel",
                    self._firmware, "-display", "none", "-monitor", "none", "-semihosting", "-S",
                    "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial", f"file:{log}"]
+        if os.geteuid() == 0:  # a busy machine must not look like a slow microcontroller
+            command = ["nice", "-n", "-10", *command]
         command += ["-icount", "shift=6,sleep=off", "-serial", "null"] if self._counting else ["-serial", "pty"]
         try:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -103,12 +104,9 @@ class Emulator:
                 return answer["return"]
 
     def permit(self):
-        """The output that permits, as QEMU holds it: 0 or 1. The relay's mirror contact follows it."""
+        """The output that permits, as QEMU holds it: 0 or 1."""
         text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
-        permit = int(text.split(":")[1], 16) & 1
-        contacts = self.memory.read(mem.CONTACTS)
-        self.memory.write(mem.CONTACTS, contacts | RELAY_BIT if permit else contacts & ~RELAY_BIT)
-        return permit
+        return int(text.split(":")[1], 16) & 1
 
     def reset(self):
         """Power off and on: registers and memory of the program are lost, the outer memory is not."""

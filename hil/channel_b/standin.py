@@ -15,9 +15,10 @@ import time
 import tty
 
 from hil.channel_b import memory as mem
-from hil.channel_b.emulator import RELAY_BIT, EmulatorError
+from hil.channel_b.emulator import EmulatorError
 from safety import matrix as m
 from safety.mcu import loop
+from safety.second import RELAY_BIT
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -51,8 +52,7 @@ class Board:
         """The contact bits; the mirror contact follows the output."""
         while self._memory.read(mem.HANG):
             pass
-        contacts = self._memory.read(mem.CONTACTS) & ~RELAY_BIT
-        return contacts | RELAY_BIT if self._memory.read(mem.OUTPUT) else contacts
+        return self._memory.read(mem.CONTACTS) | (RELAY_BIT if self._memory.read(mem.OUTPUT) else 0)
 
     def relay(self, on):
         """The output that permits."""

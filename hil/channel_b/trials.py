@@ -21,6 +21,8 @@ TICK_S = course.TICK_MS / 1000
 GUARD_S = 20.0
 CLOSED = sc.KEY_BIT - 1
 CALM_S = 0.3  # between two trials
+HELD_UP_S_MAX = 0.015
+TRIES = 10
 
 
 class TrialError(RuntimeError):
@@ -36,8 +38,10 @@ class Partner:
         self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(c.CHANNEL_B)
         self.sending, self.spoil, self.vote = True, None, 0
-        self.sent_s = self.heard_s = 0.0
-        self._due_s, self._even = time.monotonic(), False
+        self.sent_s = self.heard_s = self.late_s = self.held_up_s = 0.0
+        self.repeated = 0  # trials
+        self._due_s = self._turned_s = time.monotonic()
+        self._even = False
 
     def turn(self):
         """Take what has come, send what is due, wait a millisecond."""
@@ -46,6 +50,8 @@ class Partner:
             if self.receiver.feed(data, len(data)):
                 self.heard_s = time.monotonic()
         now_s = time.monotonic()
+        self.late_s = max(self.late_s, now_s - self._turned_s)
+        self._turned_s = now_s
         if now_s >= self._due_s:
             self._due_s = max(self._due_s + TICK_S, now_s - TICK_S)
             self.sender.tick(1)
@@ -94,6 +100,13 @@ class Partner:
         """True if the last frame that came gives that reason."""
         return self.told(c.REASON) == reason
 
+    def fall(self):
+        """Wait until the permit has fallen; `held_up_s` is then the longest that this observer was held up. Time, s."""
+        self.late_s = 0.0
+        taken_s = self.wait(self.dropped, "the permit falls")
+        self.held_up_s = self.late_s
+        return taken_s
+
     def begin(self):
         """From a fresh start to a permit that is used: both channels vote. Returns how long the first took, s."""
         self.board.memory.forget()
@@ -117,37 +130,48 @@ def boot(partner, began_s):
     return first_s - began_s, first_s - began_s + partner.wait(partner.permitted, "the first permit")
 
 
-def estop(partner, count):
-    """An E-stop that only channel B sees, channel A stopped at the same moment: times to the fallen permit, s."""
-    taken_s = []
-    for number in range(count):
-        partner.begin()
-        partner.rest(number % 7 * 0.003)  # another phase each time
-        partner.sending = False
-        partner.board.memory.write(mem.CONTACTS, partner.board.memory.read(mem.CONTACTS) & ~1)
-        taken_s.append(partner.wait(partner.dropped, "the permit falls"))
-        partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B says that a row stands")
-        stage = m.STAGES[partner.told(c.SUBJECT) - 1]
-        if stage[m.S_ROW] != 1:
-            raise TrialError(f"channel B names stage {stage[m.S_ID]}")
+def several(partner, trial, count):
+    """Results of `count` trials. One in which the machine held up this observer is made again: it says nothing."""
+    results = []
+    for number in range(TRIES * count):
+        result = trial(partner, number)
+        if partner.held_up_s <= HELD_UP_S_MAX:
+            results.append(result)
+        if len(results) == count:
+            return results
+        partner.repeated += partner.held_up_s > HELD_UP_S_MAX
+    raise TrialError(f"the machine is too busy: of {TRIES * count} trials only {len(results)} were not held up for "
+                     f"{HELD_UP_S_MAX * 1000:g} ms or more")
+
+
+def estop(partner, number):
+    """An E-stop that only channel B sees, channel A stopped at the same moment: time to the fallen permit, s."""
+    partner.begin()
+    partner.rest(number % 7 * 0.003)  # another phase each time
+    partner.sending = False
+    partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
+    taken_s = partner.fall()
+    partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B says that a row stands")
+    stage = m.STAGES[partner.told(c.SUBJECT) - 1]
+    if stage[m.S_ROW] != 1:
+        raise TrialError(f"channel B names stage {stage[m.S_ID]}")
     return taken_s
 
 
-def silence(partner, count):
-    """Channel A falls silent: times from its last frame to the fallen permit, s."""
-    taken_s = []
-    for _ in range(count):
-        partner.begin()
-        partner.sending = False
-        partner.wait(partner.dropped, "the permit falls")
-        taken_s.append(time.monotonic() - partner.sent_s)
-        partner.wait(lambda: partner.says(pe.SILENT), "channel B says that A is silent")
-        partner.sending = True
-        partner.wait(lambda: partner.says(pe.WAITS), "channel B waits for A to give no permit")
-        if partner.permitted():
-            raise TrialError("the permit came back while channel A gave its own")
-        partner.vote = 0
-        partner.wait(partner.permitted, "the permit returns when A gives none")
+def silence(partner, number):
+    """Channel A falls silent: time from its last frame to the fallen permit, s."""
+    partner.begin()
+    partner.rest(number % 7 * 0.003)
+    partner.sending = False
+    partner.fall()
+    taken_s = time.monotonic() - partner.sent_s
+    partner.wait(lambda: partner.says(pe.SILENT), "channel B says that A is silent")
+    partner.sending = True
+    partner.wait(lambda: partner.says(pe.WAITS), "channel B waits for A to give no permit")
+    if partner.permitted():
+        raise TrialError("the permit came back while channel A gave its own")
+    partner.vote = 0
+    partner.wait(partner.permitted, "the permit returns when A gives none")
     return taken_s
 
 
@@ -177,20 +201,19 @@ def corrupted(partner):
     return sorted(seen)
 
 
-def hang(partner, count):
-    """The program hangs: times to the fallen permit and to its first frame afterwards, s. It then waits for a reset."""
-    falls_s, returns_s = [], []
-    for _ in range(count):
-        partner.begin()
-        memory = partner.board.memory
-        memory.write(mem.HANG, 1)
-        falls_s.append(partner.wait(partner.dropped, "the permit falls"))
-        memory.write(mem.HANG, 0)
-        partner.vote = 0
-        partner.receiver.forget()
-        heard = partner.receiver.accepted
-        returns_s.append(partner.wait(lambda heard=heard: partner.receiver.accepted > heard, "it starts by itself"))
-        partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog")
+def hang(partner, number):
+    """The program hangs: time to the fallen permit, and from there to its first frame, s. It then waits for a reset."""
+    partner.begin()
+    partner.rest(number % 7 * 0.003)
+    memory = partner.board.memory
+    memory.write(mem.HANG, 1)
+    falls_s = partner.fall()
+    memory.write(mem.HANG, 0)
+    partner.vote = 0
+    partner.receiver.forget()
+    heard = partner.receiver.accepted
+    returns_s = partner.wait(lambda: partner.receiver.accepted > heard, "it starts by itself")
+    partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog")
     return falls_s, returns_s
 
 

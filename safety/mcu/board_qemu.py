@@ -7,6 +7,8 @@ file. That memory keeps its content through a reset, like the backup registers o
 from machine import mem8, mem32
 from micropython import const, heap_lock
 
+from safety.second import RELAY_BIT
+
 # Arm DUI0479 (CMSDK) and Arm AN385: registers of UART 1, timer 0, watchdog, LEDs of the board.
 _UART_DATA, _UART_STATE = const(0x40005000), const(0x40005004)
 _UART_CONTROL, _UART_DIVIDER = const(0x40005008), const(0x40005010)
@@ -71,10 +73,10 @@ class Board:
         return ticks
 
     def contacts(self):
-        """The contact bits. The rig makes the program hang here."""
+        """The contact bits; the mirror contact is the output read back. The rig makes the program hang here."""
         while mem32[_HANG]:
             pass
-        return mem32[_CONTACTS]
+        return mem32[_CONTACTS] | (RELAY_BIT if mem32[_OUTPUT] & 1 else 0)
 
     def relay(self, on):
         """The output that permits, bit 0 of the LED register."""

@@ -113,14 +113,33 @@ def test_the_standin_process_on_a_link(tmp_path):
     try:
         partner = trials.Partner(board, image)
         trials.boot(partner, board.start())
-        assert len(trials.estop(partner, 1)) == len(trials.silence(partner, 1)) == 1
-        assert trials.hang(partner, 1)[0]
+        for trial in (trials.estop, trials.silence, trials.hang):
+            assert trial(partner, 0)
         assert board.memory.read(mem.RUNNING) == 1
         other = course.default_image(1, 3)
         other[8] -= 1
         assert trials.other_image(partner, other, 0.2) > 0
     finally:
         board.close()
+
+
+class Watch:
+    """What `several` needs of a partner: the machine holds it up in the trials given."""
+
+    def __init__(self, held_up):
+        self.held_up, self.held_up_s, self.repeated = held_up, 0.0, 0
+
+    def trial(self, partner, number):
+        self.held_up_s = 1.0 if number in self.held_up else 0.001
+        return number
+
+
+def test_a_trial_that_the_machine_held_up_is_made_again():
+    partner = Watch((0, 2))
+    assert trials.several(partner, partner.trial, 3) == [1, 3, 4] and partner.repeated == 2
+    with pytest.raises(trials.TrialError, match="too busy: of 20 trials only 1 were"):
+        busy = Watch(range(1, 100))
+        trials.several(busy, busy.trial, 2)
 
 
 def test_the_memory_gives_back_what_was_laid_into_it(tmp_path):

@@ -141,6 +141,19 @@ def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
     assert seen == sorted(seen, key=frames.index)
 
 
+@pytest.mark.parametrize("inner", [b"", bytes((c.START_1,)), bytes((c.START_1, c.START_2)), b"\x00\xa5\x00"])
+def test_a_frame_behind_a_cut_one_is_not_lost_wherever_the_cut_is(inner):
+    """Exhaustive over the place of the cut; `inner` follows the cut frame."""
+    frames = _frames(4)
+    for cut in range(1, c.FRAME_BYTES):
+        receiver = _begun(frames)
+        line = frames[2][:cut] + inner + frames[3]
+        assert sum(receiver.feed(line[at:at + 1], 1) for at in range(len(line))) == 1, cut
+        assert bytes(receiver.frame.bytes) == frames[3]
+        other = _begun(frames)
+        assert other.feed(line, len(line)) == 1 and list(other.refused) == list(receiver.refused)
+
+
 def test_a_stream_of_start_bytes_ends_in_nothing():
     receiver = c.Receiver(c.CHANNEL_A)
     for byte in (c.START_1, c.START_2):
