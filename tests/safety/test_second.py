@@ -42,6 +42,8 @@ def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
     ours, theirs = sc.image_map_of(mine), sc.image_map_of(image)
     assert len(mine) == ours.words and list(mine[:len(p.HEADER)]) == [image[0], 0, 0, 0, image[p.H_TICK_MS]]
     assert mine[ours.stage:ours.armed] == image[theirs.stage:theirs.armed]
+    for index, row in enumerate(p.CABINET_PARAMETERS):
+        assert mine[ours.cabinet + index] == (0 if row[0] in sc.NOT_OURS else image[theirs.cabinet + index])
     Kernel(mine)
     rows = {m.STAGES[STAGE[name]][m.S_ROW] for name in _armed(mine)}
     assert {1, 2, 3, 12, 40, 44} <= rows and "11" not in _armed(mine) and "50a" not in _armed(mine)
@@ -203,6 +205,25 @@ def test_a_relay_that_is_closed_at_the_start_gets_no_permit_at_all():
     for _ in range(50):
         assert not bench.step().second.permit
     assert bench.why == "relay does not follow"
+
+
+@pytest.mark.parametrize("demand, level, before, after", [
+    (m.D_PCS, m.PCS_RAMP, 1, 1), (m.D_PCS, m.PCS_STOP, 0, 0), (m.D_DC, m.DC_INHIBIT, 0, 1),
+    (m.D_DC, m.DC_OPEN_AT_ZERO, 0, 0), (m.D_DC, m.DC_OPEN, 0, 0), (m.D_DC, m.DC_OPEN_ONLY_AT_ZERO, 0, 0)])
+def test_what_of_a_demand_holds_a_first_permit_up_and_what_takes_one(demand, level, before, after):
+    """before: the permit with that demand standing from the start; after: when it comes to a permit that is there."""
+    for bench, expected in ((ChannelB(), before), (permitting(), after)):
+        kernel = bench.second.kernel
+        assert bench.second.permit in (0, 1) and (bench.second.permit == 1) == (bench.told(c.VOTE) == 1)
+        kernel.step = lambda elapsed, kernel=kernel: kernel.demand.__setitem__(demand, level)
+        assert bench.step(5).second.permit == expected
+
+
+def test_a_fan_that_stands_still_holds_no_permit_up():
+    bench = ChannelB()
+    bench.contacts &= ~_bit("airflow_ok")
+    assert bench.step(5, signal_bits=CLOSED & ~_bit("airflow_ok")).second.permit
+    assert bench.second.opening_bits == bench.second.fitted_bits & ~_bit("airflow_ok")
 
 
 # Latches and resets.
