@@ -265,6 +265,14 @@ def test_a_pico_takes_and_sends_bytes(machine):
     assert board._uart.sent == b"xy"
 
 
+def test_the_image_is_the_file_that_was_loaded(machine, tmp_path):
+    _, board = _board("pico")
+    with pytest.raises(OSError):
+        board.image()
+    (tmp_path / "image.bin").write_bytes(b"abc")
+    assert board.image() == b"abc"
+
+
 def test_service_is_a_jumper_to_ground(machine):
     _, board = _board("pico")
     assert not board.service()
