@@ -1,0 +1,143 @@
+"""Proof of the safety kernel in one command: `python tests/prove [--quick]`; see README.md beside this file."""
+
+import argparse
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT)]
+
+import campaign  # noqa: E402
+import claims  # noqa: E402
+import forks  # noqa: E402
+import mutants  # noqa: E402
+import mutation  # noqa: E402
+import parity  # noqa: E402
+import sizes  # noqa: E402
+
+PARTS = ("coverage", "mutation", "proofs", "parity")
+QUICK_SAMPLE, SAMPLE_SEED = 50, 1
+REPORT = ROOT / "build" / "prove"
+
+
+def parsed(argv):
+    """Arguments; a wrong one is one line and exit code 2."""
+    parser = argparse.ArgumentParser(prog="flash.sh prove", description="Coverage, mutation, proofs and parity of safety/.")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses")
+    parser.add_argument("--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS))
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N mutants, drawn by --seed")
+    parser.add_argument("--seed", type=int, default=SAMPLE_SEED, help="of --sample and --quick (default %(default)s)")
+    parser.add_argument("--files", default="", metavar="NAME,...", help="only mutants of these files, as bounds,permit")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
+    found = parser.parse_args(argv)
+    found.only = tuple(found.only.split(","))
+    found.files = tuple(name for name in found.files.split(",") if name)
+    names = tuple(source.name for source in mutants.sources())
+    for given, known, what in ((found.only, PARTS, "part"), (found.files, names, "file of safety/")):
+        for each in given:
+            if each not in known:
+                parser.error(f"'{each}' is no {what}; there are: {', '.join(known)}")
+    if found.sample < 0 or found.workers < 1:
+        parser.error("--sample is 0 or more, --workers 1 or more")
+    return found
+
+
+def show(text):
+    """A line, at once."""
+    print(text, flush=True)
+
+
+def lasted(begun_s):
+    """Elapsed time since begun_s, to print."""
+    return f"{forks.wall_s() - begun_s:.0f} s"
+
+
+def tested(options):
+    """Coverage and mutation; True if both are as they should be."""
+    begun_s, sample = forks.wall_s(), options.sample or (QUICK_SAMPLE if options.quick else 0)
+    if sample and "mutation" in options.only:
+        show(f"mutants: a sample of {sample}, seed {options.seed}")
+    listed = campaign.explained()
+    done = [0]
+
+    def say(mutant, result):
+        done[0] += 1
+        if done[0] % 500 == 0:
+            show(f"  {done[0]} mutants after {lasted(begun_s)}")
+    chosen = campaign.Options(options.workers, sample, options.seed, options.quick, options.files)
+    run = campaign.Campaign(chosen, say)
+    run.run(mutate="mutation" in options.only)
+    for each in run.failed + run.errors:
+        show(f"  error: {each}")
+    for each in run.missing:
+        show(f"  not covered: {each}")
+    good = not run.failed and not run.errors and run.percent == (100.0, 100.0)
+    show("coverage line %.1f branch %.1f" % run.percent)
+    if "mutation" in options.only:
+        good = mutated(run, listed, begun_s) and good
+    return good
+
+
+def mutated(run, listed, begun_s):
+    """Say how the mutants ended; True if every survivor is listed as equivalent and the list has nothing else."""
+    count, left = run.count(), run.survivors()
+    unlisted = [each for each in left if each.id not in listed]
+    wrong = campaign.stale(listed, run)
+    for each in left:
+        show(f"  survived: {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
+    for each in wrong:
+        show(f"  error: equivalent.toml: {each}")
+    REPORT.mkdir(parents=True, exist_ok=True)
+    (REPORT / "survivors.txt").write_text("".join(f"{each.id}\n{each.diff()}\n\n" for each in unlisted), encoding="ascii")
+    broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
+    show(f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless running "
+         f"{count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; unexplained: {len(unlisted)} "
+         f"(build/prove/survivors.txt)")
+    killed = count[mutation.KILLED] + count[mutation.TIMEOUT]
+    show(f"mutants {len(run.mutants)} killed {killed} survived {len(left)}")
+    return not unlisted and not wrong and killed + len(left) == len(run.mutants)
+
+
+def proved(options):
+    """The proofs; True if all are held."""
+    held = 0
+    for name, title, why, wall_s in claims.run(options.workers):
+        show(f"  {'held' if why is None else 'NOT HELD'} {name} ({title}) {wall_s:.1f} s" + (f": {why}" if why else ""))
+        held += why is None
+    show(f"proofs {len(claims.PROOFS)} held {held}")
+    return held == len(claims.PROOFS)
+
+
+def in_step(options):
+    """Parity; True if every step was equal on every interpreter."""
+    begun_s, cases = forks.wall_s(), parity.QUICK if options.quick else parity.FULL
+    equal, names, wrong = parity.run(cases, options.workers)
+    for each in wrong:
+        show(f"  error: {each}")
+    show(f"  on {', '.join(names)}; racks {sorted({case[2] for case in cases})}; {lasted(begun_s)}")
+    show(f"parity steps {equal} equal")
+    return not wrong and equal == sum(case[1] for case in cases)
+
+
+def main(argv):
+    """Exit code: 0 when everything is proved, 1 when something is not, 2 for wrong arguments or list of equivalents."""
+    options = parsed(argv)
+    show(sizes.line())
+    good = True
+    try:
+        if {"coverage", "mutation"} & set(options.only):
+            good = tested(options)
+    except ValueError as error:
+        show(f"prove: {error}")
+        return 2
+    if "proofs" in options.only:
+        good = proved(options) and good
+    if "parity" in options.only:
+        good = in_step(options) and good
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

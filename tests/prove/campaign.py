@@ -1,0 +1,194 @@
+"""The mutation run: one session for coverage and swapped mutants, one for fresh ones, then what is left to explain."""
+
+import gc
+import importlib
+import os
+import pickle
+import random
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import contexts
+import forks
+import mutants
+import mutation
+import suite
+
+EQUIVALENT = Path(__file__).resolve().parent / "equivalent.toml"
+EQUIVALENT_MAX = 5
+
+
+def every():
+    """All mutants of safety/, generated without leaving its modules imported."""
+    found = []
+    for source in mutants.sources():
+        name = "safety" if source.name == "__init__" else f"safety.{source.name}"
+        found += mutants.generated(source, vars(importlib.import_module(name)))
+    forget()
+    return found
+
+
+def forget():
+    """Drop safety/ from this process, so that it can be imported anew."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "safety"]:
+        del sys.modules[name]
+
+
+class Options:
+    """How much to do. sample: number of mutants drawn with seed, 0 for all; only_file: stems of files, () for all."""
+
+    def __init__(self, workers, sample=0, seed=0, early=False, only_files=()):
+        self.workers, self.sample, self.seed, self.early, self.only_files = workers, sample, seed, early, only_files
+
+
+class Campaign:
+    """Coverage and mutation of one run; `results` maps mutant ids to results."""
+
+    def __init__(self, options, say):
+        self.options, self.say = options, say
+        self.mutants, self.results, self.errors = [], {}, []
+        self.percent, self.missing, self.failed = (0.0, 0.0), [], []
+
+    def run(self, mutate=True):
+        """Measure coverage, then (mutate) run the mutants; each session in a child of its own."""
+        self.mutants = self._chosen() if mutate else []
+        with tempfile.TemporaryDirectory() as folder:
+            pending = list(self.mutants)
+            for serve in (self._swapped, self._fresh):
+                handed = Path(folder, f"{serve.__name__}.pickle")
+                for _, result in forks.run([handed], lambda to, fd: self._session(serve, folder, to), 1, 36000, False):
+                    if "error" in result or not handed.exists():
+                        self.errors.append(f"session: {result.get('error', result)}")
+                        return
+                self._take(pickle.loads(handed.read_bytes()))
+                if self.failed or not pending:
+                    return
+
+    def _chosen(self):
+        found = [each for each in every() if not self.options.only_files or each.source.name in self.options.only_files]
+        if self.options.sample:
+            found = random.Random(self.options.seed).sample(found, min(self.options.sample, len(found)))
+        return found
+
+    def _session(self, serve, folder, handed):
+        state = {}
+        code = suite.hold(lambda session: state.update(serve(session, Path(folder))))
+        if code:
+            raise RuntimeError(f"pytest ended with {code}")
+        handed.write_bytes(pickle.dumps(state))
+        return {}
+
+    def _take(self, state):
+        self.results.update(state["results"])
+        self.errors += state["errors"]
+        if "contexts" in state:
+            measured = self.measured = state["contexts"]
+            self.percent, self.missing, self.failed = measured.percent, measured.missing, measured.failed
+            self.kept, self.modules = state["learned"], state["modules"]
+
+    def _swapped(self, session, folder):
+        """Coverage first, then the mutants whose function does not run at import; the others are left for _fresh."""
+        measured = contexts.Contexts(folder)
+        measured.importing(session.perform_collect)
+        if session.testsfailed:
+            raise RuntimeError("tests/safety could not be collected")
+        modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
+        for part in portions(session.items, self.options.early):
+            measured.measure(part, self.options.workers)
+            if self.options.early and measured.percent == (100.0, 100.0):
+                break
+        measured.complete = len(measured.durations_s) == len(session.items)
+        learned = mutation.Learned(measured.durations_s)
+        runner = mutation.Swapped(session, measured, learned)
+        gc.collect()
+        gc.freeze()  # or the collector would write to every page that the children share
+        chosen = [each for each in self.mutants if self._swappable(each, measured)]
+        results, errors = self._all(runner, chosen, learned) if not measured.failed else ({}, [])
+        return {"results": results, "errors": errors, "contexts": measured, "modules": modules,
+                "learned": (learned.kills, learned.tries)}
+
+    def _swappable(self, mutant, measured):
+        return mutant.spot.function is not None and not mutant.fresh and not measured.at_import(mutant)
+
+    def _fresh(self, session, folder):
+        for name in self.modules:
+            importlib.import_module(name)
+        learned = mutation.Learned(self.measured.durations_s)
+        learned.kills, learned.tries = self.kept
+        chosen = [each for each in self.mutants if not self._swappable(each, self.measured)]
+        for mutant in chosen:
+            mutant.fresh = True
+        results, errors = self._all(mutation.Fresh(session, self.measured, learned), chosen, learned)
+        return {"results": results, "errors": errors}
+
+    def _all(self, runner, chosen, learned):
+        """Run the mutants, then the same tests that killed once more without a mutant: they must pass."""
+        results, errors, killers = {}, [], {}
+        for (mutant, names), result in forks.run(runner.jobs(chosen), runner.work, self.options.workers):
+            if "error" in result:
+                errors.append(f"{mutant.id}: {result['error']}")
+                continue
+            killer = result["by"] if result["how"] == mutation.KILLED and "::" in result["by"] else ""
+            learned.add(mutant, names[:result["tried"]], killer)
+            killers[killer] = mutant.id
+            results[mutant.id] = result
+            self.say(mutant, result)
+        killers.pop("", None)
+        for _, result in forks.run([(None, list(killers))] if killers else [], runner.work, 1):
+            if result.get("how") != mutation.SURVIVED:
+                errors.append(f"without any mutant: {result}")
+        return results, errors
+
+    def count(self):
+        """How many ended how."""
+        return Counter(result["how"] for result in self.results.values())
+
+    def survivors(self):
+        """The mutants that no test told."""
+        return [each for each in self.mutants if self.results.get(each.id, {}).get("how") == mutation.SURVIVED]
+
+
+def _outside(name, module):
+    """A module that is neither ours nor made up: it may be imported before safety/ is."""
+    spec, path = getattr(module, "__spec__", None), str(getattr(module, "__file__", "") or "")
+    ours = [str(suite.ROOT / folder) + os.sep for folder in ("safety", "controller", "drivers", "hil", "tests")]
+    return spec is not None and spec.name == name and path and not any(path.startswith(each) for each in ours)
+
+
+def portions(items, early):
+    """All tests at once; or first two of each test function, then the rest: coverage is complete as soon as it is 100 %."""
+    if not early:
+        return [items]
+    seen, first, rest = Counter(), [], []
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        random_course = hasattr(getattr(item, "obj", None), "hypothesis")
+        seen[name] += 1
+        (first if seen[name] <= 2 and not random_course else rest).append(item)
+    return [first, rest]
+
+
+def explained(path=EQUIVALENT):
+    """{mutant id: reason} of the mutants that are known to change nothing. ValueError names what is wrong."""
+    listed = tomllib.loads(path.read_text(encoding="ascii")).get("equivalent", []) if path.exists() else []
+    found = {}
+    for each in listed:
+        if set(each) != {"id", "reason"} or not each["reason"].strip():
+            raise ValueError(f"{path.name}: an entry has an id and a reason, not {sorted(each)}")
+        if each["id"] in found:
+            raise ValueError(f"{path.name}: {each['id']} stands twice")
+        found[each["id"]] = each["reason"]
+    if len(found) > EQUIVALENT_MAX:
+        raise ValueError(f"{path.name}: {len(found)} entries, at most {EQUIVALENT_MAX}")
+    return found
+
+
+def stale(listed, campaign):
+    """Entries that no mutant survives any more: unknown ids, and those that were killed."""
+    known = {each.id for each in every()} if listed else set()
+    return [f"{name}: no such mutant" for name in listed if name not in known] + [
+        f"{name}: {result['how']} by {result['by']}" for name, result in campaign.results.items()
+        if name in listed and result["how"] != mutation.SURVIVED]

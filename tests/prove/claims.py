@@ -1,0 +1,506 @@
+"""What is proved of the shipped functions, for all values and not for some.
+
+Each claim runs the shipped source on symbolic numbers (symbolic.py) and asks Z3 for a counterexample; no counterexample
+and no obligation left open is "held", anything else, a time-out too, is not. A claim returns None, or why it is not held.
+"""
+
+import operator
+
+import forks
+from symbolic import HIGH, LOW, Cond, Machine, Unknown, ends, both, compare, either, inverse
+
+TICK_MS = 20
+ROUNDS_MAX = 60
+SHAPES = ("bool", "count", "index")  # parameters that decide how much there is, not how much it may be
+
+
+def at_most(a, b):
+    """a <= b."""
+    return compare(operator.le, a, b)
+
+
+def equal(a, b):
+    """a == b."""
+    return compare(operator.eq, a, b)
+
+
+def implies(a, b):
+    """If a then b."""
+    return either(inverse(a), b)
+
+
+def over_crc(machine, value, word):
+    """For the CRC: any register value."""
+    return machine.symbol("crc", 0, HIGH)
+
+
+def stubs():
+    """What is not run but stands for anything: CRCs."""
+    from safety import crc, evaluate
+    from safety import parameters as p
+    return {crc.add_word: over_crc, p.image_crc: lambda machine, *_: machine.symbol("crc", 0, HIGH),
+            evaluate.Evaluator.cause_mask: lambda machine, *_: machine.symbol("mask", 0, HIGH)}
+
+
+def symbolic_image(machine, units, racks, modules, end):
+    """Header and topology as given; every quantity anything in its declared range, every flag and count at one end of
+    its (end: 0 the low one, 1 the high one), every stage armed and at its numbers."""
+    from safety import matrix as m
+    from safety import parameters as p
+
+    def word(row, **fixed):
+        shape = row[2 + end] if row[1] in SHAPES else None
+        return fixed.get(row[0], machine.symbol(row[0], row[2], row[3]) if shape is None else shape)
+    words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
+    words += [word(row) for row in p.CABINET_PARAMETERS]
+    for _ in range(units):
+        words += [word(row) for row in p.UNIT_PARAMETERS]
+    for rack in range(racks):
+        words += [word(row, unit=rack % units, modules=modules) for row in p.RACK_PARAMETERS]
+    for stage in m.STAGES:
+        words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], TICK_MS),
+                  p.ticks(stage[m.S_CLEAR_MS], TICK_MS)]
+    return words + [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
+
+
+def input_ranges(layout):
+    """(low, high) of every input, from the tables of signals.py."""
+    from safety import signals as s
+    ranges = [row[2:4] for row in s.CABINET_INPUTS] + [row[2:4] for row in s.UNIT_INPUTS] * layout.units
+    for _ in range(layout.racks):
+        ranges += [row[2:4] for row in s.RACK_INPUTS] + [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
+    return ranges
+
+
+class Cabinet:
+    """A kernel that was constructed symbolically, with inputs anywhere in their declared ranges."""
+
+    def __init__(self, units=1, racks=1, modules=2, end=1):
+        from safety.kernel import Kernel
+        self.machine = Machine(stubs())
+        self.kernel = self.machine.call(Kernel, symbolic_image(self.machine, units, racks, modules, end))
+        self.layout = self.kernel.layout
+        for place, (low, high) in enumerate(input_ranges(self.layout)):
+            self.kernel.inp[place] = self.machine.symbol("inp", low, high)
+        self.any(self.kernel.fresh, 0, 1)
+
+    def any(self, values, low, high):
+        """Every element of a list becomes a number of that range."""
+        values[:] = self.machine.symbols("any", low, high, len(values))
+
+    def any_ages(self):
+        """Any freshness of every group."""
+        from safety import signals as s
+        ages = self.kernel.features.ages
+        self.any(ages.ticks, 0, s.TICKS_MAX)
+        self.any(ages.seen, 0, 1)
+        self.any(ages.oldest_ticks, 0, s.TICKS_MAX)
+
+    def elapsed(self):
+        """Any number of ticks that a step is given."""
+        from safety import kernel
+        return self.machine.symbol("elapsed", 0, kernel.ELAPSED_MAX)
+
+    def conclude(self, claims):
+        """Why the claims or the obligations on the way do not hold, or None."""
+        return verdict(self.machine, claims)
+
+
+def verdict(machine, claims):
+    """None if all is held."""
+    return _words(machine.refute(claims) or machine.refute(machine.obligations))
+
+
+def _words(found):
+    return None if found is None else f"{found[0]}: {found[1]}" if isinstance(found, tuple) else str(found)
+
+
+def scale_is_within():
+    """scale_W: never below 0, never above the power, rises with the share and with the power"""
+    from safety import bounds
+    machine = Machine()
+    power, more = machine.symbol("power_W", 0, HIGH), machine.symbol("more_W", 0, HIGH)
+    machine.facts.append(power.e <= more.e)
+    claims, before = [], None
+    for permille in range(1001):
+        scaled = machine.call(bounds.scale_W, power, permille)
+        claims += [("above 0", at_most(0, scaled)), ("at most the power", at_most(scaled, power)),
+                   ("rises with the power", at_most(scaled, machine.call(bounds.scale_W, more, permille)))]
+        if before is not None:
+            claims.append(("rises with the share", at_most(before, scaled)))
+        before = scaled
+    claims.append(("all of it at 1000", equal(before, power)))
+    return verdict(machine, claims)
+
+
+def taper_is_within():
+    """taper_permille: 0 to 1000, 0 at and beyond none_at, 1000 at and before full_at, falls all the way between"""
+    from safety import bounds
+    machine = Machine()
+    value, further = machine.symbol("value", -(1 << 29), 1 << 29), machine.symbol("further", -(1 << 29), 1 << 29)
+    full, none = machine.symbol("full_at", -1000, 1_000_000), machine.symbol("none_at", -1000, 1_000_000)
+    up = compare(operator.lt, full, none)
+    machine.facts.append(inverse(equal(full, none)).e)
+    left, later = (machine.call(bounds.taper_permille, each, full, none) for each in (value, further))
+    beyond = either(both(up, at_most(value, further)), both(inverse(up), at_most(further, value)))
+    return verdict(machine, [
+        ("within", both(at_most(0, left), at_most(left, 1000))), ("falls", implies(beyond, at_most(later, left))),
+        ("none", implies(either(both(up, at_most(none, value)), both(inverse(up), at_most(value, none))), equal(left, 0))),
+        ("full", implies(either(both(up, at_most(value, full)), both(inverse(up), at_most(full, value))),
+                         equal(left, 1000)))])
+
+
+def a_limit_never_widens():
+    """_lowest: at most every limit, named rightly; any set of limits made smaller never gives more"""
+    from safety import bounds
+    cabinet = Cabinet()
+    machine, b = cabinet.machine, cabinet.kernel.bounds
+    count = bounds.LIMIT_COUNT
+    claims = []
+    for way in range(2):
+        first = way * count
+        wide = machine.symbols("limit_W", 0, HIGH, count)
+        narrow = machine.symbols("narrower_W", 0, HIGH, count)
+        machine.facts += [tight.e <= loose.e for tight, loose in zip(narrow, wide)]
+        results = []
+        for limits in (wide, narrow):
+            b.limit_W[first:first + count] = list(limits)
+            machine.call(b._lowest, 0, way)
+            results.append(b.lowest_W[way])
+            reason = b.out[cabinet.layout.unit_output(0, _reason(way))]
+            claims += [("at most every limit", at_most(b.lowest_W[way], limit)) for limit in limits]
+            claims += [("the reason", implies(equal(reason, place), equal(b.lowest_W[way], limit)))
+                       for place, limit in enumerate(limits)]
+        claims.append(("narrower", at_most(results[1], results[0])))
+    return cabinet.conclude(claims)
+
+
+def _reason(way):
+    from safety import signals as s
+    return s.DISCHARGE_REASON if way else s.CHARGE_REASON
+
+
+def what_is_published_is_within():
+    """_publish: within 0 and the lowest limit and rated power; smaller limits now or before never give more"""
+    from safety import bounds
+    cabinet = Cabinet()
+    machine, b = cabinet.machine, cabinet.kernel.bounds
+    elapsed, rated = cabinet.elapsed(), b.limit_W[0]
+    lowest = machine.symbols("lowest_W", 0, HIGH, 2)
+    published = machine.symbols("published_W", 0, HIGH, 2)
+    machine.facts += [lowest[1].e <= lowest[0].e, published[1].e <= published[0].e, lowest[0].e <= rated.e,
+                      published[0].e <= rated.e]
+    after = []
+    for run in range(2):
+        b.lowest_W[0], b.published_W[0] = lowest[run], published[run]
+        machine.call(b._publish, 0, elapsed)
+        after.append(b.published_W[0])
+    assert bounds.L_PCS_RATED == 0
+    return cabinet.conclude([("within", both(at_most(0, after[0]), at_most(after[0], lowest[0]))),
+                             ("rated", at_most(after[0], rated)), ("narrower", at_most(after[1], after[0]))])
+
+
+def columns():
+    """The levels that some stage demands, per demand; 0 among them."""
+    from safety import matrix as m
+    return [sorted({0, *(stage[m.S_DEMAND][place] for stage in m.STAGES)}) for place in range(m.DEMAND_COUNT)]
+
+
+def a_demand_never_widens_a_limit():
+    """_limits: with any demands raised, or no permit, no limit of a unit is more than without"""
+    from safety import bounds, matrix as m
+    cabinet = Cabinet()
+    machine, b = cabinet.machine, cabinet.kernel.bounds
+    elapsed, permitted = cabinet.elapsed(), machine.symbol("running", 0, 1)
+    b.published_W[:] = machine.symbols("published_W", 0, HIGH, 2)  # within rated: shown by the claim before
+    machine.facts += [each.e <= b.limit_W[0].e for each in b.published_W]
+    derates, claims = (m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT), []
+    lower = [machine.symbol("level", 0, max(levels)) for levels in columns()]
+    higher = [machine.symbol("higher", 0, max(levels)) for levels in columns()]
+    machine.facts += [at_most(a, b_).e for a, b_ in zip(lower, higher) if isinstance(at_most(a, b_), Cond)]
+    for way, place in enumerate(derates):
+        for less in columns()[place]:
+            for more in (each for each in columns()[place] if each >= less):
+                lower[place], higher[place], after = less, more, []
+                for demand, running in ((lower, 1), (higher, permitted)):
+                    machine.call(b._limits, 0, way, elapsed, demand, 0, running)
+                    after.append(b.limit_W[way * bounds.LIMIT_COUNT:(way + 1) * bounds.LIMIT_COUNT])
+                claims += [(f"{name}, derate {less} to {more}", at_most(tight, loose))
+                           for name, loose, tight in zip(bounds.LIMITS, *after)]
+                claims += [("at most rated", both(at_most(0, each), at_most(each, after[0][0])))
+                           for each, name in zip(after[0], bounds.LIMITS) if name in ("derate", "inhibit", "stop", "permit")]
+    return cabinet.conclude(claims)
+
+
+def a_fault_never_lowers_a_demand():
+    """_combine: for every set of standing stage instances and every larger set, no demand of any output is lower"""
+    from safety import matrix as m
+    cabinet = Cabinet(units=2, racks=3)
+    machine, kernel = cabinet.machine, cabinet.kernel
+    evaluator, after, claims = kernel.evaluator, [], []
+    sets = [[machine.symbols(name, 0, 1, evaluator.count) for name in ("active", "latched")] for _ in range(2)]
+    machine.facts += [low.e <= high.e for few, many in zip(*sets) for low, high in zip(few, many)]
+    for active, latched in sets:
+        evaluator.active[:], evaluator.latched[:] = active, latched
+        cabinet.any(evaluator.busy, 0, 1)
+        machine.facts += [evaluator.busy[evaluator.block[index]].e >= flag.e
+                          for flags in (active, latched) for index, flag in enumerate(flags)]
+        kernel.standing[:] = machine.symbols("standing", 0, 1, 2)
+        nothing = equal(kernel.standing[1], 0)
+        for demands in (kernel.demand, kernel.unit_demand):
+            cabinet.any(demands, 0, 100)
+            machine.facts += [implies(nothing, equal(each, 0)).e for each in demands]
+        machine.call(kernel._combine)
+        after.append(kernel.demand + kernel.unit_demand)
+        claims += [("nothing stands, nothing is demanded", implies(equal(kernel.standing[1], 0), equal(each, 0)))
+                   for each in after[-1]]
+    claims += [("not lower", at_most(few, many)) for few, many in zip(*after)]
+    for index in range(evaluator.count):
+        levels, scope = m.STAGES[evaluator.stage[index]][m.S_DEMAND], _units(kernel, evaluator.block[index])
+        for flags in sets[1]:
+            stands = equal(flags[index], 1)
+            claims += [(f"stage {evaluator.stage[index]}", implies(stands, at_most(level, kernel.demand[place])))
+                       for place, level in enumerate(levels) if level]
+            claims += [(f"unit {unit}", implies(stands, at_most(level, kernel.unit_demand[unit * m.DEMAND_COUNT + place])))
+                       for unit in scope for place, level in enumerate(levels) if level]
+    return cabinet.conclude(claims)
+
+
+def _units(kernel, block):
+    """The units that a block concerns."""
+    units = kernel.layout.units
+    if block == 0:
+        return range(units)
+    return (block - 1,) if block <= units else (kernel.rack_unit[block - 1 - units],)
+
+
+def any_permit(cabinet):
+    """The permit's and the contactors' state: anything that the invariants of `permit_holds` allow."""
+    from safety import signals as s
+    machine, kernel = cabinet.machine, cabinet.kernel
+    cabinet.any_ages()
+    permit, out = kernel.permit, kernel.out
+    cabinet.any(kernel.contactors.step, 0, 3)
+    cabinet.any(kernel.contactors.closing_ticks, 0, s.TICKS_MAX)
+    permit.state[:] = machine.symbols("state", 0, len(s.STATES) - 1, 1)
+    permit.timer[:] = [*machine.symbols("ticks", 0, s.TICKS_MAX, 2), machine.symbol("opened", 0, 1)]
+    for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST):
+        out[place] = machine.symbol("out", 0, 1)
+    machine.facts += [claim.e for _, claim in permit_invariants(kernel)]
+
+
+def permit_invariants(kernel):
+    """What holds of the permit between two steps; assumed before and shown after."""
+    from safety import permit, signals as s
+    state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
+    live = False
+    for each in permit.LIVE:
+        live = either(live, equal(state, each))
+    supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
+    supplied = both(live, equal(opened, 0))
+    return [("supply only while live", implies(supply, supplied)), ("and then always", implies(supplied, supply)),
+            ("no enable without supply", implies(enable, supply)),
+            ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
+            ("closing or running is not opened",
+             implies(either(equal(state, s.CLOSING), equal(state, s.RUNNING)), equal(opened, 0)))]
+
+
+def permit_holds():
+    """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a cause demands"""
+    from safety import matrix as m, signals as s
+    cabinet = Cabinet(units=2, racks=2)
+    any_permit(cabinet)
+    machine, kernel = cabinet.machine, cabinet.kernel
+    permit, out = kernel.permit, kernel.out
+    pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
+    supply, enable = out[s.CONTACTOR_SUPPLY_OK], out[s.PCS_ENABLE_OK]
+    machine.call(permit.update, cabinet.elapsed(), pcs, dc)
+    after, state, waited = out[s.CONTACTOR_SUPPLY_OK], permit.state[0], permit.timer[0]
+    opens, stops = at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
+    claims = permit_invariants(kernel) + [
+        ("a stop takes the enable in its step", implies(stops, equal(out[s.PCS_ENABLE_OK], 0))),
+        ("no supply is given while a cause demands",
+         implies(both(either(at_most(m.DC_INHIBIT, dc), stops), equal(supply, 0)), equal(after, 0))),
+        ("no enable is given while a cause demands",
+         implies(both(either(at_most(m.DC_INHIBIT, dc), stops), equal(enable, 0)), equal(out[s.PCS_ENABLE_OK], 0))),
+        ("DC_OPEN ends in its time", implies(both(equal(dc, m.DC_OPEN), both(
+            equal(state, s.TRIPPED), at_most(permit.open_ticks, waited))), equal(after, 0))),
+        ("DC_OPEN_AT_ZERO ends in its time", implies(both(equal(dc, m.DC_OPEN_AT_ZERO), both(
+            equal(state, s.TRIPPED), both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited)))),
+                                                     equal(after, 0))),
+        ("an open demand trips", implies(opens, either(equal(after, 0), equal(state, s.TRIPPED))))]
+    for unit in range(cabinet.layout.units):
+        runs = equal(out[cabinet.layout.unit_output(unit, s.PCS_RUN_OK)], 1)
+        claims.append(("a stop takes the run", implies(stops, inverse(runs))))
+    return cabinet.conclude(claims)
+
+
+def any_latches(cabinet):
+    """Every flag and counter of the evaluator, and the tokens."""
+    from safety import signals as s
+    kernel = cabinet.kernel
+    evaluator = kernel.evaluator
+    cabinet.any(evaluator.active, 0, 1)
+    cabinet.any(evaluator.latched, 0, 1)
+    cabinet.any(evaluator.set_count, 0, s.TICKS_MAX)
+    cabinet.any(evaluator.clear_count, 0, s.TICKS_MAX)
+    cabinet.any(kernel.latches.token_age, 0, kernel.latches.hour_ticks)
+    evaluator.first_out[0] = cabinet.machine.symbol("first_out", -1, evaluator.count - 1)
+    return evaluator
+
+
+def no_reset_clears_what_stands():
+    """Latches.update with any request: what is active or not clear for long enough stays latched; a key latch its key"""
+    from safety import matrix as m, signals as s
+    cabinet = Cabinet()
+    evaluator = any_latches(cabinet)
+    machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
+    before, left = list(evaluator.latched), machine.call(latches.left)
+    known_key = machine.symbol("known_key", 0, 1)
+    elapsed = cabinet.elapsed()
+    machine.call(latches.update, elapsed, inp, known_key)
+    kind, claims = inp[s.RESET_KIND], []
+    turned = both(equal(known_key, 1), equal(inp[s.KEY_RUN_OK], 0))
+    for index in range(evaluator.count):
+        kept = implies(equal(before[index], 1), equal(evaluator.latched[index], 1))
+        fresh = either(equal(evaluator.active[index], 1),
+                       compare(operator.lt, evaluator.clear_count[index], latches.clear_ticks))
+        level = m.STAGES[evaluator.stage[index]][m.S_LATCH]
+        claims += [("nothing is latched by a reset", at_most(evaluator.latched[index], before[index])),
+                   ("a cause that is not clear", implies(fresh, kept)), ("no request", implies(equal(kind, 0), kept)),
+                   ("a key reset without the key", implies(both(equal(kind, m.KEY), inverse(turned)), kept))]
+        if level != m.SELF:
+            none = both(equal(elapsed, 0), at_most(left, 0))  # as time passes a token may come back
+            claims.append(("no tokens", implies(both(equal(kind, m.REMOTE), none), kept)))
+        if level == m.KEY:
+            claims.append(("a key latch and a remote reset", implies(equal(kind, m.REMOTE), kept)))
+    return cabinet.conclude(claims)
+
+
+def evaluating_never_unlatches():
+    """Evaluator._block, any features and counters: a latch stays, and its block stays busy, so _combine sees it"""
+    cabinet = Cabinet(units=1, racks=1)
+    evaluator, features = any_latches(cabinet), cabinet.kernel.features
+    cabinet.any(features.value, LOW + 1, HIGH)
+    cabinet.any(features.known, 0, 2)
+    machine, claims, before = cabinet.machine, [], list(evaluator.latched)
+    for block in range(len(evaluator.busy)):
+        busy = machine.call(evaluator._block, block, cabinet.elapsed())
+        for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
+            claims += [("a latch stays", at_most(before[index], evaluator.latched[index])),
+                       ("a latch is busy", implies(equal(evaluator.latched[index], 1), equal(busy, 1))),
+                       ("what is active is busy", implies(equal(evaluator.active[index], 1), equal(busy, 1)))]
+    return cabinet.conclude(claims)
+
+
+def a_hint_only_narrows():
+    """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a limit more narrows"""
+    from controller import parameters, setpoint
+    machine = Machine()
+    image = [machine.symbol(row[0], row[2], row[3]) for row in parameters.CONTROL_PARAMETERS]
+    chain, wide = machine.call(setpoint.Chain, image, TICK_MS), setpoint.WIDE_W
+    chain.state[0] = machine.symbol("setpoint_W", -wide, wide)
+    claims, pairs = [], []
+    for bounds in (chain.caps, chain.limits):
+        for _ in range(3):
+            before = bounds.low_W, bounds.high_W
+            machine.call(bounds.narrow, machine.symbol("charge_W", -wide, wide), machine.symbol("reason", 0, 200),
+                         machine.symbol("discharge_W", -wide, wide), machine.symbol("reason", 0, 200))
+            pairs.append((before, (bounds.low_W, bounds.high_W)))
+    for (low, high), (low_after, high_after) in pairs:
+        claims += [("never wider", both(at_most(low, low_after), at_most(high_after, high))),
+                   ("holds 0", both(at_most(low_after, 0), at_most(0, high_after)))]
+    for rank in range(len(setpoint.RANKS)):
+        low, high = machine.symbol("low_W", -wide, wide), machine.symbol("high_W", -wide, wide)
+        machine.facts.append(low.e <= high.e)
+        machine.call(chain.obligations.set, rank, low, 1, high, 1)
+    base, fast = machine.symbol("base_W", -wide, wide), machine.symbol("fast_W", -wide, wide)
+    result = machine.call(chain.finish, base, 1, fast, 1, machine.symbol("elapsed", 0, 50))
+    claims += [("within the limits", both(at_most(chain.limits.low_W, result), at_most(result, chain.limits.high_W)))]
+    return _words(machine.refute(claims))
+
+
+def arrays(kernel):
+    """Every list that hangs on the kernel but the image, the inputs and their freshness: what a step may leave behind."""
+    found, seen, waiting = [], {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)}, [kernel]
+    while waiting:
+        for value in vars(waiting.pop()).values():
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            if isinstance(value, list):
+                found.append(value)
+            elif type(value).__module__.startswith("safety"):
+                waiting.append(value)
+    return found
+
+
+def thresholds(layout):
+    """Where a range that grows may stop: the ends of all declared ranges, and what counters are held to."""
+    from safety import kernel, parameters as p, signals as s
+    ends_ = {0, 1, 2, 3, LOW, HIGH, s.TICKS_MAX, kernel.ELAPSED_MAX, 1000, 10_000, 100_000}
+    for low, high in input_ranges(layout) + [row[2:4] for table in (p.CABINET_PARAMETERS, p.UNIT_PARAMETERS,
+                                                                    p.RACK_PARAMETERS) for row in table]:
+        ends_ |= {low, high}
+    return sorted(each for each in ends_ if LOW <= each <= HIGH)
+
+
+def grown(old, new, stops):
+    """The range that holds both, at the next stops where it grew."""
+    low = old[0] if new[0] >= old[0] else max(stop for stop in stops if stop <= max(new[0], LOW))
+    high = old[1] if new[1] <= old[1] else min(stop for stop in stops if stop >= min(new[1], HIGH))
+    return low, high
+
+
+def every_value_stays_small():
+    """Kernel.step: no intermediate and no stored value leaves +-2^30, no index its array; flags and counts all high"""
+    return _stays_small(1)
+
+
+def every_value_stays_small_bare():
+    """Kernel.step, the same with nothing fitted or reported: flags and counts all low"""
+    return _stays_small(0)
+
+
+def _stays_small(end):
+    """Ranges of the state grow from the start until a step leaves them as they are; then every obligation is asked."""
+    cabinet = Cabinet(end=end)
+    machine, kernel = cabinet.machine, cabinet.kernel
+    built, facts = list(machine.obligations), list(machine.facts)
+    state, stops = arrays(kernel), thresholds(cabinet.layout)
+    ranges = [[ends(each) for each in values] for values in state]
+    for values in (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy):  # what boot() may set
+        place = next(place for place, each in enumerate(state) if each is values)
+        ranges[place] = [(0, 1)] * len(values)
+    for _ in range(ROUNDS_MAX):
+        machine.facts[:], machine.obligations = facts, []
+        for values, spans in zip(state, ranges):
+            values[:] = [machine.symbol("state", low, high) for low, high in spans]
+        machine.call(kernel.step, cabinet.elapsed())
+        after = [[grown(span, ends(each), stops) for span, each in zip(spans, values)]
+                 for spans, values in zip(ranges, state)]
+        if after == ranges:
+            return _words(machine.refute(built + machine.obligations))
+        ranges = after
+    return f"the ranges still grow after {ROUNDS_MAX} rounds"
+
+
+PROOFS = (scale_is_within, taper_is_within, a_limit_never_widens, what_is_published_is_within,
+          a_demand_never_widens_a_limit, a_fault_never_lowers_a_demand, permit_holds, no_reset_clears_what_stands,
+          evaluating_never_unlatches, a_hint_only_narrows, every_value_stays_small, every_value_stays_small_bare)
+
+
+def work(name, fd):
+    """In a child: one proof by name."""
+    try:
+        why = next(proof for proof in PROOFS if proof.__name__ == name)()
+    except (Unknown, RecursionError) as error:
+        why = f"cannot be run: {type(error).__name__} {error}"
+    return {"why": why}
+
+
+def run(workers, wall_s_max=300):
+    """Yield (proof, what it is about, None or why it is not held, seconds)."""
+    titles = {proof.__name__: proof.__doc__ for proof in PROOFS}
+    for name, result in forks.run(list(titles), work, workers, wall_s_max):
+        yield name, titles[name], result.get("error", result.get("why")), result["wall_s"]

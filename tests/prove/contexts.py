@@ -1,0 +1,126 @@
+"""Which tests run which line, how long each test takes, and the line and branch coverage: one run under coverage."""
+
+import json
+import os
+import pathlib
+import resource
+
+import coverage
+import forks
+import mutants
+import suite
+from _pytest.runner import runtestprotocol
+
+AT_IMPORT = "at import"
+
+
+def watcher(folder, name):
+    """A Coverage over safety/ whose data goes to folder/name."""
+    return coverage.Coverage(branch=True, source=[str(mutants.FOLDER)], config_file=False, data_file=str(folder / name))
+
+
+class Contexts:
+    """What was measured. Lines are per file stem; tests are node ids."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.durations_s, self.users, self.failed = {}, {}, []
+        self.tests_of = {}
+        self.percent = (0.0, 0.0)
+        self.missing = []
+        self.complete = True  # False: not every test was measured, so a test that is not known may run any line
+
+    def importing(self, collect):
+        """Run collect() (which imports safety) with its lines put under a context of their own."""
+        cover = watcher(self.folder, "data.import")
+        cover.start()
+        cover.switch_context(AT_IMPORT)
+        collect()
+        cover.stop()
+        cover.save()
+
+    def measure(self, items, workers):
+        """Run the tests in forked children under coverage; may be called again with more tests."""
+        shares = [items[part::workers] for part in range(workers)]
+        for share, result in forks.run(shares, self._share, workers):
+            if "error" in result:
+                raise RuntimeError(result["error"])
+            self.durations_s.update(result["durations_s"])
+            self.failed += result["failed"]
+            for test, shared in result["users"].items():
+                self.users.setdefault(test, set()).update(shared)
+        self._combine()
+
+    def _share(self, items, fd):
+        """In the child: one context per test."""
+        cover = watcher(self.folder, f"data.{os.getpid()}")
+        now = [""]
+
+        def switch(name):
+            before, now[0] = now[0], name
+            cover.switch_context(name)
+            return before
+        cover.start()
+        users, state = suite.shared_starts(switch)
+        durations_s, failed = {}, []
+        for place, item in enumerate(items):
+            state["test"] = item.nodeid
+            switch(item.nodeid)
+            begun_s = cpu_s()
+            following = items[place + 1] if place + 1 < len(items) else None
+            reports = runtestprotocol(item, log=False, nextitem=following)
+            durations_s[item.nodeid] = cpu_s() - begun_s
+            failed += [f"{item.nodeid}: {each.longreprtext}" for each in reports if each.failed]
+        cover.stop()
+        cover.save()
+        return {"durations_s": durations_s, "failed": failed, "users": {test: sorted(of) for test, of in users.items()}}
+
+    def _combine(self):
+        """Add what the children saved to what is known, and work out the percentages."""
+        cover = watcher(self.folder, "all")
+        cover.load()
+        cover.combine([str(path) for path in self.folder.glob("data.*")], keep=True)
+        cover.save()
+        report = self.folder / "report.json"
+        cover.json_report(outfile=str(report), pretty_print=False)
+        report = json.loads(report.read_text())
+        totals = report["totals"]
+        self.percent = (percent(totals["covered_lines"], totals["num_statements"]),
+                        percent(totals["covered_branches"], totals["num_branches"]))
+        self.missing = [f"{name}: lines {found['missing_lines']} branches {found['missing_branches']}"
+                        for name, found in report["files"].items()
+                        if found["missing_lines"] or found["missing_branches"]]
+        self._lines(cover.get_data())
+
+    def _lines(self, data):
+        users_of = {}
+        for test, shared in self.users.items():
+            for name in shared:
+                users_of.setdefault(name, set()).add(test)
+        for path in data.measured_files():
+            lines = {}
+            for line, names in data.contexts_by_lineno(path).items():
+                lines[line] = set().union(*(users_of.get(name, {name}) for name in names if name))
+            self.tests_of[pathlib.Path(path).stem] = lines
+
+    def tests(self, mutant):
+        """Node ids of the tests that run a line of the mutant; AT_IMPORT among them if importing does."""
+        lines = self.tests_of.get(mutant.source.name, {})
+        return set().union(*(lines.get(line, set()) for line in mutant.lines))
+
+    def at_import(self, mutant):
+        """True if any line of the mutant's function runs while modules are imported."""
+        function, lines = mutant.spot.function, self.tests_of.get(mutant.source.name, {})
+        inside = range(function.body[0].lineno, function.end_lineno + 1)
+        return any(AT_IMPORT in lines.get(line, ()) for line in inside)
+
+
+def percent(part, whole):
+    """Hundredths, rounded down: 100.0 is all."""
+    return part * 1000 // whole / 10 if whole else 100.0
+
+
+def cpu_s():
+    """CPU seconds of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,229 @@
+"""Mutants of safety/: every small change of its code and of its table data, found by walking the syntax trees.
+
+A mutant changes one node. Code mutants live in a function; table mutants in a statement of a module: a number, a named
+constant, a row, or a string that is one of a few (a unit, a direction). Left alone: docstrings, what is raised, and
+strings that only people read (names, descriptions). The id of a mutant holds no line number.
+"""
+
+import ast
+import pathlib
+import re
+from collections import Counter
+
+import operators
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "safety"
+
+
+class Mutant:
+    """One change: `old` is replaced by `new` (an expression, or a list of statements) in the tree of its module."""
+
+    def __init__(self, source, where, operator, spot, new):
+        """where: qualified name of the function or of the cell; spot: Spot of the node."""
+        self.source, self.where, self.operator, self.spot, self.new = source, where, operator, spot, new
+        self.text = ast.unparse(spot.node)
+        self.ordinal = 0
+        self.fresh = True  # False: the code of the function can be swapped in a running process
+
+    @property
+    def id(self):
+        """Stable against moved lines: where, operator, source text, which one of several that are alike."""
+        return f"{self.source.name}.{self.where} | {self.operator} | {self.text} | {self.ordinal}"
+
+    @property
+    def lines(self):
+        """Line numbers of the statement's beginning and of the node."""
+        node, statement = self.spot.node, self.spot.statement
+        last = node.end_lineno if isinstance(node, ast.expr) else node.lineno
+        return set(range(node.lineno, last + 1)) | {statement.lineno}
+
+    @property
+    def family(self):
+        """What tests are learned by: function or column, file, all."""
+        return (self.source.name, re.sub(r"\[[^]]*\]", "[]", self.where, count=1)), self.source.name, ""
+
+    def known_as(self, test):
+        """A test's name in what is learned: for tables without its parameters, which differ from row to row."""
+        return test if self.spot.function else test.partition("[")[0]
+
+    def concerns(self, test):
+        """A factor: higher for a test that is named after the file, or after the row, that the mutant is in."""
+        row = re.search(r"\[([^]]*)\]", self.where) if self.spot.function is None else None
+        named = row and row[1] in re.split(r"[][-]", test)[1:]
+        return (50 if named else 1) * (10 if f"/test_{self.source.name}.py" in test else 1)
+
+    def compiled(self):
+        """Code object of the function (code) or of the module (tables). SyntaxError if the change is no Python."""
+        with self.spot.replaced(self.new):
+            if self.spot.function is None or self.fresh:
+                return compile(self.source.tree, str(self.source.path), "exec")
+            return function_code(self.spot.function, self.source.path)
+
+    def module_text(self):
+        """Source of the whole mutated module."""
+        with self.spot.replaced(self.new):
+            return ast.unparse(self.source.tree)
+
+    def diff(self):
+        """Two lines: the statement before and after (its first line only)."""
+        statement = self.spot.statement
+        before = head(statement)
+        with self.spot.replaced(self.new) as removed:
+            after = "(deleted)" if removed and self.spot.node is statement else head(statement)
+        return f"-{before}\n+{after}"
+
+
+def head(statement):
+    """First line of a statement; a long one is cut around nothing: it is as the tree prints it."""
+    return ast.unparse(statement).partition("\n")[0]
+
+
+def function_code(function, path):
+    """Code object of one function definition."""
+    module = compile(ast.Module([function], []), str(path), "exec")
+    return next(each for each in module.co_consts if hasattr(each, "co_code"))
+
+
+class Spot:
+    """Where a node hangs: its parent's field and place, the statement and function it belongs to."""
+
+    def __init__(self, node, parent, field, place, statement, function):
+        self.node, self.parent, self.field, self.place = node, parent, field, place
+        self.statement, self.function = statement, function
+
+    def replaced(self, new):
+        """Context manager: the tree with `new` in place of the node."""
+        return _Replaced(self, new)
+
+
+class _Replaced:
+    def __init__(self, spot, new):
+        self.spot, self.new = spot, new
+
+    def _put(self, nodes):
+        parent, field, place = self.spot.parent, self.spot.field, self.spot.place
+        if place is None:
+            setattr(parent, field, nodes[0])
+        else:
+            before = getattr(parent, field)
+            self.kept = list(before)
+            before[place:place + 1] = nodes
+
+    def __enter__(self):
+        removed = self.new is None
+        nodes = [] if removed else [self.new]
+        if removed and self.spot.parent is not None and len(getattr(self.spot.parent, self.spot.field)) == 1 \
+                and isinstance(self.spot.node, ast.stmt):
+            nodes = [ast.Pass()]
+        for node in nodes:
+            ast.copy_location(node, self.spot.node)
+            ast.fix_missing_locations(node)
+        self._put(nodes)
+        return removed
+
+    def __exit__(self, *_):
+        if self.spot.place is None:
+            setattr(self.spot.parent, self.spot.field, self.spot.node)
+        else:
+            getattr(self.spot.parent, self.spot.field)[:] = self.kept
+
+
+class Source:
+    """One file of safety/ with its tree."""
+
+    def __init__(self, path):
+        self.path, self.name = path, path.stem
+        self.text = path.read_text(encoding="utf-8")
+        self.tree = ast.parse(self.text)
+
+
+def sources(folder=FOLDER):
+    """Every file of the folder, sorted by name."""
+    return [Source(path) for path in sorted(folder.glob("*.py"))]
+
+
+def without_docstring(body):
+    """The statements of a body but its docstring."""
+    first = body[0] if body else None
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return body[1:] if is_text else body
+
+
+def functions(tree):
+    """(qualified name, definition) of the functions of a module and the methods of its classes."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef):
+                    yield f"{node.name}.{method.name}", method
+
+
+def spots(parent, statement, function):
+    """Spots of everything below `parent`, outermost first; nothing inside a raise or a docstring."""
+    for field, value in ast.iter_fields(parent):
+        many = isinstance(value, list)
+        for place, node in enumerate(value if many else [value]):
+            if not isinstance(node, ast.AST) or isinstance(node, (ast.Raise, ast.expr_context)):
+                continue
+            if field == "body" and node not in without_docstring(value if many else [node]):
+                continue
+            inner = node if isinstance(node, ast.stmt) else statement
+            yield Spot(node, parent, field, place if many else None, inner, function)
+            yield from spots(node, inner, function)
+
+
+def in_code(source):
+    """Mutants of the functions of a file; the definition's own line (defaults) belongs to them."""
+    for name, function in functions(source.tree):
+        for spot in spots(function, function, function):
+            if isinstance(spot.node, ast.arguments) or spot.field in ("returns", "annotation", "decorator_list"):
+                continue
+            for operator, new in operators.of(spot):
+                mutant = Mutant(source, name, operator, spot, new)
+                mutant.fresh = spot.statement is function
+                yield mutant
+
+
+def in_tables(source, namespace):
+    """Mutants of the data of a file. namespace: its module's, to know what a name stands for."""
+    for statement in without_docstring(source.tree.body):
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+            continue
+        name = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else "statement"
+        columns = operators.Columns(getattr(statement, "value", None), namespace)
+        targets = {id(node) for target in getattr(statement, "targets", ()) for node in ast.walk(target)}
+        for spot in spots(statement, statement, None):
+            if id(spot.node) in targets:
+                continue
+            for operator, new in operators.of_cell(spot, columns):
+                yield Mutant(source, name[:40] + columns.where(spot.node), operator, spot, new)
+
+
+def generated(source, namespace):
+    """All mutants of a file that are not the same code as the file or as one before; ids are made different."""
+    seen = {None: set()}
+    count = Counter()
+    for kind in (in_code(source), in_tables(source, namespace)):
+        for mutant in kind:
+            function = None if mutant.fresh else mutant.spot.function
+            if function not in seen:
+                seen[function] = {signature(function_code(function, source.path))}
+            elif not seen[None]:
+                seen[None].add(signature(compile(source.tree, str(source.path), "exec")))
+            print_ = signature(mutant.compiled())
+            if print_ in seen[function]:
+                continue
+            seen[function].add(print_)
+            count[mutant.id] += 1
+            mutant.ordinal = count[mutant.id] - 1
+            yield mutant
+
+
+def signature(code):
+    """What a code object does, without its line numbers."""
+    consts = tuple(signature(each) if hasattr(each, "co_code") else (type(each).__name__, repr(each))
+                   for each in code.co_consts)
+    return hash((code.co_code, consts, code.co_names, code.co_varnames, code.co_exceptiontable))

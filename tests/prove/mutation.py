@@ -1,0 +1,211 @@
+"""Every mutant against the tests that could tell it: which one kills it, and what is left.
+
+Two ways in. Swapped: tests/safety is collected once; a child gets the mutant by replacing the code of one function and
+runs the tests that run its lines. Fresh: data and code that runs at import need new modules, so a child imports the
+mutated safety/ first and collects the test files one by one. A kill is a test that fails, an import of the mutated
+module that raises, or a test that takes 30 times its time; everything else that goes wrong is an error.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import pathlib
+import sys
+import traceback
+from collections import Counter
+
+import forks
+import mutants
+import suite
+
+KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
+IMPORT = "import of safety"
+START_S = 0.002  # what a test costs beside its own time
+ROUNDS = ((0, 12), (12, 120), (120, None))  # the likeliest tests of all files first, so that few files are collected
+
+
+class Learned:
+    """Which tests killed what before: the likeliest and cheapest come first."""
+
+    def __init__(self, durations_s):
+        self.durations_s = durations_s
+        self.kills, self.tries = {}, {}
+
+    def order(self, mutant, names):
+        """The names of tests, best first; for a table, tests that are named after the row before others."""
+        weighed = [(self.kills.setdefault(key, Counter()), self.tries.setdefault(key, Counter()), weight, doubt)
+                   for key, weight, doubt in zip(mutant.family, (8, 2, 1), (2, 4, 8))]
+
+        def worth(name):
+            known = mutant.known_as(name)
+            chance = sum(weight * (kills[known] + 0.05) / (tries[known] + doubt)
+                         for kills, tries, weight, doubt in weighed)
+            return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
+        return sorted(sorted(names), key=worth, reverse=True)
+
+    def add(self, mutant, tried, killer):
+        """After a mutant: the tests that were tried, the killer among them or ""."""
+        for key in mutant.family:
+            self.tries.setdefault(key, Counter()).update({mutant.known_as(name) for name in tried})
+            if killer:
+                self.kills.setdefault(key, Counter())[mutant.known_as(killer)] += 1
+
+
+def read_mutated(mutant):
+    """From now on whoever reads the mutated file gets the mutated text (a test may compile the source itself)."""
+    text, original = mutant.module_text(), pathlib.Path.read_text
+
+    def read_text(path, *args, **kwargs):
+        return text if path == mutant.source.path else original(path, *args, **kwargs)
+    pathlib.Path.read_text = read_text
+
+
+def swap(mutant):
+    """Replace the code of the mutant's function in this process."""
+    module = sys.modules[f"safety.{mutant.source.name}"]
+    owner = module
+    for name in mutant.where.split("."):
+        owner = getattr(owner, name)
+    if mutants.signature(owner.__code__) == mutants.signature(mutant.compiled()):
+        raise RuntimeError("the mutant is the same code")
+    owner.__code__ = mutant.compiled()
+
+
+class Swapped:
+    """Code mutants in the process that has collected tests/safety."""
+
+    def __init__(self, session, contexts, learned):
+        self.items = {item.nodeid: item for item in session.items}
+        self.contexts, self.learned = contexts, learned
+
+    def jobs(self, chosen):
+        """(mutant, its tests in order), ordered when a worker is free."""
+        for mutant in chosen:
+            known = self.contexts.tests(mutant)
+            others = [name for name in self.items if name not in self.contexts.durations_s]
+            yield mutant, self.learned.order(mutant, [name for name in known if name in self.items]) + others
+
+    def work(self, job, fd):
+        """In the child."""
+        mutant, names = job
+
+        def over(name):
+            forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
+        clock = suite.Clock(over)
+        if mutant is not None:
+            read_mutated(mutant)
+            swap(mutant)
+        place, report = suite.first_failure([self.items[name] for name in names], clock, self.contexts.durations_s)
+        return outcome(names, place, report)
+
+
+def outcome(names, place, report, before=0):
+    """What a run of tests came to; before: how many were run before these."""
+    if report is None:
+        return {"how": SURVIVED, "by": "", "tried": before + len(names)}
+    text = report.longreprtext.strip().splitlines()
+    return {"how": KILLED, "by": names[place], "tried": before + place + 1, "why": text[-1][:200] if text else ""}
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module of safety/ from the mutant's code."""
+
+    def __init__(self, mutant):
+        self.mutant = mutant
+        self.name = "safety" if mutant.source.name == "__init__" else f"safety.{mutant.source.name}"
+        self.loaded = False
+
+    def find_spec(self, name, path=None, target=None):
+        """A spec for the mutated module only."""
+        return importlib.util.spec_from_loader(name, self) if name == self.name else None
+
+    def exec_module(self, module):
+        """Run the mutated code as the module."""
+        self.loaded = True
+        module.__file__ = str(self.mutant.source.path)
+        exec(self.mutant.compiled(), module.__dict__)
+
+
+class Fresh:
+    """Mutants that need new modules, in a process that has imported neither safety/ nor the tests."""
+
+    def __init__(self, session, contexts, learned):
+        if any(name.split(".")[0] == "safety" for name in sys.modules):
+            raise RuntimeError("safety is imported already")
+        self.session, self.contexts, self.learned = session, contexts, learned
+
+    def jobs(self, chosen):
+        """(mutant, tests in order). Data may concern every test."""
+        every = list(self.contexts.durations_s)
+        for mutant in chosen:
+            known = self.contexts.tests(mutant) if mutant.spot.function and self.contexts.complete else ()
+            yield mutant, self.learned.order(mutant, [name for name in known if name in every] or every)
+
+    def work(self, job, fd):
+        """In the child: import, then the tests in rounds, each file by file."""
+        mutant, names = job
+
+        def over(name):
+            forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
+        clock = suite.Clock(over)
+        if mutant is not None:
+            read_mutated(mutant)
+            finder = Finder(mutant)
+            sys.meta_path.insert(0, finder)
+            clock.start("import", 1)
+            broken = self._import(finder)
+            if broken:
+                return {"how": KILLED, "by": IMPORT, "tried": 0, "why": broken}
+        return self._rounds(names, clock)
+
+    def _rounds(self, names, clock):
+        collected, tried = {}, 0
+        for first, after in ROUNDS:
+            chosen = names[first:after]
+            for file in dict.fromkeys(name.partition("::")[0] for name in chosen):
+                if file not in collected:
+                    clock.start(file, 1)
+                    collected[file], failure = self._collect(file)
+                    if failure:
+                        return {"how": KILLED, "by": file, "tried": tried, "why": failure}
+                items = [collected[file][name] for name in chosen if name in collected[file]]
+                place, report = suite.first_failure(items, clock, self.learned.durations_s)
+                if report is not None:
+                    return outcome([item.nodeid for item in items], place, report, tried)
+                tried += place
+        return {"how": SURVIVED, "by": "", "tried": tried}
+
+    def _collect(self, file):
+        """({test: item}, why the file could not be imported or "")."""
+        failures = []
+        watch = _Collected(failures)
+        self.session.config.pluginmanager.register(watch)
+        self.session.perform_collect([str(suite.ROOT / file)])
+        self.session.config.pluginmanager.unregister(watch)
+        return {item.nodeid: item for item in self.session.items}, failures[0] if failures else ""
+
+    def _import(self, finder):
+        """Why the mutated kernel cannot be imported, "" if it can. Only what safety/ itself raises counts."""
+        try:
+            for source in mutants.sources():
+                importlib.import_module("safety" if source.name == "__init__" else f"safety.{source.name}")
+        except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError, OverflowError) as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            if finder.loaded and pathlib.Path(frames[-1].filename).parent == mutants.FOLDER:
+                return f"{type(error).__name__}: {error}"[:200]
+            raise
+        if not finder.loaded:
+            raise RuntimeError(f"{finder.name} was not imported from the mutant")
+        return ""
+
+
+class _Collected:
+    """Sees whether a test file could be imported; what the import raised is a failure of that file."""
+
+    def __init__(self, failures):
+        self.failures = failures
+
+    def pytest_collectreport(self, report):
+        """Called by pytest."""
+        if report.failed:
+            self.failures.append((report.longreprtext.strip().splitlines() or ["?"])[-1][:200])

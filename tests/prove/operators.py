@@ -1,0 +1,286 @@
+"""What a mutant may change: each function yields (name of the operator, new node) for one spot of a tree."""
+
+import ast
+
+COMPARED = {ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
+            ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,),
+            ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,)}
+COMPUTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
+            ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+            ast.BitXor: ast.BitOr}
+
+
+def symbol(operator):
+    """The operator as it is written."""
+    names = {"Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "Eq": "==", "NotEq": "!=", "Add": "+", "Sub": "-",
+             "Mult": "*", "FloorDiv": "//", "Mod": "%", "LShift": "<<", "RShift": ">>", "BitAnd": "&", "BitOr": "|",
+             "BitXor": "^", "And": "and", "Or": "or", "Is": "is", "IsNot": "is not", "In": "in", "NotIn": "not in"}
+    return names[type(operator).__name__]
+
+
+def constant(value):
+    """A literal; a negative one as the parser writes it."""
+    return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value < 0 else ast.Constant(value)
+
+
+def plus(node, step):
+    """node + step or node - step."""
+    return ast.BinOp(node, ast.Add() if step > 0 else ast.Sub(), ast.Constant(abs(step)))
+
+
+def is_int(node):
+    """A literal whole number, with or without a sign."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant) and type(node.value) is int
+
+
+def number(node):
+    """Value of what is_int said yes to."""
+    return ast.literal_eval(node)
+
+
+def of(spot):
+    """Mutations of one node of a function."""
+    found = HANDLERS.get(type(spot.node))
+    if found:
+        yield from found(spot)
+    yield from _condition(spot)
+    yield from _index(spot)
+    yield from _range(spot)
+
+
+def _compare(spot):
+    node = spot.node
+    for place, operator in enumerate(node.ops):
+        for other in COMPARED[type(operator)]:
+            ops = [*node.ops[:place], other(), *node.ops[place + 1:]]
+            yield f"{symbol(operator)} to {symbol(other())}", ast.Compare(node.left, ops, node.comparators)
+
+
+def _binary(spot):
+    node = spot.node
+    other = COMPUTED.get(type(node.op))
+    if other and not (isinstance(spot.parent, ast.Subscript) and spot.field == "slice"):  # an index is moved by 1
+        yield f"{symbol(node.op)} to {symbol(other())}", ast.BinOp(node.left, other(), node.right)
+
+
+def _augmented(spot):
+    yield "statement deleted", None
+    node = spot.node
+    other = COMPUTED.get(type(node.op))
+    if other:
+        yield f"{symbol(node.op)}= to {symbol(other())}=", ast.AugAssign(node.target, other(), node.value)
+    yield f"{symbol(node.op)}= to =", ast.Assign([node.target], node.value)
+
+
+def _constant(spot):
+    value = spot.node.value
+    if type(value) is bool:
+        yield f"{value} to {not value}", ast.Constant(not value)
+    elif type(value) is int and not (isinstance(spot.parent, ast.UnaryOp) and isinstance(spot.parent.op, ast.USub)):
+        yield f"{value} to {value + 1}", constant(value + 1)
+        yield f"{value} to {value - 1}", constant(value - 1)
+
+
+def _boolean(spot):
+    node = spot.node
+    other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+    yield f"{symbol(node.op)} to {symbol(other)}", ast.BoolOp(other, node.values)
+    for place in range(len(node.values)):
+        left = [*node.values[:place], *node.values[place + 1:]]
+        yield f"operand {place} dropped", ast.BoolOp(node.op, left) if len(left) > 1 else left[0]
+
+
+def _unary(spot):
+    node = spot.node
+    if isinstance(node.op, ast.Not):
+        yield "not dropped", node.operand
+    elif isinstance(node.op, ast.USub) and is_int(node):
+        value = number(node)
+        for other in (value + 1, value - 1, -value):
+            yield f"{value} to {other}", constant(other)
+    elif isinstance(node.op, ast.USub):
+        yield "minus dropped", node.operand
+
+
+def _call(spot):
+    node = spot.node
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if name in ("min", "max"):
+        other = "max" if name == "min" else "min"
+        yield f"{name} to {other}", ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords)
+        for place, argument in enumerate(node.args if len(node.args) > 1 else ()):
+            yield f"{name} to operand {place}", argument
+    elif name == "abs":
+        yield "abs dropped", node.args[0]
+
+
+def _alone(spot):
+    """All that an if without an else does: its condition to False says the same."""
+    parent = spot.parent
+    return isinstance(parent, ast.If) and spot.field == "body" and len(parent.body) == 1 and not parent.orelse
+
+
+def _assign(spot):
+    if _alone(spot):
+        return
+    if not all(isinstance(each, ast.Name) for each in spot.node.targets):
+        yield "statement deleted", None
+    elif len(spot.node.targets) == 1 and _assigned_twice(spot):
+        yield "statement deleted", None
+
+
+def _assigned_twice(spot):
+    """A name that has only this assignment would be a NameError without it: no need to try."""
+    name = spot.node.targets[0].id
+    arguments = [each.arg for each in spot.function.args.args]
+    stored = [node.id for node in ast.walk(spot.function) if isinstance(node, ast.Name)
+              and isinstance(node.ctx, ast.Store)]
+    return (stored + arguments).count(name) > 1
+
+
+def _statement(spot):
+    if not _alone(spot) and (not isinstance(spot.node, ast.Expr) or isinstance(spot.node.value, ast.Call)):
+        yield "statement deleted", None
+
+
+def _return(spot):
+    value = spot.node.value
+    if value is None:
+        yield from _statement(spot)
+        return
+    if not isinstance(value, ast.Constant):
+        for other in (0, 1):
+            yield f"return to return {other}", ast.Return(ast.Constant(other))
+    if spot.node is not spot.function.body[-1] and not _alone(spot):
+        yield "statement deleted", None
+
+
+def _if(spot):
+    if spot.node.orelse:
+        yield "else deleted", ast.If(spot.node.test, spot.node.body, [])
+
+
+HANDLERS = {ast.Compare: _compare, ast.BinOp: _binary, ast.AugAssign: _augmented, ast.Constant: _constant,
+            ast.BoolOp: _boolean, ast.UnaryOp: _unary, ast.Call: _call, ast.Assign: _assign, ast.Expr: _statement,
+            ast.Continue: _statement, ast.Break: _statement, ast.Return: _return, ast.If: _if}
+
+
+def _condition(spot):
+    """What an if, a conditional expression, or a while asks: always, never. (An endless while says nothing.)"""
+    if spot.field == "test" and isinstance(spot.parent, (ast.If, ast.IfExp, ast.While)):
+        if not isinstance(spot.parent, ast.While):
+            yield "condition to True", ast.Constant(True)
+        yield "condition to False", ast.Constant(False)
+    if isinstance(spot.parent, ast.comprehension) and spot.field == "ifs":
+        yield "condition to True", ast.Constant(True)
+
+
+def _index(spot):
+    if isinstance(spot.parent, ast.Subscript) and spot.field == "slice" and not is_int(spot.node):
+        if not isinstance(spot.node, (ast.Slice, ast.Tuple)):
+            yield "index +1", plus(spot.node, 1)
+            yield "index -1", plus(spot.node, -1)
+    if isinstance(spot.parent, ast.Slice) and not is_int(spot.node):
+        yield "bound +1", plus(spot.node, 1)
+        yield "bound -1", plus(spot.node, -1)
+
+
+def _range(spot):
+    parent = spot.parent
+    if isinstance(parent, ast.Call) and spot.field == "args" and ast.unparse(parent.func) == "range":
+        if not is_int(spot.node):
+            yield "bound +1", plus(spot.node, 1)
+            yield "bound -1", plus(spot.node, -1)
+        if len(parent.args) == 1:
+            yield "begun at 1", ast.Starred(ast.Tuple([ast.Constant(1), spot.node], ast.Load()), ast.Load())
+
+
+class Columns:
+    """The rows of a table, what its columns hold, and a name for each cell that does not depend on its line."""
+
+    def __init__(self, value, namespace):
+        self.namespace, self.value = namespace, value
+        self.rows = {}
+        self.others = {}
+        if isinstance(value, (ast.Tuple, ast.List)):
+            rows = [(str(place), row) for place, row in enumerate(value.elts)]
+        elif isinstance(value, ast.Dict):
+            rows = [(ast.unparse(key), row) for key, row in zip(value.keys, value.values)]
+            self.rows = {id(node): f"[{key}]" for (key, row), top in zip(rows, value.keys) for node in ast.walk(top)}
+        else:
+            rows = []
+        for key, row in rows:
+            self._row(key, row)
+        self._alternatives([row.elts for _, row in rows if isinstance(row, ast.Tuple)])
+        self._alternatives([[row] for _, row in rows if isinstance(row, ast.Attribute | ast.Name)])
+
+    def _row(self, key, row):
+        cells = row.elts if isinstance(row, ast.Tuple) else [row]
+        if isinstance(row, ast.Tuple) and isinstance(self.value, ast.Tuple) and isinstance(cells[0], ast.Constant):
+            key = str(cells[0].value)
+        self.rows[id(row)] = f"[{key}]"
+        for place, cell in enumerate(cells):
+            for node in ast.walk(cell):
+                self.rows[id(node)] = f"[{key}]" + (f"[{place}]" if isinstance(row, ast.Tuple) else "")
+
+    def _alternatives(self, rows):
+        """For a name that is no number, and for a string that is one of a few: the next other one of its column."""
+        for column in range(max(map(len, rows), default=0)):
+            cells = [row[column] for row in rows if len(row) > column]
+            names = [cell for cell in cells if isinstance(cell, (ast.Name, ast.Attribute)) and not self.is_number(cell)]
+            texts = [cell for cell in cells if isinstance(cell, ast.Constant) and isinstance(cell.value, str)]
+            for kind, few in ((names, True), (texts, 2 * len({cell.value for cell in texts}) <= len(texts))):
+                distinct = list(dict.fromkeys(ast.unparse(cell) for cell in kind))
+                for cell in kind if few and len(distinct) > 1 else ():
+                    place = distinct.index(ast.unparse(cell)) + 1
+                    self.others[id(cell)] = distinct[place % len(distinct)]
+
+    def value_of(self, node):
+        """What a name stands for in the module."""
+        return eval(ast.unparse(node), self.namespace)
+
+    def is_number(self, node):
+        """True for a name that stands for a whole number."""
+        return type(self.value_of(node)) is int
+
+    def where(self, node):
+        """Which cell, as row and column."""
+        return self.rows.get(id(node), "")
+
+
+def of_cell(spot, columns):
+    """Mutations of one node of a statement at the level of a module."""
+    node, parent = spot.node, spot.parent
+    if isinstance(parent, ast.Call) and ast.unparse(parent.func) == "range" and len(parent.args) == 1:
+        return  # as many names as numbers, or the module does not load
+    if is_int(node):
+        if not (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub)):
+            for step in (1, -1):
+                yield f"{number(node)} to {number(node) + step}", constant(number(node) + step)
+    elif id(node) in columns.others:
+        other = ast.parse(columns.others[id(node)], mode="eval").body
+        yield f"to {columns.others[id(node)]}", other
+    elif isinstance(node, (ast.Name, ast.Attribute)) and _in_display(spot) and columns.is_number(node):
+        step = -1 if columns.value_of(node) > 0 else 1
+        yield f"{ast.unparse(node)} {step:+}", plus(node, step)
+    elif isinstance(node, ast.BinOp):
+        yield from _binary(spot)
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield from _constant(spot)
+    yield from _dropped(spot)
+
+
+def _in_display(spot):
+    return isinstance(spot.parent, (ast.Tuple, ast.List, ast.Dict, ast.Call, ast.keyword)) and spot.field != "func"
+
+
+def _dropped(spot):
+    """A row, or an element of a plain sequence, left out; of a sequence of texts only the last one."""
+    parent = spot.parent
+    if not isinstance(parent, (ast.Tuple, ast.List)) or spot.field != "elts" or spot.statement.value is not parent:
+        return
+    text = isinstance(spot.node, ast.Constant) and isinstance(spot.node.value, str)
+    if not text or spot.node is parent.elts[-1]:
+        yield "element dropped", None

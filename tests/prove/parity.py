@@ -1,0 +1,99 @@
+"""Random steps of the kernel on every interpreter there is: the checksums over all outputs must be equal.
+
+The walk is tests/safety/parity_steps.py. MicroPython runs it under WebAssembly with its heap locked while it steps.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import forks
+
+from controller.benchmarks import wasm
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WALK = ROOT / "tests" / "safety" / "parity_steps.py"
+WANTED = ("3.11", "3.13")
+MICROPYTHON = "MicroPython"
+# seed, steps, racks, modules: 1e6 steps of one rack in ten courses, 2e4 of sixteen racks in four
+FULL = tuple((seed, 100_000, 1, 15) for seed in range(101, 111)) + tuple((seed, 5000, 16, 64) for seed in range(201, 205))
+QUICK = ((101, 20_000, 1, 15), (102, 20_000, 1, 15), (201, 400, 16, 64))
+
+
+def interpreters():
+    """{name: command} of the CPythons of WANTED that start; this one is always among them."""
+    version = "%d.%d" % sys.version_info[:2]
+    found = {f"CPython {version}": sys.executable}
+    for version in WANTED:
+        name = f"CPython {version}"
+        managed = sorted(pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv")).glob(
+            f"versions/{version}*/bin/python{version}"))
+        for command in [shutil.which(f"python{version}"), *map(str, managed)]:
+            if name not in found and command and _starts(command, version):
+                found[name] = command
+    return found
+
+
+def _starts(command, version):
+    asked = subprocess.run([command, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True,
+                           text=True, check=False)
+    return asked.stdout.strip() == version
+
+
+class Walks:
+    """The cases of one run on all interpreters."""
+
+    def __init__(self, cases, folder):
+        """folder: an empty one, which MicroPython sees as /input."""
+        self.cases, self.folder = cases, pathlib.Path(folder)
+        self.commands = interpreters()
+        shutil.copytree(ROOT / "safety", self.folder / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+        shutil.copy(WALK, self.folder)
+        (self.folder / "run.py").write_text("import sys\nsys.path.insert(0, '/input')\nimport parity_steps\n"
+                                            "parity_steps.main(*[int(word) for word in sys.argv[1:5]])\n")
+
+    def names(self):
+        """The interpreters, MicroPython last."""
+        return [*self.commands, MICROPYTHON]
+
+    def work(self, job, fd):
+        """In a child: one case on one interpreter."""
+        name, case = job
+        words = [str(word) for word in case]
+        if name == MICROPYTHON:
+            code, printed, _ = wasm.MicroPython().run(self.folder, "/input/run.py", *words)
+            time.sleep(wasm.SETTLE_S)
+        else:
+            ran = subprocess.run([self.commands[name], str(self.folder / WALK.name), *words], capture_output=True,
+                                 text=True, check=False, env={"PYTHONPATH": str(self.folder), "PATH": os.defpath})
+            code, printed = ran.returncode, ran.stdout + ran.stderr
+        return {"code": code, "printed": printed.strip()}
+
+    def run(self, workers):
+        """(steps that were equal everywhere, lines that say what differed). The slowest begin first."""
+        jobs = [(name, case) for name in reversed(self.names()) for case in self.cases]
+        printed, wrong = {case: {} for case in self.cases}, []
+        for (name, case), result in forks.run(jobs, self.work, workers):
+            if result.get("code") != 0:
+                wrong.append(f"{name} {case}: {result}"[:400])
+            else:
+                printed[case][name] = result["printed"]
+        equal = 0
+        for case, by_name in printed.items():
+            if len(by_name) == len(self.names()) and len(set(by_name.values())) == 1:
+                equal += case[1]
+            else:
+                wrong.append(f"seed {case[0]}, {case[1]} steps, {case[2]} racks: {by_name}")
+        return equal, wrong
+
+
+def run(cases, workers):
+    """(steps equal, names of the interpreters, what differed)."""
+    with tempfile.TemporaryDirectory() as folder:
+        walks = Walks(cases, folder)
+        equal, wrong = walks.run(workers)
+        return equal, walks.names(), wrong

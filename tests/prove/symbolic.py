@@ -1,0 +1,646 @@
+"""Runs shipped Python functions on symbolic whole numbers: their own source, statement by statement, for Z3.
+
+Both sides of a condition are run and what they leave is merged, so a loop over eleven limits is one formula and not
+2^11 courses. Every value also carries an interval; a comparison that the intervals decide takes one side only. Each
+arithmetic result must lie within +-2^30: where its interval does not show that, it becomes an obligation for Z3, as
+does every index that may lie outside and every `raise` that must not be reached. Whatever is met that this file does
+not know raises Unknown: nothing is skipped in silence.
+"""
+
+import ast
+import builtins
+import inspect
+import operator
+import textwrap
+
+import z3
+
+LOW, HIGH = -(1 << 30), (1 << 30) - 1
+UNROLL_MAX = 200
+OURS = ("safety", "controller")
+COMPARE = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
+           ast.NotEq: operator.ne}
+COMPUTE = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
+           ast.Mod: operator.mod, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
+           ast.LShift: operator.lshift, ast.RShift: operator.rshift}
+
+
+class Unknown(Exception):
+    """Something that cannot be run symbolically: the proof is not held."""
+
+
+class Sym:
+    """A whole number: Z3 expression and interval."""
+
+    __slots__ = ("e", "low", "high")
+
+    def __init__(self, e, low, high):
+        self.e, self.low, self.high = e, low, high
+
+
+class Cond:
+    """A truth value that is not decided: Z3 expression."""
+
+    __slots__ = ("e",)
+
+    def __init__(self, e):
+        self.e = e
+
+
+def both(a, b):
+    """a and b, of truth values."""
+    if a is False or b is False:
+        return False
+    if a is True or b is True:
+        return b if a is True else a
+    return Cond(z3.And(a.e, b.e))
+
+
+def either(a, b):
+    """a or b, of truth values."""
+    return inverse(both(inverse(a), inverse(b)))
+
+
+def inverse(a):
+    """not a, of a truth value."""
+    if isinstance(a, bool):
+        return not a
+    return Cond(a.e.arg(0) if z3.is_not(a.e) else z3.Not(a.e))
+
+
+def formula(a):
+    """Z3 expression of a truth value."""
+    return z3.BoolVal(a) if isinstance(a, bool) else a.e
+
+
+def number(a):
+    """A value as a number: truth is 0 or 1."""
+    if isinstance(a, Cond):
+        return Sym(z3.If(a.e, z3.IntVal(1), z3.IntVal(0)), 0, 1)
+    return int(a) if isinstance(a, bool) else a
+
+
+def expression(a):
+    """Z3 expression of a number."""
+    a = number(a)
+    return a.e if isinstance(a, Sym) else z3.IntVal(a)
+
+
+def ends(a):
+    """(low, high) of a number."""
+    a = number(a)
+    return (a.low, a.high) if isinstance(a, Sym) else (a, a)
+
+
+def truth(a):
+    """Python's truth of a value."""
+    if isinstance(a, Sym):
+        return compare(operator.ne, a, 0)
+    return a if isinstance(a, Cond) else bool(a)
+
+
+def compare(how, a, b):
+    """A comparison, decided where the intervals decide it."""
+    a, b = number(a), number(b)
+    if not isinstance(a, Sym) and not isinstance(b, Sym):
+        return how(a, b)
+    (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
+    if how in (operator.lt, operator.le):
+        decided = True if how(a_high, b_low) else False if not how(a_low, b_high) else None
+    elif how in (operator.gt, operator.ge):
+        decided = True if how(a_low, b_high) else False if not how(a_high, b_low) else None
+    else:
+        apart = a_high < b_low or b_high < a_low
+        decided = (how is operator.ne) if apart else None
+    return decided if decided is not None else Cond(how(expression(a), expression(b)))
+
+
+def choose(condition, a, b):
+    """a if condition else b."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    if a is b:
+        return a
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)) and len(a) == len(b):
+        return type(a)(choose(condition, left, right) for left, right in zip(a, b))
+    if isinstance(a, (Cond, bool)) and isinstance(b, (Cond, bool)):
+        return either(both(condition, a), both(inverse(condition), b))
+    if not all(isinstance(each, (int, Sym, Cond)) for each in (a, b)):
+        raise Unknown(f"one of {a!r} and {b!r}")
+    if isinstance(a, int) and a == b:
+        return a
+    (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
+    return Sym(z3.If(condition.e, expression(a), expression(b)), min(a_low, b_low), max(a_high, b_high))
+
+
+class Span:
+    """range(first, after) of which an end is not known: every number that may be in it, each under its condition."""
+
+    def __init__(self, first, after):
+        self.first, self.after = first, after
+
+    def numbers(self):
+        """The numbers that may be in it."""
+        return range(ends(self.first)[0], ends(self.after)[1])
+
+    def holds(self, value):
+        """Whether the range has this number."""
+        return both(compare(operator.le, self.first, value), compare(operator.lt, value, self.after))
+
+
+class _Frame:
+    """One call: its names, what it has returned so far, the iteration it is in."""
+
+    def __init__(self, names, scope, title, entered):
+        """entered: the condition under which the call happens; the names exist under no other."""
+        self.names, self.scope, self.title, self.entered = names, scope, title, entered
+        self.result, self.leaving = None, 0
+        self.skipped = self.broken = False
+
+
+class Machine:
+    """Runs functions; collects facts about its symbols and obligations."""
+
+    def __init__(self, stubs=(), timeout_s=60):
+        """stubs: {function: what stands for it, called with the machine and the arguments}."""
+        self.facts, self.obligations, self.alive = [], [], True
+        self.stubs, self.timeout_s = dict(stubs), timeout_s
+        self._trees, self._count = {}, 0
+
+    # -- symbols and proofs
+
+    def symbol(self, name, low, high):
+        """A number of which only its range is known."""
+        self._count += 1
+        made = Sym(z3.Int(f"{name}!{self._count}"), low, high)
+        self.facts += [made.e >= low, made.e <= high]
+        return low if low == high else made
+
+    def symbols(self, name, low, high, count):
+        """A list of them."""
+        return [self.symbol(f"{name}{place}", low, high) for place in range(count)]
+
+    def oblige(self, what, condition):
+        """`condition` must hold wherever it is asked."""
+        needed = either(inverse(self.alive), condition)
+        if needed is not True:
+            self.obligations.append((what, needed))
+
+    def refute(self, claims):
+        """The first claim (what, truth value) that Z3 does not show to hold, with a model or why not; None if all do."""
+        solver = z3.Solver()
+        solver.set("timeout", int(self.timeout_s * 1000))
+        solver.add(*self.facts)
+        if solver.check() != z3.sat:
+            return "the assumptions", "contradict each other, or nobody knows"
+        open_ = [(what, claim) for what, claim in claims if claim is not True]
+        for start in range(0, len(open_), 32):
+            part = open_[start:start + 32]
+            answer = solver.check(z3.Not(z3.And([formula(claim) for _, claim in part])))
+            if answer == z3.unsat:
+                continue
+            if answer == z3.unknown:
+                return part[0][0], f"inconclusive: {solver.reason_unknown()}"
+            model = solver.model()
+            what = next(what for what, claim in part if not z3.is_true(model.eval(formula(claim), True)))
+            return what, str(sorted(((str(each), model[each]) for each in model), key=str))[:300]
+        return None
+
+    def possible(self, condition):
+        """False if Z3 shows that the condition cannot be."""
+        solver = z3.Solver()
+        solver.set("timeout", 2000)
+        solver.add(*self.facts, formula(condition))
+        return solver.check() != z3.unsat
+
+    # -- calls
+
+    def call(self, function, *args, **kwargs):
+        """Run a function, a method or a class of ours; anything else is called as it is."""
+        stub = self.stubs.get(getattr(function, "__func__", function))
+        if stub:
+            return stub(self, *args)
+        if inspect.isclass(function) and function.__module__.split(".")[0] in OURS:
+            made = object.__new__(function)
+            self._run(function.__init__, (made, *args), kwargs)
+            return made
+        if inspect.ismethod(function):
+            return self.call(function.__func__, function.__self__, *args, **kwargs)
+        if inspect.isfunction(function) and function.__module__.split(".")[0] in OURS:
+            return self._run(function, args, kwargs)
+        return self._outside(function, args, kwargs)
+
+    def _run(self, function, args, kwargs):
+        tree = self._trees.get(function)
+        if tree is None:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+            self._trees[function] = tree
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        frame = _Frame(dict(bound.arguments), function.__globals__, function.__qualname__, self.alive)
+        before = self.alive
+        self._block(tree.body, frame)
+        self.alive = before
+        return frame.result
+
+    def _outside(self, function, args, kwargs):
+        if function is min or function is max:
+            values = args if len(args) > 1 else args[0]
+            return self._extreme(function, values)
+        if function is abs and isinstance(args[0], Sym):
+            return self._checked("abs", choose(compare(operator.lt, args[0], 0), self._negative(args[0]), args[0]), args)
+        name = getattr(function, "__name__", "")
+        if name == "array":
+            return list(args[1])
+        if function is bytearray:
+            return [0] * args[0] if isinstance(args[0], int) else list(args[0])
+        if function is bool:
+            return truth(args[0])
+        if function is range and _symbolic(args) and len(args) < 3:
+            return Span(*args) if len(args) == 2 else Span(0, args[0])
+        if function in (len, tuple, list, range, enumerate, zip, reversed) or not _symbolic((args, kwargs)):
+            owner = getattr(function, "__self__", None)
+            if isinstance(owner, list) and self.alive is not True and not _symbolic((args,)):
+                raise Unknown(f"{name} of a list under a condition")
+            return function(*args, **kwargs)
+        raise Unknown(f"call of {name or function!r}")
+
+    def _extreme(self, function, values):
+        found = values[0]
+        how = operator.lt if function is min else operator.gt
+        for value in values[1:]:
+            low = function(ends(found)[0], ends(value)[0])
+            high = function(ends(found)[1], ends(value)[1])
+            found = choose(compare(how, value, found), value, found)
+            if isinstance(found, Sym):
+                found = Sym(found.e, low, high)
+        return found
+
+    # -- statements
+
+    def _block(self, statements, frame):
+        for statement in statements:
+            if self.alive is False:
+                return
+            kind = getattr(self, "_do_" + type(statement).__name__.lower(), None)
+            if kind is None:
+                raise Unknown(f"{type(statement).__name__} in {frame.title}")
+            kind(statement, frame)
+
+    def _do_expr(self, node, frame):
+        if not isinstance(node.value, ast.Constant):
+            self.value(node.value, frame)
+
+    def _do_pass(self, node, frame):
+        pass
+
+    def _do_assign(self, node, frame):
+        value = self.value(node.value, frame)
+        for target in node.targets:
+            self._store(target, value, frame)
+
+    def _do_augassign(self, node, frame):
+        load = ast.copy_location(ast.BinOp(ast.parse(ast.unparse(node.target), mode="eval").body, node.op, node.value),
+                                 node)
+        self._store(node.target, self.value(load, frame), frame)
+
+    def _store(self, target, value, frame):
+        if isinstance(target, ast.Name):
+            old = frame.names.get(target.id, value)
+            merged = _plain(old) and self.alive is not frame.entered
+            frame.names[target.id] = choose(self.alive, value, old) if merged else value
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            for place, each in enumerate(target.elts):
+                self._store(each, value[place], frame)
+        elif isinstance(target, ast.Attribute):
+            owner = self.value(target.value, frame)
+            old = getattr(owner, target.attr, value)
+            setattr(owner, target.attr, choose(self.alive, value, old) if _plain(old) else value)
+        elif isinstance(target, ast.Subscript):
+            self._store_item(self.value(target.value, frame), self.value(target.slice, frame), value, frame)
+        else:
+            raise Unknown(f"assignment to {ast.unparse(target)}")
+
+    def _store_item(self, owner, index, value, frame):
+        if not isinstance(owner, list):
+            raise Unknown(f"{frame.title}: store into {type(owner).__name__}")
+        if isinstance(index, int):
+            self.oblige(f"{frame.title}: index", 0 <= index < len(owner))
+            owner[index] = choose(self.alive, value, owner[index])
+            return
+        self._inside(index, len(owner), frame)
+        low, high = ends(index)
+        for place in range(max(0, low), min(high, len(owner) - 1) + 1):
+            owner[place] = choose(both(self.alive, compare(operator.eq, index, place)), value, owner[place])
+
+    def _inside(self, index, count, frame):
+        self.oblige(f"{frame.title}: index", both(compare(operator.ge, index, 0), compare(operator.lt, index, count)))
+
+    def _do_return(self, node, frame):
+        value = self.value(node.value, frame) if node.value else None
+        if frame.leaving == 0 or frame.result is None:
+            frame.result = value
+        else:
+            frame.result = choose(self.alive, value, frame.result)
+        frame.leaving += 1
+        self.alive = False
+
+    def _do_continue(self, node, frame):
+        frame.skipped = either(frame.skipped, self.alive)
+        frame.leaving += 1
+        self.alive = False
+
+    def _do_break(self, node, frame):
+        frame.broken = either(frame.broken, self.alive)
+        frame.leaving += 1
+        self.alive = False
+
+    def _do_raise(self, node, frame):
+        self.oblige(f"{frame.title}: {ast.unparse(node)[:60]} is not reached", False)
+        frame.leaving += 1
+        self.alive = False
+
+    def _do_if(self, node, frame):
+        condition = truth(self.value(node.test, frame))
+        if isinstance(condition, bool):
+            self._block(node.body if condition else node.orelse, frame)
+            return
+        before, leaving, after = self.alive, frame.leaving, []
+        for body, side in ((node.body, condition), (node.orelse, inverse(condition))):
+            self.alive = both(before, side)
+            kept = self._narrowed(node.test, side is condition, frame)
+            self._block(body, frame)
+            self._widened(kept, frame)
+            after.append(self.alive)
+        self.alive = before if leaving == frame.leaving else either(*after)
+
+    def _narrowed(self, test, holds, frame):
+        """Inside `if name > number` the name's interval is smaller; returns what to put back."""
+        if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Name)):
+            return None
+        old, other = frame.names.get(test.left.id), self.value(test.comparators[0], frame)
+        if not isinstance(old, Sym) or not isinstance(other, int):
+            return None
+        how = type(test.ops[0])
+        low, high = old.low, old.high
+        if (how, holds) in ((ast.Lt, True), (ast.GtE, False)):
+            high = min(high, other - 1)
+        elif (how, holds) in ((ast.LtE, True), (ast.Gt, False)):
+            high = min(high, other)
+        elif (how, holds) in ((ast.Gt, True), (ast.LtE, False)):
+            low = max(low, other + 1)
+        elif (how, holds) in ((ast.GtE, True), (ast.Lt, False)):
+            low = max(low, other)
+        inner = frame.names[test.left.id] = Sym(old.e, low, high)
+        return test.left.id, inner, old
+
+    def _widened(self, kept, frame):
+        if kept and frame.names[kept[0]] is kept[1]:
+            frame.names[kept[0]] = kept[2]
+
+    def _do_for(self, node, frame):
+        outer = frame.skipped, frame.broken
+        frame.broken = False
+        values = self.value(node.iter, frame)
+        for value in values.numbers() if isinstance(values, Span) else values:
+            before, leaving = self.alive, frame.leaving
+            frame.skipped = False
+            self._bind(node.target, value, frame)
+            if isinstance(values, Span):
+                self.alive = both(before, values.holds(value))
+            self._block(node.body, frame)
+            if isinstance(values, Span) and leaving != frame.leaving:
+                raise Unknown(f"{frame.title}: a loop of unknown length that is left from inside")
+            self.alive = before if leaving == frame.leaving else either(self.alive, frame.skipped)
+            if self.alive is False:
+                break
+        if frame.broken is not False:
+            self.alive = either(self.alive, frame.broken)
+        frame.skipped, frame.broken = outer
+
+    def _bind(self, target, value, frame):
+        """The variable of a loop: its own, whatever the condition under which the loop runs."""
+        if isinstance(target, ast.Name):
+            frame.names[target.id] = value
+        else:
+            for each, part in zip(target.elts, value, strict=True):
+                self._bind(each, part, frame)
+
+    def _do_while(self, node, frame):
+        start = self.alive
+        for _ in range(UNROLL_MAX):
+            condition = truth(self.value(node.test, frame))
+            self.alive = both(self.alive, condition)
+            if self.alive is False or not isinstance(condition, bool) and not self.possible(self.alive):
+                self.alive = start
+                return
+            leaving = frame.leaving
+            self._block(node.body, frame)
+            if frame.leaving != leaving:
+                raise Unknown(f"{frame.title}: a loop that is left from inside")
+        raise Unknown(f"{frame.title}: more than {UNROLL_MAX} rounds")
+
+    # -- expressions
+
+    def value(self, node, frame):
+        """Value of an expression."""
+        kind = getattr(self, "_of_" + type(node).__name__.lower(), None)
+        if kind is None:
+            raise Unknown(f"{type(node).__name__} in {frame.title}")
+        return kind(node, frame)
+
+    def _of_constant(self, node, frame):
+        return node.value
+
+    def _of_name(self, node, frame):
+        for names in (frame.names, frame.scope, vars(builtins)):
+            if node.id in names:
+                return names[node.id]
+        raise Unknown(f"{frame.title}: {node.id} has no value")
+
+    def _of_attribute(self, node, frame):
+        return getattr(self.value(node.value, frame), node.attr)
+
+    def _of_tuple(self, node, frame):
+        return tuple(self.value(each, frame) for each in node.elts)
+
+    def _of_list(self, node, frame):
+        return [self.value(each, frame) for each in node.elts]
+
+    def _of_listcomp(self, node, frame):
+        found = []
+        self._comprehend(node.generators, node.elt, frame, found)
+        return found
+
+    def _comprehend(self, generators, element, frame, found):
+        if not generators:
+            found.append(self.value(element, frame))
+            return
+        first = generators[0]
+        for value in self.value(first.iter, frame):
+            self._bind(first.target, value, frame)
+            wanted = [truth(self.value(test, frame)) for test in first.ifs]
+            if any(not isinstance(each, bool) for each in wanted):
+                raise Unknown(f"{frame.title}: a list whose length is not known")
+            if all(wanted):
+                self._comprehend(generators[1:], element, frame, found)
+
+    def _of_slice(self, node, frame):
+        return slice(*[self.value(each, frame) if each else None for each in (node.lower, node.upper, node.step)])
+
+    def _of_subscript(self, node, frame):
+        owner, index = self.value(node.value, frame), self.value(node.slice, frame)
+        index = number(index) if isinstance(index, (bool, Cond)) else index
+        if not isinstance(index, Sym):
+            if isinstance(index, int) and not isinstance(owner, dict):
+                self.oblige(f"{frame.title}: index {index} of {len(owner)}", -len(owner) <= index < len(owner))
+                if not -len(owner) <= index < len(owner):
+                    return 0
+            return owner[index]
+        self._inside(index, len(owner), frame)
+        low, high = max(0, index.low), min(index.high, len(owner) - 1)
+        found = owner[high]
+        for place in range(high - 1, low - 1, -1):
+            found = choose(compare(operator.eq, index, place), owner[place], found)
+        return found
+
+    def _of_ifexp(self, node, frame):
+        condition = truth(self.value(node.test, frame))
+        if isinstance(condition, bool):
+            return self.value(node.body if condition else node.orelse, frame)
+        sides = [self._under(side, part, frame)
+                 for side, part in ((condition, node.body), (inverse(condition), node.orelse))]
+        return choose(condition, *sides)
+
+    def _under(self, condition, node, frame):
+        before = self.alive
+        self.alive = both(before, condition)
+        try:
+            return self.value(node, frame)
+        finally:
+            self.alive = before
+
+    def _of_boolop(self, node, frame):
+        is_and = isinstance(node.op, ast.And)
+        result = self.value(node.values[0], frame)
+        for each in node.values[1:]:
+            condition = truth(result)
+            going = condition if is_and else inverse(condition)
+            if going is False:
+                return result
+            following = self._under(going, each, frame)
+            result = following if going is True else choose(going, following, result)
+        return result
+
+    def _of_unaryop(self, node, frame):
+        value = self.value(node.operand, frame)
+        if isinstance(node.op, ast.Not):
+            return inverse(truth(value))
+        if isinstance(node.op, ast.USub):
+            return self._checked(frame.title, self._negative(number(value)), (value,))
+        raise Unknown(f"{frame.title}: {ast.unparse(node)}")
+
+    def _negative(self, value):
+        return Sym(-value.e, -value.high, -value.low) if isinstance(value, Sym) else -value
+
+    def _of_compare(self, node, frame):
+        left, result = self.value(node.left, frame), True
+        for how, right_node in zip(node.ops, node.comparators):
+            right = self.value(right_node, frame)
+            result = both(result, self._compared(how, left, right))
+            left = right
+        return result
+
+    def _compared(self, how, left, right):
+        if isinstance(how, (ast.In, ast.NotIn)):
+            found = False
+            for each in right:
+                found = either(found, compare(operator.eq, left, each))
+            return found if isinstance(how, ast.In) else inverse(found)
+        if isinstance(how, (ast.Is, ast.IsNot)):
+            return (left is right) == isinstance(how, ast.Is)
+        if type(how) not in COMPARE:
+            raise Unknown(type(how).__name__)
+        if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)):
+            return COMPARE[type(how)](left, right)
+        return compare(COMPARE[type(how)], left, right)
+
+    def _of_call(self, node, frame):
+        function = self.value(node.func, frame)
+        args = [self.value(each, frame) for each in node.args]
+        kwargs = {each.arg: self.value(each.value, frame) for each in node.keywords}
+        return self.call(function, *args, **kwargs)
+
+    def _of_joinedstr(self, node, frame):
+        return ""
+
+    def _of_binop(self, node, frame):
+        left, right = self.value(node.left, frame), self.value(node.right, frame)
+        where = f"{frame.title}: {ast.unparse(node)}"
+        return self.compute(type(node.op), left, right, where)
+
+    def compute(self, how, left, right, where):
+        """left op right, watched."""
+        if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)) or not _symbolic((left, right)):
+            return self._checked(where, COMPUTE[how](left, right), ())
+        left, right = number(left), number(right)
+        (a, b), (c, d) = ends(left), ends(right)
+        if how in (ast.BitAnd, ast.BitOr):
+            return self._bits(how, left, right, where)
+        if how in (ast.FloorDiv, ast.Mod):
+            return self._divided(how, left, right, where)
+        if how not in (ast.Add, ast.Sub, ast.Mult):
+            raise Unknown(where)
+        spread = {ast.Add: (a + c, b + d), ast.Sub: (a - d, b - c)}.get(how)
+        low, high = spread or (min(a * c, a * d, b * c, b * d), max(a * c, a * d, b * c, b * d))
+        return self._checked(where, Sym(COMPUTE[how](expression(left), expression(right)), low, high), (left, right))
+
+    def _divided(self, how, left, right, where):
+        (a, b), (c, d) = ends(left), ends(right)
+        self.oblige(f"{where}: divisor above 0", compare(operator.gt, right, 0))
+        c, d = max(c, 1), max(d, 1)
+        if how is ast.Mod:
+            if 0 <= a and b < c:
+                return left
+            return Sym(expression(left) % expression(right), 0, min(d - 1, b) if a >= 0 else d - 1)
+        corners = [x // y for x in (a, b) for y in (c, d)]
+        return self._checked(where, Sym(expression(left) / expression(right), min(corners), max(corners)), (left, right))
+
+    def _bits(self, how, left, right, where):
+        """Of 0 and 1 exactly; of other numbers above 0 only what bounds the result."""
+        (a, b), (c, d) = ends(left), ends(right)
+        if min(a, c) < 0:
+            raise Unknown(where)
+        if max(b, d) <= 1:
+            join = both if how is ast.BitAnd else either
+            return number(join(truth(left), truth(right)))
+        made = self.symbol("bits", 0, min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1)
+        x, y = expression(left), expression(right)  # outside their intervals (on a dead path) nothing is said
+        inside = z3.And(x >= 0, y >= 0, x <= b, y <= d)
+        bounds = (made.e <= x, made.e <= y) if how is ast.BitAnd else (made.e >= x, made.e >= y, made.e <= x + y)
+        self.facts.append(z3.Implies(inside, z3.And(bounds)))
+        return made
+
+    def _checked(self, where, value, _operands):
+        """The value; its range is an obligation where the interval does not show it."""
+        if isinstance(value, Sym):
+            if value.low < LOW or value.high > HIGH:
+                inside = Cond(z3.And(value.e >= LOW, value.e <= HIGH))
+                self.oblige(f"{where} stays within 2^30", inside)
+                value = Sym(value.e, max(value.low, LOW), min(value.high, HIGH))
+        elif type(value) is int and not LOW <= value <= HIGH:
+            self.oblige(f"{where} stays within 2^30", False)
+        return value
+
+
+def _plain(value):
+    """What can be merged: everything but objects that are only passed on."""
+    return isinstance(value, (int, Sym, Cond, tuple))
+
+
+def _symbolic(value):
+    if isinstance(value, (tuple, list)):
+        return any(_symbolic(each) for each in value)
+    if isinstance(value, dict):
+        return any(_symbolic(each) for each in value.values())
+    return isinstance(value, (Sym, Cond))
