@@ -15,6 +15,7 @@ usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
        flash.sh test [OPTIONS]    run the tests; OPTIONS go to pytest
+       flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
@@ -104,6 +105,18 @@ set_up_project() {
     echo "$stamp" >"$venv/project.stamp"
 }
 
+# The solver is large and only `prove` needs it.
+set_up_prover() {
+    local lock="$here/tests/prove/requirements.lock" stamp
+    stamp="$(digest "$lock" "$venv/packages.stamp")"
+    if stamped prover "$stamp"; then
+        return
+    fi
+    echo "flash.sh: installing the solver (once; about 40 MB)" >&2
+    install --require-hashes --no-deps --only-binary :all: -r "$lock"
+    echo "$stamp" >"$venv/prover.stamp"
+}
+
 # Two started at once must not write one environment: the second waits on this directory's lock.
 set_up() {
     if command -v flock >/dev/null; then
@@ -132,6 +145,12 @@ main() {
             # Two at a time, a file each, so that two cores are used and fixtures of a file stay together.
             exec "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@"
             ;;
+        prove)
+            set_up
+            set_up_prover
+            cd "$here"
+            exec "$venv/bin/python" tests/prove "$@"
+            ;;
         check)
             set_up
             exec "$venv/bin/python" -m controller check "$@"
@@ -155,7 +174,7 @@ main() {
             exit 2
             ;;
         *)
-            fail "there is no '$command' here; there are: rig, test, check, install, uninstall, mcu, vm-test" 2
+            fail "there is no '$command' here; there are: rig, test, prove, check, install, uninstall, mcu, vm-test" 2
             ;;
     esac
 }

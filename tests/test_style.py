@@ -18,7 +18,7 @@ TABLES = ("safety/matrix.py", "safety/parameters.py", "safety/signals.py")
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's commands time themselves;
 # keep_hint.py is a program of somebody upstream.
 CLOCK_READERS = ("controller/clock.py", "controller/realtime.py", "hil/rig.py", "hil/bench.py", "hil/__main__.py",
-                 "controller/console/watch.py", "tests/safety/test_parity.py", "controller/benchmarks/timing.py",
+                 "controller/console/watch.py", "tests/safety/test_parity.py", "tests/prove/parity.py", "controller/benchmarks/timing.py",
                  "controller/upstream/examples/keep_hint.py", "hil/chaos/witness.py",
                  "hil/channel_b/emulator.py", "hil/channel_b/standin.py", "hil/channel_b/trials.py",
                  "safety/mcu/board_machine.py",
@@ -254,7 +254,7 @@ def test_every_package_has_its_line():
 
 
 def test_the_lock_has_hashes_and_no_addresses():
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / "requirements.lock").read_text() + (ROOT / "tests/prove/requirements.lock").read_text()
     pinned = re.findall(r"^([a-z0-9.-]+)==\S+ \\$", lock, re.MULTILINE)
     assert len(pinned) > 30
     assert len(re.findall(r"^[^ #\n].* \\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE)) == len(pinned)

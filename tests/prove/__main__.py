@@ -64,7 +64,9 @@ def tested(options):
 
     def say(mutant, result):
         done[0] += 1
-        if done[0] % 500 == 0:
+        if result["how"] != mutation.KILLED:
+            show(f"  {result['how']}: {mutant.id} {result['by']} {result['wall_s']:.0f} s")
+        if done[0] % 200 == 0:
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
     chosen = campaign.Options(options.workers, sample, options.seed, options.quick, options.files)
     run = campaign.Campaign(chosen, say)
@@ -86,7 +88,7 @@ def mutated(run, listed, begun_s):
     unlisted = [each for each in left if each.id not in listed]
     wrong = campaign.stale(listed, run)
     for each in left:
-        show(f"  survived: {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
+        show(f"  {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
     REPORT.mkdir(parents=True, exist_ok=True)

@@ -25,8 +25,10 @@ def every():
     """All mutants of safety/, generated without leaving its modules imported."""
     found = []
     for source in mutants.sources():
-        name = "safety" if source.name == "__init__" else f"safety.{source.name}"
-        found += mutants.generated(source, vars(importlib.import_module(name)))
+        module = importlib.import_module("safety" if source.name == "__init__" else f"safety.{source.name}")
+        if Path(module.__file__) != source.path:
+            raise ValueError(f"{module.__name__} comes from {module.__file__}, not from {source.path}")
+        found += mutants.generated(source, vars(module))
     forget()
     return found
 

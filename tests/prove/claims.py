@@ -5,12 +5,14 @@ and no obligation left open is "held", anything else, a time-out too, is not. A 
 """
 
 import operator
+import sys
 
 import forks
 from symbolic import HIGH, LOW, Cond, Machine, Unknown, ends, both, compare, either, inverse
 
 TICK_MS = 20
 ROUNDS_MAX = 60
+SMALL = 1000
 SHAPES = ("bool", "count", "index")  # parameters that decide how much there is, not how much it may be
 
 
@@ -435,21 +437,57 @@ def arrays(kernel):
     return found
 
 
-def thresholds(layout):
-    """Where a range that grows may stop: the ends of all declared ranges, and what counters are held to."""
-    from safety import kernel, parameters as p, signals as s
-    ends_ = {0, 1, 2, 3, LOW, HIGH, s.TICKS_MAX, kernel.ELAPSED_MAX, 1000, 10_000, 100_000}
+def clamps():
+    """What counters are held to: every number of safety/ whose name ends in _MAX."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("safety.")]
+    found = {value for module in modules for name, value in vars(module).items()
+             if name.endswith("_MAX") and isinstance(value, int)}
+    return sorted({LOW, 0, SMALL, 1_000_000, HIGH} | found | {-each for each in found})
+
+
+def thresholds(layout, lengths):
+    """Where a range that grows may stop: clamps, the ends of all declared ranges, the last places of arrays."""
+    from safety import parameters as p
+    stops = {*clamps(), 1, 2, 3, *(length - 1 for length in lengths)}
     for low, high in input_ranges(layout) + [row[2:4] for table in (p.CABINET_PARAMETERS, p.UNIT_PARAMETERS,
                                                                     p.RACK_PARAMETERS) for row in table]:
-        ends_ |= {low, high}
-    return sorted(each for each in ends_ if LOW <= each <= HIGH)
+        stops |= {low, high}
+    return sorted(each for each in stops if LOW <= each <= HIGH)
 
 
-def grown(old, new, stops):
-    """The range that holds both, at the next stops where it grew."""
-    low = old[0] if new[0] >= old[0] else max(stop for stop in stops if stop <= max(new[0], LOW))
-    high = old[1] if new[1] <= old[1] else min(stop for stop in stops if stop >= min(new[1], HIGH))
-    return low, high
+class Range:
+    """The range of one number of the state; an end that has grown three times stops at clamps only."""
+
+    def __init__(self, value):
+        self.low, self.high = ends(value)
+        self.times = [0, 0]
+
+    def small(self, value):
+        """For a number that was small and whose interval is not: that it is small all the same, to be asked of Z3."""
+        low, high = ends(value)
+        if high <= SMALL or self.high > SMALL or low < 0:
+            return None
+        return at_most(value, SMALL)
+
+    def grow(self, value, is_small, fine, coarse):
+        """Take in what a step left; True if the range grew."""
+        (low, high), before = ends(value), (self.low, self.high)
+        high = min(high, SMALL) if is_small else high
+        if low < self.low:
+            self.times[0] += 1
+            self.low = max(stop for stop in (fine if self.times[0] < 3 else coarse) if stop <= max(low, LOW))
+        if high > self.high:
+            self.times[1] += 1
+            self.high = min(stop for stop in (fine if self.times[1] < 3 else coarse) if stop >= min(high, HIGH))
+        return before != (self.low, self.high)
+
+
+def grow(machine, spans, values, fine, coarse):
+    """True if any range grew."""
+    asked = [span.small(value) for span, value in zip(spans, values)]
+    answers = iter(machine.always([each for each in asked if each is not None]))
+    small = [each is not None and next(answers) for each in asked]
+    return any([span.grow(value, is_small, fine, coarse) for span, value, is_small in zip(spans, values, small)])
 
 
 def every_value_stays_small():
@@ -467,21 +505,21 @@ def _stays_small(end):
     cabinet = Cabinet(end=end)
     machine, kernel = cabinet.machine, cabinet.kernel
     built, facts = list(machine.obligations), list(machine.facts)
-    state, stops = arrays(kernel), thresholds(cabinet.layout)
-    ranges = [[ends(each) for each in values] for values in state]
+    state = arrays(kernel)
+    fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
+    ranges = [[Range(each) for each in values] for values in state]
     for values in (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy):  # what boot() may set
         place = next(place for place, each in enumerate(state) if each is values)
-        ranges[place] = [(0, 1)] * len(values)
+        for each in ranges[place]:
+            each.low, each.high = 0, 1
     for _ in range(ROUNDS_MAX):
         machine.facts[:], machine.obligations = facts, []
         for values, spans in zip(state, ranges):
-            values[:] = [machine.symbol("state", low, high) for low, high in spans]
+            values[:] = [machine.symbol("state", span.low, span.high) for span in spans]
         machine.call(kernel.step, cabinet.elapsed())
-        after = [[grown(span, ends(each), stops) for span, each in zip(spans, values)]
-                 for spans, values in zip(ranges, state)]
-        if after == ranges:
+        if not grow(machine, sum(ranges, []), sum(state, []), fine, coarse):
+            print(_, len(machine.obligations), flush=True)
             return _words(machine.refute(built + machine.obligations))
-        ranges = after
     return f"the ranges still grow after {ROUNDS_MAX} rounds"
 
 

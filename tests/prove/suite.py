@@ -21,7 +21,7 @@ NO_JUDGES = {"test_parity.py": "compares the source with the same source on Micr
              "test_assessor.py": "compares the page with what was written from the same tables"}
 OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:terminalreporter", "--assert=plain",
            "--tb=native", "-o", "timeout=0", "-o", "addopts=", "--rootdir", str(ROOT))
-CPU_S_MIN, CPU_TIMES = 5, 30  # a test may take 30 times its own time, and 5 s at least, before it counts as endless
+CPU_S_MIN, CPU_TIMES = 3, 30  # a test may take 30 times its own CPU time, and 3 s at least, before it counts as endless
 
 
 class Suite:

@@ -213,6 +213,18 @@ class Machine:
         solver.add(*self.facts, formula(condition))
         return solver.check() != z3.unsat
 
+    def always(self, conditions):
+        """For each condition whether Z3 shows that it always holds; what it does not know does not."""
+        solver, found = z3.Solver(), []
+        solver.set("timeout", 2000)
+        solver.add(*self.facts)
+        for condition in conditions:
+            solver.push()
+            solver.add(z3.Not(formula(condition)))
+            found.append(solver.check() == z3.unsat)
+            solver.pop()
+        return found
+
     # -- calls
 
     def call(self, function, *args, **kwargs):
@@ -365,22 +377,37 @@ class Machine:
         if isinstance(condition, bool):
             self._block(node.body if condition else node.orelse, frame)
             return
-        before, leaving, after = self.alive, frame.leaving, []
+        before, leaving, entered, names = self.alive, frame.leaving, frame.entered, frame.names
+        left = []
         for body, side in ((node.body, condition), (node.orelse, inverse(condition))):
-            self.alive = both(before, side)
-            kept = self._narrowed(node.test, side is condition, frame)
+            frame.names = dict(names)
+            self.alive = frame.entered = both(before, side)
+            self._narrow(node.test, side is condition, frame)
             self._block(body, frame)
-            self._widened(kept, frame)
-            after.append(self.alive)
-        self.alive = before if leaving == frame.leaving else either(*after)
+            left.append((self.alive, frame.names))
+        (one, ours), (other, theirs) = left
+        frame.entered = entered
+        frame.names = theirs if one is False else ours if other is False else self._joined(condition, ours, theirs, names)
+        self.alive = before if leaving == frame.leaving else either(one, other)
 
-    def _narrowed(self, test, holds, frame):
-        """Inside `if name > number` the name's interval is smaller; returns what to put back."""
+    def _joined(self, condition, ours, theirs, before):
+        """The names after an if: of both sides where both have them; one that was only narrowed is as before."""
+        joined = {**theirs, **ours}
+        for name in ours.keys() & theirs.keys():
+            one, other = ours[name], theirs[name]
+            if isinstance(one, Sym) and isinstance(other, Sym) and one.e is other.e:
+                joined[name] = before[name] if name in before else one
+            elif one is not other:
+                joined[name] = choose(condition, one, other)
+        return joined
+
+    def _narrow(self, test, holds, frame):
+        """Inside `if name > number` the name's interval is smaller."""
         if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.left, ast.Name)):
-            return None
+            return
         old, other = frame.names.get(test.left.id), self.value(test.comparators[0], frame)
         if not isinstance(old, Sym) or not isinstance(other, int):
-            return None
+            return
         how = type(test.ops[0])
         low, high = old.low, old.high
         if (how, holds) in ((ast.Lt, True), (ast.GtE, False)):
@@ -391,12 +418,7 @@ class Machine:
             low = max(low, other + 1)
         elif (how, holds) in ((ast.GtE, True), (ast.Lt, False)):
             low = max(low, other)
-        inner = frame.names[test.left.id] = Sym(old.e, low, high)
-        return test.left.id, inner, old
-
-    def _widened(self, kept, frame):
-        if kept and frame.names[kept[0]] is kept[1]:
-            frame.names[kept[0]] = kept[2]
+        frame.names[test.left.id] = Sym(old.e, low, high)
 
     def _do_for(self, node, frame):
         outer = frame.skipped, frame.broken

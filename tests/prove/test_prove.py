@@ -1,0 +1,317 @@
+"""The prover itself: what it mutates, that it kills for the right reason, that each proof fails on a broken function."""
+
+import ast
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TINY = '''"""A module of a few lines."""
+
+LEVELS = (("low", 1, "up"), ("high", 7, "down"), ("top", 9, "up"), ("last", 11, "up"))
+MOST = 40
+
+
+def held(value):
+    """value within 0..MOST."""
+    if value < 0:
+        raise ValueError("value is below 0")
+    return min(value, MOST)
+
+
+def count(values):
+    """A sum in which every place weighs more than the one before."""
+    found = 0
+    for at in range(len(values)):
+        found += (at + 2) * values[at]
+    return found
+'''
+TINY_TEST = '''"""Tests of the small module."""
+
+import pytest
+
+from safety import tiny
+
+
+def test_levels():
+    assert tiny.LEVELS == (("low", 1, "up"), ("high", 7, "down"), ("top", 9, "up"), ("last", 11, "up"))
+    assert tiny.MOST == 40
+
+
+@pytest.mark.parametrize("value, held", [(0, 0), (3, 3), (39, 39), (40, 40), (41, 40)])
+def test_held(value, held):
+    assert tiny.held(value) == held
+
+
+def test_below():
+    with pytest.raises(ValueError):
+        tiny.held(-1)
+
+
+def test_count():
+    assert [tiny.count(values) for values in ([], [0], [5], [1, 0, 2])] == [0, 0, 10, 10]
+'''
+ENDLESS = '''"""A loop."""
+
+
+def count(most):
+    """most, counted."""
+    at = 0
+    while at < most:
+        at += 1
+    return at
+'''
+ENDLESS_TEST = '''"""Its test."""
+
+from safety import tiny
+
+
+def test_count():
+    assert [tiny.count(most) for most in (0, 1, 5)] == [0, 1, 5]
+'''
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with one small module, its test, and the prover."""
+    shutil.copytree(HERE, tmp_path / "tests/prove", ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+    for folder in ("safety", "tests/safety"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "safety/__init__.py").write_text('"""Small."""\n')
+    (tmp_path / "safety/tiny.py").write_text(TINY)
+    (tmp_path / "tests/safety/test_tiny.py").write_text(TINY_TEST)
+    (tmp_path / "tests/prove/equivalent.toml").write_text("")
+    shutil.copytree(HERE.parents[1] / "controller", tmp_path / "controller", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def prove(repository, *words):
+    """(exit code, lines) of the prover on coverage and mutation."""
+    done = subprocess.run([sys.executable, str(repository / "tests/prove"), "--only", "coverage,mutation", *words],
+                          cwd=repository, capture_output=True, text=True, check=False)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def explain(repository, *entries):
+    """Write the list of equivalent mutants."""
+    (repository / "tests/prove/equivalent.toml").write_text("".join(
+        f"[[equivalent]]\nid = '{name}'\nreason = 'it changes nothing'\n" for name in entries))
+
+
+def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository):
+    code, lines = prove(repository)
+    assert code == 0, lines
+    assert lines[-3] == "coverage line 100.0 branch 100.0" and "on import 0" in lines[-2] and "errors 0" in lines[-2]
+    words = lines[-1].split()
+    assert words[0] == "mutants" and words[1] == words[3] and words[-1] == "0" and int(words[1]) > 40
+    test = repository / "tests/safety/test_tiny.py"
+    test.write_text(TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", ""))
+    code, lines = prove(repository, "--seed", "3")
+    assert code == 1
+    assert any("tiny.MOST | 40 to 41 | 40 | 0: NOT EXPLAINED" in line for line in lines), lines
+    diff = (repository / "build/prove/survivors.txt").read_text()
+    assert "-MOST = 40\n+MOST = 41\n" in diff
+    test.write_text(TINY_TEST.replace("def test_below", "def below"))
+    code, lines = prove(repository, "--sample", "3")
+    assert code == 1 and "coverage line 87.5 branch" in "\n".join(lines), lines
+
+
+def test_an_endless_mutant_is_said_to_be_one(repository):
+    (repository / "safety/tiny.py").write_text(ENDLESS)
+    (repository / "tests/safety/test_tiny.py").write_text(ENDLESS_TEST)
+    code, lines = prove(repository, "--sample", "4")
+    assert code == 0 and "by endless running" in lines[-2], lines
+    assert int(lines[-2].split("endless running ")[1].split(";")[0]) > 0
+
+
+def test_a_stale_or_wrong_list_is_an_error(repository):
+    explain(repository, "tiny.held | min to max | min(value, MOST) | 0", "tiny.gone | + to - | a + b | 0")
+    code, lines = prove(repository)
+    assert code == 1
+    text = "\n".join(lines)
+    assert "tiny.gone | + to - | a + b | 0: no such mutant" in text
+    assert "min to max | min(value, MOST) | 0: killed by tests/safety/test_tiny.py" in text
+    explain(repository, *(f"m{number}" for number in range(6)))
+    assert prove(repository) == (2, [lines[0], "prove: equivalent.toml: 6 entries, at most 5"])
+
+
+def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
+    test = repository / "tests/safety/test_tiny.py"
+    test.write_text(TINY_TEST + "\n\ndef test_broken():\n    assert tiny.MOST == 41\n")
+    code, lines = prove(repository)
+    assert code == 1 and lines[-1].startswith("mutants ") and "killed 0" in lines[-1]
+    test.write_text(TINY_TEST + "\n\nimport no_such_module\n")
+    code, lines = prove(repository)
+    assert code == 1 and "could not be collected" in "\n".join(lines)
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--only", "x"], "'x' is no part"), (["--files", "x"], "'x' is no file of safety/"), (["--workers", "0"], "1 or more"),
+    (["--seed", "x"], "invalid int value"), (["-x"], "unrecognized")])
+def test_wrong_arguments(words, said):
+    done = subprocess.run([sys.executable, str(HERE), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and said in done.stderr and not done.stdout
+
+
+# -- what is mutated
+
+def ids(text, tmp_path):
+    """{id} of the mutants of a module."""
+    import mutants
+    path = tmp_path / "tiny.py"
+    path.write_text(text)
+    namespace = {}
+    exec(compile(text, "tiny", "exec"), namespace)
+    return {each.id for each in mutants.generated(mutants.Source(path), namespace)}
+
+
+def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
+    found = ids(TINY, tmp_path)
+    assert found == ids(TINY.replace("\n\n\n", "\n\n\n# moved\n\n"), tmp_path)
+    assert not any("below 0" in name or "raise" in name for name in found)
+    assert {"tiny.LEVELS[high][1] | 7 to 8 | 7 | 0", "tiny.LEVELS[high][2] | to 'up' | 'down' | 0",
+            "tiny.LEVELS[high] | element dropped | ('high', 7, 'down') | 0"} <= found
+    assert not any("'high'" in name and "dropped" not in name for name in found), "names are for people"
+
+
+@pytest.mark.parametrize("before, operators", [
+    ("a < b", {"< to <=", "< to >="}), ("a >= b", {">= to >", ">= to <"}), ("a == b", {"== to !="}),
+    ("a + b", {"+ to -"}), ("a // b", {"// to *"}), ("a | b", {"| to &"}), ("a << b", {"<< to >>"}),
+    ("a and b", {"and to or", "operand 0 dropped", "operand 1 dropped"}), ("not a", {"not dropped"}),
+    ("min(a, b)", {"min to max", "min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}), ("-a", {"minus dropped"}),
+    ("a[b]", {"index +1", "index -1"}), ("a[b:]", {"bound +1", "bound -1"}), ("True", {"True to False"}),
+    ("range(b)", {"bound +1", "bound -1", "begun at 1"}), ("5", {"5 to 6", "5 to 4"}),
+    ("a if b else 0", {"condition to True", "condition to False", "0 to 1", "0 to -1"})])
+def test_operators(before, operators, tmp_path):
+    found = {name.split(" | ")[1] for name in ids(f"def f(a, b):\n    return {before}\n", tmp_path)}
+    assert found - {"return to return 0", "return to return 1"} == operators
+
+
+def test_every_mutant_is_undone(tmp_path):
+    import mutants
+    path = tmp_path / "tiny.py"
+    path.write_text(TINY)
+    source = mutants.Source(path)
+    before = ast.dump(source.tree)
+    for mutant in mutants.generated(source, {"LEVELS": (), "MOST": 40}):
+        assert mutant.module_text() != ast.unparse(source.tree)
+        assert ast.dump(source.tree) == before
+
+
+# -- the proofs
+
+def broken(tmp_path, name, before, after):
+    """A copy of a module of safety/ (or controller.setpoint) with one text replaced."""
+    folder = HERE.parents[1] / ("controller" if name == "setpoint" else "safety")
+    text = (folder / f"{name}.py").read_text(encoding="utf-8")
+    assert text.count(before) >= 1, before
+    path = tmp_path / f"{name}.py"
+    path.write_text(text.replace(before, after))
+    spec = importlib.util.spec_from_file_location(f"{folder.name}.{name}_broken", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BREAKS = (
+    ("scale_is_within", "bounds", "scale_W", "power_W % 1000 * permille // 1000", "power_W % 1000 * permille // 999"),
+    ("taper_is_within", "bounds", "taper_permille", "if left <= 0:", "if left < -5:"),
+    ("a_limit_never_widens", "bounds", "Bounds._lowest", "limit[at + index] < lowest or", ""),
+    ("what_is_published_is_within", "bounds", "Bounds._publish", "min(self.lowest_W[place],", "max(self.lowest_W[place],"),
+    ("a_demand_never_widens_a_limit", "bounds", "Bounds._limits", "(100 - derate) * 10", "(100 + derate) * 5"),
+    ("a_fault_never_lowers_a_demand", "kernel", "Kernel._add", "if level > self.demand[index]:", "if level:"),
+    ("permit_holds", "permit", "Permit._publish", "if state in ENDING and pcs_demand < m.PCS_STOP:", "if state in ENDING:"),
+    ("permit_holds", "permit", "Permit.update", "if before not in ENDING:", "if before:"),
+    ("no_reset_clears_what_stands", "latches", "Latches._clearable", "return NOT_CLEAR_YET", "found = DONE"),
+    ("no_reset_clears_what_stands", "latches", "Latches.clears", "[m.S_LATCH] <= level", "[m.S_LATCH] >= level"),
+    ("evaluating_never_unlatches", "evaluate", "Evaluator._miss", "self.active[index] = 0", "self.latched[index] = 0"),
+    ("a_hint_only_narrows", "setpoint", "Chain._limited", "within(value_W, limits.low_W", "within(value_W, -WIDE_W"),
+    ("a_hint_only_narrows", "setpoint", "Bounds.narrow", "if low_W > self.low_W or", "if"),
+)
+
+
+@pytest.mark.parametrize("claim, name, function, before, after", BREAKS, ids=[f"{row[0]}-{row[2]}" for row in BREAKS])
+def test_a_proof_fails_on_a_broken_function(claim, name, function, before, after, tmp_path, monkeypatch):
+    pytest.importorskip("z3")
+    import claims
+    copy = broken(tmp_path, name, before, after)
+    owner = importlib.import_module(copy.__name__.removesuffix("_broken"))
+    *classes, last = function.split(".")
+    for each in classes:
+        owner, copy = getattr(owner, each), getattr(copy, each)
+    monkeypatch.setattr(owner, last, getattr(copy, last))
+    assert getattr(claims, claim)() is not None
+
+
+def numbers(tmp_path, text):
+    """Functions that count as ours."""
+    path = tmp_path / "numbers.py"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location("safety.numbers", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SMALL = '''
+def product(a, b):
+    if a > 1000:
+        a = 1000
+    return a * b
+
+
+def place(values, at):
+    if at < 3:
+        return values[at]
+    return 0
+
+
+def cube(a, b):
+    return a * a * a + b * b * b
+
+
+def odd(a):
+    return {a: 1}
+'''
+
+
+def test_values_that_leave_their_range_and_indices_that_leave_their_array_are_found(tmp_path):
+    pytest.importorskip("z3")
+    import symbolic
+    small = numbers(tmp_path, SMALL)
+    for high, held in ((1_000_000, True), (1_100_000, False)):
+        machine = symbolic.Machine()
+        machine.call(small.product, machine.symbol("a", 0, symbolic.HIGH), machine.symbol("b", 0, high))
+        assert (machine.refute(machine.obligations) is None) == held
+    for count, held in ((3, True), (2, False)):
+        machine = symbolic.Machine()
+        machine.call(small.place, machine.symbols("values", 0, 9, count), machine.symbol("at", 0, 9))
+        assert (machine.refute(machine.obligations) is None) == held
+
+
+def test_what_nobody_knows_is_not_held(tmp_path):
+    pytest.importorskip("z3")
+    import operator
+
+    import symbolic
+    small = numbers(tmp_path, SMALL)
+    machine = symbolic.Machine(timeout_s=0.05)
+    a, b, c = (machine.symbol(name, 2, 900) for name in "abc")
+    machine.facts.append((a.e * b.e) % 7919 == (c.e * c.e * a.e + 11) % 7907)
+    unequal = symbolic.compare(operator.ne, machine.call(small.cube, a, b), machine.call(small.cube, c, a))
+    assert machine.refute([("no cube", unequal)]) is not None
+    with pytest.raises(symbolic.Unknown):
+        machine.call(small.odd, a)
+    machine = symbolic.Machine()
+    a = machine.symbol("a", 0, 5)
+    machine.facts.append(a.e > 5)
+    assert machine.refute([("all", False)]) == ("the assumptions", "contradict each other, or nobody knows")
+
+
+def test_lines_of_code(tmp_path):
+    import sizes
+    assert sizes.lines_of(TINY) == (19, 11, 2)
