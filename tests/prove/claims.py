@@ -518,7 +518,6 @@ def _stays_small(end):
             values[:] = [machine.symbol("state", span.low, span.high) for span in spans]
         machine.call(kernel.step, cabinet.elapsed())
         if not grow(machine, sum(ranges, []), sum(state, []), fine, coarse):
-            print(_, len(machine.obligations), flush=True)
             return _words(machine.refute(built + machine.obligations))
     return f"the ranges still grow after {ROUNDS_MAX} rounds"
 

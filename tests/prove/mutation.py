@@ -180,7 +180,7 @@ class Fresh:
         failures = []
         watch = _Collected(failures)
         self.session.config.pluginmanager.register(watch)
-        self.session.perform_collect([str(suite.ROOT / file)])
+        self.session.perform_collect([str(suite.TESTS.parent / file)])
         self.session.config.pluginmanager.unregister(watch)
         return {item.nodeid: item for item in self.session.items}, failures[0] if failures else ""
 
