@@ -18,7 +18,8 @@ TABLES = ("safety/matrix.py", "safety/parameters.py", "safety/signals.py")
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's commands time themselves;
 # keep_hint.py is a program of somebody upstream.
 CLOCK_READERS = ("controller/clock.py", "controller/realtime.py", "hil/rig.py", "hil/bench.py", "hil/__main__.py",
-                 "controller/console/watch.py", "tests/safety/test_parity.py", "tests/prove/parity.py", "controller/benchmarks/timing.py",
+                 "controller/console/watch.py", "tests/safety/test_parity.py", "controller/benchmarks/timing.py",
+                 "tests/prove/parity.py",
                  "controller/upstream/examples/keep_hint.py", "hil/chaos/witness.py",
                  "hil/channel_b/emulator.py", "hil/channel_b/standin.py", "hil/channel_b/trials.py",
                  "safety/mcu/board_machine.py",

@@ -24,8 +24,10 @@ REPORT = ROOT / "build" / "prove"
 
 def parsed(argv):
     """Arguments; a wrong one is one line and exit code 2."""
-    parser = argparse.ArgumentParser(prog="flash.sh prove", description="Coverage, mutation, proofs and parity of safety/.")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses")
+    parser = argparse.ArgumentParser(prog="flash.sh prove",
+                                     description="Coverage, mutation, proofs and parity of safety/.")
+    parser.add_argument("--quick", action="store_true",
+                        help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses")
     parser.add_argument("--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS))
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N mutants, drawn by --seed")
     parser.add_argument("--seed", type=int, default=SAMPLE_SEED, help="of --sample and --quick (default %(default)s)")
@@ -92,7 +94,8 @@ def mutated(run, listed, begun_s):
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
     REPORT.mkdir(parents=True, exist_ok=True)
-    (REPORT / "survivors.txt").write_text("".join(f"{each.id}\n{each.diff()}\n\n" for each in unlisted), encoding="ascii")
+    text = "".join(f"{each.id}\n{each.diff()}\n\n" for each in unlisted)
+    (REPORT / "survivors.txt").write_text(text, encoding="ascii")
     broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
     show(f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless running "
          f"{count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; unexplained: {len(unlisted)} "

@@ -161,7 +161,7 @@ def _outside(name, module):
 
 
 def portions(items, early):
-    """All tests at once; or first two of each test function, then the rest: coverage is complete as soon as it is 100 %."""
+    """All tests at once; early: first two of each test function, then the rest, should coverage not be complete yet."""
     if not early:
         return [items]
     seen, first, rest = Counter(), [], []

@@ -1,7 +1,8 @@
 """What is proved of the shipped functions, for all values and not for some.
 
 Each claim runs the shipped source on symbolic numbers (symbolic.py) and asks Z3 for a counterexample; no counterexample
-and no obligation left open is "held", anything else, a time-out too, is not. A claim returns None, or why it is not held.
+and no obligation left open is "held", anything else, a time-out too, is not. A claim returns None,
+or why it is not held.
 """
 
 import operator
@@ -147,7 +148,8 @@ def taper_is_within():
     beyond = either(both(up, at_most(value, further)), both(inverse(up), at_most(further, value)))
     return verdict(machine, [
         ("within", both(at_most(0, left), at_most(left, 1000))), ("falls", implies(beyond, at_most(later, left))),
-        ("none", implies(either(both(up, at_most(none, value)), both(inverse(up), at_most(value, none))), equal(left, 0))),
+        ("none", implies(either(both(up, at_most(none, value)), both(inverse(up), at_most(value, none))),
+                         equal(left, 0))),
         ("full", implies(either(both(up, at_most(value, full)), both(inverse(up), at_most(full, value))),
                          equal(left, 1000)))])
 
@@ -230,7 +232,8 @@ def a_demand_never_widens_a_limit():
                 claims += [(f"{name}, derate {less} to {more}", at_most(tight, loose))
                            for name, loose, tight in zip(bounds.LIMITS, *after)]
                 claims += [("at most rated", both(at_most(0, each), at_most(each, after[0][0])))
-                           for each, name in zip(after[0], bounds.LIMITS) if name in ("derate", "inhibit", "stop", "permit")]
+                           for each, name in zip(after[0], bounds.LIMITS)
+                           if name in ("derate", "inhibit", "stop", "permit")]
     return cabinet.conclude(claims)
 
 
@@ -263,7 +266,8 @@ def a_fault_never_lowers_a_demand():
             stands = equal(flags[index], 1)
             claims += [(f"stage {evaluator.stage[index]}", implies(stands, at_most(level, kernel.demand[place])))
                        for place, level in enumerate(levels) if level]
-            claims += [(f"unit {unit}", implies(stands, at_most(level, kernel.unit_demand[unit * m.DEMAND_COUNT + place])))
+            claims += [(f"unit {unit}",
+                        implies(stands, at_most(level, kernel.unit_demand[unit * m.DEMAND_COUNT + place])))
                        for unit in scope for place, level in enumerate(levels) if level]
     return cabinet.conclude(claims)
 
@@ -352,7 +356,7 @@ def any_latches(cabinet):
 
 
 def no_reset_clears_what_stands():
-    """Latches.update with any request: what is active or not clear for long enough stays latched; a key latch its key"""
+    """Latches.update with any request: what is active, or not clear for long enough, stays latched"""
     from safety import matrix as m, signals as s
     cabinet = Cabinet()
     evaluator = any_latches(cabinet)
@@ -423,7 +427,7 @@ def a_hint_only_narrows():
 
 
 def arrays(kernel):
-    """Every list that hangs on the kernel but the image, the inputs and their freshness: what a step may leave behind."""
+    """What a step may leave behind: every list on the kernel but the image, the inputs and their freshness."""
     found, seen, waiting = [], {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)}, [kernel]
     while waiting:
         for value in vars(waiting.pop()).values():

@@ -146,8 +146,8 @@ def sources(folder=FOLDER):
 def without_docstring(body):
     """The statements of a body but its docstring."""
     first = body[0] if body else None
-    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    return body[1:] if is_text else body
+    value = first.value if isinstance(first, ast.Expr) else None
+    return body[1:] if isinstance(value, ast.Constant) and isinstance(value.value, str) else body
 
 
 def functions(tree):

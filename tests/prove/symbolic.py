@@ -187,7 +187,7 @@ class Machine:
             self.obligations.append((what, needed))
 
     def refute(self, claims):
-        """The first claim (what, truth value) that Z3 does not show to hold, with a model or why not; None if all do."""
+        """The first claim (what, truth value) that Z3 does not show to hold, with a model or why not; or None."""
         solver = z3.Solver()
         solver.set("timeout", int(self.timeout_s * 1000))
         solver.add(*self.facts)
@@ -260,7 +260,8 @@ class Machine:
             values = args if len(args) > 1 else args[0]
             return self._extreme(function, values)
         if function is abs and isinstance(args[0], Sym):
-            return self._checked("abs", choose(compare(operator.lt, args[0], 0), self._negative(args[0]), args[0]), args)
+            below = compare(operator.lt, args[0], 0)
+            return self._checked("abs", choose(below, self._negative(args[0]), args[0]))
         name = getattr(function, "__name__", "")
         if name == "array":
             return list(args[1])
@@ -387,7 +388,8 @@ class Machine:
             left.append((self.alive, frame.names))
         (one, ours), (other, theirs) = left
         frame.entered = entered
-        frame.names = theirs if one is False else ours if other is False else self._joined(condition, ours, theirs, names)
+        frame.names = (theirs if one is False else ours if other is False
+                       else self._joined(condition, ours, theirs, names))
         self.alive = before if leaving == frame.leaving else either(one, other)
 
     def _joined(self, condition, ours, theirs, before):
@@ -559,7 +561,7 @@ class Machine:
         if isinstance(node.op, ast.Not):
             return inverse(truth(value))
         if isinstance(node.op, ast.USub):
-            return self._checked(frame.title, self._negative(number(value)), (value,))
+            return self._checked(frame.title, self._negative(number(value)))
         raise Unknown(f"{frame.title}: {ast.unparse(node)}")
 
     def _negative(self, value):
@@ -604,7 +606,7 @@ class Machine:
     def compute(self, how, left, right, where):
         """left op right, watched."""
         if not all(isinstance(each, (int, Sym, Cond)) for each in (left, right)) or not _symbolic((left, right)):
-            return self._checked(where, COMPUTE[how](left, right), ())
+            return self._checked(where, COMPUTE[how](left, right))
         left, right = number(left), number(right)
         (a, b), (c, d) = ends(left), ends(right)
         if how in (ast.BitAnd, ast.BitOr):
@@ -615,7 +617,7 @@ class Machine:
             raise Unknown(where)
         spread = {ast.Add: (a + c, b + d), ast.Sub: (a - d, b - c)}.get(how)
         low, high = spread or (min(a * c, a * d, b * c, b * d), max(a * c, a * d, b * c, b * d))
-        return self._checked(where, Sym(COMPUTE[how](expression(left), expression(right)), low, high), (left, right))
+        return self._checked(where, Sym(COMPUTE[how](expression(left), expression(right)), low, high))
 
     def _divided(self, how, left, right, where):
         (a, b), (c, d) = ends(left), ends(right)
@@ -626,7 +628,7 @@ class Machine:
                 return left
             return Sym(expression(left) % expression(right), 0, min(d - 1, b) if a >= 0 else d - 1)
         corners = [x // y for x in (a, b) for y in (c, d)]
-        return self._checked(where, Sym(expression(left) / expression(right), min(corners), max(corners)), (left, right))
+        return self._checked(where, Sym(expression(left) / expression(right), min(corners), max(corners)))
 
     def _bits(self, how, left, right, where):
         """Of 0 and 1 exactly; of other numbers above 0 only what bounds the result."""
@@ -643,7 +645,7 @@ class Machine:
         self.facts.append(z3.Implies(inside, z3.And(bounds)))
         return made
 
-    def _checked(self, where, value, _operands):
+    def _checked(self, where, value):
         """The value; its range is an obligation where the interval does not show it."""
         if isinstance(value, Sym):
             if value.low < LOW or value.high > HIGH:

@@ -1,4 +1,4 @@
-"""The prover itself: what it mutates, that it kills for the right reason, that each proof fails on a broken function."""
+"""The prover: what it mutates, that it kills for the right reason, that each proof fails on a broken function."""
 
 import ast
 import importlib.util
@@ -85,7 +85,8 @@ def repository(tmp_path):
     (tmp_path / "safety/tiny.py").write_text(TINY)
     (tmp_path / "tests/safety/test_tiny.py").write_text(TINY_TEST)
     (tmp_path / "tests/prove/equivalent.toml").write_text("")
-    shutil.copytree(HERE.parents[1] / "controller", tmp_path / "controller", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(HERE.parents[1] / "controller", tmp_path / "controller",
+                    ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -150,7 +151,8 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
 
 
 @pytest.mark.parametrize("words, said", [
-    (["--only", "x"], "'x' is no part"), (["--files", "x"], "'x' is no file of safety/"), (["--workers", "0"], "1 or more"),
+    (["--only", "x"], "'x' is no part"), (["--files", "x"], "'x' is no file of safety/"),
+    (["--workers", "0"], "1 or more"),
     (["--seed", "x"], "invalid int value"), (["-x"], "unrecognized")])
 def test_wrong_arguments(words, said):
     done = subprocess.run([sys.executable, str(HERE), *words], capture_output=True, text=True, check=False)
@@ -182,7 +184,8 @@ def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
     ("a < b", {"< to <=", "< to >="}), ("a >= b", {">= to >", ">= to <"}), ("a == b", {"== to !="}),
     ("a + b", {"+ to -"}), ("a // b", {"// to *"}), ("a | b", {"| to &"}), ("a << b", {"<< to >>"}),
     ("a and b", {"and to or", "operand 0 dropped", "operand 1 dropped"}), ("not a", {"not dropped"}),
-    ("min(a, b)", {"min to max", "min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}), ("-a", {"minus dropped"}),
+    ("min(a, b)", {"min to max", "min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}),
+    ("-a", {"minus dropped"}),
     ("a[b]", {"index +1", "index -1"}), ("a[b:]", {"bound +1", "bound -1"}), ("True", {"True to False"}),
     ("range(b)", {"bound +1", "bound -1", "begun at 1"}), ("5", {"5 to 6", "5 to 4"}),
     ("a if b else 0", {"condition to True", "condition to False", "0 to 1", "0 to -1"})])
@@ -221,10 +224,12 @@ BREAKS = (
     ("scale_is_within", "bounds", "scale_W", "power_W % 1000 * permille // 1000", "power_W % 1000 * permille // 999"),
     ("taper_is_within", "bounds", "taper_permille", "if left <= 0:", "if left < -5:"),
     ("a_limit_never_widens", "bounds", "Bounds._lowest", "limit[at + index] < lowest or", ""),
-    ("what_is_published_is_within", "bounds", "Bounds._publish", "min(self.lowest_W[place],", "max(self.lowest_W[place],"),
+    ("what_is_published_is_within", "bounds", "Bounds._publish", "min(self.lowest_W[place],",
+     "max(self.lowest_W[place],"),
     ("a_demand_never_widens_a_limit", "bounds", "Bounds._limits", "(100 - derate) * 10", "(100 + derate) * 5"),
     ("a_fault_never_lowers_a_demand", "kernel", "Kernel._add", "if level > self.demand[index]:", "if level:"),
-    ("permit_holds", "permit", "Permit._publish", "if state in ENDING and pcs_demand < m.PCS_STOP:", "if state in ENDING:"),
+    ("permit_holds", "permit", "Permit._publish", "if state in ENDING and pcs_demand < m.PCS_STOP:",
+     "if state in ENDING:"),
     ("permit_holds", "permit", "Permit.update", "if before not in ENDING:", "if before:"),
     ("no_reset_clears_what_stands", "latches", "Latches._clearable", "return NOT_CLEAR_YET", "found = DONE"),
     ("no_reset_clears_what_stands", "latches", "Latches.clears", "[m.S_LATCH] <= level", "[m.S_LATCH] >= level"),
