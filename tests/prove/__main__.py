@@ -107,12 +107,15 @@ def mutated(run, listed, begun_s):
 
 def proved(options):
     """The proofs; True if all are held."""
-    held = 0
-    for name, title, why, wall_s in claims.run(options.workers):
+    held = tried = 0
+    if options.quick:
+        show(f"  left out: {', '.join(proof.__name__ for proof in claims.SLOW)}")
+    for name, title, why, wall_s in claims.run(options.workers, options.quick):
+        tried += 1
         show(f"  {'held' if why is None else 'NOT HELD'} {name} ({title}) {wall_s:.1f} s" + (f": {why}" if why else ""))
         held += why is None
-    show(f"proofs {len(claims.PROOFS)} held {held}")
-    return held == len(claims.PROOFS)
+    show(f"proofs {tried} held {held}")
+    return held == tried
 
 
 def in_step(options):
