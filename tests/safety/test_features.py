@@ -444,3 +444,14 @@ def test_nothing_is_known_before_it_was_seen_and_the_local_group_never_grows_old
     assert [desk.features.ages.known(group) for group in range(desk.layout.groups)].count(1) == 1
     assert desk.features.ages.known(s.G_LOCAL)
     assert max(desk.step().features.ages.ticks) == s.TICKS_MAX < 1 << 30
+
+
+def test_the_oldest_of_a_block_is_its_oldest_group_and_nothing_while_all_are_fresh():
+    bench = running(racks=2)
+    oldest = bench.kernel.features.ages.oldest_ticks
+    assert list(oldest) == [0, 0, 0]
+    bench.silent.add(bench.layout.rack_group(0, s.G_BMS_STATE))
+    bench.step(3)
+    bench.silent.add(bench.layout.rack_group(0, s.G_BMS_CELLS))
+    bench.step(2)
+    assert list(oldest) == [0, 5, 0]

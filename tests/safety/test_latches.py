@@ -99,6 +99,13 @@ def test_all_or_nothing(first, second):
         assert set(desk.latched()) == {first, second}
 
 
+def test_a_key_latch_that_stands_after_a_remote_one_keeps_it_from_nothing():
+    desk = Desk().stand("20b").stand("21a")
+    assert desk.plant.instance("20b") < desk.plant.instance("21a")
+    assert desk.ask(m.REMOTE) == DONE
+    assert desk.latched() == ["21a"]
+
+
 def test_a_stage_that_only_stands_by_itself_is_nothing_to_reset():
     desk = Desk().stand(SELF_ROW, active=1)
     assert desk.ask(m.REMOTE) == NOTHING and desk.ask(m.KEY, key_run=0) == NOTHING
@@ -168,6 +175,13 @@ def test_a_token_comes_back_an_hour_after_it_was_spent():
     assert desk.latches.left() == 1
     desk.latches.update(1, quiet, 1)
     assert desk.latches.left() == 2
+
+
+def test_more_resets_used_than_are_allowed_leave_none_and_not_less():
+    desk = Desk(resets_per_hour_max=1)
+    desk.latches.token_age[:] = array("i", [0, 0, 0])
+    assert desk.latches.left() == 0
+    assert desk.stand(REMOTE_ROW).ask(m.REMOTE) == NO_TOKENS
 
 
 def test_a_refused_reset_spends_nothing():
