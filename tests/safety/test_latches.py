@@ -199,6 +199,16 @@ def test_tokens_never_grow_older_than_an_hour():
     assert list(desk.latches.token_age) == [HOUR] * 3
 
 
+def test_every_token_ages_and_stops_at_the_hour():
+    desk = Desk()
+    desk.latches.token_age[:] = array("i", [0, 0, HOUR - 1])
+    desk.latches.update(5, desk.inp, 1)
+    assert list(desk.latches.token_age) == [5, 5, HOUR]
+    desk.latches.token_age[:] = array("i", [HOUR - 1, 0, 0])
+    desk.latches.update(5, desk.inp, 1)
+    assert list(desk.latches.token_age) == [HOUR, 5, 5]
+
+
 @pytest.mark.parametrize("clear_ms", [5000, 5010, 600_000])
 def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
     desk = Desk(reset_clear_ms=clear_ms).stand(REMOTE_ROW, clear=ticks(clear_ms) - 1)
