@@ -5,6 +5,7 @@ and no obligation left open is "held", anything else, a time-out too, is not. A 
 or why it is not held.
 """
 
+import ast
 import operator
 import sys
 
@@ -410,9 +411,14 @@ def a_hint_only_narrows():
     for bounds in (chain.caps, chain.limits):
         for _ in range(3):
             before = bounds.low_W, bounds.high_W
-            machine.call(bounds.narrow, machine.symbol("charge_W", -wide, wide), machine.symbol("reason", 0, 200),
-                         machine.symbol("discharge_W", -wide, wide), machine.symbol("reason", 0, 200))
+            charge, discharge = machine.symbol("charge_W", -wide, wide), machine.symbol("discharge_W", -wide, wide)
+            machine.call(bounds.narrow, charge, machine.symbol("reason", 0, 200), discharge,
+                         machine.symbol("reason", 0, 200))
             pairs.append((before, (bounds.low_W, bounds.high_W)))
+            lowest = machine.compute(ast.Sub, 0, bounds.low_W, "charging allowed")
+            claims += [("what is asked for holds", either(at_most(lowest, charge), at_most(lowest, 0))),
+                       ("what is asked for holds", either(at_most(bounds.high_W, discharge),
+                                                          at_most(bounds.high_W, 0)))]
     for (low, high), (low_after, high_after) in pairs:
         claims += [("never wider", both(at_most(low, low_after), at_most(high_after, high))),
                    ("holds 0", both(at_most(low_after, 0), at_most(0, high_after)))]
