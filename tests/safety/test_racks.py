@@ -96,6 +96,25 @@ def test_racks_remember_for_themselves():
     assert [desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, rack) for rack in range(2)] == [(0, KNOWN), (200, KNOWN)]
 
 
+@pytest.mark.parametrize("rack", range(3))
+def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
+    desk = Desk(racks=3)
+    desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA] = 300_000
+    for cell_mV, current_mA, steps in ((3300, 50_000, 2 * SECOND), (3200, 50_000, SECOND), (3050, 70_000, 1)):
+        desk.rack(s.CELL_VOLTAGE_MV_MIN, cell_mV, rack)
+        desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
+        desk.step(steps)
+    assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, rack) == (250, KNOWN)
+    desk.rack(s.RACK_CURRENT_MA, -600_001, rack)
+    desk.rack(s.DISCHARGE_CURRENT_MA_MAX, 3_000_000, rack)
+    desk.rack(s.CHARGE_CURRENT_MA_MAX, 3_000_000, rack)
+    desk.step()
+    assert desk.of_rack(m.F_CURRENT_OVER_200_MA, rack) == (1, KNOWN)
+    assert desk.of_rack(m.F_CURRENT_OVER_105_MA, rack) == (600_001 - 315_000 - 3000, KNOWN)
+    desk.rack(s.RACK_CURRENT_MA, 14_999, rack)
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH, rack) == (0, KNOWN)
+
+
 # -- what is read as it stands
 
 def test_spread_of_the_cells():
