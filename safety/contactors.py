@@ -40,11 +40,15 @@ class Contactors:
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
         self.open_ticks = array("i", [0] * layout.racks)  # since the rack was told to open
 
-    def update(self, elapsed, close):
-        """close: 1 asks every rack to close or stay closed, 0 to open. Publishes command and step."""
+    def update(self, elapsed, close, more=1):
+        """close: 1 asks every rack to close or stay closed, 0 to open. more: 0 lets none close that is not closed yet.
+
+        Publishes command and step.
+        """
         out = self.out
         for rack in range(self.layout.racks):
-            step = NEXT[(self.step[rack] * 2 + close) * 4 + self.inp[self.state_at[rack]]]
+            asked = close if more or self.step[rack] == CLOSED else 0
+            step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)
                 if self.closing_ticks[rack] > self.close_ticks_max:
@@ -53,7 +57,7 @@ class Contactors:
                 self.closing_ticks[rack] = 0
             self.step[rack] = step
             at = self.out_at[rack]
-            out[at] = 1 if close and step != FAULT else 0
+            out[at] = 1 if asked and step != FAULT else 0
             out[at + CONTACTOR_STEP_AFTER] = step
             self._supervise(rack, out[at], elapsed)
 

@@ -14,7 +14,7 @@ HISTORY_S = 30  # row 22: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
 RISING_DDEGC = 2  # a module counts as heating when it is 0.2 K warmer than 10 s ago (noise of a sensor: 0.1 K)
 NO_HISTORY_DDEGC = 100_000
-ZERO_MARGIN_DDEGC = 30  # row 45: a reading of exactly 0 is a dead sensor where the median is 3 K from it (ours)
+ZERO_MARGIN_DDEGC = 30  # row 45: a reading of exactly 0 is a dead sensor where another is 3 K from it (ours)
 UK_PER_DDEGC = 100_000
 
 
@@ -58,15 +58,17 @@ class Heating:
                 place -= 1
             order[place] = value
         if modules:
-            self._extremes(base, order[0], order[(modules - 1) // 2], order[modules - 1], zeros)
+            self._extremes(base, order[0], order[(modules - 1) // 2], order[modules - 1])
+            differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
+            alike = zeros == modules and modules > 1  # no rack is at the same tenth of a degree all over
+            self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
 
-    def _extremes(self, base, lowest, median, highest, zeros):
+    def _extremes(self, base, lowest, median, highest):
         value = self.value
         value[base + m.F_TEMPERATURE_DDEGC_MAX] = highest
         value[base + m.F_TEMPERATURE_DDEGC_MIN] = lowest
         value[base + m.F_TEMPERATURE_SPREAD_DDEGC] = highest - lowest
         value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = highest - median
-        value[base + m.F_TEMPERATURE_ZEROS] = zeros if abs(median) >= ZERO_MARGIN_DDEGC else 0
 
     def second(self, rack, base, groups):
         """Once a second: remember every module's temperature and the heat of the current, and look back."""

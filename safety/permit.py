@@ -70,8 +70,8 @@ class Permit:
                 timer[2] = 0
             if before == s.CLOSING and self.state[0] == s.INHIBITED:
                 timer[1] = self.retry_ticks
-            if before == s.CLOSING and self.state[0] == s.TRIPPED:
-                timer[2] = 1  # the converter has not started: there is no load to open under
+            if before == s.CLOSING and self.state[0] == s.TRIPPED and not self._above_breaking():
+                timer[2] = 1  # the converter has not started: there is no load to open under, but a short circuit
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def missing(self, pcs_demand, dc_demand):
@@ -180,7 +180,7 @@ class Permit:
         if state in ENDING and not self.timer[2] and self._may_open(state, pcs_demand, dc_demand):
             self.timer[2] = 1
         supply = 1 if live and not self.timer[2] else 0
-        self.contactors.update(elapsed, supply)
+        self.contactors.update(elapsed, supply, 0 if state in ENDING else 1)
         enable = supply if state == s.RUNNING or (state == s.CLOSING and self._all_closed()) else 0
         if state in ENDING and pcs_demand < m.PCS_STOP:
             enable = supply & self.out[s.PCS_ENABLE_OK]  # kept for a ramp, never given back after it was dropped

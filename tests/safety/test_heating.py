@@ -73,7 +73,9 @@ def test_extremes_median_and_spread_of_any_order(modules):
         values = [chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)]
         desk.temperatures(values).step()
         median = statistics.median_low(values)
-        zeros = values.count(0) if abs(median) >= 30 else 0
+        zeros = values.count(0) if any(abs(each) >= 30 for each in values) else 0
+        if len(set(values)) == 1 < len(values):
+            zeros = values.count(0)
         assert [desk.of_rack(feature) for feature in AT_ONCE] == [(value, KNOWN) for value in (
             max(values), min(values), max(values) - min(values), max(values) - median, zeros)]
 
@@ -84,8 +86,16 @@ def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(others, z
     assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
 
 
-def test_a_rack_whose_sensors_are_all_dead_cannot_be_told_from_a_frosty_one():
-    assert Desk(modules=4).temperatures([0] * 4).step().of_rack(m.F_TEMPERATURE_ZEROS) == (0, KNOWN)
+@pytest.mark.parametrize("values, zeros", [([0] * 4, 4), ([0, 0, 0, 1], 0), ([0, 0, 0, 250], 3), ([0, 0, 0, -30], 3)])
+def test_many_dead_sensors_hide_no_other(values, zeros):
+    """No rack is at exactly the same tenth of a degree all over; a frosty one is at nearly the same."""
+    assert Desk(modules=4).temperatures(values).step().of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
+
+
+def test_a_rack_of_one_module_may_be_at_zero():
+    desk = Desk(modules=1)
+    desk.image[desk.map.rack + p.R_MODULES] = 1
+    assert desk.temperatures([0]).step().of_rack(m.F_TEMPERATURE_ZEROS) == (0, KNOWN)
 
 
 def test_a_rack_without_modules_shows_nothing_and_never_rises():
