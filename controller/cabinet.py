@@ -7,6 +7,7 @@ freeze -> features -> safety -> control -> gate -> write.
 from array import array
 
 from controller import command, replay
+from controller.channel_link import ChannelLink
 from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
@@ -32,18 +33,19 @@ class Cabinet:
     lock-out command.ACCEPTED, of both command.NOT_STORED. `locked_out`: who has locked the cabinet out, "" for nobody.
     """
 
-    def __init__(self, config, loaded, keeper, journal=None, peer=None):
+    def __init__(self, config, loaded, keeper, journal=None):
         """loaded: store.Loaded of the last run; journal: JournalWriter or None.
 
-        peer: the link to the second channel (`code`, a reason, 0 for ok), None where there is none. `self_test`: set by
-        whoever wants the controller to test itself (self_test.SelfTest).
+        `peer`: the link to the second channel where the configuration has one. `self_test`: set by whoever wants the
+        controller to test itself (self_test.SelfTest).
         """
         self.config = config
         self.core = Core(config.safety_image, config.control_image, config.source_image)
         self.image = ProcessImage(self.core.layout)
         self.field = Field(config, self.image)
         self.keeper, self.journal = keeper, journal
-        self.peer, self.self_test = peer, None
+        self.peer = ChannelLink(config.safety_image, self.core.kernel) if config.channel_b else None
+        self.self_test = None
         self._noc = config.noc_source
         self._noc_verified = self._test = self._test_ms = 0
         self.sequence = 0
@@ -83,7 +85,7 @@ class Cabinet:
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
         self.field.read(now_us)
-        self._local(image.inp)
+        self._local(image.inp, elapsed_ticks)
         self.answer = self._pass_reset() if self._asked else 0
         if self._lock_number is not None:
             self.answer = self._pass_lock_out()
@@ -92,6 +94,8 @@ class Cabinet:
             image.inp[self._operator_at] = self._lamp_test_ms
         image.freeze(core.inp, core.fresh)
         core.tick(elapsed_ticks)
+        if self.peer is not None:
+            self.peer.report()
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
         if core.inp[s.RESET_KIND]:
             self._end_reset(core.out[s.RESET_RESULT])
@@ -101,7 +105,7 @@ class Cabinet:
             self._record(elapsed_ticks)
         self._persist()
 
-    def _local(self, inp):
+    def _local(self, inp, elapsed_ticks):
         """What the controller itself tells the kernel."""
         inp[s.ARMED_STORED] = self._armed_stored()
         # Without the keeper a latch could be lost with the next restart: end in order while all is well.
@@ -112,7 +116,9 @@ class Cabinet:
             inp[s.NOC_LINK_OK] = 1 if self.core.hints.alive(self._noc) else 0
             self._noc_verified |= inp[s.NOC_LINK_OK]
         inp[s.NOC_VERIFIED] = self._noc_verified
-        inp[s.PEER_CODE] = self.peer.code if self.peer is not None else 0
+        if self.peer is not None:
+            self.peer.update(elapsed_ticks)
+            inp[s.PEER_CODE] = self.peer.code
         if self.self_test is not None:
             self.self_test.step()
             inp[s.SELF_TEST_BITS] = self.self_test.bits
@@ -202,6 +208,8 @@ class Cabinet:
         if self._clearing:
             self._end_reset(0)
         self._asked = (kind, first_out, mask)
+        if self.peer is not None:  # what stands in the second channel is reset with it
+            self.peer.order_reset(kind, *self.peer.causes())
 
     def request_hint(self, source_index, kind, quantity, value_W, valid_ms):
         """A hint that was found genuine and in range; the next tick takes it.

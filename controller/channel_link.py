@@ -49,6 +49,11 @@ class ChannelLink:
         """True while `ok` and B's relay is on."""
         return self.peer.permits()
 
+    @property
+    def code(self):
+        """The kernel's input peer_code: 0 while B permits, else why it does not (peer.REASONS)."""
+        return 0 if self.permits else self.peer.reason or pe.INTERLOCK
+
     def receive(self, data, now_us):
         """Bytes that have come from channel B."""
         if self.receiver.feed(data, len(data)):

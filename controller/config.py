@@ -73,6 +73,11 @@ class Config:
         """Index of the source of hints whose heartbeat is the operations centre's (row 46), -1 for none."""
         return next((source.index for source in self.sources if source.name == self.hma["noc_source"]), -1)
 
+    @property
+    def channel_b(self):
+        """The wire to the second channel (a topology.Bus), None where none is fitted."""
+        return self.topology.channel_b
+
     def layout(self):
         """A safety.signals.Layout of this topology."""
         return signals.Layout(self.units, self.racks, self.modules)

@@ -64,6 +64,8 @@ class Loop:
         self.commands = command.Listener(os.path.join(run_directory, "command.sock"), self.hints.change_key)
         config, field = cabinet.config, cabinet.field
         self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind == "rtu"]
+        if cabinet.peer is not None:
+            self.wires.append(Wire(config.channel_b, cabinet.peer))
         self.can_ports = []
         for bus in config.buses:
             if bus.kind == "can":

@@ -18,8 +18,9 @@ KERNEL_LIMIT = 212
 SETPOINT_RAMP = 501
 (GATE_LENGTH, GATE_UNIT_ID, GATE_FUNCTION, GATE_ADDRESS, GATE_COUNT, GATE_CRC, GATE_CHARGE,
  GATE_DISCHARGE) = range(601, 609)
-INHIBIT, LOCKED_OUT = 700, 718
-_OTHER_INHIBITS = {12: LOCKED_OUT}  # stands where the kernel had "key not in RUN", whose code keeps its words
+INHIBIT, LOCKED_OUT, SECOND_CHANNEL = 700, 718, 719
+# The first stands where the kernel had "key not in RUN", whose code keeps its words.
+_OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL}
 ROW = 800
 
 _PROGRAM_FAULT = "Export the journal and report it: this is a program fault."
@@ -134,6 +135,8 @@ _INHIBITS = (
     ("climate monitor", "The climate monitor has not been heard.", _CHECK_RTU),
     ("UPS monitor", "The UPS monitor has not been heard.", _CHECK_RTU),
     ("locked out", "Somebody has locked the cabinet out.", "Ask who locked it; the same person takes the lock away."),
+    ("channel B", "The second channel is not heard, does not agree, or gives no permit of its own.",
+     "Look at its lamp and link; it may wait for a reset or hold another version or site."),
 )
 
 # Rows of the interlock matrix: row, name, sentence, remedy.

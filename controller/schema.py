@@ -170,8 +170,12 @@ STAGES = {chemistry: {stage[matrix.S_ID]: _stage(stage, chemistry) for stage in 
           for chemistry in (LFP, NMC)}
 STAGE = STAGES[LFP]
 
+# The wire to the second channel, where one is fitted.
+CHANNEL_B = {"port": Spec("text", (_PORT, _PORT_TEXT), None, "fixed"),
+             "baud_Bd": Spec("choice", BAUDS_BD, 115_200, "fixed")}
+
 # section -> keys, where the section is not numbered or named
-_FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA,
+_FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA, "channel_b": CHANNEL_B,
          "not_fitted": {name: Spec("text", _ACCEPTED, None, "free") for name in EQUIPMENT}}
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {"unit": (("all", *NUMBERS), UNIT), "rack": (("all", *NUMBERS), RACK), "bus": (None, BUS),

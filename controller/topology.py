@@ -35,7 +35,7 @@ class Topology:
     """units, racks: counts; rack_units: unit of each rack from 0; dc_buses: name of each unit's DC bus.
 
     not_fitted: {equipment: who accepted that, "" for nobody}; hma: {key of [hma]: value}; second_channel: True where
-    there is one.
+    there is one; channel_b: the Bus that leads to it, or None.
     """
 
     units: int
@@ -47,6 +47,7 @@ class Topology:
     not_fitted: dict
     hma: dict
     second_channel: bool
+    channel_b: object
 
     def device(self, role, index=-1):
         """The device with this role (and unit or rack), or None."""
@@ -91,9 +92,23 @@ def build(values, missing=()):
     # The module that drops the PCS enable comes first: its coils are written before those of any other.
     devices = tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs))
     topology = Topology(units, racks, rack_units, dc_buses, buses, devices, not_fitted, hma.read(values, not_fitted),
-                        values.get("cabinet", "second_channel") == "fitted")
+                        values.get("cabinet", "second_channel") == "fitted", _channel_b(values))
     device_tables.check(values, topology)
     return topology
+
+
+def _channel_b(values):
+    """Its Bus where a second channel is fitted, else None; what is said of one that is not there is refused."""
+    fitted = values.get("cabinet", "second_channel") == "fitted"
+    for key in ("port", "baud_Bd"):
+        path = ("channel_b", key)
+        if not fitted and path in values.entries:
+            refuse(values.file(*path), path, "is said although cabinet.second_channel is \"none\"",
+                   "nothing, or second_channel = \"fitted\"")
+    if not fitted:
+        return None
+    return Bus("channel_b", "channel", "", "", 0, values.need("channel_b", "port"),
+               values.get("channel_b", "baud_Bd"), "8N1")
 
 
 def _dc_buses(values, units):

@@ -8,6 +8,7 @@ from controller.cabinet import Cabinet, open_journal
 from controller.store import ARMED, CLEAN, Loaded
 from drivers.buses.can_port import CanPort
 from hil.cabinet import SimulatedCabinet, observed_wiring
+from hil.channel_b.virtual import VirtualChannelB
 from hil.faults import Clockwork, World
 from hil.observer import Observer
 from hil.report import Recorder
@@ -110,6 +111,7 @@ class VirtualRig:
         self.now_us = 0
         self.cabinet = SimulatedCabinet(config, load, seed, plant_config)
         self.plant = self.cabinet.plant
+        self.channel_b = VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
         self.controller = VirtualController(config, journal_path)
         self.recorder = Recorder()
         self._record_us = self._hottest_us = 0
@@ -166,12 +168,24 @@ class VirtualRig:
                         bus.send(can_id, data, end_us)
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
+        if self.channel_b is not None:
+            self._carry(end_us)
         if controller.cabinet is not None:
             self._tick_controller(end_us)
         if end_us >= self._record_us:
             self._record_us = end_us + RECORD_US
             self._record(end_us)
         self.observer.sample(end_us, self.plant)
+
+    def _carry(self, now_us):
+        """The bytes between the two channels, whole frames of 5 ms in the tick in which they were sent."""
+        self.channel_b.advance(now_us)
+        line = self.channel_b.take()
+        if self.controller.cabinet is None:
+            return
+        link = self.controller.cabinet.peer
+        link.receive(line, now_us)
+        self.channel_b.receive(link.poll(now_us))
 
     def _tick_controller(self, now_us):
         cabinet = self.controller.cabinet

@@ -9,10 +9,10 @@ from safety import signals as s
 INHIBIT_REASONS = (
     "none", "interlock", "io_1", "io_2", "meter", "gas detectors", "pcs", "bms", "cells missing", "contactor not open",
     "permit relay not dropped", "current not zero", "locked out", "rack voltages differ", "closing failed, waiting",
-    "io_3", "climate monitor", "ups monitor",
+    "io_3", "climate monitor", "ups monitor", "second channel",
 )
 (I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_LOCKED,
- I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS) = range(18)
+ I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER) = range(19)
 REST_ITEMS = 5  # contactors, current, permit relays, voltages, waiting time: asked only while nothing is closed
 
 
@@ -24,7 +24,7 @@ class Evidence:
         self.ages, self.of_unit = features.ages, features.of_unit
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
         self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
-        self.total = len(self.groups) + 2 + REST_ITEMS  # and the cells, and the lock
+        self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
         self.done = 0
 
     def _cabinet_groups(self):
@@ -61,6 +61,7 @@ class Evidence:
         """
         self.done, ages = 0, self.ages
         first = self._item(self.inp[s.LOCK_OUT_OK], I_LOCKED, I_NONE)
+        first = self._item(not self.inp[s.PEER_CODE], I_PEER, first)
         for group, reason in self.groups:
             first = self._item(ages.known(group), reason, first)
         first = self._item(self._cells_ok(), I_CELLS, first)

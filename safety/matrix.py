@@ -183,7 +183,8 @@ STAGES = (
     ("49", 49, CABINET, F_IO_SILENCE_MS, 1, 500, 200, 0, 0, REMOTE, NO_GATE, _STOP),
     ("50a", 50, CABINET, F_METER_SILENCE_MS, 1, 500, 300, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50b", 50, CABINET, F_METER_FROZEN_MS, 1, 5000, 1000, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
-    ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, NO_GATE, _STOP),
+    ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, F_ENERGISED,
+     _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
     ("52", 52, CABINET, F_MONITOR_SILENCE_MS, 1, 10_000, 5000, 0, 1000, SELF, NO_GATE,
      _demand(0, DC_INHIBIT, lamp=1, maintenance=1)),
     ("38b", 38, UNIT, F_BUS_MISMATCH_MV, 1, 10_000, 5000, 5000, 0, REMOTE, NO_GATE,
@@ -311,7 +312,7 @@ CLAUSES = {
     48: ("door open while energised, or beside a gas alarm", "D1", "C"),
     49: ("I/O module silent (ours: the silence ladder)", "design", "D"),
     50: ("meter silent or frozen (ours: the silence ladder)", "design", "D"),
-    51: ("second channel silent, or it disagrees (ours: two channels)", "design", "D"),
+    51: ("second channel silent, in disagreement, or without a permit of its own (ours: two channels)", "design", "D"),
     52: ("climate or UPS monitor silent (ours: the silence ladder)", "design", "D"),
     53: ("two weak signs of runaway together (ours: suspicion)", "C41, C50, design", "D"),
 }

@@ -18,7 +18,9 @@ OWN_FEATURES = ("estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok"
                 "airflow_missing", "bms_fault_ok", "image_changed", "step_late_ms", "boot_not_clean",
                 "boot_store_unreadable")
 CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}  # where the names are not the same
-NOT_OURS = ("gas_required", "gas_detectors", "door_fitted", "meter_load_fitted")  # equipment that only A reads
+# Equipment that only A reads.
+NOT_OURS = ("gas_required", "gas_detectors", "door_fitted", "meter_load_fitted", "offgas_detectors", "toxic_fitted",
+            "smoke_zones", "heat_fitted", "io_3_fitted", "climate_fitted", "ups_fitted", "supervised_fitted")
 # Contacts in the order of the bits that the board hands over: the shared ones, then these two.
 KEY_BIT = 1 << len(c.SHARED)
 RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on

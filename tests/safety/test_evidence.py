@@ -71,7 +71,7 @@ def rack_group(group, rack=1):
 
 # In the order in which they are named: what is spoilt, the reason; the last five are asked at rest only.
 ITEMS = (
-    (cabinet_input(s.LOCK_OUT_OK, 0), e.I_LOCKED),
+    (cabinet_input(s.LOCK_OUT_OK, 0), e.I_LOCKED), (cabinet_input(s.PEER_CODE, 1), e.I_PEER),
     (group_of("io_1"), e.I_IO_1), (group_of("io_2"), e.I_IO_2), (group_of("io_3"), e.I_IO_3),
     (group_of("meter_grid"), e.I_METER), (group_of("meter_load"), e.I_METER),
     (group_of("gas_1"), e.I_GAS), (group_of("gas_2"), e.I_GAS), (group_of("offgas_1"), e.I_GAS),
@@ -211,5 +211,5 @@ def test_a_bus_without_racks_has_no_voltages_that_differ():
 
 
 def test_every_reason_has_a_name():
-    assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_UPS + 1
+    assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_PEER + 1
     assert e.INHIBIT_REASONS[e.I_LOCKED] == "locked out" and e.INHIBIT_REASONS[e.I_UPS] == "ups monitor"
