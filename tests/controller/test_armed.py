@@ -69,6 +69,7 @@ def armed(loaded):
 @pytest.mark.parametrize("stage", IDS)
 def test_armed_with_all_equipment(files, stage):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     files.replace("type", "noc_derate = false", "noc_derate = true")
     loaded = without(files, ["supervised"]).load()
     assert states(loaded)[stage] == {(images.ARMED, "")} and armed(loaded)[stage] == {1}
@@ -187,6 +188,7 @@ def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):
 
 def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]  #", "#")
     files.replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
     loaded = files.load()

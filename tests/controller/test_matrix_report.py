@@ -208,6 +208,7 @@ def test_nothing_is_injected_that_no_stage_looks_at():
 
 def test_a_cabinet_with_a_second_channel_proves_nothing_by_wire(files):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     assert checklist.facts(files.load())["hard_wired"] == []
 
 
