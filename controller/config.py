@@ -9,7 +9,7 @@ import functools
 from array import array
 from dataclasses import dataclass
 
-from controller import bus_times, hma, images, layers, schema, sense, sources, topology
+from controller import bus_times, hma, images, layers, proof_intervals, schema, sense, sources, topology
 from controller.values import Values
 from safety import matrix, parameters, signals
 
@@ -24,7 +24,7 @@ class Config:
     names: (layer, its own name), the type's first. cabinet, control: {parameter: integer}; unit_tables, rack_tables:
     one such dict per unit, rack. devices: devices.Device; buses: topology.Bus. coil_period_ms: coils are written at
     least this often, so that permits stay. stage_words: {stage id: (set, clear, set ticks, clear ticks)}. sources:
-    sources.Source of each, by index.
+    sources.Source of each, by index. proof_tests: {key of proof_intervals: days at most between two tests, or None}.
     """
 
     path: str
@@ -42,6 +42,7 @@ class Config:
     coil_period_ms: int
     sources: tuple
     source_image: array
+    proof_tests: dict
 
     @property
     def units(self):
@@ -134,7 +135,7 @@ def _config(chain, values, plan):
         control=control, stage_words=stage_words,
         safety_image=images.safety_image(plan, tick_ms, modules, cabinet, units, racks, stage_words),
         control_image=images.control_image(control), coil_period_ms=_coil_period_ms(plan),
-        sources=hinting, source_image=sources.image(hinting))
+        sources=hinting, source_image=sources.image(hinting), proof_tests=proof_intervals.read(values))
 
 
 def _coil_period_ms(plan):

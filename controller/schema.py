@@ -10,6 +10,8 @@ from controller.equipment import EQUIPMENT
 from controller.hint_codes import ROLES as SOURCE_ROLES
 from controller.layers import Spec
 from controller.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
+from controller.proof_intervals import INTERVALS, LONG_D
+from controller.proof_intervals import SECTION as PROOF_TEST
 from safety import matrix, parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
@@ -173,9 +175,12 @@ STAGE = STAGES[LFP]
 # The wire to the second channel, where one is fitted.
 CHANNEL_B = {"port": Spec("text", (_PORT, _PORT_TEXT), None, "fixed"),
              "baud_Bd": Spec("choice", BAUDS_BD, 115_200, "fixed")}
+# Days between two proof tests of a row: shorter than proposed only.
+PROOF_TESTS = {key: Spec("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
+               for key, each in INTERVALS.items()}
 
 # section -> keys, where the section is not numbered or named
-_FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA, "channel_b": CHANNEL_B,
+_FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA, "channel_b": CHANNEL_B, PROOF_TEST: PROOF_TESTS,
          "not_fitted": {name: Spec("text", _ACCEPTED, None, "free") for name in EQUIPMENT}}
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {"unit": (("all", *NUMBERS), UNIT), "rack": (("all", *NUMBERS), RACK), "bus": (None, BUS),
