@@ -13,7 +13,8 @@ import sys
 from controller import cabinet as cabinets
 from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
 from controller import matrix_report, reason_book
-from controller.console import bench, can_up, console, export, hint, key, operator, record, show, sources, upstream
+from controller.console import bench, can_up, console, export, hint, key, operator, proof_test, record, show, sources
+from controller.console import upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
 from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, plain,
@@ -24,7 +25,7 @@ from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 # Modules with commands of their own: each has add(commands).
-COMMANDS = (show, operator, hint, sources, key, upstream, record, export, console, bench, can_up, matrix_report,
+COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, bench, can_up, matrix_report,
             reason_book, siting)
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 

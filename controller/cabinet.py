@@ -6,7 +6,7 @@ freeze -> features -> safety -> control -> gate -> write.
 
 from array import array
 
-from controller import command, replay
+from controller import command, proof_plan, replay
 from controller.channel_link import ChannelLink
 from controller.control import hint_table
 from controller.core import Core
@@ -302,7 +302,7 @@ def journal_header(config):
             "input_names": inputs + own_names(config.units),
             "output_names": outputs + list(CHAIN_OUTPUTS) + hint_table.output_names(len(config.sources)) + units,
             "stage_instances": stage_instances(layout), "names": dict(config.names),
-            "not_fitted": dict(config.topology.not_fitted),
+            "not_fitted": dict(config.topology.not_fitted), "proof_tests": proof_plan.plan(config),
             "buses": [{"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}
                       for bus in config.buses],
             "devices": [{"name": device.name, "role": device.role, "bus": device.bus, "address": device.address,

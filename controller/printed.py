@@ -68,10 +68,11 @@ def page(blocks):
     """The blocks as one HTML page."""
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join([_html(block) for block in blocks])
-    return _ascii(f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-                  f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-                  f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n"
-                  "</html>")
+    text = (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n"
+            "</html>")
+    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")  # names of persons stay what they are
 
 
 def _html(block):

@@ -62,10 +62,13 @@ def row_of(key):
 
 def stages_of(key):
     """Stages of the matrix that a test of this key proves, a list."""
-    if not key.isdecimal():
-        return [stage for stage in matrix.STAGES if stage[matrix.S_ID] == key]
-    return [stage for stage in matrix.STAGES if stage[matrix.S_ROW] == int(key) and stage[matrix.S_ID] not in INTERVALS
-            or stage[matrix.S_ID] == key]
+    return [stage for stage in matrix.STAGES if key_of(stage) == key]
+
+
+def key_of(stage):
+    """Key that a stage of the matrix is recorded under."""
+    name = stage[matrix.S_ID]
+    return name if name in INTERVALS else str(stage[matrix.S_ROW])
 
 
 def what(key):

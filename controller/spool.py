@@ -15,7 +15,7 @@ FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
 FILE_BYTES_MAX = 1000
 TEXT_CHARACTERS_MAX = 200
-CODES = ("LOGIN", "OUT", "FAIL", "GLASS", "RESET", "ACK", "FILES", "LAMPS", "LOCK", "UNLOCK")
+CODES = ("LOGIN", "OUT", "FAIL", "GLASS", "RESET", "ACK", "FILES", "LAMPS", "LOCK", "UNLOCK", "PROOF")
 
 
 class Act(NamedTuple):

@@ -1,0 +1,263 @@
+"""`firebreak proof-test record | list | verify`: the proof-test ledger, to write, to read, to print, to check.
+
+Exit codes: 0 done, nothing is due; 1 a test is overdue or failed, or the ledger is damaged; 2 wrong input; 3 it could not
+be read or written.
+"""
+
+import csv
+import io
+import json
+import os
+
+from controller import checklist, clock, config, printed, proof_plan, proof_state, proof_tests, spool, utc
+from controller.journal import JournalError, JournalReader
+from controller.layers import ConfigError
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
+from controller.proof_tests import FAILED, PASSED, LedgerError, NotWrittenError
+from controller.recorder import chain
+
+FORMATS = ("text", "csv", "json", "html")
+COLUMNS = ("row", "what", "last", "tester", "measured_ms", "allowed_ms", "result", "interval_d", "due", "state",
+           "remark", "recorded", "clock", "number", "hash")
+PRINTED = ("row", "what", "last test", "tester", "measured, ms", "allowed, ms", "result", "every, d", "next due",
+           "state", "remark", "record", "hash")
+TEXT_HEAD = f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
+FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
+SLOW = "slower than allowed"
+
+
+class NoPlanError(Exception):
+    """Nobody says which rows are armed; the text is one line."""
+
+
+def add(commands):
+    """Add the command."""
+    parser = commands.add_parser("proof-test", help="the proof-test ledger: record a test, list what is due, verify")
+    what = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
+    record = what.add_parser("record", help="add a test of a row to the ledger")
+    record.add_argument("row", help="a row of the matrix, or 40e, as the list shows them")
+    record.add_argument("--tester", required=True, metavar="TEXT", help="who tested, with credentials")
+    record.add_argument("--reaction-ms", type=int, required=True, metavar="N", help="measured, from cause to effect")
+    record.add_argument("--result", required=True, choices=(PASSED, FAILED))
+    record.add_argument("--remark", default="", metavar="TEXT")
+    record.add_argument("--date", metavar="DAY", help="UTC day of a test that was done earlier: 2026-03-14 (today)")
+    record.set_defaults(run=_record)
+    listing = what.add_parser("list", help="every armed row: last test, result, next due; 1 when overdue or failed")
+    listing.add_argument("--format", choices=FORMATS, default="text", help="(%(default)s)")
+    listing.set_defaults(run=_list)
+    verify = what.add_parser("verify", help="check the hash chain of the ledger")
+    verify.add_argument("--head", metavar="HEX", help="a hash that was noted elsewhere: it must be in the chain")
+    verify.set_defaults(run=_verify)
+    for each in (record, listing):
+        each.add_argument("--site", metavar="FILE", help="cabinet.toml (the configuration that runs)")
+        each.add_argument("--run-dir", default=RUN_DIRECTORY, help="of the running controller (%(default)s)")
+    for each in (record, listing, verify):
+        each.add_argument("--state-dir", default=STATE_DIRECTORY, help="where the ledger is (%(default)s)")
+
+
+def _plan(arguments):
+    """({key: days} of the armed rows, {key: allowed ms}, name of the cabinet). Raises ConfigError, NoPlanError."""
+    if arguments.site is not None:
+        found = config.load(arguments.site)
+        return proof_plan.plan(found), allowed_ms(found), found.names[-1][1]
+    try:
+        reader = JournalReader(os.path.join(arguments.run_dir, "journal"))
+        header = reader.header
+        reader.close()
+        return header["proof_tests"], {}, list(header["names"].values())[-1]
+    except (OSError, JournalError, KeyError) as error:
+        why = "of another version" if isinstance(error, KeyError) else plain(error)
+        raise NoPlanError(f"no controller says which rows are armed: {why}; give --site FILE") from None
+
+
+def allowed_ms(found):
+    """{key: the latest time of its armed stages, ms}: the longest, as a test proves the row; found: Config."""
+    times_ms = {}
+    for test in checklist.facts(found)["tests"]:
+        times_ms.setdefault(test["key"], []).append(test["latest_ms"])
+    return {key: max(each_ms) for key, each_ms in times_ms.items()}
+
+
+def moment(clocks=None):
+    """(utc_us, source) of now; clocks: utc.Clocks or a stand-in."""
+    wall = utc.WallClock(clocks)
+    now_us, _ = wall.poll()
+    return wall.label(now_us)[:2]
+
+
+# -- record
+
+def _record(arguments):
+    now = moment()
+    try:
+        proof_tests.check_test(arguments.row, arguments.tester, arguments.reaction_ms, arguments.result,
+                               arguments.remark)
+        planned, allowed, _ = _plan(arguments)
+        if arguments.row not in planned:
+            raise LedgerError(f"row {arguments.row} is not armed here; armed {', '.join(planned)}")
+        if now[0] < utc.EARLIEST_US:
+            raise LedgerError(f"the clock says {proof_tests.utc_text(now[0])}, which cannot be: set the clock first")
+    except (ConfigError, LedgerError, NoPlanError) as error:
+        say(ascii_of(error))
+        return NO_START if isinstance(error, NoPlanError) else WRONG_INPUT
+    return _written(arguments, now, allowed.get(arguments.row))
+
+
+def _written(arguments, now, latest_ms):
+    try:
+        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        record = proof_tests.Ledger(arguments.state_dir).test(
+            now, arguments.row, arguments.tester, arguments.reaction_ms, arguments.result, arguments.remark,
+            arguments.date)
+        wrong = proof_tests.read(arguments.state_dir).lines
+    except (LedgerError, OSError) as error:
+        say(ascii_of(plain(error, arguments.state_dir)))
+        return NO_START if isinstance(error, (OSError, NotWrittenError)) else WRONG_INPUT
+    print(ascii_of(f"record {record.number}: row {record.row} {record.result} on {record.date} by {record.tester}, "
+                   f"{record.reaction_ms} ms; hash {record.hash}"))
+    if record.clock != utc.NTP:
+        say(f"the clock is not synchronised ({record.clock}): the date {record.recorded_utc[:10]} is uncertain")
+    if latest_ms is not None and record.reaction_ms > latest_ms:
+        say(f"{SLOW}: {record.reaction_ms} ms measured, {latest_ms} ms is the latest")
+    for line in wrong:
+        say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
+    _tell_recorder(arguments.run_dir, record)
+    return NOT_DONE if wrong else DONE
+
+
+def _tell_recorder(run_directory, record):
+    """The record of events holds the ledger's hash as well, so that taking the newest lines away shows there."""
+    try:
+        spool.put(run_directory, clock.now_us(), "PROOF",
+                  f"row {record.row} {record.result}, record {record.number}, {record.hash}, {record.tester}")
+    except OSError:
+        say("the recorder is not told: keep the hash elsewhere")
+
+
+def ascii_of(text):
+    """The text in ASCII."""
+    return str(text).encode("ascii", "backslashreplace").decode("ascii")
+
+
+# -- list
+
+def _list(arguments):
+    try:
+        planned, allowed, name = _plan(arguments)
+        found = proof_tests.read(arguments.state_dir)
+    except (ConfigError, NoPlanError, OSError) as error:
+        say(ascii_of(plain(error, proof_tests.path_of(arguments.state_dir))))
+        return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
+    utc_us, source = moment()
+    rows = [{**row, "allowed_ms": allowed.get(row["row"])} for row in proof_state.rows(
+        planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))]
+    facts = {"cabinet": name, "utc": proof_tests.utc_text(utc_us), "clock": source, "head": found.head,
+             "records": len(found.records), "wrong": found.lines, "rows": rows}
+    print(MADE[arguments.format](facts))
+    if arguments.format != "text":  # whose output has them
+        for line in found.lines:
+            say(line)
+    return NOT_DONE if found.breaks or proof_state.wrong(rows) or any(map(is_slow, rows)) else DONE
+
+
+def is_slow(row):
+    """True where the last test measured longer than the time chain allows."""
+    return bool(row["last"] and row["allowed_ms"] is not None and row["last"]["reaction_ms"] > row["allowed_ms"])
+
+
+def _state(row):
+    return proof_state.words(row) + (f"; {SLOW}" if is_slow(row) else "")
+
+
+def _cells(row):
+    last = row["last"] or {}
+    every = "at commissioning" if row["interval_d"] is None else row["interval_d"]
+    return {"row": row["row"], "what": row["what"], "last": last.get("date"), "tester": last.get("tester"),
+            "measured_ms": last.get("reaction_ms"), "allowed_ms": row["allowed_ms"], "result": last.get("result"),
+            "interval_d": every, "due": row["due"], "state": _state(row), "remark": last.get("remark"),
+            "recorded": last.get("recorded_utc"), "clock": last.get("clock"), "number": last.get("number"),
+            "hash": last.get("hash")}
+
+
+def text_lines(facts):
+    """The list as lines."""
+    late = len(proof_state.wrong(facts["rows"]))
+    yield f"{facts['cabinet']}: {len(facts['rows'])} rows armed, {late} to be tested now"
+    yield f"{facts['utc']} (clock: {facts['clock']}), {facts['records']} records"
+    yield from facts["wrong"]
+    yield TEXT_HEAD
+    for row in facts["rows"]:
+        cells = {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
+        yield (f"{cells['row']:<5}{cells['last']:<11}{cells['result']:<7}{cells['measured_ms']:>8}"
+               f"{cells['allowed_ms']:>8}  {cells['due']:<11}{cells['state']}")
+        if row["last"]:
+            yield f"     by {cells['tester']}" + (f": {cells['remark']}" if row["last"]["remark"] else "")
+
+
+def _text(facts):
+    """79 columns of ASCII."""
+    from controller.console.pages.text import cut
+    return "\n".join([cut(ascii_of(line)) for line in text_lines(facts)])
+
+
+def _csv(facts):
+    """RFC 4180; a text that a spreadsheet would take for a formula has an apostrophe before it."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in facts["rows"]:
+        writer.writerow([_quoted(value) for value in _cells(row).values()])
+    return ascii_of(out.getvalue().removesuffix("\r\n"))
+
+
+def _quoted(value):
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(FORMULA) else value
+
+
+def _json(facts):
+    return json.dumps(facts, indent=1)
+
+
+def _html(facts):
+    marks = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
+    table = []
+    for row in facts["rows"]:
+        cells = {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
+        mark = "missing" if is_slow(row) else marks.get(row["state"], "missing")
+        table.append((cells["row"], cells["what"], cells["last"], cells["tester"], cells["measured_ms"],
+                      cells["allowed_ms"], cells["result"], cells["interval_d"], cells["due"],
+                      printed.Mark(mark, cells["state"]), cells["remark"], cells["number"], cells["hash"][:16]))
+    wrong = [printed.Table(("wrong with this ledger",), [(printed.Mark("missing", line),) for line in facts["wrong"]])]
+    return printed.page([
+        printed.Heading(1, f"Proof tests: {facts['cabinet']}"),
+        printed.Text(f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of {facts['records']} records, newest "
+                     f"hash {facts['head']}. Intervals are at most what stands under \"every\"; allowed is the worst "
+                     "case of this configuration, the longest of the row's stages."),
+        *(wrong if facts["wrong"] else []), printed.Table(PRINTED, table)])
+
+
+MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}
+
+
+# -- verify
+
+def _verify(arguments):
+    path, head = proof_tests.path_of(arguments.state_dir), arguments.head
+    try:
+        if head is not None and len(bytes.fromhex(head)) != len(chain.START):
+            raise ValueError
+    except ValueError:
+        say(ascii_of(f"--head {head}: a hash is {2 * len(chain.START)} hexadecimal digits"))
+        return WRONG_INPUT
+    try:
+        found = proof_tests.read(arguments.state_dir)
+    except OSError as error:
+        say(plain(error, path))
+        return NO_START
+    print(f"{path}: {len(found.records)} records; head {found.head}")
+    lines = list(found.lines)
+    known = {chain.START.hex(), *[record.hash for record in found.records]}
+    if head is not None and head.lower() not in known:
+        lines.append("the hash that was noted is in no record: what came before it was changed or taken away")
+    print("\n".join(lines) if lines else "the chain is whole")
+    return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE
