@@ -8,7 +8,7 @@ import sqlite3
 import time
 
 from controller import link_statistics, snapshot, statistics, utc
-from controller.console.facts import alarms, base, events, links, racks, record, status, trend, why
+from controller.console.facts import alarms, base, events, links, proof_tests, racks, record, status, trend, why
 from controller.history import History
 from controller.journal import JournalError
 
@@ -73,7 +73,8 @@ class Watch:
 
     def _status(self, recorded, span_s):
         loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))
-        return status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())
+        tests = proof_tests.facts(self.shadow.reader.header, self._state_directory, self._wall.clocks.utc_us())
+        return {**status.facts(self.shadow, self.history(), loop, recorded and recorded.summary()), "proof_tests": tests}
 
     def _why(self, recorded, span_s):
         return why.facts(self.shadow)

@@ -16,6 +16,7 @@ from controller.recorder.database import DatabaseError
 from controller.recorder.events import Event, EventFinder
 from controller.recorder.follow import Follower
 from controller.recorder.hint_watch import HintWatch
+from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline
 from controller.utc import WallClock
@@ -60,6 +61,7 @@ class Recorder:
         self.captures = Captures(folder, self.archive, limits, say)
         self._follower = Follower(run_directory)
         self._hints = HintWatch(run_directory)
+        self._proof_tests = ProofWatch(state_directory, self.archive.meta("proof_tests"))
         self._inbox = spool.Inbox(run_directory, self.archive.meta("acts") or [])
         self._reading = None
         self._standing = self.archive.meta("standing") or []
@@ -91,12 +93,18 @@ class Recorder:
             self._take_acts()
             for event in self._hints.look(self._now_us):
                 self._add(event)
+            self._look_at_proof_tests()
             more = self._collect()
         if self.batch.rows or self.batch.seconds and self._now_us - self._stored_us >= SECONDS_EVERY_US:
             self._store()
         if self._retry_us is None:
             self.captures.work(self._now_us)
         return more and self._retry_us is None
+
+    def _look_at_proof_tests(self):
+        header = self._reading and self._reading.run.reader.header
+        for event in self._proof_tests.look(self._now_us, self.wall.label(self._now_us), header):
+            self._add(event)
 
     def _take_acts(self):
         """What persons did at the console, each at its own moment; one that cannot be is of now."""
@@ -219,7 +227,7 @@ class Recorder:
 
     def _store(self):
         """Commit the batch. False when it was not taken: it stays, and nothing more is read until it is."""
-        meta = self._meta()
+        meta = {**self._meta(), "proof_tests": self._proof_tests.told}
         if self._inbox.taken:  # so that another process does not take them again before they are removed
             meta["acts"] = list(self._inbox.taken)
         try:

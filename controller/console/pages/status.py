@@ -5,6 +5,7 @@ from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
 from controller.console.pages.text import (RULE, WIDTH, directed, duration, fitting, head, kilowatt, moment, page,
                                             scaled, spread)
+from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
 CONTACT_WORDS = {"suppression": "Suppression", "fire_panel": "Fire panel", "estop": "E-stop", "gas_relay": "Gas relay",
@@ -108,12 +109,25 @@ def _racks(racks):
 
 def _foot(facts):
     links = "   ".join([f"{kind} {state}" for kind, state in facts["links"].items()])
-    due = facts["gas_calibration_d"]
-    calibration = f"gas calibration in {due} d" if due is not None else "gas calibration unknown"
-    return [f"LINKS    {links}", _loop(facts),
-            fitting(f"LOG      {_log(facts)}", f"   DUE {calibration}",
-                    f"   LIMITS CRC {facts['version']['limits_crc']}"),
+    log, due = f"LOG      {_log(facts)}", _due(facts)
+    line = fitting(log, f"   DUE {', '.join(due)}")
+    line = fitting(log, f"   DUE {due[0]}") if line == log else line
+    return [f"LINKS    {links}", _loop(facts), fitting(line, f"   LIMITS CRC {facts['version']['limits_crc']}"),
             "Cells stay live with contactors open."]
+
+
+def _due(facts):
+    """What is to be done next: the nearest proof test, the gas calibration; of the later one only what is near."""
+    calibration_d = facts["gas_calibration_d"]
+    calibration = f"gas calibration in {calibration_d} d" if calibration_d is not None else "gas calibration unknown"
+    tests = facts.get("proof_tests")
+    if not tests or not tests["summary"]:
+        return [calibration]
+    row = nearest(tests["rows"])
+    test_d = row["days_left"] if row else 0
+    if calibration_d is not None and calibration_d < test_d:
+        return [calibration, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
+    return [tests["summary"], *([calibration] if calibration_d is None or calibration_d <= LIMITS_D[0] else [])]
 
 
 def _loop(facts):

@@ -1,6 +1,7 @@
 """What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
 
-from controller.console.pages.text import RULE, WIDTH, spread
+from controller import proof_state
+from controller.console.pages.text import RULE, WIDTH, cut, spread
 
 PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
          "8": "export", "9": "events", "?": "help"}
@@ -53,7 +54,7 @@ def tests(facts):
     loop = facts["loop"]
     missed = "no figures" if loop is None else f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
     return ["DUE", f"  gas calibration    {'unknown' if due is None else f'in {due} d'} (as the detectors tell)",
-            "  proof tests        not kept by this version: use the cabinet's paper log",
+            *_proof_tests(facts["proof_tests"]),
             "RUNS BY ITSELF", f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
             f"  loop               {missed}",
             f"  interlocks         {facts['interlocks']['armed']} rows armed of {facts['interlocks']['built']} built",
@@ -61,7 +62,28 @@ def tests(facts):
             "ON DEMAND", "  lamp test               T: both lamps flash for 5 s; the horn is silent",
             "NOT BUILT YET",
             "  guided proof tests      E-stop, fire panel, gas relay: test by hand, look at",
-            "                          page 2 for the row and at page 9 for its time"]
+            "                          page 2 for the row and at page 9 for its time",
+            *_due_tests(facts["proof_tests"])]
+
+
+def _proof_tests(found):
+    """The line of proof tests, and what is wrong with their ledger."""
+    if found is None:
+        return ["  proof tests        not told by this controller: another version"]
+    late = len(proof_state.wrong(found["rows"]))
+    soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
+    return [f"  proof tests        {late} overdue or failed, {soon} within {proof_state.LIMITS_D[0]} d, of "
+            f"{len(found['rows'])} rows armed", *[cut(f"  ledger             {line}") for line in found["wrong"]]]
+
+
+def _due_tests(found):
+    """Each proof test that is near or late, the latest first."""
+    rows = sorted([row for row in (found or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
+                  key=lambda row: row["days_left"])
+    if not rows:
+        return []
+    return ["PROOF TESTS (what was tested: firebreak proof-test record)",
+            *[cut(f"  row {row['row']:<4}{proof_state.words(row):<32}{row['what']}") for row in rows]]
 
 
 def at_console(line):

@@ -1,0 +1,66 @@
+"""Proof tests that come due, in the record: one event when a row passes 60, 30, 7 or 0 days, for all rows that do at once.
+
+It looks once a minute, in the recorder's process: neither the loop nor what it decides knows of it. What was told is kept
+with the record, so that a recorder that starts again does not repeat it. The first look at a new cabinet's ledger writes
+when it was commissioned; a clock that does not know the day tells nothing and writes nothing.
+"""
+
+from controller import proof_state, proof_tests, utc
+from controller.places import plain
+from controller.recorder.events import CABINET, NOTE, Event
+
+LOOK_US = 60_000_000
+CODE = "PROOF"
+
+
+class ProofWatch:
+    """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
+
+    def __init__(self, state_directory, told=None, ledger=None):
+        """told: of an earlier recorder; ledger: proof_tests.Ledger or a stand-in."""
+        self._directory, self._ledger = state_directory, ledger or proof_tests.Ledger(state_directory)
+        self.told = told if isinstance(told, dict) else {}
+        self._due_us = None
+
+    def look(self, now_us, label, header):
+        """Events since the last look, none before LOOK_US have passed.
+
+        label: (utc_us, source, uncertainty) of now; header: of the journal that is read, or None.
+        """
+        self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us
+        planned = (header or {}).get("proof_tests")
+        if now_us < self._due_us or not planned or label[1] == utc.UNKNOWN:
+            return []
+        self._due_us = now_us + LOOK_US
+        try:
+            self._ledger.commission(label[:2], list(header["names"].values())[-1], waits=False)
+            found = proof_tests.read(self._directory)
+        except BlockingIOError:
+            return []  # somebody writes right now
+        except (OSError, proof_tests.LedgerError) as error:
+            return self._trouble(plain(error, proof_tests.path_of(self._directory)))
+        rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(label[0])))
+        wrong = f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
+        return [*self._trouble(wrong), *self._passed(rows)]
+
+    def _trouble(self, line):
+        """An event when the line is another than the one told last, and not empty."""
+        before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
+        return [Event(None, NOTE, CODE, CABINET, line)] if line and line != before else []
+
+    def _passed(self, rows):
+        """Events of the rows whose level is higher than was told of the same due day."""
+        before = self.told.get("rows", {})
+        self.told = {**self.told, "rows": {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}}
+        new = {}
+        for row in rows:
+            due, level = before.get(row["row"], [row["due"], 0])
+            if row["level"] > (level if due == row["due"] else 0):
+                new.setdefault(row["level"], []).append(row["row"])
+        return [Event(None, NOTE, CODE, CABINET, _text(level, keys)) for level, keys in sorted(new.items(), reverse=True)]
+
+
+def _text(level, keys):
+    limit_d = proof_state.LIMITS_D[level - 1]
+    when = f"due within {limit_d} d" if limit_d else "due now"
+    return f"proof test {when}: row{'s' * (len(keys) > 1)} {', '.join(keys)}"
