@@ -25,8 +25,8 @@ from drivers.buses.serial_port import SerialPortError
 from safety import latches
 
 # Modules with commands of their own: each has add(commands).
-COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, bench, can_up, matrix_report,
-            reason_book, siting)
+COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, bench, can_up,
+            matrix_report, reason_book, siting)
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 

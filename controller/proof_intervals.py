@@ -1,8 +1,9 @@
 """How often each row has to be proven by a test on site: days at most, why, and how sure that is.
 
-The clauses that the fact table confirms ask for a record of tests (A71, A73, A75, A78), not for these intervals: they are
-proposals of ours unless the confidence says otherwise, and a site may only shorten them. Detectors follow the calibration
-twice a year, contacts and relays the yearly inspection of the fire panel. Rows with ONCE are proven at commissioning only.
+The clauses that the fact table confirms ask for a record of tests (A71, A73, A75, A78), not for these intervals: they
+are proposals of ours unless the confidence says otherwise, and a site may only shorten them. Detectors follow their
+calibration twice a year, contacts and relays the yearly inspection of the fire panel. Rows with ONCE are proven at
+commissioning only.
 """
 
 from typing import NamedTuple
@@ -37,7 +38,7 @@ INTERVALS = {
     "13": Interval(LONG_D, "fault contact of each detector; its calibration date is watched by 13c itself", "D"),
     "14": Interval(ONCE, "the inputs of row 13, all of them", "D"),
     "15": _CONTACT, "16": _CONTACT,
-    "17": Interval(LONG_D, "fault contact of the cooling, air sensor; the cells' own temperatures stand behind it", "D"),
+    "17": Interval(LONG_D, "fault contact of the cooling, air sensor; cell temperatures stand behind it", "D"),
     "18": _BMS, "19": _BMS, "20": _BMS, "21": _BMS, "22": _COMPUTED, "23": _COMPUTED, "24": _COMPUTED, "25": _BMS,
     "26": _COMPUTED, "27": _BMS, "28": _BMS, "29": _BMS,
     "30": Interval(YEAR_D, "independent relay and its wire: nothing else shows that it would open", "D"),

@@ -13,15 +13,15 @@ def level(days_left):
 
 
 def today(records, utc_us_day):
-    """The day to count from: of the clock, or of the newest record where a clock has gone behind it."""
+    """The day to count from: of the clock, or of the newest record where the clock is behind it."""
     return max([utc_us_day, *[day(record.recorded_utc) for record in records]])
 
 
 def rows(planned, records, clock_day):
-    """[{row, what, interval_d, last, due, days_left, level, state}] of the armed rows, in their order, as plain data.
+    """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left, level, state}.
 
-    planned: of proof_plan.plan; records: of proof_tests.Found; clock_day: datetime.date. last: values of the last test or None;
-    due: ISO day or None (never again).
+    planned: of proof_plan.plan; records: of proof_tests.Found; clock_day: datetime.date. last: values of the last test
+    or None; due: ISO day or None (never again).
     """
     now = today(records, clock_day)
     began = min([day(record.date) for record in records if record.kind == COMMISSIONED], default=now)
@@ -52,7 +52,8 @@ def words(row):
         return f"due in {row['days_left']} d"
     if row["state"] == OVERDUE:
         late_d = -row["days_left"]
-        return ("never tested" if row["last"] is None else "overdue") + (f", {late_d} d late" if late_d else ", due today")
+        late = f"{late_d} d late" if late_d else "due today"
+        return f"{'never tested' if row['last'] is None else 'overdue'}, {late}"
     return row["state"]
 
 

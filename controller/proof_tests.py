@@ -1,9 +1,9 @@
-"""The proof-test ledger: who tested which row when, the measured reaction, the result (A71, A73, A78 of the fact table).
+"""The proof-test ledger: who tested which row when, the measured reaction, the result (A71, A73, A78 of the facts).
 
-`proof_tests.jsonl` in the state directory, one JSON object a line, only ever added to, each made durable before it counts.
+`proof_tests.jsonl` in the state directory, one JSON object a line, only ever added to, each durable before it counts.
 The hash of a record covers its values and the hash before it (recorder/chain.py): whoever keeps the newest one can tell
-whether anything before it was changed. Bytes that a power cut has torn off a last line are named, and cut off by the next
-record; whatever else does not fit is damage, named by its line, and stays.
+whether anything before it was changed. A last line that a power cut has torn is named, and cut off by the next record;
+whatever else does not fit is damage, named by its line, and stays.
 
 A ledger warns and is printed. Nothing of the tick, of limits or of permits reads it.
 """
@@ -63,9 +63,9 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """What the file holds: `records` whose own hash fits, `breaks` as lines, `damaged_from`: first line that does not fit.
+    """What the file holds: `records` whose own hash fits, `breaks` as lines, `damaged_from`: first line of these.
 
-    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last record has its line end.
+    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last record has a line end.
     """
 
     records: tuple
@@ -231,7 +231,8 @@ class Ledger:
         except BlockingIOError:
             raise
         except OSError as error:
-            raise NotWrittenError(f"{path_of(self.directory)}: nothing is recorded: {error.strerror or error}") from None
+            why = error.strerror or error
+            raise NotWrittenError(f"{path_of(self.directory)}: nothing is recorded: {why}") from None
 
     def _add(self, make):
         files = self._files

@@ -1,7 +1,7 @@
 """`firebreak proof-test record | list | verify`: the proof-test ledger, to write, to read, to print, to check.
 
-Exit codes: 0 done, nothing is due; 1 a test is overdue or failed, or the ledger is damaged; 2 wrong input; 3 it could not
-be read or written.
+Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, or the ledger is damaged; 2 wrong input; 3 it
+could not be read or written.
 """
 
 import csv

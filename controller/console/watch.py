@@ -74,7 +74,8 @@ class Watch:
     def _status(self, recorded, span_s):
         loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))
         tests = proof_tests.facts(self.shadow.reader.header, self._state_directory, self._wall.clocks.utc_us())
-        return {**status.facts(self.shadow, self.history(), loop, recorded and recorded.summary()), "proof_tests": tests}
+        made = status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())
+        return {**made, "proof_tests": tests}
 
     def _why(self, recorded, span_s):
         return why.facts(self.shadow)

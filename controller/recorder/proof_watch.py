@@ -1,8 +1,8 @@
-"""Proof tests that come due, in the record: one event when a row passes 60, 30, 7 or 0 days, for all rows that do at once.
+"""Proof tests that come due, in the record: an event when rows pass 60, 30, 7 or 0 days, one for all of a limit.
 
-It looks once a minute, in the recorder's process: neither the loop nor what it decides knows of it. What was told is kept
-with the record, so that a recorder that starts again does not repeat it. The first look at a new cabinet's ledger writes
-when it was commissioned; a clock that does not know the day tells nothing and writes nothing.
+It looks once a minute, in the recorder's process: neither the loop nor what it decides knows of it. What was told is
+kept with the record, so that a recorder that starts again does not repeat it. The first look at a cabinet without a
+ledger writes when it was commissioned; a clock that does not know the day tells nothing and writes nothing.
 """
 
 from controller import proof_state, proof_tests, utc
@@ -57,7 +57,7 @@ class ProofWatch:
             due, level = before.get(row["row"], [row["due"], 0])
             if row["level"] > (level if due == row["due"] else 0):
                 new.setdefault(row["level"], []).append(row["row"])
-        return [Event(None, NOTE, CODE, CABINET, _text(level, keys)) for level, keys in sorted(new.items(), reverse=True)]
+        return [Event(None, NOTE, CODE, CABINET, _text(*each)) for each in sorted(new.items(), reverse=True)]
 
 
 def _text(level, keys):
