@@ -125,7 +125,7 @@ def _due(facts):
         return [calibration]
     row = nearest(tests["rows"])
     test_d = row["days_left"] if row else 0
-    if calibration_d is not None and calibration_d < test_d:
+    if calibration_d is not None and calibration_d <= test_d:
         return [calibration, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
     return [tests["summary"], *([calibration] if calibration_d is None or calibration_d <= LIMITS_D[0] else [])]
 

@@ -1,0 +1,88 @@
+"""Proof tests on the status page and the page of tests: what is near or late, within 80 x 24, whatever the ledger is."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from controller import proof_intervals
+from controller import proof_tests as pt
+from controller.console import pages
+from controller.console.pages import text
+from controller.console.terminal import view, words
+from watched import UTC_US, Watched
+
+
+def ledger(folder, ages_d, result=pt.PASSED):
+    """Every row of the default cabinet tested today, those of ages_d so many days before."""
+    ages_d = dict(ages_d)
+    for row in proof_intervals.INTERVALS:
+        day = date(2026, 3, 14) - timedelta(days=ages_d.get(row, 0))
+        pt.Ledger(str(folder)).test((UTC_US, "ntp"), row, "A", 5, result if row in ages_d else pt.PASSED,
+                                    date=day.isoformat())
+
+
+def shown(watched):
+    lines = pages.lines("status", watched.facts("status"))
+    assert len(lines) <= text.HEIGHT and all(len(line) <= text.WIDTH and line.isascii() for line in lines)
+    return next(line for line in lines if line.startswith("LOG"))
+
+
+def page_of_tests(watched):
+    body = words.tests(watched.facts("status"))
+    assert all(len(line) <= text.WIDTH and line.isascii() for line in body)
+    return body
+
+
+@pytest.mark.parametrize("ages_d, words_shown", [
+    ({}, "DUE gas calibration in 180 d"), ({"15": 184}, "DUE gas calibration in 180 d"),
+    ({"15": 186}, "DUE proof test of row 15 in 179 d   LIMITS"),
+    ({"15": 365}, "DUE proof test of row 15 overdue   LIMITS"),
+    ({"15": 365, "1": 400}, "DUE 2 proof tests overdue   LIMITS")])
+def test_the_status_names_what_is_due_next(tmp_path, ages_d, words_shown):
+    ledger(tmp_path, ages_d)
+    assert words_shown in shown(Watched(tmp_path).run(3))
+
+
+def test_a_calibration_that_is_near_is_not_hidden_by_a_test(tmp_path):
+    facts = Watched(tmp_path).run(3).facts("status") | {"gas_calibration_d": 60}
+    line = pages.lines("status", facts)[-2]
+    assert line.endswith("DUE 53 proof tests overdue, gas calibration in 60 d") and len(line) <= text.WIDTH
+    assert "gas" not in pages.lines("status", facts | {"gas_calibration_d": 61})[-2]
+
+
+def test_the_page_of_tests_lists_what_is_near_or_late(tmp_path):
+    ledger(tmp_path, {"15": 353, "1": 400})
+    body = page_of_tests(Watched(tmp_path).run(3))
+    assert "  proof tests        1 overdue or failed, 1 within 60 d, of 53 rows armed" in body
+    assert [line[:38].split() for line in body if line.startswith("  row ")] == [
+        ["row", "1", "overdue,", "35", "d", "late"], ["row", "15", "due", "in", "12", "d"]]
+
+
+def test_a_new_cabinet_lists_every_row_over_several_parts(tmp_path):
+    watched = Watched(tmp_path).run(3)
+    made = view.View(watched.folder, watched.folder, watched.rig.step)
+    made.update()
+    parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
+    assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
+    assert len([line for body in parts for line in body if line.startswith("  row ")]) == 53
+    made.close()
+
+
+def test_a_ledger_that_is_damaged_or_no_file_costs_no_page(tmp_path):
+    watched = Watched(tmp_path).run(3)
+    path = Path(pt.path_of(str(tmp_path)))
+    path.write_bytes(b"x\n")
+    assert "DUE proof-test ledger damaged" in shown(watched)
+    assert "  ledger             damaged from line 1" in page_of_tests(watched)
+    path.unlink()
+    path.mkdir()
+    assert "DUE proof tests unknown" in shown(watched)
+    assert any("Is a directory" in line for line in page_of_tests(watched))
+
+
+def test_a_controller_of_another_version_has_pages_without_proof_tests(tmp_path):
+    watched = Watched(tmp_path).run(3)
+    del watched.watch().shadow.reader.header["proof_tests"]
+    assert "DUE gas calibration in 180 d" in shown(watched)
+    assert "  proof tests        not told by this controller: another version" in words.tests(watched.facts("status"))
