@@ -8,6 +8,7 @@ from controller import cabinet as cabinets
 from controller import command, config, image, store
 from safety import latches, matrix
 from safety import signals as s
+from safety.evidence import INHIBIT_REASONS
 from site_files import SITES, SiteFiles
 
 CONFIG = config.load(SITES / "example" / "cabinet.toml")
@@ -16,7 +17,9 @@ TICK_US = 20_000
 CLEAR_TICKS = 260  # a cause must have been gone for 5 s
 RATED = {"rack_voltage_mV": 790_000, "cell_voltage_mV_min": 3290, "cell_voltage_mV_max": 3300, "soc_permille": 550,
          "soh_permille": 990, "charge_current_mA_max": 140_000, "discharge_current_mA_max": 140_000,
-         "cells_online": 240, "gas_1_calibration_d": 100, "gas_2_calibration_d": 100}
+         "cells_online": 240, "insulation_kohm": 2000, "gas_1_calibration_d": 100, "gas_2_calibration_d": 100,
+         "offgas_1_calibration_d": 100, "offgas_2_calibration_d": 100, "toxic_calibration_d": 100,
+         "air_temperature_ddegC": 250, "humidity_permille": 400, "ups_reserve_min": 180}
 
 
 class Keeper:
@@ -52,10 +55,15 @@ class Field:
             image.inp[at] = 1 if name.endswith("_ok") else RATED.get(name, 0)
         image.inp[s.GRID_RAW_HASH] = image.inp[s.LOAD_RAW_HASH] = self.ticks
         image.inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
+        image.inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK]
+        for unit in range(layout.units):
+            image.inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = RATED["rack_voltage_mV"]
         for rack in range(layout.racks):
             first = layout.rack_input(rack, 0)
             for at, (name, *_) in enumerate(s.RACK_INPUTS):
                 image.inp[first + at] = RATED.get(name, 0)
+            for module in range(layout.modules):
+                image.inp[first + s.MODULE_TEMPERATURE_DDEGC + module] = 250
             closed = self.out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
             image.inp[first + s.CONTACTOR_STATE] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
         for at, value in self.wrong.items():
@@ -148,7 +156,9 @@ def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_p
     bench.tick(CLEAR_TICKS)
     bench.field.wrong[s.KEY_RUN_OK] = 0
     bench.tick(2).reset(matrix.KEY)
-    assert bench.answers == [latches.DONE] and bench.standing == []
+    assert bench.answers == [latches.DONE] and bench.standing == ["47"]
+    bench.field.wrong.clear()
+    assert bench.tick().standing == []
 
 
 @pytest.mark.parametrize("ages_ms, left", [([], 3), ([0], 2), ([0, 3_599_900], 1), ([3_600_000], 3), ([1, 2, 3], 0),
@@ -347,7 +357,9 @@ def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
     assert bench.answers[-1] == latches.KEY_NEEDED
     bench.field.wrong[s.KEY_RUN_OK] = 0
     bench.tick().reset(matrix.KEY)
-    assert bench.standing == [] and bench.stored["latches"] == {}
+    assert bench.standing == ["47"] and bench.stored["latches"] == {}
+    bench.field.wrong.clear()
+    assert bench.tick(200).standing == [] and bench.state == "running"
 
 
 def test_the_fourth_remote_reset_of_an_hour_waits_even_over_a_restart():
@@ -390,7 +402,7 @@ class Journal:
 def test_a_keyframe_every_10_s_and_whenever_other_rows_stand_or_the_state_changes():
     journal = Journal()
     bench = Bench(journal=journal).tick(1001)
-    assert [at for at, key in enumerate(journal.frames) if key] == [0, 1, 3, 500, 1000]  # ready, running
+    assert [at for at, key in enumerate(journal.frames) if key] == [0, 1, 13, 500, 1000]  # closing, running
     bench.trip()
     assert sum(journal.frames[1001:]) == 1
 
@@ -428,16 +440,22 @@ def who(bench):
     return image.name_of(bench.cabinet.core.inp[first:]), list(bench.stored["values"])
 
 
+def is_kept_open(bench):
+    """Inhibited by a lock-out, and nothing prepares a closing."""
+    return (bench.state == "inhibited" and INHIBIT_REASONS[bench.out[s.INHIBIT_REASON]] == "locked out"
+            and not bench.out[s.ARM_REQUEST] and not bench.out[s.CONTACTOR_SUPPLY_OK])
+
+
 def test_a_lock_out_stops_at_once_is_stored_and_nothing_starts_until_it_is_ended():
     bench = running()
     assert bench.cabinet.request_lock_out("anna", True) == 0
     bench.tick()
     assert bench.answers == [command.ACCEPTED] and bench.state == "stopping"
     bench.tick(RUN_TICKS)
-    assert bench.state == "ready" and who(bench) == ("anna", ["locked_out.anna"])
+    assert is_kept_open(bench) and who(bench) == ("anna", ["locked_out.anna"])
     bench.cabinet.request_run(1)
     bench.tick(RUN_TICKS)
-    assert bench.state == "ready" and not bench.out[s.ARM_REQUEST]
+    assert is_kept_open(bench)
     assert bench.cabinet.request_lock_out("anna", False) == 0
     bench.tick(RUN_TICKS)
     assert bench.state == "running" and who(bench) == ("", [])
@@ -449,7 +467,7 @@ def test_a_lock_out_takes_effect_before_it_is_stored_and_is_answered_after():
     bench.keeper.durable = len(bench.keeper.records)
     bench.cabinet.request_lock_out("anna", True)
     bench.tick(RUN_TICKS)
-    assert bench.state == "ready" and bench.answers == []
+    assert is_kept_open(bench) and bench.answers == []
     bench.keeper.durable += 100
     bench.tick()
     assert bench.answers == [command.ACCEPTED]
@@ -457,11 +475,11 @@ def test_a_lock_out_takes_effect_before_it_is_stored_and_is_answered_after():
 
 def test_the_end_of_a_lock_out_is_stored_before_it_takes_effect():
     bench = Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1})).tick(RUN_TICKS)
-    assert bench.state == "ready" and who(bench)[0] == "anna"
+    assert is_kept_open(bench) and who(bench)[0] == "anna"
     bench.keeper.durable = len(bench.keeper.records)
     bench.cabinet.request_lock_out("anna", False)
     bench.tick(RUN_TICKS)
-    assert bench.state == "ready" and bench.answers == [] and who(bench) == ("anna", [])
+    assert is_kept_open(bench) and bench.answers == [] and who(bench) == ("anna", [])
     bench.keeper.durable += 100
     bench.tick(RUN_TICKS)
     assert bench.state == "running" and bench.answers == [command.ACCEPTED]
@@ -475,7 +493,7 @@ def test_a_store_that_fails_leaves_the_cabinet_locked_out_and_says_so(is_locked)
     bench.tick()
     bench.keeper.ok = False
     bench.tick(RUN_TICKS)
-    assert bench.answers == [command.NOT_STORED] and bench.cabinet.locked_out == "anna" and bench.state == "ready"
+    assert bench.answers == [command.NOT_STORED] and bench.cabinet.locked_out == "anna" and is_kept_open(bench)
 
 
 def test_a_restart_ends_no_lock_out():
@@ -483,7 +501,7 @@ def test_a_restart_ends_no_lock_out():
     bench.cabinet.request_lock_out("anna", True)
     bench.tick(RUN_TICKS)
     again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
-    assert again.state == "ready" and who(again) == ("anna", ["locked_out.anna"])
+    assert is_kept_open(again) and who(again) == ("anna", ["locked_out.anna"])
     again.trip()
     assert list(again.stored["values"]) == ["locked_out.anna"], "whatever else is stored meanwhile"
 
