@@ -80,10 +80,18 @@ def _verdict(shadow, needs):
 
 
 def start(shadow):
-    """What the start waits for: {state, waits_for, is_asked_to_run}."""
+    """What the start waits for: {state, waits_for, checklist, is_asked_to_run, resets_per_hour_max}.
+
+    checklist: {"done", "total"} items of the start evidence; None once something closes, when only a part is asked.
+    """
     missing = shadow.out[s.INHIBIT_REASON]
     waiting = missing and shadow.out[s.STATE] not in (s.RUNNING, s.STOPPING)
     return {"state": s.STATES[shadow.out[s.STATE]],
             "waits_for": base.reason(reasons.inhibit_code(missing)) if waiting else None,
-            "is_asked_to_run": bool(shadow.inp[s.RUN_REQUEST]),
+            "checklist": _checklist(shadow.out), "is_asked_to_run": bool(shadow.inp[s.RUN_REQUEST]),
             "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX)}
+
+
+def _checklist(out):
+    at_rest = out[s.STATE] in (s.INHIBITED, s.READY)
+    return {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]} if at_rest else None

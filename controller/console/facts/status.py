@@ -2,7 +2,7 @@
 
 from controller import parameters as c
 from controller import setpoint
-from controller.console.facts import base, hints, links, racks, rows, why
+from controller.console.facts import alarms, base, hints, links, racks, rows, why
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -34,7 +34,8 @@ def facts(shadow, history, loop, record):
         "binding_sources": hints.binding(shadow),
         "racks": racks.facts(shadow)["racks"], "links": links.facts(shadow, None)["summary"], "loop": loop,
         "record": record, "tick_ms": base.tick_ms(shadow), "gas_calibration_d": _calibration_d(shadow),
-        "version": _version(shadow), "differs": shadow.differs}
+        "version": _version(shadow), "start": alarms.start(shadow),
+        "differs": shadow.differs}
 
 
 def _lamp(shadow):

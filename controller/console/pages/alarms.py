@@ -1,8 +1,11 @@
 """The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
 
-from controller.console.pages.text import RULE, duration, folded, head, moment, page
+from controller import reasons
+from controller.console.pages.text import RULE, checklist, duration, folded, head, moment, page
+from safety import evidence
 
 STANDING_SHOWN, CHECKS_SHOWN, SCOPES_SHOWN = 6, 3, 3
+LOCKED = reasons.inhibit_code(evidence.I_LOCKED)
 
 
 def lines(facts):
@@ -89,8 +92,9 @@ def _reset(reset):
 def _start(facts):
     start = facts["start"]
     waits = start["waits_for"]
-    if waits:
-        return folded("START", f"waits for {waits['label']} {waits['name']}: {waits['sentence']} {waits['remedy']}", 2)
+    if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
+        return folded("START", f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
+                               f"{waits['remedy']}", 2)
     if facts["locked_out_by"]:
         return folded("START", f"locked out by {facts['locked_out_by']}, who ends that; with the key out of RUN "
                                "anybody who may act can (firebreak lock-out --end).", 2)

@@ -3,8 +3,8 @@
 from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
-from controller.console.pages.text import (RULE, WIDTH, directed, duration, fitting, head, kilowatt, moment, page,
-                                            scaled, spread)
+from controller.console.pages.text import (RULE, WIDTH, checklist, directed, duration, fitting, head, kilowatt, moment,
+                                            page, scaled, spread)
 from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -66,6 +66,10 @@ def _power(facts):
 
 
 def _limit(facts):
+    """What holds the power back; before the start, what is still missing for it, which comes to no power too."""
+    start = facts["start"]
+    if start["waits_for"] and start["checklist"]:
+        return spread(f"START    {checklist(start)}waits for {start['waits_for']['name']}", "(firebreak alarms)")
     if facts["binding"]:
         words = causes.short(facts["binding"], facts["cause"])
     elif facts["limits"]["low_W"] == facts["limits"]["high_W"] == 0:
@@ -108,7 +112,8 @@ def _racks(racks):
 
 
 def _foot(facts):
-    links = "   ".join([f"{kind} {state}" for kind, state in facts["links"].items()])
+    links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # as the contacts: what is wrong first
+    links = "   ".join([f"{kind} {state}" for kind, state in links])
     log, due = f"LOG      {_log(facts)}", _due(facts)
     line = fitting(log, f"   DUE {', '.join(due)}")
     line = fitting(log, f"   DUE {due[0]}") if line == log else line

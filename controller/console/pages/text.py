@@ -115,6 +115,12 @@ def head(facts):
     return [spread(spread(facts["cabinet"], state, middle), moment), RULE]
 
 
+def checklist(start):
+    """How far the start checklist is, "checklist 27 of 33: "; nothing where none is gone through (facts/alarms.py)."""
+    items = start["checklist"]
+    return f"checklist {items['done']} of {items['total']}: " if items else ""
+
+
 def source(facts):
     """Where a page's history is from, with a word when no recorder writes any more."""
     since, trouble = facts.get("recorder_silent_since"), facts.get("record_trouble")

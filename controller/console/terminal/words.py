@@ -9,7 +9,8 @@ MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests 8 Export
 HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = "See whether it runs: systemctl status firebreak. This page looks again every second."
 # A page's words of commands, as keys; each no longer than what it stands for, so that columns stay.
-_AS_KEYS = (("(firebreak why)", "(press 1)"), ("(turn it out of RUN, firebreak reset --key)", "(out of RUN, press R)"),
+_AS_KEYS = (("(firebreak why)", "(press 1)"), ("(firebreak alarms)", "(press 2)"),
+            ("(turn it out of RUN, firebreak reset --key)", "(out of RUN, press R)"),
             ("(firebreak reset)", "(press R)"))
 
 HELP = [

@@ -4,6 +4,7 @@ import pytest
 
 from controller.console.facts import alarms
 from controller.console.pages import alarms as page
+from controller.console.pages import status as status_page
 from safety import latches, signals as s
 from watched import Watched, action, of_scenario
 
@@ -94,11 +95,54 @@ def test_what_inhibits_the_start_is_named(tmp_path):
     watched.rig.plant.key_run = False
     facts = watched.run(5).facts("alarms")
     assert facts["start"]["waits_for"]["name"] == "interlock" and facts["state"] == "inhibited"
-    assert "START  waits for R701 interlock" in "\n".join(page.lines(facts))
     assert [row["stage"] for row in facts["standing"]] == ["47"]
+    assert "START  checklist 39 of 39: waits for R701 interlock: " in "\n".join(page.lines(facts))
     watched.rig.plant.key_run = True
     facts = watched.run(12).facts("alarms")
     assert facts["start"]["waits_for"] is None and watched.core.out[s.STATE] == s.RUNNING
+
+
+@pytest.mark.parametrize("role, name, code", [("climate", "climate monitor", "R716"), ("toxic", "gas detectors", "R705"),
+                                              ("ups", "UPS monitor", "R717")])
+def test_how_far_the_checklist_is_stands_beside_what_it_waits_for(tmp_path, role, name, code):
+    """One device of the cabinet is silent from the beginning: one item is missing, and it has a name."""
+    watched = Watched(tmp_path, actions=[action(0, "device_fault", device=role, fault="silent")]).run(8)
+    start = watched.facts("alarms")["start"]
+    assert start["checklist"] == {"done": 38, "total": 39}
+    words = "\n".join(page.lines(watched.facts("alarms")))
+    assert f"START  checklist 38 of 39: waits for {code} {name}: " in words
+    line = next(line for line in status_page.lines(watched.facts("status")) if line.startswith("START"))
+    assert line.startswith(f"START    checklist 38 of 39: waits for {name}  ") and line.endswith("(firebreak alarms)")
+    assert len(line) == 79
+
+
+def test_once_it_closes_there_is_no_checklist(tmp_path):
+    watched = Watched(tmp_path)
+    while watched.core.out[s.STATE] != s.CLOSING:
+        watched.rig.step()
+    facts = watched.facts("alarms")
+    assert facts["state"] == "closing" and facts["start"]["checklist"] is None
+    facts = watched.run(8).facts("status")
+    assert facts["start"]["checklist"] is None and facts["start"]["waits_for"] is None
+    assert not [line for line in status_page.lines(facts) if line.startswith("START")]
+
+
+def test_a_lock_out_names_who_ends_it_before_anything_else(tmp_path):
+    """The kernel counts it as an item of the start evidence: the page says by whom, and the head shows it too."""
+    watched = Watched(tmp_path).run(8)
+    assert watched.rig.controller.cabinet.request_lock_out("anna", True) == 0
+    facts = watched.run(20).facts("alarms")
+    assert facts["state"] == "inhibited" and facts["start"]["checklist"] == {"done": 38, "total": 39}
+    words = "\n".join(page.lines(facts))
+    assert "INHIBITED, LOCKED OUT BY ANNA" in words.upper().splitlines()[0]
+    assert "START  locked out by anna, who ends that; with the key out of RUN anybody" in words
+    lines = status_page.lines(watched.facts("status"))
+    assert "INHIBITED, LOCKED OUT BY anna" in lines[0]
+    assert [line for line in lines if line.startswith("START    checklist 38 of 39: waits for locked out")]
+    watched.rig.plant.key_run = False
+    facts = watched.run(22).facts("alarms")
+    assert facts["start"]["waits_for"]["name"] == "interlock", "the row that stands is said, the head says the rest"
+    assert "LOCKED OUT BY anna" in page.lines(facts)[0]
 
 
 def test_what_began_before_the_journal_is_not_dated(tmp_path):
