@@ -31,7 +31,7 @@ class Walk:
         self.rows = self._rows()
         self.inp = array("i", [0] * self.layout.inputs)
         for at, (name, *_) in enumerate(self.rows):
-            self.inp[at] = 1 if name.endswith(("_ok", "_request", "_stored")) else GOOD.get(name, 0)
+            self.inp[at] = 1 if name.endswith(("_ok", "run_request", "_stored")) else GOOD.get(name, 0)
         for rack in range(self.layout.racks):
             for module in range(self.layout.modules):
                 self.inp[self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC + module)] = 250
@@ -53,6 +53,7 @@ class Walk:
         inp[s.LOAD_RAW_HASH] = draw.randrange(1 << 30) if draw.random() < 0.9 else 7
         inp[s.LOAD_POWER_W] += draw.randrange(-40_000, 40_001)
         inp[s.PERMIT_1_CLOSED] = first.kernel.out[s.PCS_ENABLE_OK]
+        inp[s.PERMIT_2_CLOSED] = first.kernel.out[s.CONTACTOR_SUPPLY_OK]
         if draw.random() < self.unrest:
             for rack in range(self.layout.racks):  # across both reserves and back
                 inp[self.layout.rack_input(rack, s.SOC_PERMILLE)] = draw.choice((90, 140, 160, 550, 550))
@@ -83,7 +84,9 @@ class Walk:
 GOOD = {"rack_voltage_mV": 790_000, "cell_voltage_mV_min": 3290, "cell_voltage_mV_max": 3300, "soc_permille": 550,
         "soh_permille": 990, "charge_current_mA_max": 140_000, "discharge_current_mA_max": 140_000,
         "load_power_W": 300_000, "grid_power_W": 300_000, "gas_1_calibration_d": 100, "gas_2_calibration_d": 100,
-        "cells_online": 240}
+        "offgas_1_calibration_d": 100, "offgas_2_calibration_d": 100, "toxic_calibration_d": 100,
+        "air_temperature_ddegC": 250, "humidity_permille": 400, "ups_reserve_min": 180, "noc_verified": 1,
+        "pcs_dc_voltage_mV": 790_000, "insulation_kohm": 2000, "cells_online": 240}
 
 
 def core_of(settings):

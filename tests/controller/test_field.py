@@ -126,8 +126,8 @@ def test_an_enable_that_is_taken_away_goes_at_once():
 
 def test_enable_and_supply_of_the_example_cabinet_are_such_a_pair():
     field = Field(CONFIG, ProcessImage(LAYOUT))
-    enable, supply = field.io
-    assert (enable.supply, supply.supply) == (supply.module, None)
+    enable, supply, third = field.io
+    assert (enable.supply, supply.supply, third.supply) == (supply.module, None, None)
     assert enable.module is not supply.module
 
 
@@ -361,7 +361,7 @@ def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
 def test_a_field_is_built_from_the_site():
     field = Field(CONFIG, ProcessImage(LAYOUT))
     assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]
-    assert (len(field.io), len(field.pcs), len(field.can["can0"].racks)) == (2, 1, 3)
+    assert (len(field.io), len(field.pcs), len(field.can["can0"].racks)) == (3, 1, 3)
     assert "pcs_enable_ok" in [name for name, *_ in field.io[0].module._outputs]  # its coils go first
     assert sorted(field.drivers) == sorted(device.name for device in CONFIG.devices)
 
@@ -382,6 +382,6 @@ def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
     for tick in range(100):
         field.write(core.inp, core.out, [field.pcs[0].sent_W], rig.now_us + tick * TICK_US)
     coils = [key for key in said if key[1] == "coils"]
-    assert len(coils) == 2 * 100 // 5
+    assert len(coils) == 3 * 100 // 5
     assert not {"write operation"} & {key[1] for key in said}
     assert len(said) < 150

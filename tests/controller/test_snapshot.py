@@ -62,17 +62,19 @@ def test_it_follows_tick_by_tick(rig, tmp_path):
 
 def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites what was not read; what comes then builds on frames that are gone."""
-    journal = writer(tmp_path / "small", 24_000)
-    rig = started(journal).run(0.1)
+    journal = writer(tmp_path / "small", 50_000)
+    rig = started(journal)
+    rig.controller.cabinet.keyframe_ticks = 1000  # the smallest ring holds about 500 quiet frames
+    rig.run(0.1)
     seen = snapshot.Snapshot(str(tmp_path / "small"))
     assert seen.update() and seen.sequence == 4
-    rig.run(9.9)  # the first frames, and the keyframe among them, are overwritten
+    rig.run(19.9)  # the first frames, and the keyframes among them, are overwritten
     assert list(seen.follow()) == [] and seen.reader.lost > 0 and seen.sequence == 4
     for _ in range(20):
         rig.step()
         for _ in seen.follow():
             assert seen.out == rig.controller.cabinet.core.out
-    assert seen.sequence > 500
+    assert seen.sequence > 1000
     seen.close()
     journal.close()
 

@@ -102,8 +102,8 @@ def test_what_inhibits_the_start_is_named(tmp_path):
     assert facts["start"]["waits_for"] is None and watched.core.out[s.STATE] == s.RUNNING
 
 
-@pytest.mark.parametrize("role, name, code", [("climate", "climate monitor", "R716"), ("toxic", "gas detectors", "R705"),
-                                              ("ups", "UPS monitor", "R717")])
+@pytest.mark.parametrize("role, name, code", [
+    ("climate", "climate monitor", "R716"), ("toxic", "gas detectors", "R705"), ("ups", "UPS monitor", "R717")])
 def test_how_far_the_checklist_is_stands_beside_what_it_waits_for(tmp_path, role, name, code):
     """One device of the cabinet is silent from the beginning: one item is missing, and it has a name."""
     watched = Watched(tmp_path, actions=[action(0, "device_fault", device=role, fault="silent")]).run(8)
