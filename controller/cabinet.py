@@ -225,8 +225,11 @@ class Cabinet:
     def request_test(self):
         """TEST mode: for TEST_MS, which contains turning the key back to RUN and the start, with 5 % of rated power.
 
-        Only while the key is known to be out of RUN. Every row stays armed. Returns command.KEY_IN_RUN or ACCEPTED.
+        Only while the key is known to be out of RUN, and once the kernel, which counts the time of each test, has seen
+        the end of the last one. Every row stays armed. Returns command.KEY_IN_RUN, IN_TEST or ACCEPTED.
         """
+        if self._test or self.core.inp[s.TEST_REQUEST]:
+            return command.IN_TEST
         if not self._key_is_out():
             return command.KEY_IN_RUN
         self._test, self._test_ms, self._run = 1, 0, 1

@@ -208,6 +208,45 @@ def test_lamp_test_says_how_it_went(capsys, monkeypatch, tmp_path):
     assert asked == [(str(tmp_path / "command.sock"), cli.command.LAMP_TEST)]
 
 
+# -- test mode: twice the word, or nothing is asked of anybody
+
+def typed(monkeypatch, *words):
+    """Answer the questions of test mode; what comes after the last word is the end of the input. The questions."""
+    questions, left = [], list(words)
+
+    def given(question):
+        questions.append(question)
+        if not left:
+            raise EOFError
+        return left.pop(0)
+    monkeypatch.setattr("builtins.input", given)
+    return questions
+
+
+@pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted"), (108, 1, "turn the key out of RUN first"),
+                                                 (109, 1, "a test is under way"), (None, 1, "no answer")])
+def test_test_mode_says_how_it_went(capsys, monkeypatch, tmp_path, answer, code, words):
+    asked, questions = [], typed(monkeypatch, "TEST", " TEST ")
+    monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or answer)
+    found, out, err = run(capsys, "test-mode", "--run-dir", tmp_path)
+    assert (found, err, len(out)) == (code, [], 1) and out[0].startswith("test mode: ") and words in out[0]
+    assert asked == [(str(tmp_path / "command.sock"), cli.command.TEST_MODE)]
+    assert "key is out of RUN" in questions[0] and "60 s from now" in questions[1] and len(questions) == 2
+
+
+@pytest.mark.parametrize("said", [(), ("",), ("test",), ("yes", "TEST"), ("TEST",), ("TEST", ""), ("TEST", "TESTS")])
+def test_test_mode_that_is_not_confirmed_twice_does_nothing(capsys, monkeypatch, tmp_path, said):
+    questions = typed(monkeypatch, *said)
+    monkeypatch.setattr(cli.command, "ask", None)
+    refused(capsys, 1, "test mode: not confirmed, nothing was done", "test-mode", "--run-dir", tmp_path)
+    assert len(questions) == (2 if said[:1] == ("TEST",) else 1), "the second question comes after the first yes only"
+
+
+def test_test_mode_without_a_controller(capsys, monkeypatch, tmp_path):
+    typed(monkeypatch, "TEST", "TEST")
+    refused(capsys, 3, "no controller answers in", "test-mode", "--run-dir", tmp_path)
+
+
 def test_lock_out_and_lamp_test_without_a_controller_or_a_name(capsys, tmp_path):
     refused(capsys, 3, "no controller answers in", "lock-out", "anna", "--run-dir", tmp_path)
     refused(capsys, 3, "no controller answers in", "lamp-test", "--run-dir", tmp_path)

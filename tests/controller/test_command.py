@@ -18,6 +18,7 @@ class Cabinet:
 
     def __init__(self):
         self.resets, self.runs, self.lamp_tests, self.lock_outs, self.verdict = [], [], 0, [], 0
+        self.tests, self.test_verdict = 0, command.ACCEPTED
 
     def request_reset(self, kind, first_out, mask):
         self.resets.append((kind, first_out, mask))
@@ -27,6 +28,10 @@ class Cabinet:
 
     def request_lamp_test(self):
         self.lamp_tests += 1
+
+    def request_test(self):
+        self.tests += 1
+        return self.test_verdict
 
     def request_lock_out(self, name, is_locked):
         self.lock_outs.append((name, is_locked))
@@ -117,13 +122,13 @@ def test_run_and_stop_are_answered_at_once(place, what, run):
 
 @pytest.mark.parametrize("data", [
     b"", b"x", request(command.RUN)[:-1], request(command.RUN) + b"\0", request(command.RUN, magic=b"FBC2"), request(0),
-    request(6), request(255), bytes(64), bytes(65)])
+    request(7), request(command.TEST_MODE, magic=b"FBC2"), request(255), bytes(64), bytes(65)])
 def test_anything_else_is_refused_and_does_nothing(place, data):
     listener, cabinet, client = place
     one = client()
     one.say(data)
     listener.receive(cabinet)
-    assert (cabinet.resets, cabinet.runs, one.heard()) == ([], [], [command.REFUSED_FORM])
+    assert (cabinet.resets, cabinet.runs, cabinet.tests, one.heard()) == ([], [], 0, [command.REFUSED_FORM])
 
 
 def lock(what, name, magic=command.MAGIC):
@@ -136,6 +141,16 @@ def test_a_lamp_test_is_answered_at_once(place):
     one.say(request(command.LAMP_TEST))
     listener.receive(cabinet)
     assert (cabinet.lamp_tests, one.heard()) == (1, [command.ACCEPTED])
+
+
+@pytest.mark.parametrize("verdict", [command.ACCEPTED, command.KEY_IN_RUN, command.IN_TEST])
+def test_test_mode_is_answered_at_once_with_what_the_cabinet_says(place, verdict):
+    listener, cabinet, client = place
+    cabinet.test_verdict = verdict
+    one = client()
+    one.say(request(command.TEST_MODE))
+    listener.receive(cabinet)
+    assert (cabinet.tests, one.heard()) == (1, [verdict])
 
 
 @pytest.mark.parametrize("what, is_locked", [(command.LOCK_OUT, True), (command.END_LOCK_OUT, False)])
@@ -270,10 +285,10 @@ def test_ask_says_when_there_is_no_controller(tmp_path):
         command.ask(str(tmp_path / "command.sock"), command.RUN)
 
 
-@pytest.mark.parametrize("code", [None, *range(len(latches.RESULTS)), *range(100, 104)])
+@pytest.mark.parametrize("code", [None, *range(len(latches.RESULTS)), *range(100, 110)])
 def test_every_answer_has_words_of_its_own(code):
-    words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 104))}
-    assert len(words) == len(latches.RESULTS) + 5
+    words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 110))}
+    assert len(words) == len(latches.RESULTS) + 11
     assert command.words(code) in words
 
 

@@ -196,6 +196,31 @@ def test_another_sources_heartbeat_does_not_count():
     assert bench.tick(heartbeat(index=1), cap(9000)).caps[0] == 3000
 
 
+# -- who is there (the operations centre of row 46)
+
+@pytest.mark.parametrize("others", [(), (12, 13, 49)])
+def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
+    """A second: fifty ticks, whatever other sources send meanwhile."""
+    bench = Bench(source(), source(1, priority=2))
+    assert not bench.table.alive(0) and not bench.table.alive(1)
+    bench.tick(heartbeat(1))
+    for tick in range(50):
+        assert bench.table.alive(0) and not bench.table.alive(1), tick
+        bench.tick(*[cap(9000, 1, index=1)] * (tick in others))
+    assert not bench.table.alive(0)
+    assert bench.tick(heartbeat(1)).tick(elapsed=49).table.alive(0)
+    assert not bench.tick().table.alive(0)
+
+
+def test_a_hint_is_no_heartbeat():
+    assert not Bench(source()).tick(cap(9000, 100)).table.alive(0)
+
+
+def test_a_heartbeat_says_no_more_than_its_source_may():
+    bench = Bench(source(valid_s_max=2)).tick(heartbeat(1000))
+    assert bench.tick(ticks=99).table.alive(0) and not bench.tick().table.alive(0)
+
+
 def test_while_the_fallback_waits_a_fresh_hint_may_only_narrow_it():
     bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50).tick(cap(1000, 1))
     assert bench.caps[0] == 1000 and bench.state(codes.CHARGE_W_MAX) == "valid"  # so much is the hint's
