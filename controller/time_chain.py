@@ -6,10 +6,10 @@ with their reason until somebody measures them on the real equipment, which is w
 
 from typing import NamedTuple
 
-from controller import bus_times
+from controller import bus_times, self_test
 from controller.equipment import EQUIPMENT
 from safety import matrix as m
-from safety.kernel import CRC_WORDS_PER_STEP
+from safety.kernel import CRC_WORDS_PER_STEP, Kernel
 
 # Assumed, ms: relay or switch; detector to 90 % of a step; measuring cycle of the BMS; sensor on the cell; refresh of
 # the PCS's own value; sensor in air.
@@ -37,7 +37,7 @@ ROLES = {
                                                                          "toxic")),
 }
 STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
-SCANS = 2  # of the limit image: a change just behind the scan is found by the next one
+SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
 RACK_WINDOWS_MS = {m.F_TEMPERATURE_RISE_3S_DDEGC: 3000, m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
                    m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000,
@@ -57,16 +57,21 @@ def chain(config, schedule, stage):
 
     schedule: of bus_times.schedule(config). The longest of all instances.
     """
-    found = [*_source(config, schedule, stage), Part("debounce", _debounce_ms(config, stage), False),
-             Part("tick", config.tick_ms, False)]
     demand = stage[m.S_DEMAND]
-    found.append(Part("I/O write", -(-_write_us(config, schedule, stage) // 1000), False))
-    found.append(Part("I/O module, relay", RELAY_MS, True))
+    wanted = ("pcs_enable_ok",) if demand[m.D_PCS] else [name for index, name in OUTPUTS if demand[index]]
+    found = decision(config, schedule, stage) + [Part("I/O write", write_ms(config, schedule, wanted), False),
+                                                 Part("I/O module, relay", RELAY_MS, True)]
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
         found.append(Part("ramp", config.cabinet["ramp_to_zero_ms"], False))
     return found
+
+
+def decision(config, schedule, stage):
+    """[Part] from the cause to the tick that decides: the first ones of `chain`."""
+    return [*_source(config, schedule, stage), Part("debounce", _debounce_ms(config, stage), False),
+            Part("tick", config.tick_ms, False)]
 
 
 def opening_ms(config, stage):
@@ -95,7 +100,27 @@ def _source(config, schedule, stage):
         window = [Part("window", SLOW_RISE_MS[feature], False)] if feature in SLOW_RISE_MS else []
         bus_ms = _roles_ms(config, schedule, ROLES[feature])
         return [Part("sensor", sensor_ms, True), Part("bus", bus_ms, False), *window]
+    if feature == m.F_CLOSING_FAILURES:
+        return _told_by_bms(config, schedule, BMS_MS)
+    if feature in (m.F_SELF_TEST_BITS, m.F_CPU_TEMPERATURE_DDEGC):
+        return [Part("self-test", _self_test_ms(config, feature), False)]
     return [Part("silence", _silence_ms(config, stage), False)]
+
+
+def _self_test_ms(config, feature):
+    """A round of the slowest test: a function of the program each tick, a block of memory each second, two clocks."""
+    second_ms = self_test.SECOND_US // 1000
+    if feature == m.F_CPU_TEMPERATURE_DDEGC:
+        return second_ms
+    program_ms = len(list(self_test.functions(self_test.kernel_modules()))) * config.tick_ms
+    memory_ms = len(Kernel(config.safety_image).state_blocks()) * second_ms
+    return max(program_ms, memory_ms, SCANS * self_test.CLOCK_WINDOW_US // 1000)
+
+
+def _told_by_bms(config, schedule, sensor_ms):
+    bms = [device for device in config.devices if device.role == "bms"]
+    return [Part("sensor", sensor_ms, True),
+            Part("bus", max([_device_ms(schedule, device) for device in bms]), False)]
 
 
 def _silence_ms(config, stage):
@@ -142,9 +167,7 @@ def _rack(config, schedule, stage):
         key = levels[stage[m.S_SET] - 1]
         return [Part("silence", max([table[key] for table in config.rack_tables]), False)]
     heat = "temperature" in m.RACK_FEATURES[feature] or feature == m.F_RUNAWAY_SUSPICION_PCT
-    bms = [device for device in config.devices if device.role == "bms"]
-    parts = [Part("sensor", CELL_TEMPERATURE_MS if heat else BMS_MS, True),
-             Part("bus", max([_device_ms(schedule, device) for device in bms]), False)]
+    parts = _told_by_bms(config, schedule, CELL_TEMPERATURE_MS if heat else BMS_MS)
     if feature in RACK_WINDOWS_MS:
         parts.append(Part("window", RACK_WINDOWS_MS[feature], False))
     if feature == m.F_CONTACTOR_MISMATCH:
@@ -163,16 +186,12 @@ def _unit(config, schedule, stage):
     return [Part("sensor", PCS_MS, True), Part("bus", read_ms, False)]
 
 
-def _write_us(config, schedule, stage):
-    """From the tick that decides to the last byte of the write that takes power away, else of the slowest output."""
-    demand = stage[m.S_DEMAND]
-    wanted = ("pcs_enable_ok",) if demand[m.D_PCS] else [name for index, name in OUTPUTS if demand[index]]
+def write_ms(config, schedule, outputs):
+    """From the tick that decides to the last byte of the slowest write that carries one of these outputs."""
     times_us = [0]
     for device in config.devices:
-        if set(wanted) & {name.lstrip("!") for name in device.outputs}:
+        if set(outputs) & {name.lstrip("!") for name in device.outputs}:
             exchanges = schedule[device.bus]
             own = next(one for one in exchanges if one.device == device.name and one.what == "write coils")
             times_us.append(max([one.time_us for one in exchanges]) + own.frame_us)
-    return max(times_us)
-
-
+    return -(-max(times_us) // 1000)
