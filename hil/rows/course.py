@@ -1,0 +1,227 @@
+"""One course in virtual time: a running cabinet, the cause, and what is seen from outside until all has followed."""
+
+import dataclasses
+from typing import NamedTuple
+
+from hil import faults, scenario
+from hil.rows import effects
+from hil.rows.courses import STAGES
+from hil.rows.inside import INSIDE
+from hil.simulate import VirtualRig
+from safety import matrix as m
+
+LOAD_W = 220_000.0  # the battery can take 200 kW or give it, and the connection stays within its limits
+HINT_S, HINT_VALID_S = 60.0, 119.0
+START_S, GENTLE_START_S = 26.0, 14.0  # limits come back with 5 % of rated a second; the request comes with 25 kW/s
+HOLD_S = 1.0  # what has come must stay
+FAILURES_S = 60.0  # three failed closings with their pauses
+LAG_S_MAX = 240.0  # of a sensor of the plant
+TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
+ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
+CLOSES = "no closing"
+
+
+class Result(NamedTuple):
+    """What was seen, in ms from the cause; None: it never came. lag_ms: until the sensor showed it.
+
+    since_ms: {effect: ms}, at_first: effects that showed before the cause, unwanted: {effect: ms}, after: effects that
+    hold when the other way, or a new start, is asked for. stood: [(stage instance, ms)] of all that came to stand.
+    """
+
+    label: str
+    lag_ms: object
+    stands_ms: object
+    permit_ms: object
+    since_ms: dict
+    at_first: set
+    unwanted: dict
+    after: dict
+    stood: list
+
+
+def armed(config, more, less):
+    """The configuration with some stages armed, others not, in its image: of every instance."""
+    image = config.safety_image[:]
+    at = config.image_map().armed
+    scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
+    for scope, count in scopes:
+        for _ in range(count):
+            for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope]:
+                image[at] = 1 if stage[m.S_ID] in more else 0 if stage[m.S_ID] in less else image[at]
+                at += 1
+    return dataclasses.replace(config, safety_image=image)
+
+
+def start_key(course):
+    """Courses with the same key share a start."""
+    return (course.power_kW, str(course.at_start), course.armed, course.starts)
+
+
+def started(config, course, less=(), seed=1):
+    """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
+    rig = VirtualRig(armed(config, course.armed, less), _load, seed, (), {"soc": 0.55})
+    for each in course.at_start:
+        _apply(rig, each)
+    if not course.starts:
+        start_s = START_S if abs(course.power_kW) > 100 else GENTLE_START_S
+        rig.clockwork = _clockwork(rig, _hints(4.0, course.power_kW, start_s))
+        rig.run(start_s)
+    return rig
+
+
+def _load(t_s):
+    return LOAD_W
+
+
+def measured(rig, course, limits):
+    """Run the course on a started rig; returns its Result."""
+    if course.before:
+        for each in course.before:
+            _apply(rig, each)
+        _renew(rig, course, course.settle_s)
+        rig.run(rig.now_us / 1e6 + course.settle_s)
+    watch = _Watch(rig, course)
+    horizon_s = _horizon_s(course, limits)
+    actions = [_action(rig, each) for each in course.cause if each.do not in INSIDE]
+    rig.clockwork = _clockwork(rig, actions + _hints(rig.now_us / 1e6, course.power_kW, horizon_s))
+    inside = [each for each in course.cause if each.do in INSIDE]
+    end_us = rig.now_us + round(horizon_s * 1e6)
+    while rig.now_us < end_us and not watch.complete():
+        for each in [each for each in inside if rig.now_us - watch.began_us >= each.at_s * 1e6 - rig.tick_us]:
+            inside.remove(each)
+            INSIDE[each.do](rig)
+        rig.step()
+        watch.see()
+    found = watch.result()
+    return found._replace(after=_probed(rig, course))
+
+
+def _horizon_s(course, limits):
+    slowest_ms = max([limits.effect_ms(course.stage, name) for name in (
+        effects.OPENED, effects.CHARGE, *effects.COILS)])
+    lag_s = FAILURES_S if course.stage == "38a" else LAG_S_MAX if course.seen else limits.assumed_ms(
+        course.stage) / 1000
+    return max([each.at_s for each in course.cause]) + lag_s + slowest_ms / 1000 + 2 * HOLD_S
+
+
+class _Watch:
+    """What is seen on every tick since the cause."""
+
+    def __init__(self, rig, course):
+        self._rig, self._course = rig, course
+        self._stage = STAGES[course.stage]
+        self.began_us = rig.now_us
+        self.caused_us = rig.now_us + max(rig.tick_us, round(max([each.at_s for each in course.cause]) * 1e6))
+        self.witness = effects.Witness(rig.plant, self._stage, rig.now_us)
+        self._seen_us = None if course.seen else self.caused_us
+        self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
+        self._stands_us = self._done_us = None
+        self._wanted = effects.demanded(self._stage)
+        self._allowed = set()
+        self._told = 0
+
+    def see(self):
+        rig = self._rig
+        if self._course.seen and self._stands_us is None:
+            if not self._course.seen(rig.plant):
+                self._seen_us = None
+            elif self._seen_us is None:
+                self._seen_us = rig.now_us
+        trips = rig.trips.trips[self._trips:]
+        if len(trips) != self._told:
+            self._told = len(trips)
+            self._stood(trips)
+        self._allow()
+        self.witness.see(rig.now_us, self._allowed)
+
+    def _stood(self, trips):
+        for trip in trips:
+            self._allowed.update(effects.demanded(STAGES[trip["stage"]]))
+            if trip["stage"] == self._course.stage and self._stands_us is None and (
+                    round(trip["t_s"] * 1e6) >= self.caused_us):
+                self._stands_us = round(trip["t_s"] * 1e6)
+
+    def _allow(self):
+        """What stood before, what a dead or silenced module does by itself, and a lamp that says: no energy."""
+        if not self._told and not self._allowed:
+            for name in self._rig.trips.standing():
+                self._allowed.update(effects.demanded(STAGES[name.partition(".")[0]]))
+        if self.witness.since_us[effects.OPENED] is not None or self.witness.since_us[effects.ENABLE] is not None:
+            self._allowed.add(effects.LAMP)
+        if self._course.silent or self._rig.controller.cabinet is None:
+            self._allowed.update(effects.DISCRETE)
+
+    def complete(self):
+        """True a while after everything that is asked for has come."""
+        now_us = self._rig.now_us
+        if self._stands_us is None or any(self.witness.since_us[name] is None for name in self._wanted):
+            self._done_us = None
+            return False
+        self._done_us = self._done_us or now_us
+        return now_us - self._done_us >= HOLD_S * 1e6
+
+    def result(self):
+        permits_us = [time_us for time_us, name, _ in self._rig.observer.timeline[self._events:]
+                      if name == "pcs_enable_off_sent"]
+        stood = [(trip["stage"] + ("" if trip["scope"] == "cabinet" else f" {trip['scope']}"),
+                  self._ms(round(trip["t_s"] * 1e6))) for trip in self._rig.trips.trips[self._trips:]]
+        return Result(self._course.label, self._ms(self._seen_us), self._ms(self._stands_us),
+                      self._ms(permits_us[0] if permits_us else None),
+                      {name: self._ms(self.witness.since_us[name]) for name in self._wanted}, self.witness.at_first,
+                      {name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()}, {}, stood)
+
+    def _ms(self, time_us):
+        return None if time_us is None else round((time_us - self.caused_us) / 1000, 1)
+
+
+def _probed(rig, course):
+    """{effect: True if it holds}: the other way is asked for, then a stop and a new start."""
+    stage, found = STAGES[course.stage], {}
+    wanted = [name for name in effects.demanded(stage) if name in (effects.CHARGE, effects.DISCHARGE, effects.DERATED)]
+    if wanted and not course.starts:
+        rig.clockwork = _clockwork(rig, _hints(rig.now_us / 1e6, -course.power_kW, TURNED_S))
+        rig.run(rig.now_us / 1e6 + TURNED_S)
+        now = effects.shown(rig.plant, stage)
+        found = {name: now[name] for name in wanted}
+    if stage[m.S_DEMAND][m.D_DC] == m.DC_INHIBIT:
+        rig.controller.run_request(0)
+        rig.run(rig.now_us / 1e6 + ENDED_S)
+        rig.controller.run_request(1)
+        rig.run(rig.now_us / 1e6 + ASKED_S)
+        found[CLOSES] = effects.shown(rig.plant, stage)[effects.OPENED]
+    return found
+
+
+def _hints(from_s, power_kW, duration_s):
+    times_s = [from_s + HINT_S * count for count in range(int(duration_s // HINT_S) + 1)]
+    return [scenario.Action(round(t_s * 1e6), "hint", "request", {
+        "source": "scheduler", "kind": "request", "quantity": "power_W", "value_W": power_kW * 1000,
+        "valid_s": HINT_VALID_S}) for t_s in times_s]
+
+
+def _renew(rig, course, duration_s):
+    rig.clockwork = _clockwork(rig, _hints(rig.now_us / 1e6, course.power_kW, duration_s))
+
+
+def _clockwork(rig, actions):
+    return faults.Clockwork(sorted(actions, key=lambda each: each.at_us), _world(rig), rig.observer.mark)
+
+
+def _world(rig):
+    return faults.World(rig.plant, rig.cabinet.devices, {**rig.controller.wires, **rig.controller.can}, rig.controller)
+
+
+def _action(rig, each):
+    return scenario.Action(rig.now_us + round(each.at_s * 1e6), each.do, each.do, _arguments(each))
+
+
+def _arguments(each):
+    return scenario.checked(each.arguments, faults.ACTIONS[each.do][0], each.do)
+
+
+def _apply(rig, each):
+    """Do it now."""
+    if each.do in INSIDE:
+        INSIDE[each.do](rig)
+    else:
+        faults.ACTIONS[each.do][1](_world(rig), _arguments(each))

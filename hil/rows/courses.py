@@ -1,0 +1,250 @@
+"""COURSES: how each stage of the matrix is brought about, from a wire where there is one. Actions as in a scenario.
+
+Bridging the hard-wired chain leaves the program alone with the cause. What heats is a jump where the row is about fast
+heating, and for the others a rack that is warm from the start and steps over the threshold by less than row 22 sees.
+"""
+
+from typing import NamedTuple
+
+from hil.rows.inside import INSIDE
+from safety import matrix as m
+
+STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
+DISCHARGE_kW, CHARGE_kW, GENTLE_kW = 200, -200, 50  # gentle: where the cells' own drop would blur a threshold
+VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
+
+
+class Do(NamedTuple):
+    """An action of hil/faults.py (or of inside.py), so many seconds after the cause begins."""
+
+    at_s: float
+    do: str
+    arguments: dict
+
+
+class Course(NamedTuple):
+    """How one stage is brought about. Times are measured from the last action of `cause`.
+
+    power_kW: asked for all the time, > 0 discharges. at_start: done before the first tick; before: after the start,
+    settle_s before the cause. seen: plant -> True once the sensor shows the cause, None where it shows at once: what
+    passes until then is the sensor's part. by: the stage that must stand before, and so has its effects earlier.
+    armed: stages that the example site does not arm. starts: the course is the start itself, power never flows.
+    silent: outputs whose module the cause itself silences. name: of a second course of a stage.
+    """
+
+    stage: str
+    cause: tuple
+    power_kW: int = DISCHARGE_kW
+    at_start: tuple = ()
+    before: tuple = ()
+    settle_s: float = 0.0
+    seen: object = None
+    armed: tuple = ()
+    starts: bool = False
+    silent: tuple = ()
+    name: str = ""
+
+    @property
+    def label(self):
+        """What the table calls it."""
+        return self.name or self.stage
+
+    @property
+    def is_inside(self):
+        """True if the cause is none that a wire brings."""
+        return any(each.do in INSIDE for each in self.cause)
+
+    @property
+    def how(self):
+        """The cause in words: its actions and what was done before."""
+        words = [_words(each) for each in self.cause]
+        prepared = [_words(each) for each in self.at_start + self.before]
+        return ", ".join(words) + (f" (before: {', '.join(prepared)})" if prepared else "")
+
+
+def _words(each):
+    values = [f"{key}={value}" for key, value in each.arguments.items()]
+    later = f" after {each.at_s:g} s" if each.at_s else ""
+    return " ".join([each.do, *values]) + later
+
+
+def do(action, at_s=0.0, /, **arguments):
+    """One Do."""
+    return Do(at_s, action, arguments)
+
+
+def _silent(device):
+    return (do("device_fault", device=device, fault="silent"),)
+
+
+def _warm(from_degC):
+    """A whole rack at this temperature from the start."""
+    return (do("heat", rack=1, degC=from_degC),)
+
+
+def _hotter(degC):
+    return lambda plant: round(max(plant.racks[0].temperatures_degC), 1) >= degC
+
+
+def _step(stage, degC, **besides):
+    """A warm rack steps from 0.2 K below a threshold to 0.2 K above it."""
+    return Course(stage, (do("heat", rack=1, degC=degC + 0.2),), at_start=_warm(degC - 0.2), seen=_hotter(degC),
+                  **besides)
+
+
+def _cell(stage, offset_mV, power_kW=GENTLE_kW, **besides):
+    return Course(stage, (do("cell_offset", rack=1, offset_mV=offset_mV),), power_kW, **besides)
+
+
+def _gas(lfl_pct, seen_pct):
+    return {"cause": (do("gas", lfl_pct=lfl_pct, detector=1),), "before": BRIDGED,
+            "seen": lambda plant: round(plant.gas_lfl_pct[0], 1) >= seen_pct}
+
+
+def _vapour(count):
+    """Seen by so many sensors."""
+    def seen(plant):
+        return sum([round(ppm) >= 20 for ppm in plant.offgas_ppm]) >= count
+    return seen
+
+
+def _toxic(ppm):
+    return lambda plant: max([round(each) for each in plant.toxic_ppm]) >= ppm
+
+
+def _suspicious(plant):
+    signs = round(max(plant.offgas_ppm)) * 5, round(max(plant.toxic_ppm)) * 2
+    return sum(signs) >= 100 and min(signs) >= 25
+
+
+def _failed_thrice(plant):
+    """The contactors of rack 1 gave up three times; asked once a tick."""
+    box = plant.racks[0].contactors
+    plant.failures, plant.was_fault = (getattr(plant, "failures", 0) + (box.state == 3 and not getattr(
+        plant, "was_fault", False))), box.state == 3
+    return plant.failures >= 3
+
+
+BRIDGED = (do("bridge_chain"),)
+ONE_VAPOUR, BOTH_VAPOUR = (do("offgas", ppm=VAPOUR_ppm, detector=1),), (do("offgas", ppm=VAPOUR_ppm),)
+GAS_LOST = (do("detector_fault", detector="gas_1"), do("detector_fault", detector="gas_2"))
+OVERDUE = (do("calibration", detector="toxic", days=-2),)
+ON_UPS = do("mains_loss")
+SMOKE_1 = do("smoke", detector=1)
+
+
+def _smoke(plant):
+    return plant.air.smoke[0]
+
+
+FIRE_AND_GAS = (
+    Course("1a", (do("estop_channel", channel=1),), before=BRIDGED),
+    Course("1b", (do("estop_channel", channel=2),), before=BRIDGED),
+    Course("1c", (do("estop_channel", channel=2),), before=BRIDGED),
+    Course("2", (do("fire_alarm"),), before=BRIDGED),
+    Course("3", (do("suppression"),), before=BRIDGED),
+    Course("4", (SMOKE_1,), seen=_smoke),
+    Course("5", (SMOKE_1, do("heat_detector")), seen=_smoke),
+    Course("6a", (do("fire_trouble"),)),
+    Course("6b", (do("fire_trouble"),), CHARGE_kW),
+    Course("7", ONE_VAPOUR, seen=_vapour(1)),
+    Course("8a", BOTH_VAPOUR, seen=_vapour(2)),
+    Course("8b", ONE_VAPOUR, seen=_vapour(1)),
+    Course("8c", ONE_VAPOUR, before=(do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),), settle_s=15,
+           seen=_vapour(1)),
+    Course("9", (do("toxic", ppm=75, gas="carbon_monoxide"),), seen=_toxic(50)),
+    Course("10a", (do("toxic", ppm=600, gas="hydrogen"),), seen=_toxic(200)),
+    Course("10b", (do("toxic", ppm=300, gas="hydrogen"),), seen=_toxic(51)),
+    Course("11", **_gas(20, 10)),
+    Course("12a", **_gas(60, 25)),
+    Course("12b", (do("contact", name="gas_relay", closed=False),), before=BRIDGED),
+    Course("13a", (do("detector_fault", detector="offgas_1"),)),
+    Course("13b", _silent("gas_1")),
+    Course("13c", OVERDUE, CHARGE_kW),
+    Course("14", GAS_LOST),
+    Course("14", (*_silent("gas_1"), *_silent("gas_2")), name="14 silent"),
+    Course("15a", (do("airflow_fail"),), before=GAS_LOST, settle_s=25, seen=lambda plant: not plant.air.airflow),
+    Course("15b", (do("airflow_fail"),), before=ONE_VAPOUR, settle_s=25, seen=lambda plant: not plant.air.airflow),
+    Course("16a", (do("damper_fail"),), before=GAS_LOST, settle_s=30, seen=lambda plant: not plant.air.louvre_open),
+    Course("16b", (do("damper_fail"),), before=ONE_VAPOUR, settle_s=30, seen=lambda plant: not plant.air.louvre_open),
+    Course("17a", (do("hvac_fail"),)),
+    Course("17b", (do("air_heat", degC=47),), CHARGE_kW, seen=lambda plant: round(plant.air_degC, 1) >= 45.1),
+    Course("17c", (do("air_heat", degC=52),), seen=lambda plant: round(plant.air_degC, 1) >= 50.1),
+)
+CABINET = (
+    Course("30", (do("cell_offset", rack=1, offset_mV=530),), GENTLE_kW, before=BRIDGED,
+           seen=lambda plant: not plant.contacts["cell_voltage"]),
+    Course("38a", (do("run_request"),), at_start=(do("precharge_break", rack=1),), starts=True, seen=_failed_thrice),
+    Course("40e", (do("contact", name="bms_fault", closed=False),)),
+    Course("42a", (do("leak"),), seen=lambda plant: not plant.contacts["leak"]),
+    Course("42b", (do("coolant"),)),
+    Course("42c", (do("humidity", ingress_g_per_s=6),), CHARGE_kW, seen=lambda plant: plant.humidity_permille >= 901),
+    Course("43a", (ON_UPS,), CHARGE_kW),
+    Course("43b", (ON_UPS, do("ups_reserve", minutes=100))),
+    Course("43c", (ON_UPS, do("ups_reserve", minutes=25))),
+    Course("43d", (do("ups_reserve", minutes=100),)),
+    Course("44a", (do("flip_word"),)),
+    Course("44b", (do("late_step"),)),
+    Course("44c", (do("controller_kill"), do("controller_start", 3.0))),
+    Course("44d", (do("controller_kill"), do("store_unreadable", 2.0), do("controller_start", 3.0))),
+    Course("44e", (do("change_program"),), before=(do("watch_itself"),), settle_s=5),
+    Course("44f", (do("hot_processor"),), before=(do("watch_itself"),), settle_s=5),
+    Course("46a", (do("supervision_lost"),)),
+    Course("46b", (do("supervision_lost"),), armed=("46b",)),
+    Course("46c", (do("run_request"),), at_start=(do("supervision_lost"),), starts=True),
+    Course("47", (do("key", run=False),)),
+    Course("48a", (do("door"),)),
+    Course("48b", (do("door"),), before=ONE_VAPOUR, settle_s=10),
+    Course("49", _silent("io_3")),
+    Course("49", _silent("io_1"), name="49 io_1", silent=("io_1",)),
+    Course("49", _silent("io_2"), name="49 io_2", silent=("io_2",)),
+    Course("50a", _silent("meter_grid"), CHARGE_kW),
+    Course("50b", (do("device_fault", device="meter_load", fault="frozen"),), CHARGE_kW),
+    Course("51", (do("channel_disagrees"),), before=(do("second_channel"),), settle_s=1, armed=("51",)),
+    Course("52", _silent("climate")),
+    Course("38b", (do("bus_mismatch", offset_V=-30),)),
+    Course("41a", _silent("pcs_1")),
+    Course("41b", _silent("pcs_1")),
+    Course("41c", _silent("pcs_1")),
+    Course("41d", (do("cell_offset", rack=1, offset_mV=-420),), before=(
+        do("device_fault", device="pcs_1", fault="local"),), settle_s=1),
+)
+RACK = (
+    _step("18a", 40.0, power_kW=CHARGE_kW), _step("18b", 45.0), _step("19a", 45.0, power_kW=CHARGE_kW),
+    _step("19b", 50.0),
+    Course("20a", (do("heat", rack=1, degC=50.2), do("current_excess", current_A=-30)), at_start=_warm(49.8),
+           seen=_hotter(50.0)),
+    _step("20b", 55.0),
+    Course("21a", (do("heat", rack=1, module=3, degC=66),)),
+    Course("21b", (do("heat", rack=1, module=3, degC=46),)),
+    Course("22", (do("heat", rack=1, module=3, degC=30, rate_K_per_s=0.05),)),
+    Course("23a", (do("heat", rack=1, module=3, degC=28.5),)),
+    Course("23b", (do("heat", rack=1, module=3, degC=31),)),
+    Course("24", (do("cell_drop", rack=1, module=2, drop_mV=300),), before=OVERDUE, settle_s=15,
+           seen=lambda plant: plant.racks[0].cell_voltage_V_min < 3.05),
+    Course("25a", (do("cool", rack=1, degC=-5),), CHARGE_kW),
+    Course("25b", (do("cool", rack=1, degC=-25),)),
+    Course("26a", (do("heat", rack=1, module=4, degC=13),)),
+    Course("26b", (do("heat", rack=1, module=4, degC=8),)),
+    _cell("27", 300), _cell("28", 310, -GENTLE_kW), _cell("29", 370),
+    _cell("31a", -430), _cell("31b", -530), _cell("32", -850), _cell("33", -1330),
+    _cell("34a", -130), _cell("34b", -250), _cell("34c", -415),
+    Course("35a", (do("current_excess", current_A=198),)),
+    Course("35b", (do("current_excess", current_A=320, fuse_A2s=1e8),)),
+    Course("36", (do("current_excess", current_A=620),)),
+    Course("37a", (do("insulation", rack=1, kohm=300),)),
+    Course("37b", (do("insulation", rack=1, kohm=70),)),
+    Course("39", (do("feedback", rack=1, reads="open"),)),
+    Course("39", (do("key", run=False),), before=(do("feedback", rack=1, reads="closed"),), name="39 closed",
+           seen=lambda plant: not plant.relays.contactor_supply),
+    Course("40a", _silent("bms_1")), Course("40b", _silent("bms_1")), Course("40c", _silent("bms_1")),
+    Course("40d", (do("device_fault", device="bms_1", fault="bad_crc"),
+                   do("device_fault", 0.3, device="bms_1", fault="bad_crc", value=False))),
+    Course("45a", (do("sensor_invalid", rack=1, module=4),)),
+    Course("45b", (do("sensor_invalid", rack=1, module=4),)),
+    Course("45c", (do("sensor_zero", rack=1, module=4),)),
+    Course("45d", (do("sensor_zero", rack=1, module=4),)),
+    Course("53", (do("offgas", ppm=15, detector=1), do("toxic", ppm=40, gas="carbon_monoxide")), seen=_suspicious),
+)
+COURSES = {each.label: each for each in sorted(FIRE_AND_GAS + CABINET + RACK,
+                                               key=lambda each: (STAGES[each.stage][m.S_ROW], each.label))}

@@ -1,0 +1,85 @@
+"""Causes that no wire can bring about: at the nearest place inside the controller's process. The table says so."""
+
+import os
+import tempfile
+import types
+
+from controller.self_test import SelfTest
+from controller.store import UNREADABLE, Loaded
+from safety import parameters as p
+
+COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system tells them
+STALL_MS = 500
+DISAGREES = 1  # any code but 0
+
+
+def flip_word(rig):
+    """One bit of the limit image in memory: of the wait for a fuse, which nothing asks for meanwhile."""
+    at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
+    rig.controller.cabinet.core.kernel.image[at] ^= 1
+
+
+def late_step(rig):
+    """The loop stands still for STALL_MS, then goes on with a step of that length."""
+    cabinet, plain = rig.controller.cabinet, rig.controller.cabinet.tick
+    missed = STALL_MS // rig.config.tick_ms
+
+    def tick(now_us, elapsed_ticks):
+        nonlocal missed
+        if missed > 1:
+            missed -= 1
+            return
+        cabinet.tick = plain
+        plain(now_us, STALL_MS // rig.config.tick_ms)
+    cabinet.tick = tick
+
+
+class _Tested(SelfTest):
+    """The controller's self-test on the rig's time; zone: file that stands for the processor's."""
+
+    def __init__(self, rig, zone):
+        super().__init__(rig.controller.cabinet.core.kernel.state_blocks(), zones=zone)
+        self._rig = rig
+
+    def step(self, monotonic_us=None, raw_us=None):
+        """A slice at the rig's own time, which both clocks tell."""
+        super().step(self._rig.now_us, self._rig.now_us)
+
+
+def watch_itself(rig):
+    """Before the cause: the self-test runs, a cool processor beside it."""
+    descriptor, path = tempfile.mkstemp(prefix="firebreak-zone-")
+    os.write(descriptor, COOL)
+    rig.controller.cabinet.self_test = _Tested(rig, path)
+    os.unlink(path)
+    rig.zone = descriptor
+
+
+def change_program(rig):
+    """A constant of one function of the kernel is another: `in_range`, which only a start calls."""
+    code = p.in_range.__code__
+    p.in_range.__code__ = code.replace(co_consts=(*code.co_consts, 1))
+
+
+def hot_processor(rig):
+    """The operating system tells of a hot processor."""
+    os.pwrite(rig.zone, HOT, 0)
+
+
+def second_channel(rig):
+    """Before the cause: a second channel that agrees."""
+    rig.controller.cabinet.peer = types.SimpleNamespace(code=0)
+
+
+def channel_disagrees(rig):
+    """The second channel disagrees."""
+    rig.controller.cabinet.peer.code = DISAGREES
+
+
+def store_unreadable(rig):
+    """Neither copy in the state directory can be read at the next start."""
+    rig.controller.store.loaded = lambda: Loaded(UNREADABLE, None, 0, [])
+
+
+INSIDE = {each.__name__: each for each in (flip_word, late_step, watch_itself, change_program, hot_processor,
+                                           second_channel, channel_disagrees, store_unreadable)}

@@ -1,0 +1,83 @@
+"""What each course is held to: the site's own chain (controller/time_chain.py), with the plant's lag for the sensor.
+
+What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause, and what passes until
+then is measured. A time in the plant is known to one tick, the one at whose end it is sampled.
+"""
+
+from controller import bus_times, time_chain
+from hil.rows import effects
+from hil.rows.courses import STAGES
+from safety import matrix as m
+
+PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
+
+
+class Limits:
+    """Of one site, in ms from the moment in which the sensor shows the cause."""
+
+    def __init__(self, config):
+        self.config, self.schedule = config, bus_times.schedule(config)
+
+    def decision_ms(self, stage_id):
+        """The stage stands this late, at the latest."""
+        return sum([part.time_ms for part in self._decision(stage_id) if not part.is_assumed])
+
+    def assumed_ms(self, stage_id):
+        """What the chain assumes of the sensor."""
+        return sum([part.time_ms for part in self._decision(stage_id) if part.is_assumed])
+
+    def earliest_ms(self, stage_id, cause):
+        """No earlier than its debounce and the silence that it waits for, counted from the last thing heard."""
+        parts = {part.what: part.time_ms for part in self._decision(stage_id)}
+        silence_ms = parts.get("silence", 0) if STAGES[stage_id][m.S_FEATURE] != m.F_IMAGE_CHANGED or STAGES[
+            stage_id][m.S_SCOPE] != m.CABINET else 0
+        debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
+        return max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms)
+
+    def permit_ms(self, stage_id):
+        """The byte that drops the converter's permit is on the wire."""
+        return self.decision_ms(stage_id) + self._write_ms("pcs_enable_ok")
+
+    def effect_ms(self, stage_id, effect):
+        """The effect shows in the plant."""
+        seen_ms = self.decision_ms(stage_id) + self.config.tick_ms
+        demand = STAGES[stage_id][m.S_DEMAND]
+        if effect in effects.COILS:
+            return seen_ms + self._write_ms(effects.COILS[effect].output) + time_chain.RELAY_MS
+        if effect in (effects.CHARGE, effects.DISCHARGE, effects.DERATED):
+            return seen_ms + self._setpoint_ms() + time_chain.DEAD_MS + PLANT_RAMP_MS
+        zero_ms = seen_ms + self._write_ms("pcs_enable_ok") + time_chain.RELAY_MS
+        if effect == effects.ENABLE and demand[m.D_PCS] == m.PCS_STOP:
+            return zero_ms
+        zero_ms += time_chain.DEAD_MS
+        zero_ms += self.config.cabinet["ramp_to_zero_ms"] if demand[m.D_PCS] == m.PCS_RAMP else 0
+        return zero_ms if effect == effects.POWER else zero_ms + self._opening_ms(stage_id)
+
+    def _decision(self, stage_id):
+        return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
+
+    def _opening_ms(self, stage_id):
+        """Beyond zero power: what the row waits for; where that is zero current alone, until the racks told of it."""
+        waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
+        if waits_ms is None:
+            told_ms = time_chain.BMS_MS + self._bms_bus_ms()
+            waits_ms = told_ms + self.config.tick_ms + time_chain.OPENING_MS
+        return waits_ms + self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
+
+    def _bms_bus_ms(self):
+        parts = time_chain.decision(self.config, self.schedule, STAGES["29"])
+        return next(part.time_ms for part in parts if part.what == "bus")
+
+    def _write_ms(self, output):
+        return time_chain.write_ms(self.config, self.schedule, (output,))
+
+    def _setpoint_ms(self):
+        """From the tick to the last byte of a converter's set-point: one exchange in flight, its own period, itself."""
+        pcs = [device for device in self.config.devices if device.role == "pcs"]
+        exchanges = [one for device in pcs for one in self.schedule[device.bus]]
+        return -(-3 * max([one.time_us for one in exchanges]) // 1000)
+
+    def _period_ms(self, cause):
+        """Of the device that the cause silences, whose last word may be that old."""
+        names = {each.arguments.get("device", "").replace("io_", "io_") for each in cause}
+        return max([0, *[device.profile.period_ms for device in self.config.devices if device.name in names]])
