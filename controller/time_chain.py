@@ -39,6 +39,7 @@ ROLES = {
 STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
 SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
+LOOKS_MS = {(m.RACK, m.F_TEMPERATURE_RISING): 1000}  # gates that are computed once a second
 RACK_WINDOWS_MS = {m.F_TEMPERATURE_RISE_3S_DDEGC: 3000, m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
                    m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000,
                    m.F_RUNAWAY_SUSPICION_PCT: 30_000}
@@ -59,8 +60,8 @@ def chain(config, schedule, stage):
     """
     demand = stage[m.S_DEMAND]
     wanted = ("pcs_enable_ok",) if demand[m.D_PCS] else [name for index, name in OUTPUTS if demand[index]]
-    found = decision(config, schedule, stage) + [Part("I/O write", write_ms(config, schedule, wanted), False),
-                                                 Part("I/O module, relay", RELAY_MS, True)]
+    found = decision(config, schedule, stage) + [Part(
+        "I/O write", write_ms(config, schedule, wanted, not demand[m.D_PCS]), False), Part("I/O module, relay", RELAY_MS, True)]
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:
@@ -70,7 +71,9 @@ def chain(config, schedule, stage):
 
 def decision(config, schedule, stage):
     """[Part] from the cause to the tick that decides: the first ones of `chain`."""
-    return [*_source(config, schedule, stage), Part("debounce", _debounce_ms(config, stage), False),
+    gate_ms = LOOKS_MS.get((stage[m.S_SCOPE], stage[m.S_GATE]), 0)
+    gate = [Part("gate", gate_ms, False)] if gate_ms else []
+    return [*_source(config, schedule, stage), *gate, Part("debounce", _debounce_ms(config, stage), False),
             Part("tick", config.tick_ms, False)]
 
 
@@ -186,12 +189,17 @@ def _unit(config, schedule, stage):
     return [Part("sensor", PCS_MS, True), Part("bus", read_ms, False)]
 
 
-def write_ms(config, schedule, outputs):
-    """From the tick that decides to the last byte of the slowest write that carries one of these outputs."""
+def write_ms(config, schedule, outputs, keeps_enable=False):
+    """From the tick that decides to the last byte of the slowest write that carries one of these outputs.
+
+    keeps_enable: the PCS enable stays; its module is then only written in the tick after the supply's was refreshed.
+    """
     times_us = [0]
     for device in config.devices:
-        if set(outputs) & {name.lstrip("!") for name in device.outputs}:
+        names = {name.lstrip("!") for name in device.outputs}
+        if set(outputs) & names:
             exchanges = schedule[device.bus]
             own = next(one for one in exchanges if one.device == device.name and one.what == "write coils")
-            times_us.append(max([one.time_us for one in exchanges]) + own.frame_us)
+            waits_us = own.period_us + config.tick_ms * 1000 if keeps_enable and "pcs_enable_ok" in names else 0
+            times_us.append(waits_us + max([one.time_us for one in exchanges]) + own.frame_us)
     return -(-max(times_us) // 1000)

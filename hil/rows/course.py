@@ -26,6 +26,7 @@ class Result(NamedTuple):
 
     since_ms: {effect: ms}, at_first: effects that showed before the cause, unwanted: {effect: ms}, after: effects that
     hold when the other way, or a new start, is asked for. stood: [(stage instance, ms)] of all that came to stand.
+    violations: what the observer found wrong, one line each.
     """
 
     label: str
@@ -37,6 +38,7 @@ class Result(NamedTuple):
     unwanted: dict
     after: dict
     stood: list
+    violations: list
 
 
 def armed(config, more, less):
@@ -54,12 +56,12 @@ def armed(config, more, less):
 
 def start_key(course):
     """Courses with the same key share a start."""
-    return (course.power_kW, str(course.at_start), course.armed, course.starts)
+    return (course.power_kW, str(course.at_start), course.armed, course.starts, course.soc_pct)
 
 
 def started(config, course, less=(), seed=1):
     """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
-    rig = VirtualRig(armed(config, course.armed, less), _load, seed, (), {"soc": 0.55})
+    rig = VirtualRig(armed(config, course.armed, less), _load, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
         _apply(rig, each)
     if not course.starts:
@@ -104,6 +106,15 @@ def _horizon_s(course, limits):
     return max([each.at_s for each in course.cause]) + lag_s + slowest_ms / 1000 + 2 * HOLD_S
 
 
+def wanted(course, devices):
+    """Effects that must come: what the stage demands, but what a module that the cause silences would have to energise.
+    """
+    silent = [devices[each.arguments["device"]] for each in course.cause if each.arguments.get("fault") == "silent"]
+    dead = {name for device in silent for name in getattr(device, "coil_names", ())}
+    return [name for name in effects.demanded(STAGES[course.stage])
+            if name not in effects.COILS or not effects.COILS[name].level or effects.COILS[name].coil not in dead]
+
+
 class _Watch:
     """What is seen on every tick since the cause."""
 
@@ -111,14 +122,17 @@ class _Watch:
         self._rig, self._course = rig, course
         self._stage = STAGES[course.stage]
         self.began_us = rig.now_us
-        self.caused_us = rig.now_us + max(rig.tick_us, round(max([each.at_s for each in course.cause]) * 1e6))
+        last = max(course.cause, key=lambda each: each.at_s)
+        self.caused_us = rig.now_us + (0 if last.do in INSIDE else max(rig.tick_us, round(last.at_s * 1e6)))
+        self._modules = [device for name, device in rig.cabinet.devices.items() if name.startswith("io_")]
+        self._expiries = _expiries(self._modules)
         self.witness = effects.Witness(rig.plant, self._stage, rig.now_us)
         self._seen_us = None if course.seen else self.caused_us
         self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
         self._stands_us = self._done_us = None
-        self._wanted = effects.demanded(self._stage)
+        self._wanted = wanted(course, rig.cabinet.devices)
         self._allowed = set()
-        self._told = 0
+        self._told, self._violations = 0, len(rig.observer.violations)
 
     def see(self):
         rig = self._rig
@@ -148,7 +162,7 @@ class _Watch:
                 self._allowed.update(effects.demanded(STAGES[name.partition(".")[0]]))
         if self.witness.since_us[effects.OPENED] is not None or self.witness.since_us[effects.ENABLE] is not None:
             self._allowed.add(effects.LAMP)
-        if self._course.silent or self._rig.controller.cabinet is None:
+        if self._course.starts or _expiries(self._modules) != self._expiries:
             self._allowed.update(effects.DISCRETE)
 
     def complete(self):
@@ -168,10 +182,15 @@ class _Watch:
         return Result(self._course.label, self._ms(self._seen_us), self._ms(self._stands_us),
                       self._ms(permits_us[0] if permits_us else None),
                       {name: self._ms(self.witness.since_us[name]) for name in self._wanted}, self.witness.at_first,
-                      {name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()}, {}, stood)
+                      {name: self._ms(time_us) for name, time_us in self.witness.unwanted.items()}, {}, stood,
+                      self._rig.observer.violations[self._violations:])
 
     def _ms(self, time_us):
         return None if time_us is None else round((time_us - self.caused_us) / 1000, 1)
+
+
+def _expiries(modules):
+    return sum([module.expiries for module in modules])
 
 
 def _probed(rig, course):
@@ -184,11 +203,14 @@ def _probed(rig, course):
         now = effects.shown(rig.plant, stage)
         found = {name: now[name] for name in wanted}
     if stage[m.S_DEMAND][m.D_DC] == m.DC_INHIBIT:
+        for each in course.repair:
+            _apply(rig, each)
         rig.controller.run_request(0)
         rig.run(rig.now_us / 1e6 + ENDED_S)
+        before = len(rig.observer.timeline)
         rig.controller.run_request(1)
         rig.run(rig.now_us / 1e6 + ASKED_S)
-        found[CLOSES] = effects.shown(rig.plant, stage)[effects.OPENED]
+        found[CLOSES] = all([name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:]])
     return found
 
 

@@ -7,10 +7,11 @@ heating, and for the others a rack that is warm from the start and steps over th
 from typing import NamedTuple
 
 from hil.rows.inside import INSIDE
-from safety import matrix as m
+from safety import matrix as m, permit
 
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 DISCHARGE_kW, CHARGE_kW, GENTLE_kW = 200, -200, 50  # gentle: where the cells' own drop would blur a threshold
+PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
 
 
@@ -27,9 +28,8 @@ class Course(NamedTuple):
 
     power_kW: asked for all the time, > 0 discharges. at_start: done before the first tick; before: after the start,
     settle_s before the cause. seen: plant -> True once the sensor shows the cause, None where it shows at once: what
-    passes until then is the sensor's part. by: the stage that must stand before, and so has its effects earlier.
-    armed: stages that the example site does not arm. starts: the course is the start itself, power never flows.
-    silent: outputs whose module the cause itself silences. name: of a second course of a stage.
+    passes until then is the sensor's part. armed: stages that the example site does not arm. starts: the course is the start itself, power never flows.
+    repair: done before a new start is asked for. soc_pct: at the start. name: of a second course of a stage.
     """
 
     stage: str
@@ -41,7 +41,8 @@ class Course(NamedTuple):
     seen: object = None
     armed: tuple = ()
     starts: bool = False
-    silent: tuple = ()
+    repair: tuple = ()
+    soc_pct: float = 55.0
     name: str = ""
 
     @property
@@ -117,12 +118,18 @@ def _suspicious(plant):
     return sum(signs) >= 100 and min(signs) >= 25
 
 
-def _failed_thrice(plant):
-    """The contactors of rack 1 gave up three times; asked once a tick."""
-    box = plant.racks[0].contactors
-    plant.failures, plant.was_fault = (getattr(plant, "failures", 0) + (box.state == 3 and not getattr(
-        plant, "was_fault", False))), box.state == 3
-    return plant.failures >= 3
+class _GaveUpThrice:
+    """True once the permit relays were told three times to close and have not followed for RELAY_MS; asked each tick."""
+
+    def __init__(self):
+        self._times_us, self._was_on = [], False
+
+    def __call__(self, plant):
+        is_on = plant.relays.coils["contactor_supply"]
+        if is_on and not self._was_on:
+            self._times_us.append(plant.now_us)
+        self._was_on = is_on
+        return len(self._times_us) >= 3 and plant.now_us - self._times_us[2] >= permit.RELAY_MS * 1000
 
 
 BRIDGED = (do("bridge_chain"),)
@@ -174,7 +181,8 @@ FIRE_AND_GAS = (
 CABINET = (
     Course("30", (do("cell_offset", rack=1, offset_mV=530),), GENTLE_kW, before=BRIDGED,
            seen=lambda plant: not plant.contacts["cell_voltage"]),
-    Course("38a", (do("run_request"),), at_start=(do("precharge_break", rack=1),), starts=True, seen=_failed_thrice),
+    Course("38a", (do("run_request"),), at_start=(do("contact", name="permit_2", closed=False),), starts=True,
+           seen=_GaveUpThrice(), repair=(do("contact_repair", name="permit_2"),)),
     Course("40e", (do("contact", name="bms_fault", closed=False),)),
     Course("42a", (do("leak"),), seen=lambda plant: not plant.contacts["leak"]),
     Course("42b", (do("coolant"),)),
@@ -196,8 +204,8 @@ CABINET = (
     Course("48a", (do("door"),)),
     Course("48b", (do("door"),), before=ONE_VAPOUR, settle_s=10),
     Course("49", _silent("io_3")),
-    Course("49", _silent("io_1"), name="49 io_1", silent=("io_1",)),
-    Course("49", _silent("io_2"), name="49 io_2", silent=("io_2",)),
+    Course("49", _silent("io_1"), name="49 io_1"),
+    Course("49", _silent("io_2"), name="49 io_2"),
     Course("50a", _silent("meter_grid"), CHARGE_kW),
     Course("50b", (do("device_fault", device="meter_load", fault="frozen"),), CHARGE_kW),
     Course("51", (do("channel_disagrees"),), before=(do("second_channel"),), settle_s=1, armed=("51",)),
@@ -206,14 +214,13 @@ CABINET = (
     Course("41a", _silent("pcs_1")),
     Course("41b", _silent("pcs_1")),
     Course("41c", _silent("pcs_1")),
-    Course("41d", (do("cell_offset", rack=1, offset_mV=-420),), before=(
-        do("device_fault", device="pcs_1", fault="local"),), settle_s=1),
+    Course("41d", (do("device_fault", device="pcs_1", fault="overrides", value={PCS_POWER: EXCESS_daW}),)),
 )
 RACK = (
     _step("18a", 40.0, power_kW=CHARGE_kW), _step("18b", 45.0), _step("19a", 45.0, power_kW=CHARGE_kW),
     _step("19b", 50.0),
-    Course("20a", (do("heat", rack=1, degC=50.2), do("current_excess", current_A=-30)), at_start=_warm(49.8),
-           seen=_hotter(50.0)),
+    Course("20a", (do("heat", rack=1, degC=50.2), do("current_excess", current_A=-30)), CHARGE_kW,
+           at_start=_warm(49.8), seen=_hotter(50.0)),
     _step("20b", 55.0),
     Course("21a", (do("heat", rack=1, module=3, degC=66),)),
     Course("21b", (do("heat", rack=1, module=3, degC=46),)),
@@ -227,16 +234,18 @@ RACK = (
     Course("26a", (do("heat", rack=1, module=4, degC=13),)),
     Course("26b", (do("heat", rack=1, module=4, degC=8),)),
     _cell("27", 300), _cell("28", 310, -GENTLE_kW), _cell("29", 370),
-    _cell("31a", -430), _cell("31b", -530), _cell("32", -850), _cell("33", -1330),
+    _cell("31a", -60, soc_pct=2.5), _cell("31b", -80, soc_pct=1.6), _cell("32", -850), _cell("33", -1330),
     _cell("34a", -130), _cell("34b", -250), _cell("34c", -415),
-    Course("35a", (do("current_excess", current_A=198),)),
+    Course("35a", (do("current_excess", current_A=454.5, fuse_A2s=1e8),), 5),
     Course("35b", (do("current_excess", current_A=320, fuse_A2s=1e8),)),
     Course("36", (do("current_excess", current_A=620),)),
     Course("37a", (do("insulation", rack=1, kohm=300),)),
     Course("37b", (do("insulation", rack=1, kohm=70),)),
-    Course("39", (do("feedback", rack=1, reads="open"),)),
-    Course("39", (do("key", run=False),), before=(do("feedback", rack=1, reads="closed"),), name="39 closed",
-           seen=lambda plant: not plant.relays.contactor_supply),
+    Course("39", (do("key", run=False),), before=(do("feedback", rack=1, reads="closed"),),
+           seen=lambda plant: not plant.relays.coils["contactor_supply"]),
+    Course("39", (do("feedback", rack=1, reads="open"),), name="39 open"),
+    Course("39", (do("key", run=False),), before=(do("weld", rack=1),), name="39 weld",
+           seen=lambda plant: not plant.relays.coils["contactor_supply"]),
     Course("40a", _silent("bms_1")), Course("40b", _silent("bms_1")), Course("40c", _silent("bms_1")),
     Course("40d", (do("device_fault", device="bms_1", fault="bad_crc"),
                    do("device_fault", 0.3, device="bms_1", fault="bad_crc", value=False))),

@@ -29,8 +29,9 @@ class Limits:
     def earliest_ms(self, stage_id, cause):
         """No earlier than its debounce and the silence that it waits for, counted from the last thing heard."""
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
-        silence_ms = parts.get("silence", 0) if STAGES[stage_id][m.S_FEATURE] != m.F_IMAGE_CHANGED or STAGES[
-            stage_id][m.S_SCOPE] != m.CABINET else 0
+        is_bound = _is(stage_id, m.CABINET, m.F_IMAGE_CHANGED) or (
+            _is(stage_id, m.CABINET, m.F_GAS_DETECTORS_LOST) and not self._period_ms(cause))
+        silence_ms = 0 if is_bound else parts.get("silence", 0)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
         return max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms)
 
@@ -43,7 +44,7 @@ class Limits:
         seen_ms = self.decision_ms(stage_id) + self.config.tick_ms
         demand = STAGES[stage_id][m.S_DEMAND]
         if effect in effects.COILS:
-            return seen_ms + self._write_ms(effects.COILS[effect].output) + time_chain.RELAY_MS
+            return seen_ms + self._write_ms(effects.COILS[effect].output, demand) + time_chain.RELAY_MS
         if effect in (effects.CHARGE, effects.DISCHARGE, effects.DERATED):
             return seen_ms + self._setpoint_ms() + time_chain.DEAD_MS + PLANT_RAMP_MS
         zero_ms = seen_ms + self._write_ms("pcs_enable_ok") + time_chain.RELAY_MS
@@ -68,8 +69,9 @@ class Limits:
         parts = time_chain.decision(self.config, self.schedule, STAGES["29"])
         return next(part.time_ms for part in parts if part.what == "bus")
 
-    def _write_ms(self, output):
-        return time_chain.write_ms(self.config, self.schedule, (output,))
+    def _write_ms(self, output, demand=None):
+        keeps = demand is not None and demand[m.D_PCS] != m.PCS_STOP
+        return time_chain.write_ms(self.config, self.schedule, (output,), keeps)
 
     def _setpoint_ms(self):
         """From the tick to the last byte of a converter's set-point: one exchange in flight, its own period, itself."""
@@ -79,5 +81,9 @@ class Limits:
 
     def _period_ms(self, cause):
         """Of the device that the cause silences, whose last word may be that old."""
-        names = {each.arguments.get("device", "").replace("io_", "io_") for each in cause}
+        names = {each.arguments.get("device", "") for each in cause}
         return max([0, *[device.profile.period_ms for device in self.config.devices if device.name in names]])
+
+
+def _is(stage_id, scope, feature):
+    return STAGES[stage_id][m.S_SCOPE] == scope and STAGES[stage_id][m.S_FEATURE] == feature
