@@ -1,6 +1,6 @@
 """`python -m hil rig`: the controller against the built-in simulated cabinet, in real or in virtual time.
 
-`python -m hil bench`: what is measured with it.
+`python -m hil rows`: every stage of the matrix brought about. `python -m hil bench`: what is measured with it.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from hil.channel_b import command as channel_b
 from hil.chaos import command as chaos
 from hil.load import LoadError
 from hil.rig import RigError
+from hil.rows import command as rows
 from hil.scenario import ScenarioError
 from hil.screen import Screen
 from hil.simulate import VirtualRig
@@ -73,6 +74,7 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     hint_attack.add(commands)
     chaos.add(commands)
+    rows.add(commands)
     benchmarks.add(commands, lambda line: _say(line, NO_START))
     channel_b.add(commands)
     command = commands.add_parser("rig", help="run the controller against the simulated cabinet")

@@ -18,6 +18,7 @@ FAILURES_S = 60.0  # three failed closings with their pauses
 LAG_S_MAX = 240.0  # of a sensor of the plant
 TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
+ORDER_MS = 100  # contactors open at least this much later than the permit: the observer's invariant
 CLOSES = "no closing"
 
 
@@ -63,7 +64,7 @@ def started(config, course, less=(), seed=1):
     """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
     rig = VirtualRig(armed(config, course.armed, less), _load, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
-        _apply(rig, each)
+        apply(rig, each)
     if not course.starts:
         start_s = START_S if abs(course.power_kW) > 100 else GENTLE_START_S
         rig.clockwork = _clockwork(rig, _hints(4.0, course.power_kW, start_s))
@@ -79,13 +80,12 @@ def measured(rig, course, limits):
     """Run the course on a started rig; returns its Result."""
     if course.before:
         for each in course.before:
-            _apply(rig, each)
+            apply(rig, each)
         _renew(rig, course, course.settle_s)
         rig.run(rig.now_us / 1e6 + course.settle_s)
-    watch = _Watch(rig, course)
+    watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
     horizon_s = _horizon_s(course, limits)
-    actions = [_action(rig, each) for each in course.cause if each.do not in INSIDE]
-    rig.clockwork = _clockwork(rig, actions + _hints(rig.now_us / 1e6, course.power_kW, horizon_s))
+    wind(rig, course, horizon_s)
     inside = [each for each in course.cause if each.do in INSIDE]
     end_us = rig.now_us + round(horizon_s * 1e6)
     while rig.now_us < end_us and not watch.complete():
@@ -96,6 +96,12 @@ def measured(rig, course, limits):
         watch.see()
     found = watch.result()
     return found._replace(after=_probed(rig, course))
+
+
+def wind(rig, course, duration_s):
+    """Let the cause and the request for power come at their times, from now on."""
+    actions = [_action(rig, each) for each in course.cause if each.do not in INSIDE]
+    rig.clockwork = _clockwork(rig, actions + _hints(rig.now_us / 1e6, course.power_kW, duration_s))
 
 
 def _horizon_s(course, limits):
@@ -115,10 +121,11 @@ def wanted(course, devices):
             if name not in effects.COILS or not effects.COILS[name].level or effects.COILS[name].coil not in dead]
 
 
-class _Watch:
+class Watch:
     """What is seen on every tick since the cause."""
 
-    def __init__(self, rig, course):
+    def __init__(self, rig, course, must_come):
+        """must_come: names of the effects that are waited for."""
         self._rig, self._course = rig, course
         self._stage = STAGES[course.stage]
         self.began_us = rig.now_us
@@ -130,11 +137,12 @@ class _Watch:
         self._seen_us = None if course.seen else self.caused_us
         self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
         self._stands_us = self._done_us = None
-        self._wanted = wanted(course, rig.cabinet.devices)
+        self._wanted = must_come
         self._allowed = set()
         self._told, self._violations = 0, len(rig.observer.violations)
 
     def see(self):
+        """Call after each step of the rig."""
         rig = self._rig
         if self._course.seen and self._stands_us is None:
             if not self._course.seen(rig.plant):
@@ -175,6 +183,7 @@ class _Watch:
         return now_us - self._done_us >= HOLD_S * 1e6
 
     def result(self):
+        """The Result so far."""
         permits_us = [time_us for time_us, name, _ in self._rig.observer.timeline[self._events:]
                       if name == "pcs_enable_off_sent"]
         stood = [(trip["stage"] + ("" if trip["scope"] == "cabinet" else f" {trip['scope']}"),
@@ -204,7 +213,7 @@ def _probed(rig, course):
         found = {name: now[name] for name in wanted}
     if stage[m.S_DEMAND][m.D_DC] == m.DC_INHIBIT:
         for each in course.repair:
-            _apply(rig, each)
+            apply(rig, each)
         rig.controller.run_request(0)
         rig.run(rig.now_us / 1e6 + ENDED_S)
         before = len(rig.observer.timeline)
@@ -241,7 +250,7 @@ def _arguments(each):
     return scenario.checked(each.arguments, faults.ACTIONS[each.do][0], each.do)
 
 
-def _apply(rig, each):
+def apply(rig, each):
     """Do it now."""
     if each.do in INSIDE:
         INSIDE[each.do](rig)

@@ -234,7 +234,7 @@ RACK = (
     Course("26a", (do("heat", rack=1, module=4, degC=13),)),
     Course("26b", (do("heat", rack=1, module=4, degC=8),)),
     _cell("27", 300), _cell("28", 310, -GENTLE_kW), _cell("29", 370),
-    _cell("31a", -60, soc_pct=2.5), _cell("31b", -80, soc_pct=1.6), _cell("32", -850), _cell("33", -1330),
+    _cell("31a", -220, soc_pct=6), _cell("31b", -330, soc_pct=6), _cell("32", -850), _cell("33", -1330),
     _cell("34a", -130), _cell("34b", -250), _cell("34c", -415),
     Course("35a", (do("current_excess", current_A=454.5, fuse_A2s=1e8),), 5),
     Course("35b", (do("current_excess", current_A=320, fuse_A2s=1e8),)),

@@ -1,0 +1,81 @@
+"""The command line of `python -m hil rows`."""
+
+import argparse
+import difflib
+import json
+import os
+import pathlib
+
+from controller import config as configs
+from controller import realtime
+from hil.rows import page
+from hil.rows.campaign import EVERY, cores, run
+from hil.rows.limits import Limits
+
+EXAMPLE = pathlib.Path(configs.__file__).parent / "sites" / "example" / "cabinet.toml"
+MET, NOT_MET = 0, 1
+SEED_MAX = 2**31 - 1
+JOBS_MAX = 64
+
+
+def add(commands):
+    """Add the command to the subparsers."""
+    parser = commands.add_parser("rows", help="bring every stage of the matrix about: its times against its own chain")
+    parser.add_argument("--only", metavar="STAGE[,STAGE]", type=_labels, default=list(EVERY),
+                        help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'")
+    parser.add_argument("--json", metavar="FILE", type=_file, help="write all figures there")
+    parser.add_argument("--md", metavar="FILE", type=_file, help="write the table there")
+    parser.add_argument("--jobs", metavar="NUMBER", type=_whole(1, JOBS_MAX), default=cores(),
+                        help="processes (%(default)s: one per core)")
+    parser.add_argument("--seed", metavar="NUMBER", type=_whole(0, SEED_MAX), default=1, help="(%(default)s)")
+    parser.add_argument("--disarmed", action="store_true",
+                        help="with the stages not armed: each must be found not met, or the course shows nothing")
+    parser.set_defaults(run=main)
+
+
+def main(arguments):
+    """Returns 0 when every course is met (with --disarmed: none), else 1. Raises ConfigError, OSError."""
+    print(f"seed       {arguments.seed}", flush=True)
+    config = configs.load(str(EXAMPLE))
+    limits, rows = Limits(config), []
+    realtime.freeze_collector()
+    for row in run(config, arguments.only, arguments.jobs, arguments.disarmed, arguments.seed):
+        rows.append(row)
+        print(page.line(row, limits), flush=True)
+    rows.sort(key=lambda row: arguments.only.index(row.course.label))
+    _write(arguments.json, lambda: json.dumps(page.document(rows, limits, arguments.seed), indent=1) + "\n")
+    _write(arguments.md, lambda: page.page(rows, limits))
+    wrong = [row.course.label for row in rows if row.is_met == arguments.disarmed]
+    print(f"verdict    {len(rows) - len(wrong)} of {len(rows)} {'found not met' if arguments.disarmed else 'met'}"
+          + (f"; not: {', '.join(wrong)}" if wrong else ""))
+    return NOT_MET if wrong else MET
+
+
+def _write(path, content):
+    if path:
+        pathlib.Path(path).write_text(content(), encoding="ascii")
+
+
+def _labels(text):
+    labels = [label.strip() for label in text.split(",")]
+    for label in labels:
+        if label not in EVERY:
+            near = difflib.get_close_matches(label, EVERY, 1, 0.3)
+            hint = f", did you mean {near[0]}" if near else ""
+            raise argparse.ArgumentTypeError(f"no course {label!r}{hint}; there are {', '.join(EVERY)}")
+    return list(dict.fromkeys(labels))
+
+
+def _whole(low, high):
+    def parse(text):
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from {low} to {high}")
+        return int(text)
+    return parse
+
+
+def _file(text):
+    folder = os.path.dirname(text) or "."
+    if os.path.isdir(text) or not os.access(text if os.path.exists(text) else folder, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text}: cannot be written")
+    return text

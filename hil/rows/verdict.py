@@ -1,0 +1,37 @@
+"""Is a course's result what the matrix and the site's own chain promise? One line for each thing that is not."""
+
+from hil.rows import effects
+from hil.rows.courses import STAGES
+from safety import matrix as m
+
+
+def complaints(course, result, limits, wanted):
+    """[line], empty when all is met. wanted: effects that must come; times count from the sensor that shows it."""
+    stage, lag_ms = course.stage, result.lag_ms
+    if result.stands_ms is None or lag_ms is None:
+        return [f"stage {stage} did not trip", *_unwanted(result)]
+    found = _detection(course, result.stands_ms - lag_ms, limits)
+    if STAGES[stage][m.S_DEMAND][m.D_PCS] == m.PCS_STOP and effects.ENABLE not in result.at_first:
+        found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
+    for name in wanted:
+        found += _late(name, result.since_ms[name], lag_ms + limits.effect_ms(stage, name))
+    found += [f"{name} does not hold" for name, holds in result.after.items() if not holds]
+    return found + _unwanted(result)
+
+
+def _detection(course, decided_ms, limits):
+    earliest_ms, latest_ms = limits.earliest_ms(course.stage, course.cause), limits.decision_ms(course.stage)
+    if decided_ms < earliest_ms:
+        return [f"tripped after {decided_ms:g} ms, too early: not before {earliest_ms} ms"]
+    return _late("trip", decided_ms, latest_ms)
+
+
+def _late(what, time_ms, limit_ms):
+    if time_ms is None:
+        return [f"{what} did not come"]
+    return [f"{what} after {time_ms:g} ms, later than {limit_ms:g} ms"] if time_ms > limit_ms else []
+
+
+def _unwanted(result):
+    found = [f"{name} after {time_ms:g} ms, which nothing asks for" for name, time_ms in result.unwanted.items()]
+    return found + result.violations
