@@ -103,6 +103,10 @@ def _source(config, schedule, stage):
         window = [Part("window", SLOW_RISE_MS[feature], False)] if feature in SLOW_RISE_MS else []
         bus_ms = _roles_ms(config, schedule, ROLES[feature])
         return [Part("sensor", sensor_ms, True), Part("bus", bus_ms, False), *window]
+    if feature in (m.F_NOC_LOST_S, m.F_NOC_UNVERIFIED):  # the fire panel's supervised contact is the slower of the two
+        bus_ms = _contacts_ms(config, schedule, ("supervised_ok",))
+        return [Part("contact", CONTACT_MS if bus_ms else 0, True), Part("bus", bus_ms, False),
+                Part("silence", _silence_ms(config, stage), False)]
     if feature == m.F_CLOSING_FAILURES:
         return _told_by_bms(config, schedule, BMS_MS)
     if feature in (m.F_SELF_TEST_BITS, m.F_CPU_TEMPERATURE_DDEGC):

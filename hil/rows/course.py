@@ -14,7 +14,6 @@ LOAD_W = 220_000.0  # the battery can take 200 kW or give it, and the connection
 HINT_S, HINT_VALID_S = 60.0, 119.0
 START_S, GENTLE_START_S = 26.0, 14.0  # limits come back with 5 % of rated a second; the request comes with 25 kW/s
 HOLD_S = 1.0  # what has come must stay
-FAILURES_S = 60.0  # three failed closings with their pauses
 LAG_S_MAX = 240.0  # of a sensor of the plant
 TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
@@ -50,7 +49,7 @@ def armed(config, more, less):
     for scope, count in scopes:
         for _ in range(count):
             for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope]:
-                image[at] = 1 if stage[m.S_ID] in more else 0 if stage[m.S_ID] in less else image[at]
+                image[at] = 0 if stage[m.S_ID] in less else 1 if stage[m.S_ID] in more else image[at]
                 at += 1
     return dataclasses.replace(config, safety_image=image)
 
@@ -84,11 +83,10 @@ def measured(rig, course, limits):
         _renew(rig, course, course.settle_s)
         rig.run(rig.now_us / 1e6 + course.settle_s)
     watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
-    horizon_s = _horizon_s(course, limits)
-    wind(rig, course, horizon_s)
+    slowest_us = round(_slowest_s(course, limits) * 1e6)
+    wind(rig, course, LAG_S_MAX + slowest_us / 1e6)
     inside = [each for each in course.cause if each.do in INSIDE]
-    end_us = rig.now_us + round(horizon_s * 1e6)
-    while rig.now_us < end_us and not watch.complete():
+    while rig.now_us < watch.shown_us() + slowest_us and not watch.complete():
         for each in [each for each in inside if rig.now_us - watch.began_us >= each.at_s * 1e6 - rig.tick_us]:
             inside.remove(each)
             INSIDE[each.do](rig)
@@ -104,12 +102,10 @@ def wind(rig, course, duration_s):
     rig.clockwork = _clockwork(rig, actions + _hints(rig.now_us / 1e6, course.power_kW, duration_s))
 
 
-def _horizon_s(course, limits):
-    slowest_ms = max([limits.effect_ms(course.stage, name) for name in (
-        effects.OPENED, effects.CHARGE, *effects.COILS)])
-    lag_s = FAILURES_S if course.stage == "38a" else LAG_S_MAX if course.seen else limits.assumed_ms(
-        course.stage) / 1000
-    return max([each.at_s for each in course.cause]) + lag_s + slowest_ms / 1000 + 2 * HOLD_S
+def _slowest_s(course, limits):
+    """How long to wait for the slowest effect once the sensor shows the cause."""
+    return 2 * HOLD_S + max([limits.effect_ms(course.stage, name) for name in (
+        effects.OPENED, effects.CHARGE, *effects.COILS)]) / 1000
 
 
 def wanted(course, devices):
@@ -172,6 +168,10 @@ class Watch:
             self._allowed.add(effects.LAMP)
         if self._course.starts or _expiries(self._modules) != self._expiries:
             self._allowed.update(effects.DISCRETE)
+
+    def shown_us(self):
+        """When the sensor showed the cause, at the latest if it does not yet."""
+        return self.caused_us + round(LAG_S_MAX * 1e6) if self._seen_us is None else self._seen_us
 
     def complete(self):
         """True a while after everything that is asked for has come."""

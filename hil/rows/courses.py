@@ -6,6 +6,7 @@ heating, and for the others a rack that is warm from the start and steps over th
 
 from typing import NamedTuple
 
+from hil.plant import contactors
 from hil.rows.inside import INSIDE
 from safety import matrix as m, permit
 
@@ -118,6 +119,19 @@ def _suspicious(plant):
     return sum(signs) >= 100 and min(signs) >= 25
 
 
+class _FailedThrice:
+    """True once the contactors of rack 1 have given up pre-charging for the third time; asked each tick."""
+
+    def __init__(self):
+        self._count, self._was = 0, contactors.OPEN
+
+    def __call__(self, plant):
+        state = plant.racks[0].contactors.state
+        self._count += state == contactors.FAULT != self._was
+        self._was = state
+        return self._count >= 3
+
+
 class _GaveUpThrice:
     """True once the permit relays were told three times to close and have not followed for RELAY_MS; asked each tick."""
 
@@ -136,6 +150,7 @@ BRIDGED = (do("bridge_chain"),)
 ONE_VAPOUR, BOTH_VAPOUR = (do("offgas", ppm=VAPOUR_ppm, detector=1),), (do("offgas", ppm=VAPOUR_ppm),)
 GAS_LOST = (do("detector_fault", detector="gas_1"), do("detector_fault", detector="gas_2"))
 OVERDUE = (do("calibration", detector="toxic", days=-2),)
+NO_PRECHARGE = tuple([do("precharge_break", rack=rack) for rack in (1, 2, 3)])
 ON_UPS = do("mains_loss")
 SMOKE_1 = do("smoke", detector=1)
 
@@ -181,8 +196,10 @@ FIRE_AND_GAS = (
 CABINET = (
     Course("30", (do("cell_offset", rack=1, offset_mV=530),), GENTLE_kW, before=BRIDGED,
            seen=lambda plant: not plant.contacts["cell_voltage"]),
+    Course("38a", (do("run_request"), do("reset", 15.0), do("reset", 30.0)), at_start=NO_PRECHARGE, starts=True,
+           seen=_FailedThrice()),
     Course("38a", (do("run_request"),), at_start=(do("contact", name="permit_2", closed=False),), starts=True,
-           seen=_GaveUpThrice(), repair=(do("contact_repair", name="permit_2"),)),
+           seen=_GaveUpThrice(), repair=(do("contact_repair", name="permit_2"),), name="38a relay"),
     Course("40e", (do("contact", name="bms_fault", closed=False),)),
     Course("42a", (do("leak"),), seen=lambda plant: not plant.contacts["leak"]),
     Course("42b", (do("coolant"),)),
@@ -199,7 +216,8 @@ CABINET = (
     Course("44f", (do("hot_processor"),), before=(do("watch_itself"),), settle_s=5),
     Course("46a", (do("supervision_lost"),)),
     Course("46b", (do("supervision_lost"),), armed=("46b",)),
-    Course("46c", (do("run_request"),), at_start=(do("supervision_lost"),), starts=True),
+    Course("46c", (do("supervision_lost"),), CHARGE_kW),
+    Course("46c", (do("run_request"),), at_start=(do("supervision_lost"),), starts=True, name="46c start"),
     Course("47", (do("key", run=False),)),
     Course("48a", (do("door"),)),
     Course("48b", (do("door"),), before=ONE_VAPOUR, settle_s=10),

@@ -1,0 +1,156 @@
+"""python -m hil rows: a sample of its courses is met, each can fail, and no stage of the matrix is without a course."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller import config as configs
+from hil import faults, scenario
+from hil.rows import campaign, course, courses, effects, page, stopped, verdict
+from hil.rows.command import EXAMPLE
+from hil.rows.courses import COURSES, STAGES, do
+from hil.rows.inside import INSIDE
+from hil.rows.limits import Limits
+from safety import matrix as m
+
+CONFIG = configs.load(str(EXAMPLE))
+LIMITS = Limits(CONFIG)
+ROOT = Path(campaign.__file__).parents[2]
+# Of each kind of source and of each kind of effect some; all but two from one start.
+SAMPLE = ["1a", "2", "4", "10b", "12b", "21a", "29", "36", "40c", "41a", "44b", "46c start", "47", "49", "49 io_1"]
+
+
+def found(label, *before):
+    """Complaints about a course with something done to the cabinet before it."""
+    each = COURSES[label]._replace(before=COURSES[label].before + before)
+    cabinet = course.started(CONFIG, each)
+    result = course.measured(cabinet, each, LIMITS)
+    return verdict.complaints(each, result, LIMITS, course.wanted(each, cabinet.cabinet.devices))
+
+
+def test_no_stage_is_without_a_course():
+    assert {each.stage for each in COURSES.values()} == set(STAGES)
+    assert {label.partition(" ")[0] for label in stopped.STOPPED} == {"1", "12", "30", "44"}
+
+
+@pytest.mark.parametrize("label", campaign.EVERY)
+def test_every_action_is_one_that_there_is(label):
+    each = campaign.EVERY[label]
+    for action in each.at_start + each.before + each.cause + each.repair:
+        if action.do not in INSIDE:
+            scenario.checked(action.arguments, faults.ACTIONS[action.do][0], label)
+    assert each.cause and list(each.cause) == sorted(each.cause, key=lambda action: action.at_s)
+
+
+def test_what_is_inside_says_so():
+    assert {label for label, each in COURSES.items() if each.is_inside} == {"44a", "44b", "44d", "44e", "44f", "51"}
+
+
+def test_the_sample_is_met_with_the_controller_and_without():
+    rows = list(campaign.run(CONFIG, [*SAMPLE, *stopped.STOPPED], campaign.cores()))
+    assert len(rows) == len(SAMPLE) + len(stopped.STOPPED)
+    assert [(row.course.label, row.complaints) for row in rows if not row.is_met] == []
+
+
+def test_with_its_stage_not_armed_no_course_is_met():
+    rows = list(campaign.run(CONFIG, SAMPLE, campaign.cores(), disarmed=True))
+    assert len(rows) == len(SAMPLE)
+    for row in rows:
+        assert row.complaints[0] == f"stage {row.course.stage} did not trip"
+
+
+def test_an_effect_that_does_not_come_is_found():
+    assert found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"2": 0})) == ["horn did not come"]
+
+
+def test_an_effect_that_nothing_asks_for_is_found():
+    """The fan's coil falls off with the stop: the fan runs, which an emergency stop does not ask for."""
+    class Stuck(effects.Witness):
+        def see(self, now_us, allowed):
+            if not self._plant.relays.pcs_enable:
+                self._plant.set_coil("fan_off", False)
+            super().see(now_us, allowed)
+    plain, effects.Witness = effects.Witness, Stuck
+    try:
+        complaints = found("1a")
+    finally:
+        effects.Witness = plain
+    assert complaints == ["fan after 40 ms, which nothing asks for"]
+
+
+def test_a_permit_that_stays_is_found():
+    complaints = found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"0": 1}))
+    assert "PCS enable off did not come" in complaints
+
+
+def made(label="29", **changed):
+    """Complaints about a made-up result that is all right but for what is changed."""
+    each = COURSES[label]
+    names = effects.demanded(STAGES[each.stage])
+    good = course.Result(label, 0.0, 2020.0, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], [])
+    return verdict.complaints(each, good._replace(**changed), LIMITS, names)
+
+
+@pytest.mark.parametrize("changed, words", [
+    ({}, []), ({"stands_ms": 1960.0}, ["tripped after 1960 ms, too early: not before 1980 ms"]),
+    ({"stands_ms": 2200.0}, ["trip after 2200 ms, later than 2122 ms"]),
+    ({"lag_ms": 500.0, "stands_ms": 2480.0}, []), ({"lag_ms": None}, ["stage 29 did not trip"]),
+    ({"permit_ms": 2200.0}, ["permit byte after 2200 ms, later than 2130 ms"]),
+    ({"permit_ms": None}, ["permit byte did not come"]), ({"permit_ms": None, "at_first": {effects.ENABLE}}, []),
+    ({"unwanted": {"fan": 40.0}}, ["fan after 40 ms, which nothing asks for"]),
+    ({"after": {"no closing": False}}, ["no closing does not hold"]),
+    ({"violations": ["26.140 s: rack 1 opened at 87.4 A"]}, ["26.140 s: rack 1 opened at 87.4 A"])])
+def test_each_thing_that_is_wrong_is_said(changed, words):
+    assert made(**changed) == words
+
+
+def test_a_late_effect_is_said():
+    since_ms = dict.fromkeys(effects.demanded(STAGES["29"]), 2040.0) | {effects.HORN: 2171.0, effects.LAMP: None}
+    assert made(since_ms=since_ms) == ["horn after 2171 ms, later than 2170 ms", "lamp did not come"]
+
+
+@pytest.mark.parametrize("name", ["1 stopped", "44 stopped"])
+def test_a_relay_that_is_too_late_with_the_controller_stopped_is_said(name):
+    each = stopped.STOPPED[name]
+    allowed = stopped.limits_ms(each, CONFIG)
+    good = course.Result(name, 0.0, None, None, {key: high for key, (_, high) in allowed.items()}, set(), {}, {}, [], [])
+    assert stopped.complaints(each, good, CONFIG) == []
+    for key, (low, high) in allowed.items():
+        for wrong in (high + 1, low - 1, None):
+            assert len(stopped.complaints(each, good._replace(since_ms=good.since_ms | {key: wrong}), CONFIG)) == 1
+    assert stopped.complaints(each, good._replace(stands_ms=40.0), CONFIG) == ["the controller still decided"]
+
+
+def test_what_is_demanded_and_can_be_seen():
+    every = {name for stage in m.STAGES for name in effects.demanded(stage)}
+    assert every == {*effects.COILS, effects.ENABLE, effects.POWER, effects.OPENED, effects.CHARGE, effects.DISCHARGE,
+                     effects.DERATED}
+    assert effects.demanded(STAGES["27"]) == [] and effects.demanded(STAGES["48a"]) == [effects.POWER]
+
+
+def test_the_page_names_every_course():
+    text = (ROOT / "hil" / "ROWS.md").read_text(encoding="ascii")
+    lines = [line for line in text.splitlines() if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))]
+    named = [line.split(" | ")[1] for line in lines]
+    assert named[:len(COURSES)] == sorted(COURSES, key=lambda label: (STAGES[COURSES[label].stage][m.S_ROW], label))
+    assert len(lines) == len(campaign.EVERY) and page.HEAD in text
+
+
+def test_the_command(tmp_path):
+    out, table = tmp_path / "rows.json", tmp_path / "rows.md"
+    ran = subprocess.run([sys.executable, "-m", "hil", "rows", "--only", "46c start", "--json", str(out), "--md", str(table)],
+                         cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "1 of 1 met" in ran.stdout
+    one, = json.loads(out.read_text(encoding="ascii"))["courses"]
+    assert one["met"] and one["stage"] == "46c" and one["after"] == {"no closing": True}
+    assert "| 46 | 46c start | run_request (before: supervision_lost) | a start |" in table.read_text(encoding="ascii")
+
+
+def test_the_command_says_what_is_wrong():
+    ran = subprocess.run([sys.executable, "-m", "hil", "rows", "--only", "99"], cwd=ROOT, capture_output=True,
+                         text=True, check=False)
+    assert ran.returncode == 2 and ran.stderr.startswith("rig: argument --only: no course '99'")
+    assert len(ran.stderr.splitlines()) == 1 and courses.COURSES
