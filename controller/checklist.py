@@ -91,12 +91,11 @@ def _test(stage, found, schedule):
     level, _, set_ticks, _ = found.stage_words[stage[m.S_ID]]
     parts = time_chain.chain(found, schedule, stage)
     latest_ms = sum([part.time_ms for part in parts])
-    opened_ms = time_chain.opening_ms(found, stage)
     return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "key": proof_intervals.key_of(stage),
             "cause": matrix_words.cause(stage), "inject": inject(stage),
             "trips_at": matrix_words.trips_at(stage, level, _table(stage, found)),
             "demands": matrix_words.demands(stage), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-            "latest_ms": latest_ms, "open_latest_ms": None if opened_ms is None else latest_ms + opened_ms,
+            "latest_ms": latest_ms, "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
             "parts": [part._asdict() for part in parts]}
 
 

@@ -11,11 +11,16 @@ from controller.equipment import EQUIPMENT
 from safety import matrix as m
 from safety.kernel import CRC_WORDS_PER_STEP, Kernel
 
-# Assumed, ms: relay or switch; detector to 90 % of a step; measuring cycle of the BMS; sensor on the cell; refresh of
-# the PCS's own value; sensor in air.
-CONTACT_MS, GAS_MS, BMS_MS, CELL_TEMPERATURE_MS, PCS_MS, AIR_MS = 10, 20_000, 100, 10_000, 100, 30_000
-# Assumed, ms: I/O module and relay; dead time of the PCS; off-delay relay and contactor.
-RELAY_MS, DEAD_MS, OPENING_MS = 20, 60, 250
+# (what, ms, why): everything that is assumed.
+ASSUMED = (
+    ("contact", 10, "relay or switch"), ("combustible gas", 20_000, "detector to 90 % of a step"),
+    ("vapour, toxic gas", 30_000, "detector to 90 % of a step"), ("BMS", 100, "its measuring cycle"),
+    ("cell temperature", 10_000, "sensor on the cell"), ("PCS", 100, "refresh of its own value"),
+    ("air", 30_000, "sensor in the air"), ("I/O module, relay", 20, "from the frame to the contact"),
+    ("PCS dead time", 60, "from the enable to zero power"),
+    ("opening", 250, "off-delay relay 200 ms, set at commissioning, and contactor"))
+(CONTACT_MS, GAS_MS, SLOW_GAS_MS, BMS_MS, CELL_TEMPERATURE_MS, PCS_MS, AIR_MS, RELAY_MS, DEAD_MS,
+ OPENING_MS) = [each[1] for each in ASSUMED]
 OUTPUTS = ((m.D_DC, "contactor_supply_ok"), (m.D_FAN, "fan_on"), (m.D_HORN, "horn_on"), (m.D_LAMP, "lamp_on"),
            (m.D_RED_LAMP, "red_lamp_on"), (m.D_FACU, "supervisory_ok"), (m.D_PRE_ALARM, "pre_alarm_on"),
            (m.D_SHUNT_TRIP, "shunt_trip_on"), (m.D_AUX_SHED, "aux_load_ok"))
@@ -36,6 +41,7 @@ ROLES = {
     **dict.fromkeys((m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN), ("gas_1", "gas_2", "offgas_1", "offgas_2",
                                                                          "toxic")),
 }
+SENSORS_MS = {"gas_1": GAS_MS, "offgas_1": SLOW_GAS_MS, "toxic": SLOW_GAS_MS, "climate": AIR_MS}
 STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
 SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
@@ -83,6 +89,18 @@ def opening_ms(config, stage):
     return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
 
 
+def opened_ms(config, schedule, stage):
+    """Longest time from the cause to open contactors, None where they do not open or wait for zero current.
+
+    A row that ramps waits from the beginning of the ramp.
+    """
+    wait_ms = opening_ms(config, stage)
+    if wait_ms is None:
+        return None
+    decided_ms = sum([part.time_ms for part in decision(config, schedule, stage)])
+    return decided_ms + write_ms(config, schedule, ("contactor_supply_ok",)) + RELAY_MS + wait_ms
+
+
 def _debounce_ms(config, stage):
     """At least a tick: a cause waits up to one to be seen."""
     ticks = config.stage_words[stage[m.S_ID]][2]
@@ -99,7 +117,7 @@ def _source(config, schedule, stage):
         bus_ms = _contacts_ms(config, schedule, CONTACTS[feature])
         return [Part("contact", CONTACT_MS, True), Part("bus", bus_ms, False)]
     if feature in ROLES:
-        sensor_ms = 0 if feature in STEADY_ROLES else AIR_MS if ROLES[feature] == ("climate",) else GAS_MS
+        sensor_ms = 0 if feature in STEADY_ROLES else SENSORS_MS[ROLES[feature][0]]
         window = [Part("window", SLOW_RISE_MS[feature], False)] if feature in SLOW_RISE_MS else []
         bus_ms = _roles_ms(config, schedule, ROLES[feature])
         return [Part("sensor", sensor_ms, True), Part("bus", bus_ms, False), *window]
@@ -173,8 +191,8 @@ def _rack(config, schedule, stage):
     if feature == m.F_BMS_SILENCE_LEVEL:
         key = levels[stage[m.S_SET] - 1]
         return [Part("silence", max([table[key] for table in config.rack_tables]), False)]
-    heat = "temperature" in m.RACK_FEATURES[feature] or feature == m.F_RUNAWAY_SUSPICION_PCT
-    parts = _told_by_bms(config, schedule, CELL_TEMPERATURE_MS if heat else BMS_MS)
+    sensor_ms = CELL_TEMPERATURE_MS if "temperature" in m.RACK_FEATURES[feature] else BMS_MS
+    parts = _told_by_bms(config, schedule, SLOW_GAS_MS if feature == m.F_RUNAWAY_SUSPICION_PCT else sensor_ms)
     if feature in RACK_WINDOWS_MS:
         parts.append(Part("window", RACK_WINDOWS_MS[feature], False))
     if feature == m.F_CONTACTOR_MISMATCH:

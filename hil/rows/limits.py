@@ -52,18 +52,19 @@ class Limits:
             return zero_ms
         zero_ms += time_chain.DEAD_MS
         zero_ms += self.config.cabinet["ramp_to_zero_ms"] if demand[m.D_PCS] == m.PCS_RAMP else 0
-        return zero_ms if effect == effects.POWER else zero_ms + self._opening_ms(stage_id)
+        return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def _decision(self, stage_id):
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
 
-    def _opening_ms(self, stage_id):
-        """Beyond zero power: what the row waits for; where that is zero current alone, until the racks told of it."""
+    def _opened_ms(self, stage_id, seen_ms, zero_ms):
+        """Where the row waits for zero current alone: zero power, and until the racks told of it."""
+        actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
-        if waits_ms is None:
-            told_ms = time_chain.BMS_MS + self._bms_bus_ms()
-            waits_ms = told_ms + self.config.tick_ms + time_chain.OPENING_MS
-        return waits_ms + self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
+        if waits_ms is not None:
+            return seen_ms + actuation_ms + waits_ms
+        told_ms = time_chain.BMS_MS + self._bms_bus_ms() + self.config.tick_ms
+        return zero_ms + told_ms + actuation_ms + time_chain.OPENING_MS
 
     def _bms_bus_ms(self):
         parts = time_chain.decision(self.config, self.schedule, STAGES["29"])

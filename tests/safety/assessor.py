@@ -1,7 +1,7 @@
 """The tables of safety/README.md, made from the matrix. `python tests/safety/assessor.py` writes them into the page.
 
-Times that do not come from the matrix stand in SOURCES and ACTUATION with their kind: (c) computed by `check` for the
-example site, rounded up to 10 ms, or (a) assumed until somebody measures it on the real equipment.
+Times are those of the commissioning checklist (controller/time_chain.py) for the example site: (c) computed from its
+configuration, or (a) assumed until somebody measures it on the real equipment.
 """
 
 import pathlib
@@ -10,12 +10,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from safety import matrix as m  # noqa: E402  (the page is written without an installed package)
-from safety import parameters as p  # noqa: E402
-from safety.kernel import CRC_WORDS_PER_STEP  # noqa: E402
+from controller import bus_times, config, time_chain  # noqa: E402  (the page is written without an installed package)
+from safety import matrix as m  # noqa: E402
 
 PAGE = ROOT / "safety" / "README.md"
-TICK_MS = 20
 RESET = ("self", "remote", "key")
 FEATURES = {
     "estop_1_ok": "E-stop contact 1 open", "estop_2_ok": "E-stop contact 2 open",
@@ -161,94 +159,13 @@ def row_table():
     return "\n".join(lines)
 
 
-# source: (sensor ms, why, bus ms, device and exchange whose worst case the bus time is)
-SOURCES = {
-    "contact": (10, "a: relay or switch", 50, ("io_1", "read inputs")),
-    "gas": (20_000, "a: detector to 90 % of a step", 610, ("gas_1", "read gas")),
-    "cells": (100, "a: measuring cycle of the BMS", 110, ("bms_1", "frames from BMS")),
-    "temperature": (10_000, "a: sensor on the cell", 110, ("bms_1", "frames from BMS")),
-    "pcs": (100, "a: refresh of the PCS's own value", 250, ("pcs_1", "read ac")),
-    "third module": (10, "a: relay or switch", 50, ("io_3", "read inputs")),
-    "vapour": (30_000, "a: detector to 90 % of a step", 610, ("offgas_1", "read offgas")),
-    "toxic": (30_000, "a: detector to 90 % of a step", 610, ("toxic", "read toxic")),
-    "climate": (30_000, "a: sensor in the air", 610, ("climate", "read climate")),
-    "ups": (1000, "a: refresh of the UPS's own value", 610, ("ups", "read ups")),
-    "silence": (0, "the time is the cause itself", 0, None),
-    "self": (0, "the kernel itself", 0, None),
-}
-SOURCE_OF = {
-    "gas_lfl_permille_max": "gas", "gas_detectors_faulty": "gas", "gas_detectors_lost": "gas",
-    "gas_calibration_d_min": "gas", "cell_voltage_mV_max": "cells", "cell_voltage_mV_min": "cells",
-    "current_over_105_mA": "cells", "current_over_110_mA": "cells", "bms_bad_frames_recent": "cells",
-    "temperature_ddegC_max": "temperature", "temperature_over_median_ddegC": "temperature", "pcs_excess_W": "pcs",
-    "gas_detectors_silent": "silence", "io_silence_ms": "silence", "meter_silence_ms": "silence",
-    "meter_frozen_ms": "silence", "bms_silence_level": "silence", "pcs_silence_level": "silence",
-    "image_changed": "self", "step_late_ms": "self", "boot_not_clean": "self", "boot_store_unreadable": "self",
-    "damper_missing": "third module", "hvac_ok": "third module", "leak_ok": "third module",
-    "coolant_ok": "third module",
-    "offgas_ppm_max": "vapour", "offgas_ppm_second": "vapour", "toxic_ppm": "toxic", "toxic_rise_ppm": "toxic",
-    "air_temperature_ddegC": "climate", "humidity_permille": "climate", "mains_ok": "ups", "ups_reserve_min": "ups",
-    "closing_failures": "self", "self_test_bits": "self", "cpu_temperature_ddegC": "self", "noc_lost_s": "silence",
-    "noc_unverified": "self", "peer_code": "self", "monitor_silence_ms": "silence", "bus_mismatch_mV": "pcs",
-    "cell_spread_mV": "cells", "cell_voltage_drop_mV": "cells", "current_over_200_mA": "cells",
-    "insulation_ohm_per_V": "cells", "contactor_mismatch": "cells", "sensors_invalid_max": "cells",
-    "temperature_ddegC_min": "temperature", "temperature_spread_ddegC": "temperature",
-    "temperature_rise_3s_ddegC": "temperature", "temperature_rise_10s_ddegC": "temperature",
-    "temperature_unexplained_ddegC": "temperature", "temperature_zeros": "temperature",
-    "runaway_suspicion_pct": "vapour",
-}
-WINDOW_MS = {"temperature_rise_3s_ddegC": 3000, "temperature_rise_10s_ddegC": 10_000, "toxic_rise_ppm": 10_000,
-             "temperature_unexplained_ddegC": 30_000}  # what the watched value itself looks back over
-LOOK_MS = 1000  # what looks back is computed once a second
-# What goes from the tick to the end of power, and on to open contactors, in ms.
-ACTUATION = (
-    ("I/O write, in flight and frame", 10, "c"), ("I/O module and relay", 20, "a"), ("PCS dead time", 60, "a"))
-OPENING = (("off-delay relay", 200, "a: hardware, set at commissioning"), ("contactor", 50, "a"))
-STOP_MS = sum([each[1] for each in ACTUATION])
-OPEN_MS = sum([each[1] for each in OPENING]) + ACTUATION[0][1] + ACTUATION[1][1]
-WAIT_MS = {m.DC_OPEN: 200, m.DC_OPEN_AT_ZERO: 2000}
-RAMP_MS = 2000
-SCANS = 2  # of the limit image: a change just behind the scan is found by the next one
-RACKS = 3  # of the example site
+OWN = ("silence", "window", "report", "gate", "self-test", "debounce")  # parts that the row itself waits for
 
 
-def source_of(stage):
-    """Source class of a stage."""
-    return SOURCE_OF.get(feature_name(stage), "contact")
-
-
-def own_time_ms(stage):
-    """Debounce, or the silence that is the cause."""
-    name = feature_name(stage)
-    if name in LEVELS_MS:
-        return LEVELS_MS[name][stage[m.S_SET]]
-    if name == "gas_detectors_silent":
-        return 3000 + stage[m.S_SET_MS]
-    if name == "image_changed":
-        return scan_ms()
-    if name in WINDOW_MS:
-        return WINDOW_MS[name] + LOOK_MS + stage[m.S_SET_MS]
-    if name == "noc_lost_s":
-        return stage[m.S_SET] * 1000
-    return stage[m.S_SET] if source_of(stage) == "silence" else stage[m.S_SET_MS]
-
-
-def image_words():
-    """Words of the limit image of the example site: one unit, RACKS racks."""
-    return p.ImageMap(1, RACKS, m.STAGES_PER_SCOPE).words
-
-
-def scan_ms():
-    """Longest time until a changed word of that image is found."""
-    return SCANS * -(-image_words() // CRC_WORDS_PER_STEP) * TICK_MS
-
-
-def decided_ms(stage):
-    """(sensor, bus, debounce, tick, sum) of a stage in ms."""
-    sensor_ms, _, bus_ms, _ = SOURCES[source_of(stage)]
-    # A cause waits up to one tick to be seen, which the debounce contains; the tick that decides takes up to another.
-    debounce_ms = max(TICK_MS, own_time_ms(stage))
-    return sensor_ms, bus_ms, debounce_ms, TICK_MS, sensor_ms + bus_ms + debounce_ms + TICK_MS
+def site():
+    """(configuration, its bus schedule) of the example site."""
+    found = config.load(str(ROOT / "controller" / "sites" / "example" / "cabinet.toml"))
+    return found, bus_times.schedule(found)
 
 
 def seconds(duration_ms):
@@ -258,33 +175,40 @@ def seconds(duration_ms):
 
 def time_table():
     """One line a stage that takes power away: the chain in seconds, to the end of power and to open contactors."""
+    found, schedule = site()
     lines = ["| stage | sensor | bus | debounce | tick | decided | power zero | contactors open |",
              "|---|---|---|---|---|---|---|---|"]
     for stage in ordered():
-        demand = stage[m.S_DEMAND]
-        if not demand[m.D_PCS] or feature_name(stage).startswith("boot_"):
-            continue
-        *parts, total = decided_ms(stage)
-        zero_ms = total + STOP_MS + (RAMP_MS if demand[m.D_PCS] == m.PCS_RAMP else 0)
-        if demand[m.D_DC] in WAIT_MS:
-            opened = seconds(total + WAIT_MS[demand[m.D_DC]] + OPEN_MS)
-        else:
-            opened = "at zero current" if demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
-        words = [seconds(each) for each in parts]
-        lines.append(f"| {stage[m.S_ID]} | {' | '.join(words)} | {seconds(total)} | {seconds(zero_ms)} | {opened} |")
+        if stage[m.S_DEMAND][m.D_PCS] and not feature_name(stage).startswith("boot_"):
+            lines.append(f"| {stage[m.S_ID]} | {' | '.join(time_cells(found, schedule, stage))} |")
     return "\n".join(lines)
 
 
+def time_cells(found, schedule, stage):
+    """(sensor, bus, debounce, tick, decided, power zero, contactors open) of a stage, in seconds."""
+    parts = time_chain.decision(found, schedule, stage)
+    times_ms = {part.what: part.time_ms for part in parts}
+    sensor_ms = times_ms.get("contact", 0) + times_ms.get("sensor", 0)
+    own_ms = sum([times_ms.get(what, 0) for what in OWN])
+    decided_ms = sum(times_ms.values())
+    zero_ms = sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
+    opened_ms = time_chain.opened_ms(found, schedule, stage)
+    waits = "at zero current" if stage[m.S_DEMAND][m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO else "-"
+    return [*[seconds(each) for each in (sensor_ms, times_ms.get("bus", 0), own_ms, times_ms["tick"], decided_ms,
+                                         zero_ms)], waits if opened_ms is None else seconds(opened_ms)]
+
+
 def sources_table():
-    """What the chain is made of."""
+    """What the chain assumes, and what it computes for every row alike."""
+    found, schedule = site()
     lines = ["| part | time | kind |", "|---|---|---|"]
-    for name, (sensor_ms, why, bus_ms, exchange) in SOURCES.items():
-        if sensor_ms:
-            lines.append(f"| sensor, {name} | {plain(sensor_ms / 1000)} s | {why} |")
-            lines.append(f"| bus, {name} | {bus_ms} ms | c: `{exchange[1]}` of {exchange[0]}, period and worst case |")
-    lines.append(f"| limit image, {SCANS} scans of {image_words()} words | {scan_ms()} ms | c: {RACKS} racks |")
-    for name, duration_ms, why in (*ACTUATION, *OPENING):
-        lines.append(f"| {name} | {duration_ms} ms | {why} |")
+    lines += [f"| {what} | {plain(duration_ms / 1000)} s | a: {why} |" for what, duration_ms, why in time_chain.ASSUMED]
+    images = [part.time_ms for stage in m.STAGES if feature_name(stage) == "image_changed"
+              for part in time_chain.decision(found, schedule, stage) if part.what == "silence"]
+    lines.append(f"| limit image, {time_chain.SCANS} scans of {len(found.safety_image)} words | {images[0]} ms | "
+                 f"c: {found.racks} racks |")
+    write_ms = time_chain.write_ms(found, schedule, ("pcs_enable_ok",))
+    lines.append(f"| I/O write, in flight and frame | {write_ms} ms | c: of the PCS enable |")
     return "\n".join(lines)
 
 
