@@ -66,8 +66,9 @@ def chain(config, schedule, stage):
     """
     demand = stage[m.S_DEMAND]
     wanted = ("pcs_enable_ok",) if demand[m.D_PCS] else [name for index, name in OUTPUTS if demand[index]]
-    found = decision(config, schedule, stage) + [Part(
-        "I/O write", write_ms(config, schedule, wanted, not demand[m.D_PCS]), False), Part("I/O module, relay", RELAY_MS, True)]
+    found = [*decision(config, schedule, stage),
+             Part("I/O write", write_ms(config, schedule, wanted, not demand[m.D_PCS]), False),
+             Part("I/O module, relay", RELAY_MS, True)]
     if demand[m.D_PCS]:
         found.append(Part("PCS", DEAD_MS, True))
     if demand[m.D_PCS] == m.PCS_RAMP:

@@ -10,6 +10,7 @@ from controller import config as configs
 from controller import realtime
 from hil.rows import page
 from hil.rows.campaign import EVERY, cores, run
+from hil.rows.courses import COURSES
 from hil.rows.limits import Limits
 
 EXAMPLE = pathlib.Path(configs.__file__).parent / "sites" / "example" / "cabinet.toml"
@@ -21,7 +22,7 @@ JOBS_MAX = 64
 def add(commands):
     """Add the command to the subparsers."""
     parser = commands.add_parser("rows", help="bring every stage of the matrix about: its times against its own chain")
-    parser.add_argument("--only", metavar="STAGE[,STAGE]", type=_labels, default=list(EVERY),
+    parser.add_argument("--only", metavar="STAGE[,STAGE]", type=_labels,
                         help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'")
     parser.add_argument("--json", metavar="FILE", type=_file, help="write all figures there")
     parser.add_argument("--md", metavar="FILE", type=_file, help="write the table there")
@@ -39,10 +40,11 @@ def main(arguments):
     config = configs.load(str(EXAMPLE))
     limits, rows = Limits(config), []
     realtime.freeze_collector()
-    for row in run(config, arguments.only, arguments.jobs, arguments.disarmed, arguments.seed):
+    labels = arguments.only or list(COURSES if arguments.disarmed else EVERY)  # wiring acts, armed or not
+    for row in run(config, labels, arguments.jobs, arguments.disarmed, arguments.seed):
         rows.append(row)
         print(page.line(row, limits), flush=True)
-    rows.sort(key=lambda row: arguments.only.index(row.course.label))
+    rows.sort(key=lambda row: labels.index(row.course.label))
     _write(arguments.json, lambda: json.dumps(page.document(rows, limits, arguments.seed), indent=1) + "\n")
     _write(arguments.md, lambda: page.page(rows, limits))
     wrong = [row.course.label for row in rows if row.is_met == arguments.disarmed]

@@ -29,7 +29,8 @@ class Course(NamedTuple):
 
     power_kW: asked for all the time, > 0 discharges. at_start: done before the first tick; before: after the start,
     settle_s before the cause. seen: plant -> True once the sensor shows the cause, None where it shows at once: what
-    passes until then is the sensor's part. armed: stages that the example site does not arm. starts: the course is the start itself, power never flows.
+    passes until then is the sensor's part. armed: stages that the example site does not arm. starts: the course is the
+    start itself, power never flows.
     repair: done before a new start is asked for. soc_pct: at the start. name: of a second course of a stage.
     """
 
@@ -133,7 +134,7 @@ class _FailedThrice:
 
 
 class _GaveUpThrice:
-    """True once the permit relays were told three times to close and have not followed for RELAY_MS; asked each tick."""
+    """True once the permit relays were told thrice to close and have not followed for RELAY_MS; asked each tick."""
 
     def __init__(self):
         self._times_us, self._was_on = [], False

@@ -7,27 +7,27 @@ from safety import matrix as m
 
 HEAD = """# Every row on the wire
 
-Written by `python -m hil rows --md hil/ROWS.md`: byte-accurate virtual time, so the figures are the same on every machine.
-The cabinet of the example site runs with the power given under `power`; then the cause comes, and what follows is read from the
-wires and from the plant, never from the controller's arrays. Times in seconds, as *measured / allowed*, from the moment in
-which the sensor shows the cause; `sensor` says how long the plant's own sensor took. Allowed is the site's own chain
-(`controller/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of the plant. No stage may trip
-sooner than its debounce either. `before`: it showed already before the cause; a time below that of the stage: a row that stood
-earlier had asked for it. Effects of the last column came at the time of the slowest of them.
+Written by `python -m hil rows --md hil/ROWS.md`: byte-accurate virtual time, so the figures are the same on every
+machine. The cabinet of the example site runs with the power given; then the cause comes, and what follows is read from
+the wires and from the plant, never from the controller's arrays. Times in seconds, as *measured / allowed*, from the
+moment in which the sensor shows the cause; `sensor` says how long the plant's own sensor took. Allowed is the site's
+own chain (`controller/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of the plant. No
+stage may trip sooner than its debounce either. `before`: it showed already before the cause; a time below that of the
+stage: a row that stood earlier had asked for it. Of the other effects the slowest one's time is given.
 
-For rows that leave power on, the other way is asked for as well at the end (what is inhibited or derated must hold), and where
-a row forbids closing, a stop and a new start. Two outputs are on no wire: `maintenance` and `operator`.
+For rows that leave power on, the other way is asked for as well at the end (what is inhibited or derated must hold),
+and where a row forbids closing, a stop and a new start. Two outputs are on no wire: `maintenance` and `operator`.
 
-*inside*: a cause that no wire brings, at the nearest place in the controller's process. *bridged*: the hard-wired chain, so
-that the program alone acts.
+*inside*: a cause that no wire brings, at the nearest place in the controller's process. *bridged*: the hard-wired
+chain, so that the program alone acts.
 """
 COLUMNS = ("row", "stage", "injected by", "power, kW", "sensor", "stage stands", "permit byte", "power zero",
            "contactors open", "other effects", "also stood", "met")
 WIRED_HEAD = """
 ## With the controller stopped
 
-Killed; what acts is the wiring (the expiry of the I/O modules is broken for rows 1, 12 and 30, so that it cannot have been
-that), or, for row 44, the expiry. Times in seconds, *measured / earliest .. latest*, from the contact that opens or from the
+Killed; what acts is the wiring, or, for row 44, the expiry of the I/O modules (broken for rows 1, 12 and 30, so that it
+cannot have been that). Times in seconds, *measured / earliest .. latest*, from the contact that opens or from the
 controller's end.
 """
 WIRED_COLUMNS = ("row", "injected by", "PCS enable off", "power zero", "contactors open", "lapsed outputs", "met")

@@ -9,7 +9,8 @@ import pytest
 
 from controller import config as configs
 from hil import faults, scenario
-from hil.rows import campaign, course, courses, effects, page, stopped, verdict
+from hil.__main__ import main
+from hil.rows import campaign, course, effects, page, stopped, verdict
 from hil.rows.command import EXAMPLE
 from hil.rows.courses import COURSES, STAGES, do
 from hil.rows.inside import INSIDE
@@ -116,7 +117,8 @@ def test_a_late_effect_is_said():
 def test_a_relay_that_is_too_late_with_the_controller_stopped_is_said(name):
     each = stopped.STOPPED[name]
     allowed = stopped.limits_ms(each, CONFIG)
-    good = course.Result(name, 0.0, None, None, {key: high for key, (_, high) in allowed.items()}, set(), {}, {}, [], [])
+    since_ms = {key: high for key, (_, high) in allowed.items()}
+    good = course.Result(name, 0.0, None, None, since_ms, set(), {}, {}, [], [])
     assert stopped.complaints(each, good, CONFIG) == []
     for key, (low, high) in allowed.items():
         for wrong in (high + 1, low - 1, None):
@@ -141,16 +143,22 @@ def test_the_page_names_every_course():
 
 def test_the_command(tmp_path):
     out, table = tmp_path / "rows.json", tmp_path / "rows.md"
-    ran = subprocess.run([sys.executable, "-m", "hil", "rows", "--only", "46c start", "--json", str(out), "--md", str(table)],
-                         cwd=ROOT, capture_output=True, text=True, check=False)
+    arguments = ["--only", "46c start", "--json", str(out), "--md", str(table)]
+    ran = subprocess.run([sys.executable, "-m", "hil", "rows", *arguments], cwd=ROOT, capture_output=True, text=True,
+                         check=False)
     assert ran.returncode == 0 and "1 of 1 met" in ran.stdout
     one, = json.loads(out.read_text(encoding="ascii"))["courses"]
     assert one["met"] and one["stage"] == "46c" and one["after"] == {"no closing": True}
     assert "| 46 | 46c start | run_request (before: supervision_lost) | a start |" in table.read_text(encoding="ascii")
 
 
-def test_the_command_says_what_is_wrong():
-    ran = subprocess.run([sys.executable, "-m", "hil", "rows", "--only", "99"], cwd=ROOT, capture_output=True,
-                         text=True, check=False)
-    assert ran.returncode == 2 and ran.stderr.startswith("rig: argument --only: no course '99'")
-    assert len(ran.stderr.splitlines()) == 1 and courses.COURSES
+@pytest.mark.parametrize("arguments, words", [
+    (["--only", "99"], "rig: argument --only: no course '99'"),
+    (["--only", "1a,12 stoped"], "rig: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a"),
+    (["--jobs", "0"], "rig: argument --jobs: 0: allowed is a whole number from 1 to 64"),
+    (["--md", "/nowhere/rows.md"], "rig: argument --md: /nowhere/rows.md: cannot be written")])
+def test_the_command_says_what_is_wrong(arguments, words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["rows", *arguments])
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and error.startswith(words) and len(error.splitlines()) == 1
