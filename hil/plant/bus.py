@@ -9,7 +9,7 @@ G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0, of which the upper r
 import math
 
 LINK_F = 0.005
-SOURCE_V_MAX = 1000.0  # what a fault charges with is a converter of this DC class: it gives no more
+SOURCE_CELL_V_MAX = 4.1  # what a fault charges with is a converter of this DC class: it gives no more per cell
 BLEED_S = 20.0  # discharge resistor: below 60 V within a minute
 
 
@@ -44,7 +44,8 @@ class Bus:
         else:
             pcs.lose_dc()
             pcs.dc_power_W = 0.0
-            self.voltage_V = volts = _floating(volts, weighted, total, dt_s)
+            most_V = SOURCE_CELL_V_MAX * self.racks[0].cells_online
+            self.voltage_V = volts = min(most_V, _floating(volts, weighted, total, dt_s))
         if self.fault is not None and self.fault.blows(volts, dt_s):
             self.fault = None
         pcs.dc_voltage_V = volts + pcs.dc_voltage_offset_V
@@ -77,8 +78,6 @@ class FaultLoad:
         """At this voltage; a current needs some, or it would be no load."""
         if self._ohm is not None:
             return 1.0 / self._ohm
-        if self._current_A < 0.0 and volts >= SOURCE_V_MAX:
-            return 0.0
         return self._current_A / volts if volts > 1.0 else 0.0
 
     def blows(self, volts, dt_s):

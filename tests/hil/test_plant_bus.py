@@ -164,6 +164,13 @@ def test_a_load_that_charges():
     assert sum(one.current_A for one in link.racks) == pytest.approx(-300.0, rel=0.02)
 
 
+def test_a_load_that_charges_a_link_without_racks_gives_no_more_than_a_converter_does():
+    link = _Link().closed()
+    link.bus.fault = bus.FaultLoad(current_A=-600.0, fuse_A2s=1e9)
+    link.steps(100, supply=False)
+    assert link.bus.voltage_V == pytest.approx(4.1 * 240)
+
+
 def test_a_short_circuit_is_limited_by_the_racks_alone_and_blows_the_fuse():
     link = _Link().closed()
     source_V = link.racks[0].source_V
