@@ -1,6 +1,6 @@
 """The results as lines, as a page and as JSON."""
 
-from hil.rows import effects, stopped
+from hil.rows import effects, stopped, verdict
 from hil.rows.courses import STAGES
 from hil.rows.stopped import STOPPED
 from safety import matrix as m
@@ -37,13 +37,13 @@ ROW_OF_STOPPED = {label: label.partition(" ")[0] for label in STOPPED}
 def line(row, limits):
     """One course in one line for the terminal."""
     result = row.result
-    verdict = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
+    ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
     if row.course.label in STOPPED:
         times = ", ".join([f"{name} {_s(result.since_ms[name])}" for name in row.wanted[:3]])
-        return f"{row.course.label:11} {times}  {verdict}"
+        return f"{row.course.label:11} {times}  {ending}"
     stands = _of(_from_sensor(result, result.stands_ms), limits.decision_ms(row.course.stage))
     slowest = [f"{name} {_effect(row, limits, name)}" for name in row.wanted[:3]]
-    return f"{row.course.label:11} stands {stands} s; {', '.join(slowest) or 'nothing to see'}  {verdict}"
+    return f"{row.course.label:11} stands {stands} s; {', '.join(slowest) or 'nothing to see'}  {ending}"
 
 
 def page(rows, limits):
@@ -56,6 +56,9 @@ def page(rows, limits):
         lines += [WIRED_HEAD, *_table(WIRED_COLUMNS, [_wired(row, limits) for row in sorted(wired, key=_number)])]
     missed = [f"- {row.course.label}: {'; '.join(row.complaints)}" for row in plain + wired if not row.is_met]
     lines += ["", "## Not met", "", *(missed or ["Nothing."])]
+    flowed = [f"- {row.course.label}: {'; '.join(verdict.asked_for(row.result))}" for row in plain
+              if verdict.asked_for(row.result)]
+    lines += ["", "## Contactors opened under current, as their row asks after its time", "", *(flowed or ["None."])]
     return "\n".join(lines) + "\n"
 
 

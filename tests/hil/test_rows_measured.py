@@ -103,7 +103,11 @@ def made(label="29", **changed):
     ({"permit_ms": None}, ["permit byte did not come"]), ({"permit_ms": None, "at_first": {effects.ENABLE}}, []),
     ({"unwanted": {"fan": 40.0}}, ["fan after 40 ms, which nothing asks for"]),
     ({"after": {"no closing": False}}, ["no closing does not hold"]),
-    ({"violations": ["26.140 s: rack 1 opened at 87.4 A"]}, ["26.140 s: rack 1 opened at 87.4 A"])])
+    ({"permit_ms": None, "since_ms": dict.fromkeys(effects.demanded(STAGES["29"]), -40.0)}, []),
+    ({"violations": ["26.140 s: rack 1 opened at 87.4 A"]}, ["26.140 s: rack 1 opened at 87.4 A"]),
+    ({"violations": ["26.140 s: rack 1 opened at 7.4 A"], "stood": [("29 rack 1", 2020.0)]}, []),
+    ({"violations": ["3.000 s: 9 kW flow although the PCS enable is off"], "stood": [("29 rack 1", 2020.0)]},
+     ["3.000 s: 9 kW flow although the PCS enable is off"])])
 def test_each_thing_that_is_wrong_is_said(changed, words):
     assert made(**changed) == words
 
