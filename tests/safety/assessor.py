@@ -66,8 +66,8 @@ UNITS = (("_mV_max", 1000, "V"), ("_mV_min", 1000, "V"), ("_mV", 1000, "V"), ("_
          ("_ddegC_min", 10, "degC"), ("air_temperature_ddegC", 10, "degC"), ("cpu_temperature_ddegC", 10, "degC"),
          ("_ddegC", 10, "K"), ("_permille_max", 10, "% LFL"), ("humidity_permille", 10, "%"), ("_ms", 1000, "s"),
          ("_mA", 1000, "A"), ("_d_min", 1, "d"), ("_W", 1, "W"), ("_ppm", 1, "ppm"), ("_ppm_max", 1, "ppm"),
-         ("_ppm_second", 1, "ppm"), ("reserve_min", 1, "min"), ("_lost_s", 1, "s"), ("_pct", 1, "%"), ("_ohm_per_V",
-                                                                                                       1, "ohm/V"))
+         ("_ppm_second", 1, "ppm"), ("reserve_min", 1, "min"), ("_lost_s", 1, "s"), ("_pct", 1, "%"),
+         ("_ohm_per_V", 1, "ohm/V"))
 EFFECTS = ((m.D_PCS, ("", "PCS ramp", "PCS stop")),
            (m.D_DC, ("", "no closing", "open at zero", "open", "open only at zero")),
            (m.D_FAN, ("", "fan")), (m.D_HORN, ("", "horn")), (m.D_RED_LAMP, ("", "red lamp")), (m.D_LAMP, ("", "lamp")),
