@@ -9,7 +9,7 @@ from typing import NamedTuple
 from controller import bus_times, self_test
 from controller.equipment import EQUIPMENT
 from safety import matrix as m
-from safety.kernel import CRC_WORDS_PER_STEP, Kernel
+from safety.kernel import CRC_STEPS, Kernel
 
 # (what, ms, why): everything that is assumed.
 ASSUMED = (
@@ -155,7 +155,7 @@ def _silence_ms(config, stage):
     if feature == m.F_GAS_DETECTORS_SILENT or feature == m.F_GAS_DETECTORS_LOST:
         return config.cabinet["gas_silent_ms"]
     if feature == m.F_IMAGE_CHANGED:
-        return SCANS * -(-len(config.safety_image) // CRC_WORDS_PER_STEP) * config.tick_ms
+        return SCANS * CRC_STEPS * config.tick_ms
     level = config.stage_words[stage[m.S_ID]][0]
     if feature == m.F_NOC_LOST_S:
         return level * 1000

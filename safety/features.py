@@ -105,9 +105,12 @@ class Features:
         self.changed[0] = 1
 
     def _direct(self, group):
-        """Take over a group's inputs; a group that is no longer known keeps its values and loses `known`."""
+        """Take over a group's inputs; what is no longer known loses `known`, and then nothing changes until news."""
+        direct = DIRECT_OF_GROUP[group]
+        if not direct or not self.fresh[group] and not self.known[direct[0][0]]:
+            return
         known = self.ages.known(group)
-        for feature, signal in DIRECT_OF_GROUP[group]:
+        for feature, signal in direct:
             self.value[feature] = self.inp[signal]
             self.known[feature] = known
 

@@ -36,6 +36,8 @@ class Gas:
 
     def update(self, elapsed):
         """Vote anew when a detector has news or is silent for longer than it may (never heard: since the start)."""
+        if not self.detectors:
+            return
         ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks
         for group, _ in self.detectors:
             if self.fresh[group] or ticks[group] > budget_ticks[group]:

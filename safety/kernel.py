@@ -16,7 +16,7 @@ from safety.features import Features
 from safety.latches import Latches
 from safety.permit import Permit
 
-CRC_WORDS_PER_STEP = 8  # an image of 691 words (three racks) is checked every 1.7 s at 20 ms
+CRC_STEPS = 100  # the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
@@ -50,6 +50,7 @@ class Kernel:
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
         self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
+        self.crc_words = -(-len(image) // CRC_STEPS)
         self.standing = array("i", [0, 1, 0])  # any stage stands; demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))  # for how long the row that wins has stood
@@ -100,7 +101,7 @@ class Kernel:
     def _check_image(self):
         """A slice of the image CRC per step; a wrong result is a feature (row 44), not an exception."""
         first = self.crc[2]
-        last = min(first + CRC_WORDS_PER_STEP, len(self.image))
+        last = min(first + self.crc_words, len(self.image))
         value = crc.START if first == 0 else self.crc[1]
         for word in range(first, last):
             value = crc.add_word(value, self.image[word])

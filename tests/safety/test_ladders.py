@@ -10,7 +10,7 @@ from safety import evidence
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.kernel import CRC_WORDS_PER_STEP
+from safety.kernel import CRC_STEPS
 
 TICK_MS = 20
 
@@ -361,7 +361,7 @@ def test_a_changed_image_trips_row_44_within_its_scan_time():
     image = default_image()
     bench = Bench(image).run()
     image[len(image) // 2] ^= 1
-    bench.step(2 * (len(image) // CRC_WORDS_PER_STEP + 2))
+    bench.step(2 * CRC_STEPS + 2)
     assert bench.standing() == ["44a"]
 
 

@@ -10,7 +10,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.evaluate import D_GATE
-from safety.kernel import CRC_WORDS_PER_STEP, Kernel
+from safety.kernel import CRC_STEPS, Kernel
 
 TABLES = {"CABINET": (p.CABINET_PARAMETERS, "P_"), "UNIT": (p.UNIT_PARAMETERS, "U_"),
           "RACK": (p.RACK_PARAMETERS, "R_")}
@@ -171,7 +171,7 @@ def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
     image = bench.kernel.image
     bench.step(after)
     image[word % len(image)] ^= 1 << bit
-    scan = -(-len(image) // CRC_WORDS_PER_STEP)
+    scan = -(-len(image) // -(-len(image) // CRC_STEPS))
     for _ in range(2 * scan):
         bench.step()
         if bench.standing() == ["44a"]:
@@ -181,7 +181,7 @@ def test_any_changed_bit_is_found_within_two_scans(word, bit, after):
 
 def test_a_scan_takes_its_time_and_ends_well():
     bench = Plant()
-    scan = -(-len(bench.kernel.image) // CRC_WORDS_PER_STEP)
+    scan = -(-len(bench.kernel.image) // bench.kernel.crc_words)
     known = [bench.step().kernel.features.known[m.F_IMAGE_CHANGED] for _ in range(scan)]
     assert known == [0] * (scan - 1) + [1]
     assert bench.step(3 * scan).standing() == []

@@ -1,4 +1,4 @@
-"""Proof tests on the status page and the page of tests: what is near or late, within 80 x 24, whatever the ledger is."""
+"""Proof tests on the status page and the page of tests: what is near or late, in 80 x 24, whatever the ledger is."""
 
 from datetime import date, timedelta
 from pathlib import Path
