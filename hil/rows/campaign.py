@@ -39,7 +39,7 @@ def run(config, labels, jobs, disarmed=False, seed=1):
     ordered = sorted(labels, key=lambda label: (label not in LONG, LONG.index(label) if label in LONG else 0))
     limits = Limits(config)
     context = multiprocessing.get_context("fork")  # a start is handed on as it stands in memory
-    _Shared.given = starts, limits, disarmed
+    _Shared.given = starts, limits
     try:
         with contextlib.closing(context.Pool(jobs, maxtasksperchild=1)) as pool:
             for label, result, wanted in pool.imap_unordered(_one, ordered, chunksize=1):
@@ -66,7 +66,7 @@ def _starts(config, labels, disarmed, seed):
 
 
 def _one(label):
-    starts, limits, _ = _Shared.given
+    starts, limits = _Shared.given
     each = EVERY[label]
     rig = starts[course.start_key(each)]
     if label in STOPPED:

@@ -22,10 +22,6 @@ class Limits:
         """The stage stands this late, at the latest."""
         return sum([part.time_ms for part in self._decision(stage_id) if not part.is_assumed])
 
-    def assumed_ms(self, stage_id):
-        """What the chain assumes of the sensor."""
-        return sum([part.time_ms for part in self._decision(stage_id) if part.is_assumed])
-
     def earliest_ms(self, stage_id, cause):
         """No earlier than its debounce and the silence that it waits for, counted from the last thing heard."""
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}

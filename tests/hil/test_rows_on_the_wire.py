@@ -100,6 +100,8 @@ ROWS = (
     (45, [{"do": "sensor_zero", "rack": 1, "module": 4}], 1, lambda v, site: v("module_4") == 0 < v("module_5")),
     (47, [{"do": "key", "run": False}], 1, lambda v, site: not v("key_run_ok")),
     (48, [{"do": "door"}], 1, lambda v, site: not v("door_ok")),
+    (53, [{"do": "offgas", "ppm": 15, "detector": 1}, {"do": "toxic", "ppm": 40}], 40,
+     lambda v, site: 5 * v("offgas_1_ppm") + 2 * v("toxic_ppm") >= 100 and v("toxic_ppm") >= 13),
 )
 
 
