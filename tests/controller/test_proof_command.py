@@ -1,0 +1,243 @@
+"""`firebreak proof-test`: what is recorded and refused, the list in every format, the check of the chain, codes."""
+
+import csv
+import html.parser
+import io
+import json
+from pathlib import Path
+
+import pytest
+from site_files import PYLONTECH, SITES, SiteFiles
+
+from controller import __main__, checklist, config, proof_plan, spool
+from controller import proof_tests as pt
+from controller.cabinet import core_of, journal_header, open_journal
+from controller.console import proof_test
+
+SITE = str(SITES / "example" / "cabinet.toml")
+CONFIG = config.load(SITE)
+NOW = (1_773_454_051_000_000, "ntp")  # 2026-03-14 02:07:31
+DAY_US = 86_400_000_000
+NASTY = '=HYPERLINK("x")<script>&, J. M\u00fcller'
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch):
+    """The moment of the command, which a test may move."""
+    moments = [NOW]
+    monkeypatch.setattr(proof_test, "moment", lambda: moments[-1])
+    return moments
+
+
+def run(capsys, *argv):
+    """(exit code, output, complaint) of the command."""
+    try:
+        code = __main__.main(["proof-test", *map(str, argv)])
+    except SystemExit as leaving:  # argparse
+        code = leaving.code
+    out, err = capsys.readouterr()
+    assert out.isascii() and err.isascii()
+    return code, out, err
+
+
+def record(capsys, folder, row="1", tester="J. Doe", reaction_ms=120, result="passed", site=SITE, more=()):
+    where = ("--state-dir", folder, "--run-dir", folder, *(["--site", site] if site else []))
+    what = ("--tester", tester, "--reaction-ms", reaction_ms, "--result", result)
+    return run(capsys, "record", row, *what, *where, *more)
+
+
+def listed(capsys, folder, form="text", site=SITE):
+    where = ("--state-dir", folder, "--run-dir", folder, *(["--site", site] if site else []))
+    return run(capsys, "list", "--format", form, *where)
+
+
+def every_row(folder, now=NOW, **others):
+    for row in proof_plan.plan(CONFIG):
+        pt.Ledger(str(folder)).test(now, row, "A", 0, others.get(row, "passed"))
+
+
+# -- record
+
+def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
+    code, out, err = record(capsys, tmp_path)
+    found = pt.read(str(tmp_path))
+    assert (code, err) == (0, "") and out.startswith("record 2: row 1 passed on 2026-03-14 by J. Doe, 120 ms; hash ")
+    assert out.split()[-1] == found.head
+    (act,) = spool.Inbox(str(tmp_path), []).take(5)
+    assert act.code == "PROOF" and found.head in act.text and act.text.startswith("row 1 passed, record 2, ")
+
+
+@pytest.mark.parametrize("values, words", [
+    ({"row": "99"}, 'row "99" is not known'), ({"row": "51"}, "row 51 is not armed here; armed 1, 2,"),
+    ({"tester": ""}, 'tester ""'), ({"tester": "a\x1bb"}, "tester"), ({"reaction_ms": -1}, "reaction -1 ms"),
+    ({"reaction_ms": "fast"}, "invalid int value"), ({"result": "good"}, "invalid choice"),
+    ({"more": ("--remark", "a\nb")}, "remark"), ({"more": ("--date", "2026-03-15")}, "is in the future"),
+    ({"more": ("--date", "x")}, "a day is written 2026-03-14"), ({"site": "nowhere.toml"}, "nowhere.toml: cannot be")])
+def test_what_is_wrong_is_one_line_and_nothing_is_written(tmp_path, capsys, values, words):
+    code, out, err = record(capsys, tmp_path, **values)
+    assert (code, out) == (2, "") and words in err and err.count("\n") == 1
+    assert not [line for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST]
+
+
+def test_a_row_that_is_armed_elsewhere_is_not_armed_here(tmp_path, capsys):
+    files = SiteFiles(tmp_path, PYLONTECH)
+    code, _, err = record(capsys, tmp_path, row="18", site=files.paths[2])
+    planned = proof_plan.plan(files.load())
+    assert ("18" in planned) == (code == 0) and ("not armed here" in err) == (code == 2)
+    missing = next(row for row in proof_plan.plan(CONFIG) if row not in planned)
+    assert record(capsys, tmp_path, row=missing, site=files.paths[2])[0] == 2
+
+
+def test_a_clock_that_nobody_steers_is_said_and_one_that_cannot_be_is_refused(tmp_path, capsys, now):
+    now.append((NOW[0], "rtc"))
+    code, _, err = record(capsys, tmp_path)
+    assert code == 0 and "the clock is not synchronised (rtc): the date 2026-03-14 is uncertain" in err
+    assert pt.read(str(tmp_path)).records[-1].clock == "rtc"
+    now.append((0, "unknown"))
+    code, _, err = record(capsys, tmp_path)
+    assert code == 2 and "the clock says 1970-01-01T00:00:00Z, which cannot be" in err
+    now.append((NOW[0] - 1_000_000, "ntp"))
+    code, _, err = record(capsys, tmp_path)
+    assert code == 2 and err.count("\n") == 1 and "the last record is of 2026-03-14T02:07:31Z" in err
+
+
+def test_a_reaction_over_the_time_chain_is_said(tmp_path, capsys):
+    latest_ms = proof_test.allowed_ms(CONFIG)["1"]
+    assert record(capsys, tmp_path, reaction_ms=latest_ms)[2] == ""
+    code, _, err = record(capsys, tmp_path, reaction_ms=latest_ms + 1)
+    assert code == 0 and f"slower than allowed: {latest_ms + 1} ms measured, {latest_ms} ms is the latest" in err
+
+
+def test_no_room_is_code_3(tmp_path, capsys):
+    (tmp_path / pt.FILE).mkdir()
+    code, out, err = record(capsys, tmp_path)
+    assert (code, out) == (3, "") and "nothing is recorded: Is a directory" in err
+    assert listed(capsys, tmp_path)[0] == 3 and run(capsys, "verify", "--state-dir", tmp_path)[0] == 3
+
+
+def test_the_running_controller_says_what_is_armed(tmp_path, capsys):
+    code, _, err = record(capsys, tmp_path, site=None)
+    assert code == 3 and "no controller says which rows are armed" in err and "give --site FILE" in err
+    core = core_of(journal_header(CONFIG))
+    open_journal(str(tmp_path / "journal"), CONFIG, core, 4 << 20).close()
+    assert record(capsys, tmp_path, site=None)[0] == 0
+    assert "not armed here" in record(capsys, tmp_path, row="51", site=None)[2]
+    code, out, _ = listed(capsys, tmp_path, "json", site=None)
+    rows = json.loads(out)["rows"]
+    assert code == 1 and [row["row"] for row in rows] == list(proof_plan.plan(CONFIG))
+    assert {row["allowed_ms"] for row in rows} == {None}
+
+
+# -- list
+
+def test_exit_code_1_when_something_is_overdue_failed_or_slow(tmp_path, capsys, now):
+    assert listed(capsys, tmp_path)[0] == 1
+    every_row(tmp_path)
+    assert listed(capsys, tmp_path)[:1] == (0,)
+    for days, code in ((179, 0), (180, 1)):
+        now.append((NOW[0] + days * DAY_US, "ntp"))
+        assert listed(capsys, tmp_path)[0] == code
+    now.append(NOW)
+    record(capsys, tmp_path, result="failed")
+    assert listed(capsys, tmp_path)[0] == 1
+    record(capsys, tmp_path, reaction_ms=10**6)
+    assert listed(capsys, tmp_path)[0] == 1 and "slower than allowed" in listed(capsys, tmp_path)[1]
+    record(capsys, tmp_path)
+    assert listed(capsys, tmp_path)[0] == 0
+
+
+def test_the_text_fits_a_terminal_and_names_each_row(tmp_path, capsys):
+    record(capsys, tmp_path, tester="J. Doe, NICET II" * 10, more=("--remark", "long " * 30))
+    code, out, _ = listed(capsys, tmp_path)
+    lines = out.splitlines()
+    assert code == 1 and all(len(line) <= 79 for line in lines)
+    assert lines[0] == "Cabinet 1, serial 0001: 53 rows armed, 52 to be tested now"
+    assert lines[3].split() == ["1", "2026-03-14", "passed", "120", str(proof_test.allowed_ms(CONFIG)["1"]),
+                                "2027-03-14", "ok"]
+    assert lines[5].endswith("2026-03-14 never tested, due today")
+
+
+def test_csv_holds_everything_and_no_formula(tmp_path, capsys):
+    record(capsys, tmp_path, tester=NASTY, more=("--remark", "-1+2"))
+    code, out, _ = listed(capsys, tmp_path, "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 1 and tuple(rows[0]) == proof_test.COLUMNS and len(rows) == 53
+    assert rows[0]["tester"] == "'" + NASTY.replace("\u00fc", "\\xfc") and rows[0]["remark"] == "'-1+2"
+    assert rows[0]["hash"] == pt.read(str(tmp_path)).head and rows[0]["measured_ms"] == "120"
+    assert all(not value.startswith(proof_test.FORMULA) for row in rows for value in row.values())
+
+
+class Page(html.parser.HTMLParser):
+    """Tags and texts of a page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_html_is_escaped_and_keeps_names(tmp_path, capsys):
+    record(capsys, tmp_path, tester=NASTY, more=("--remark", "<b>&amp;"))
+    code, out, _ = listed(capsys, tmp_path, "html")
+    page = Page(out)
+    assert code == 1 and "script" not in page.tags and "b" not in page.tags
+    assert NASTY in page.texts and "<b>&amp;" in page.texts and page.tags.count("tr") == 54
+
+
+def test_json_holds_the_facts(tmp_path, capsys):
+    record(capsys, tmp_path)
+    facts = json.loads(listed(capsys, tmp_path, "json")[1])
+    row = facts["rows"][0]
+    assert (facts["records"], facts["wrong"], facts["clock"]) == (2, [], "ntp")
+    assert row["last"]["hash"] == facts["head"] and row["state"] == "ok" and row["days_left"] == 365
+
+
+def test_a_damaged_ledger_says_so_in_every_format(tmp_path, capsys):
+    every_row(tmp_path)
+    path = Path(pt.path_of(str(tmp_path)))
+    path.write_bytes(path.read_bytes().replace(b'"tester":"A"', b'"tester":"B"', 1))
+    for form in proof_test.FORMATS:
+        code, out, err = listed(capsys, tmp_path, form)
+        assert code == 1 and "damaged from line 2" in (err if form == "csv" else out)
+
+
+# -- verify
+
+def test_verify(tmp_path, capsys):
+    code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
+    assert code == 0 and "0 records" in out and "the chain is whole" in out
+    every_row(tmp_path)
+    head = pt.read(str(tmp_path)).head
+    assert run(capsys, "verify", "--state-dir", tmp_path, "--head", head)[0] == 0
+    path = Path(pt.path_of(str(tmp_path)))
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0, "a chain does not know what came after it"
+    code, out, _ = run(capsys, "verify", "--state-dir", tmp_path, "--head", head)
+    assert code == 1 and "the hash that was noted is in no record" in out
+    path.write_bytes(whole.replace(b'"row":"2"', b'"row":"3"'))
+    code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
+    assert code == 1 and "damaged from line 3" in out and "record 3 was changed" in out
+
+
+@pytest.mark.parametrize("head", ["", "xyz", "00", "0" * 63, "g" * 64])
+def test_a_head_of_another_form_is_one_line(tmp_path, capsys, head):
+    code, out, err = run(capsys, "verify", "--state-dir", tmp_path, "--head", head)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and "64 hexadecimal digits" in err
+
+
+# -- beside it
+
+def test_the_checklist_names_the_command_and_what_it_records(capsys):
+    facts = checklist.facts(CONFIG)
+    assert {test["key"] for test in facts["tests"]} == set(proof_plan.plan(CONFIG))
+    assert __main__.main(["checklist", "--site", SITE]) == 0
+    assert checklist.RECORD in capsys.readouterr().out
+    words = checklist.RECORD.replace('"NAME, CREDENTIALS"', "NAME").replace("ROW", "1").replace(" N ", " 5 ")
+    assert __main__._parser().parse_args(words.split()[1:]).row == "1"
