@@ -39,6 +39,7 @@ class Watch:
         """clocks: utc.Clocks or a stand-in."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._wall = utc.WallClock(clocks)
+        self._ledger = proof_tests.Ledger(state_directory)
         self.shadow = snapshot.Shadow(os.path.join(run_directory, "journal"))
         self.shadow.reader.skip()
         self.is_live = False
@@ -73,7 +74,7 @@ class Watch:
 
     def _status(self, recorded, span_s):
         loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))
-        tests = proof_tests.facts(self.shadow.reader.header, self._state_directory, self._wall.clocks.utc_us())
+        tests = proof_tests.facts(self.shadow.reader.header, self._ledger, self._wall.clocks.utc_us())
         made = status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())
         return {**made, "proof_tests": tests}
 

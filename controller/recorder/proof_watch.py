@@ -33,15 +33,25 @@ class ProofWatch:
             return []
         self._due_us = now_us + LOOK_US
         try:
-            self._ledger.commission(label[:2], list(header["names"].values())[-1], waits=False)
-            found = proof_tests.read(self._directory)
+            before = found = proof_tests.read(self._directory)
+            if not found.newest:
+                self._ledger.commission(label[:2], list(header["names"].values())[-1], waits=False)
+                found = proof_tests.read(self._directory)
         except BlockingIOError:
             return []  # somebody writes right now
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
         rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(label[0])))
-        wrong = f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
+        wrong = self._lack_of(before) or (f"the proof-test ledger is {found.lines[0]}" if found.breaks else "")
+        self.told = {**self.told, "head": found.head}
         return [*self._trouble(wrong), *self._passed(rows)]
+
+    def _lack_of(self, found):
+        """A line when the record that was the newest at the last look is there no more, or ""."""
+        head = self.told.get("head", found.head)
+        if head == found.head or head in [record.hash for record in found.records]:
+            return ""
+        return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
     def _trouble(self, line):
         """An event when the line is another than the one told last, and not empty."""

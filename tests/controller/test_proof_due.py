@@ -194,16 +194,34 @@ def test_without_a_day_or_a_plan_nothing_is_told_or_written(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_newest_record_that_was_taken_away_is_told(tmp_path):
+    made = Watching(tmp_path)
+    made.look(DAY)
+    made.test("1", DAY)
+    made.look(DAY)
+    path, head = Path(pt.path_of(str(tmp_path))), pt.read(str(tmp_path)).head
+    whole = path.read_bytes()
+    made = Watching(tmp_path, made.watch.told)
+    for left in (whole.splitlines(keepends=True)[0], b""):
+        path.write_bytes(left)
+        lost = f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
+        assert made.look(DAY)[0] == lost
+        path.write_bytes(whole)
+        made.look(DAY)
+        assert not [line for line in made.look(DAY) if "lacks" in line]
+
+
 def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
     made = Watching(tmp_path)
     made.look(DAY)
-    Path(pt.path_of(str(tmp_path))).write_bytes(b"x\n")
-    assert made.look(DAY) == ["the proof-test ledger is damaged from line 1"]
+    with open(pt.path_of(str(tmp_path)), "ab") as file:
+        file.write(b"x\n")
+    assert made.look(DAY) == ["the proof-test ledger is damaged from line 2"]
     assert made.look(DAY) == []
     os.unlink(pt.path_of(str(tmp_path)))
     os.mkdir(pt.path_of(str(tmp_path)))
     lines = made.look(DAY)
-    assert len(lines) == 1 and "nothing is recorded: Is a directory" in lines[0]
+    assert len(lines) == 1 and lines[0].endswith("proof_tests.jsonl: Is a directory")
     assert made.look(DAY) == []
 
 

@@ -86,3 +86,14 @@ def test_a_controller_of_another_version_has_pages_without_proof_tests(tmp_path)
     del watched.watch().shadow.reader.header["proof_tests"]
     assert "DUE gas calibration in 180 d" in shown(watched)
     assert "  proof tests        not told by this controller: another version" in words.tests(watched.facts("status"))
+
+
+def test_the_file_is_read_anew_only_when_it_has_changed(tmp_path, monkeypatch):
+    reads = []
+    monkeypatch.setattr(pt, "read", lambda directory, read=pt.read: reads.append(1) or read(directory))
+    watched = Watched(tmp_path).run(3)
+    for number, row in enumerate(("1", "2", "3")):
+        assert [shown(watched), shown(watched)] == [shown(watched)] * 2
+        assert f"DUE {53 - number} proof tests overdue" in shown(watched)
+        pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pt.PASSED)
+    assert len(reads) == 3
