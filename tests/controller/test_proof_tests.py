@@ -256,6 +256,17 @@ def test_a_line_of_another_form_is_no_record(three, change):
     assert pt.decode(json.dumps({**content, **change}, separators=(",", ":")).encode()) is None
 
 
+@pytest.mark.parametrize("old, new", [(b'"number":', b'"number": '), (b'"J. Doe', b'"\\u004a. Doe'),
+                                      (b'"number":2,', b'"number":1,"number":2,'), (b"}\n", b"}\r\n")])
+def test_the_same_values_written_otherwise_are_an_alteration(three, old, new):
+    path = Path(pt.path_of(str(three)))
+    first, second, rest = path.read_bytes().split(b"\n", 2)
+    second = (second + b"\n").replace(old, new, 1)
+    assert second != path.read_bytes().split(b"\n")[1] + b"\n"
+    path.write_bytes(first + b"\n" + second + rest)
+    assert pt.read(str(three)).damaged_from == 2
+
+
 # -- what is refused
 
 @pytest.mark.parametrize("values, words", [
