@@ -38,7 +38,8 @@ class Terminal:
         while not self._over.is_set():
             if not self.reads.is_set():
                 self._over.wait(LOOK_S)
-            elif select.select([self._master], (), (), LOOK_S)[0] and os.read(self._master, READ_BYTES):
+            elif select.select([self._master], (), (), LOOK_S)[0] and self.reads.is_set():  # or it stopped meanwhile
+                os.read(self._master, READ_BYTES)
                 self.fresh.set()
 
     def type(self, keys):

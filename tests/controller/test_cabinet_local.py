@@ -214,6 +214,14 @@ def test_nothing_starts_before_the_operations_centre_was_heard_for_the_first_tim
     assert path(bench) == (0, 1) and bench.state == "running" and bench.standing == []
 
 
+def test_that_it_was_heard_is_stored_at_once_also_when_nothing_else_changes(centre):
+    bench = keyed(0, Bench(settings=centre).tick())
+    count = len(bench.keeper.records)
+    heartbeat(bench, centre.noc_source, 5)
+    assert bench.standing == ["47"] and len(bench.keeper.records) == count + 1
+    assert bench.stored["values"] == {cabinets.NOC_VERIFIED: 1}
+
+
 def test_a_link_that_is_lost_for_a_quarter_of_an_hour_is_row_46(centre):
     bench = heartbeat(Bench(settings=centre).tick(), centre.noc_source, 5).tick(400)
     bench.cabinet.core.kernel.features.noc_ticks[0] = 901 * 50 - 2
