@@ -131,6 +131,13 @@ def test_a_late_device_is_named_with_what_to_check(tmp_path):
     assert "Check  bms_2: CAN plug, terminator" in "\n".join(pages.lines("links", facts))
 
 
+def test_the_link_that_is_wrong_stands_first_of_seven(tmp_path):
+    """"Gas never h..." stood there, and what came after it did not."""
+    facts = Watched(tmp_path, actions=[action(8, "device_fault", device="ups", fault="silent")]).run(20).facts("status")
+    line = next(line for line in pages.lines("status", facts) if line.startswith("LINKS"))
+    assert line == "LINKS    UPS LATE   BMS ok   PCS ok   Meter ok   I/O ok   Gas ok   Air ok"
+
+
 def test_who_asks_and_for_how_much_stands_beside_what_has_come_of_it_yet(tmp_path):
     """A request of 100 kW after 2 s at 25 kW/s: half of it."""
     lines = pages.lines("why", of_scenario("hint_request", tmp_path).run(42).facts("why"))
