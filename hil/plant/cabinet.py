@@ -59,6 +59,7 @@ class Cabinet(injections.Injections):
         self.grid_power_W = 0.0
         self.grid_voltage_V = PHASE_V
         self.grid_frequency_Hz = FREQUENCY_HZ
+        self.fan_by_hand = False
         self.key_run = True
         self.door_closed = True
         self.now_us = 0
@@ -152,7 +153,7 @@ class Cabinet(injections.Injections):
             if one.burning:
                 more = one.taken()
                 gas_m3, vapour_m3, smoke_g = gas_m3 + more[0], vapour_m3 + more[1], smoke_g + more[2]
-        self.air.step(dt_s, not self.relays.coils["fan_off"], gas_m3, vapour_m3, smoke_g)
+        self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], gas_m3, vapour_m3, smoke_g)
         self.relays.see_gas(max(self.air.gas[0].reading, self.air.gas[1].reading))
         heat_W = self._heat_J / dt_s
         self._heat_J = 0.0

@@ -22,6 +22,8 @@ class CabinetConfig:
     cycles: float = 120.0
     chemistry: str = "lfp"  # of what burns; the electrical tables are those of LFP
     barrier_mm: float = 0.0  # of insulation between the cells of a module
+    sensor_cells: tuple = ()  # on which cells a module's sensors sit, the hottest is reported; empty: on the hottest
+    sensor_noise_K: float = 0.0  # one sigma of a module's temperature, anew at each look of once a second
     ambient_degC: float = 25.0
     ambient_humidity_permille: float = 500.0
     air_degC: float = 25.0  # what the cooling keeps in the cabinet
@@ -46,7 +48,7 @@ class CabinetConfig:
 RANGES = {
     "units": (1, 16), "racks": (1, 64), "modules": (1, 64), "cells_per_module": (1, 32),
     "capacity_Ah": (1, 5000), "rated_current_A": (1, 3000), "soc": (0, 1), "soh": (0.3, 1), "cycles": (0, 65535),
-    "barrier_mm": (0, 20), "ambient_degC": (-40, 60), "ambient_humidity_permille": (0, 1000),
+    "barrier_mm": (0, 20), "sensor_noise_K": (0, 5), "ambient_degC": (-40, 60), "ambient_humidity_permille": (0, 1000),
     "air_degC": (-40, 60), "hvac_W": (0, 1e6), "louvre_s": (0, 60), "ups_Wh": (0, 1e6),
     "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
     "pcs_dead_time_s": (0, 5), "pcs_ramp_W_per_s": (1000, 1e10), "pcs_start_s": (0, 600), "off_delay_s": (0, 5),
@@ -68,6 +70,8 @@ def checked(config=None):
             raise ValueError(f"plant: {key} = {value}: allowed {low} to {high}")
     if config.chemistry not in chemistry.CHEMISTRIES:
         raise ValueError(f"plant: chemistry = {config.chemistry}: allowed {', '.join(chemistry.CHEMISTRIES)}")
+    if not all(0 <= cell < config.cells_per_module for cell in config.sensor_cells):
+        raise ValueError(f"plant: sensor_cells = {config.sensor_cells}: allowed 0 to {config.cells_per_module - 1}")
     return dataclasses.replace(config, unit_of_rack=_dealt(config))
 
 

@@ -90,6 +90,10 @@ class Injections:
             raise ValueError(f"detector {name}: known are {', '.join(self.detector_fault)}")
         return name
 
+    def run_fan(self, on):
+        """Somebody runs the fan by hand, whatever its coil says; False: the coil alone decides again."""
+        self.fan_by_hand = bool(on)
+
     def set_airflow_fail(self, failed):
         """Fault: the fan does not move air (belt, motor)."""
         self.air.airflow_failed = bool(failed)
@@ -176,6 +180,14 @@ class Injections:
     def set_sensor_zero(self, rack_index, module, dead):
         """Fault: the module's temperature reads exactly 0 degC."""
         self.racks[rack_index].kill_sensor(module, dead)
+
+    def set_sensor_stuck(self, rack_index, module, degC):
+        """Fault: the module's temperature repeats degC; None repairs it."""
+        self.racks[rack_index].stick_sensor(module, degC)
+
+    def misread(self, rack_index, module, offset_K):
+        """Fault: the module's temperature is read wrong by offset_K once, until the next look of once a second."""
+        self.racks[rack_index].misread(module, self.racks[rack_index].temperatures_degC[module] + offset_K)
 
     def set_insulation(self, rack_index, kohm, slope_kohm_per_s=0.0):
         """Fault: the rack's insulation is kohm from now on and changes by slope_kohm_per_s."""

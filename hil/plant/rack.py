@@ -23,7 +23,7 @@ class Rack:
         kind = chemistry.CHEMISTRIES[config.chemistry]
         self._thermal = [thermal.ModuleThermal(count, config.air_degC + _gradient(m, config.modules),
                                                1.0 + deal.gauss(0.0, COOLING_SIGMA), kind, config.capacity_Ah,
-                                               config.barrier_mm) for m in range(config.modules)]
+                                               config.barrier_mm, config.sensor_cells) for m in range(config.modules)]
         self.temperatures_degC = [node.reading_degC for node in self._thermal]
         self.cells_online = config.modules * count
         self.soh = config.soh * deal.uniform(0.99, 1.0)
@@ -40,9 +40,9 @@ class Rack:
         self.breaker_open = False  # the breaker of the whole DC side, upstream
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
-        self._prepare(config)
+        self._prepare(config, seed)
 
-    def _prepare(self, config):
+    def _prepare(self, config, seed):
         capacity_As = config.capacity_Ah * self.soh * 3600.0
         self._depth = 1.0 - self.soc
         self._depth_per_As = 1.0 / capacity_As
@@ -57,7 +57,9 @@ class Rack:
         self._age_s = 0.0
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
         self._fuse_wait_s = 0.0
-        self._invalid, self._dead = {}, set()  # sensors of modules: how many are invalid; the one shown reads 0
+        self._invalid, self._stuck = {}, {}  # sensors of modules: how many are invalid; what the one shown repeats
+        self.sensor_noise_K = config.sensor_noise_K
+        self.sensor_random = random.Random(f"{seed}/sensors")
         self.conductance_S = 0.0
         self.emf_V = self._ohm = 0.0
         for module in range(len(self._modules)):
@@ -176,11 +178,24 @@ class Rack:
 
     def kill_sensor(self, module, is_dead):
         """Fault: the module's temperature sensor reads exactly 0 degC."""
-        if is_dead:
-            self._dead.add(module)
-        else:
-            self._dead.discard(module)
-        self.temperatures_degC[module] = 0.0 if is_dead else self._thermal[module].reading_degC
+        self.stick_sensor(module, 0.0 if is_dead else None)
+
+    def stick_sensor(self, module, degC):
+        """Fault: the module's temperature sensor repeats degC; None repairs it."""
+        self._stuck.pop(module, None)
+        if degC is not None:
+            self._stuck[module] = degC
+        self._show(module, self._thermal[module].reading_degC)
+
+    def misread(self, module, degC):
+        """Fault: the module's temperature is read wrong once, until the next look."""
+        self.temperatures_degC[module] = degC
+
+    def _show(self, module, degC):
+        """Report what the module's sensor reads: with its noise, or what it is stuck at."""
+        if self.sensor_noise_K:
+            degC += self.sensor_random.gauss(0.0, self.sensor_noise_K)
+        self.temperatures_degC[module] = self._stuck.get(module, degC)
 
     def _collect(self, module, chain):
         """What has left a burning module since the last look; the voltage of its cells that have failed."""
@@ -199,9 +214,7 @@ class Rack:
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
         beside = nodes[max(0, module - 1):module] + nodes[module + 1:module + 2]
         air = air_degC + _gradient(module, len(nodes))
-        self.temperatures_degC[module] = nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air)
-        if module in self._dead:
-            self.temperatures_degC[module] = 0.0
+        self._show(module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air))
         self._module_A2s[module] = self._square_A2s
         self._module_s[module] = self._age_s
 

@@ -24,11 +24,12 @@ class ModuleThermal:
     """
 
     __slots__ = ("body_degC", "reading_degC", "chain", "air_J", "_cells", "_capacity", "_cooling", "_spot", "_rate",
-                 "_excess", "_kind", "_capacity_Ah", "_barrier_mm")
+                 "_excess", "_kind", "_capacity_Ah", "_barrier_mm", "_sensor_cells")
 
     def __init__(self, cells, start_degC, cooling_factor, kind=chemistry.CHEMISTRIES["lfp"], capacity_Ah=280.0,
-                 barrier_mm=0.0):
-        """cells: count; cooling_factor: this module's cooling resistance relative to the usual; the rest: a cell's."""
+                 barrier_mm=0.0, sensor_cells=()):
+        """cells: count; cooling_factor: this module's cooling resistance relative to the usual; sensor_cells: those
+        whose temperature is measured, empty for the hottest; the rest: a cell's."""
         self.body_degC = self.reading_degC = start_degC
         self.chain = None
         self.air_J = 0.0
@@ -39,6 +40,7 @@ class ModuleThermal:
         self._rate = 0.0
         self._excess = 0.0
         self._kind, self._capacity_Ah, self._barrier_mm = kind, capacity_Ah, barrier_mm
+        self._sensor_cells = tuple(sensor_cells)
 
     def heat(self, degC, rate_K_per_s):
         """A hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets it fade (30 s)."""
@@ -80,7 +82,7 @@ class ModuleThermal:
         return self.reading_degC
 
     def _step_cells(self, dt_s, heat_W, beside, air_degC):
-        """Temperature of the hottest cell."""
+        """Temperature of the hottest cell that is measured."""
         chain = self.chain
         through = NEIGHBOUR_K_PER_W * self._cells
         faces = [(other.chain.degC, through, True) if other.chain is not None
@@ -89,7 +91,7 @@ class ModuleThermal:
         self.body_degC = sum(chain.degC) / self._cells
         self.air_J += chain.air_J
         chain.air_J = 0.0
-        return max(chain.degC)
+        return max([chain.degC[cell] for cell in self._sensor_cells]) if self._sensor_cells else max(chain.degC)
 
     def _tell_apart_if_hot(self, hottest_degC, beside):
         """Tell the cells apart when the hot spot sets one off, or the module beside radiates."""

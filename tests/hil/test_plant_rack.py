@@ -300,3 +300,41 @@ def test_a_look_does_not_let_totals_drift():
     assert one.emf_V == pytest.approx(sum(part.emf_V for part in one._modules), abs=1e-9)
     assert one._ohm == pytest.approx(sum(part.resistance_ohm for part in one._modules) + rack.CONNECTION_OHM)
     assert one.emf_V == pytest.approx(240 * cells.OCV_V.at(one.soc), rel=0.002)
+
+
+def test_a_sensor_sticks_is_misread_once_and_recovers():
+    one = _rack()
+    one.stick_sensor(3, 31.5)
+    one.heat(3, 60.0, 0.0)
+    one.carry(0.0, 1.0)
+    _look(one)
+    assert one.temperatures_degC[3] == 31.5
+    one.stick_sensor(3, None)
+    assert one.temperatures_degC[3] == pytest.approx(60.0)
+    one.misread(4, 90.0)
+    assert one.temperatures_degC[4] == 90.0
+    one.carry(0.0, 1.0)
+    _look(one)
+    assert one.temperatures_degC[4] < 30.0
+
+
+def test_sensors_have_the_noise_they_are_said_to_have():
+    one, read = _rack(sensor_noise_K=0.1), []
+    for _ in range(400):
+        one.carry(0.0, 1.0)
+        _look(one)
+        read.append(one.temperatures_degC[0])
+    mean = sum(read) / len(read)
+    print("seed 7/rack/0")
+    assert (sum((value - mean) ** 2 for value in read) / len(read)) ** 0.5 == pytest.approx(0.1, rel=0.15)
+
+
+def test_a_sensor_far_from_the_hot_cell_reads_less():
+    near, far = _rack(), _rack(sensor_cells=(12,))
+    for one in (near, far):
+        one.start_runaway(0, 0, None, 120.0)
+        one.carry(0.0, 1.0)
+        _look(one)
+    assert near.temperatures_degC[0] > 100.0 and far.temperatures_degC[0] < 30.0
+    with pytest.raises(ValueError, match=r"^plant: sensor_cells = \(16,\): allowed 0 to 15$"):
+        _rack(sensor_cells=(16,))

@@ -98,6 +98,7 @@ ROWS = (
      lambda v, site: not v("mains_ok") and v("ups_reserve_min") < 30),
     (45, [{"do": "sensor_invalid", "rack": 1, "module": 4}], 1, lambda v, site: v("sensors_invalid_max") == 2),
     (45, [{"do": "sensor_zero", "rack": 1, "module": 4}], 1, lambda v, site: v("module_4") == 0 < v("module_5")),
+    (45, [{"do": "sensor_stuck", "rack": 1, "module": 4, "degC": 31.5}], 1, lambda v, site: v("module_4") == 315),
     (47, [{"do": "key", "run": False}], 1, lambda v, site: not v("key_run_ok")),
     (48, [{"do": "door"}], 1, lambda v, site: not v("door_ok")),
     (53, [{"do": "offgas", "ppm": 15, "detector": 1}, {"do": "toxic", "ppm": 40}], 40,
@@ -241,6 +242,16 @@ def test_what_is_done_can_be_undone(actions, repair, signal):
     do(site, *repair)
     site.advance(30)
     assert site.value(signal)
+
+
+def test_a_fan_by_hand_blows_until_it_is_let_go():
+    site = Site().close()
+    do(site, {"do": "run_fan"})
+    site.advance(5)
+    assert site.value("airflow_ok")
+    do(site, {"do": "run_fan", "on": False})
+    site.advance(5)
+    assert not site.value("airflow_ok")
 
 
 def test_the_shunt_trip_can_be_reset_by_hand():
