@@ -19,6 +19,7 @@ from hil import hint_attack, loads, result, rig, scenario, view
 from hil.benchmarks import command as benchmarks
 from hil.channel_b import command as channel_b
 from hil.chaos import command as chaos
+from hil.detection import command as detection
 from hil.load import LoadError
 from hil.rig import RigError
 from hil.rows import command as rows
@@ -75,6 +76,7 @@ def _parser():
     hint_attack.add(commands)
     chaos.add(commands)
     rows.add(commands)
+    detection.add(commands, _number, _seed)
     benchmarks.add(commands, lambda line: _say(line, NO_START))
     channel_b.add(commands)
     command = commands.add_parser("rig", help="run the controller against the simulated cabinet")

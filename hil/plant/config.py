@@ -52,8 +52,8 @@ RANGES = {
     "air_degC": (-40, 60), "hvac_W": (0, 1e6), "louvre_s": (0, 60), "ups_Wh": (0, 1e6),
     "insulation_kohm": (0, 65535), "pcs_rated_W": (1000, 1e8),
     "pcs_dead_time_s": (0, 5), "pcs_ramp_W_per_s": (1000, 1e10), "pcs_start_s": (0, 600), "off_delay_s": (0, 5),
-    "fan_spin_up_s": (0, 60), "free_volume_m3": (0.1, 1000), "aux_W": (0, 1e6), "aux_shed_W": (0, 1e6), "fan_W": (0,
-                                                                                                                  1e5),
+    "fan_spin_up_s": (0, 60), "free_volume_m3": (0.1, 1000), "aux_W": (0, 1e6), "aux_shed_W": (0, 1e6),
+    "fan_W": (0, 1e5),
 }
 
 

@@ -187,6 +187,11 @@ class Rack:
             self._stuck[module] = degC
         self._show(module, self._thermal[module].reading_degC)
 
+    def place_sensors(self, sensor_cells):
+        """The sensors of every module sit on these cells from now on; empty: on the hottest."""
+        for node in self._thermal:
+            node.sensor_cells = tuple(sensor_cells)
+
     def misread(self, module, degC):
         """Fault: the module's temperature is read wrong once, until the next look."""
         self.temperatures_degC[module] = degC

@@ -20,11 +20,12 @@ HOT_SPOT_TAU_S = 30.0
 class ModuleThermal:
     """One module's temperature: `reading_degC` as its sensor shows, `body_degC` of the cells (their mean).
 
-    `chain`: its cells one by one, None while they need not be told apart; `air_J`: heat given to the air, to be taken.
+    `chain`: its cells one by one, None while they need not be told apart; `air_J`: heat given to the air, to be taken;
+    `sensor_cells`: those whose temperature is measured, empty for the hottest.
     """
 
     __slots__ = ("body_degC", "reading_degC", "chain", "air_J", "_cells", "_capacity", "_cooling", "_spot", "_rate",
-                 "_excess", "_kind", "_capacity_Ah", "_barrier_mm", "_sensor_cells")
+                 "_excess", "_kind", "_capacity_Ah", "_barrier_mm", "sensor_cells")
 
     def __init__(self, cells, start_degC, cooling_factor, kind=chemistry.CHEMISTRIES["lfp"], capacity_Ah=280.0,
                  barrier_mm=0.0, sensor_cells=()):
@@ -40,7 +41,7 @@ class ModuleThermal:
         self._rate = 0.0
         self._excess = 0.0
         self._kind, self._capacity_Ah, self._barrier_mm = kind, capacity_Ah, barrier_mm
-        self._sensor_cells = tuple(sensor_cells)
+        self.sensor_cells = tuple(sensor_cells)
 
     def heat(self, degC, rate_K_per_s):
         """A hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets it fade (30 s)."""
@@ -91,7 +92,7 @@ class ModuleThermal:
         self.body_degC = sum(chain.degC) / self._cells
         self.air_J += chain.air_J
         chain.air_J = 0.0
-        return max([chain.degC[cell] for cell in self._sensor_cells]) if self._sensor_cells else max(chain.degC)
+        return max([chain.degC[cell] for cell in self.sensor_cells]) if self.sensor_cells else max(chain.degC)
 
     def _tell_apart_if_hot(self, hottest_degC, beside):
         """Tell the cells apart when the hot spot sets one off, or the module beside radiates."""
