@@ -25,6 +25,7 @@ class Config:
     one such dict per unit, rack. devices: devices.Device; buses: topology.Bus. coil_period_ms: coils are written at
     least this often, so that permits stay. stage_words: {stage id: (set, clear, set ticks, clear ticks)}. sources:
     sources.Source of each, by index. proof_tests: {key of proof_intervals: days at most between two tests, or None}.
+    neighbours: {key of [neighbours]: integer}, for an estimate that nothing acts on.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Config:
     sources: tuple
     source_image: array
     proof_tests: dict
+    neighbours: dict
 
     @property
     def units(self):
@@ -135,7 +137,8 @@ def _config(chain, values, plan):
         control=control, stage_words=stage_words,
         safety_image=images.safety_image(plan, tick_ms, modules, cabinet, units, racks, stage_words),
         control_image=images.control_image(control), coil_period_ms=_coil_period_ms(plan),
-        sources=hinting, source_image=sources.image(hinting), proof_tests=proof_intervals.read(values))
+        sources=hinting, source_image=sources.image(hinting), proof_tests=proof_intervals.read(values),
+        neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS})
 
 
 def _coil_period_ms(plan):

@@ -179,8 +179,14 @@ CHANNEL_B = {"port": Spec("text", (_PORT, _PORT_TEXT), None, "fixed"),
 PROOF_TESTS = {key: Spec("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
                for key, each in INTERVALS.items()}
 
+# How heat gets from module to module, for the estimate of propagation alone (propagation.py); 0: no path.
+NEIGHBOURS = {"cell_J_per_K": Spec("int", (10, 100_000), 5600, "fixed"),
+              "module_mK_per_W": Spec("int", (0, 1_000_000), 1060, "fixed"),
+              "rack_mK_per_W": Spec("int", (0, 1_000_000), 0, "fixed")}
+
 # section -> keys, where the section is not numbered or named
 _FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA, "channel_b": CHANNEL_B, PROOF_TEST: PROOF_TESTS,
+         "neighbours": NEIGHBOURS,
          "not_fitted": {name: Spec("text", _ACCEPTED, None, "free") for name in EQUIPMENT}}
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {"unit": (("all", *NUMBERS), UNIT), "rack": (("all", *NUMBERS), RACK), "bus": (None, BUS),

@@ -1,7 +1,7 @@
 """Alarms: what tripped first, what followed, what to check in which order, what a reset needs, what the start lacks."""
 
 from controller import reasons
-from controller.console.facts import base, record, rows
+from controller.console.facts import base, propagation, record, rows
 from safety import latches as l
 from safety import matrix as m
 from safety import parameters as p
@@ -20,7 +20,7 @@ def facts(shadow, history, recorded=None):
                                      "name": rows.words_of(name)[0], "began_ms": began_ms}
                                     for scope, name, began_ms in history.first_out_per_scope()],
             "check": check(ordered), "reset": reset(shadow, ordered), "start": start(shadow),
-            "cells_are_live": True}
+            "cells_are_live": True, "propagation": propagation.facts(shadow, history)}
 
 
 def _recorded(row, recorded):

@@ -2,7 +2,7 @@
 
 from controller import parameters as c
 from controller import setpoint
-from controller.console.facts import alarms, base, hints, links, racks, rows, why
+from controller.console.facts import alarms, base, hints, links, propagation, racks, rows, why
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -35,7 +35,7 @@ def facts(shadow, history, loop, record):
         "racks": racks.facts(shadow)["racks"], "links": links.facts(shadow, None)["summary"], "loop": loop,
         "record": record, "tick_ms": base.tick_ms(shadow), "gas_calibration_d": _calibration_d(shadow),
         "version": _version(shadow), "start": alarms.start(shadow),
-        "differs": shadow.differs}
+        "differs": shadow.differs, "propagation": propagation.facts(shadow, history)}
 
 
 def _lamp(shadow):

@@ -14,7 +14,9 @@ def lines(facts):
     if not standing:
         return page([*head(facts), "Nothing stands: no interlock row is active or latched.", "", RULE,
                      *_start(facts), *_resets(facts["reset"])])
-    return page([*head(facts), *_first(standing[0], facts), *_followed(standing, facts), RULE, *_check(facts), RULE,
+    ahead = _ahead(facts["propagation"])
+    return page([*head(facts), *_first(standing[0], facts), *_followed(standing, facts, STANDING_SHOWN - len(ahead)),
+                 *ahead, RULE, *_check(facts), RULE,
                  *_reset(facts["reset"]), *_start(facts), "Cells stay live with contactors open."])
 
 
@@ -37,18 +39,39 @@ def _present(row):
     return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "going"
 
 
-def _followed(standing, facts):
+def _followed(standing, facts, shown):
     others = standing[1:]
     out = [f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row {row['stage']:<4}"
            f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, {row['reset']}"
-           for place, row in enumerate(others[:STANDING_SHOWN])]
-    if len(others) > STANDING_SHOWN:
-        out.append(f"       and {len(others) - STANDING_SHOWN} more (--json shows all)")
+           for place, row in enumerate(others[:shown])]
+    if len(others) > shown:
+        out.append(f"       and {len(others) - shown} more (--json shows all)")
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1:
         words = [f"{each['scope']}: row {each['stage']}" for each in scopes]
         out += folded("FIRSTS", ", ".join(words) + ".", 2)
     return out
+
+
+def _ahead(found):
+    """When fire would reach what is beside, while a row of runaway stands."""
+    if found is None:
+        return []
+    reached = [f"{what} {_reach(*found[f'next_{what}_s'])}" for what in ("cell", "module", "rack")
+               if what != "rack" or found["next_rack_s"][0] is not None]
+    fewest, most = found["cells_at_risk"]
+    return folded("AHEAD", f"Rack {found['rack']} module {found['module']}, {found['degC']:.0f} C. Estimate if nothing "
+                           f"changes: next {', '.join(reached)}; {fewest} to {most} more cells in 30 min.", 3)
+
+
+def _reach(soonest_s, latest_s):
+    """"in 5 to 9 min", "in 5 min or later", "not in 30 min"."""
+    if soonest_s is None:
+        return "not in 30 min"
+    soonest_min = max(0, round(soonest_s / 60))
+    if latest_s is None:
+        return f"in {soonest_min} min or later"
+    return f"in {soonest_min} to {max(soonest_min, -int(-latest_s // 60))} min"
 
 
 def _later(row, first):
