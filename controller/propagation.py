@@ -1,7 +1,7 @@
 """Time to neighbour: when the next cell, module and rack would run away if nothing changed. Never read by the loop.
 
-A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its trigger
-temperature a cell begins to release its energy, `Q = (E - released) / tau`. Steps of 5 s, 30 minutes ahead. Nothing
+A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its
+trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`. Steps of 5 s, 30 minutes ahead. Nothing
 that acts may import this: no trip waits for an estimate (a test looks). Heat by jets, flames and hot gas is not in it.
 """
 
@@ -27,14 +27,14 @@ class Cell(NamedTuple):
 
 
 # LFP: calibration check below Table E against a real unit test (E11): 0.44 to 0.62 K/W for 0.75 to 0.9 MJ, 60 s, 8 K/W
-# and 150 to 170 degC. NMC: 684 K adiabatic (E2) and the heat of burning gas up to 1052 degC (E6) make 2.2 MJ; 15 s for a
-# ramp of 10 K/s (C30); 0.10 to 0.20 K/W put its gaps between 10 and 60 s (E15); trigger within E8.
+# and 150 to 170 degC. NMC: 684 K adiabatic (E2) and the heat of burning gas up to 1052 degC (E6) make 2.2 MJ; 15 s for
+# a ramp of 10 K/s (C30); 0.10 to 0.20 K/W put its gaps between 10 and 60 s (E15); trigger within E8.
 CELLS = {"LFP": Cell(0.80e6, 60.0, (0.44, 0.62), 8.0, 160.0), "NMC": Cell(2.20e6, 15.0, (0.10, 0.20), 8.0, 150.0)}
 
 
 class Seen(NamedTuple):
-    """What is known of the module: cells in it, temperature and rise of its hottest cell, temperature of modules that are
-    well and of the air; warming_s: since when the cell has been warming from there, which has warmed its neighbours too;
+    """What is known of the module: cells in it, temperature and rise of its hottest cell, temperature of modules that
+    are well and of the air; warming_s: since when the cell has been warming from there, and its neighbours with it;
     burning_s: for how long it has been running away, None while it has not."""
 
     cells: int
@@ -112,8 +112,8 @@ def _ends(times_s):
 def triggers(cell, seen, cell_K_per_W, hot_cell, face=None, ahead_s=AHEAD_S):
     """When each cell reaches its trigger, s from now (negative: has), None = not within ahead_s.
 
-    hot_cell: index of the hottest; face: Face, with a second module of as many cells, each opposite one of the first, whose
-    cells follow in the result.
+    hot_cell: index of the hottest; face: Face, with a second module of as many cells, each opposite one of the first,
+    whose cells follow in the result.
     """
     chain = _Chain(cell, seen, cell_K_per_W, hot_cell, face)
     now_s = -seen.past_s
@@ -172,7 +172,7 @@ class _Chain:
             moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
 
     def _ramp_degC(self, now_s):
-        """Keep the hot cell, until it runs away, on the way from others_degC to what is seen now, and on at its rise."""
+        """Keep the hot cell, until it runs away, on its way from others_degC to what is seen now, and on."""
         seen = self._seen
         if self.triggered_s[self._hot] is not None:
             return

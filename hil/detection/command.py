@@ -1,4 +1,4 @@
-"""`python -m hil runaway`: lead time of every row against false alarms, in virtual time, as a table, JSON and a picture."""
+"""`python -m hil runaway`: lead time of every row against false alarms, as a table, JSON and a picture."""
 
 import json
 import sys

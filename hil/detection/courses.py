@@ -34,7 +34,8 @@ BASES = {"lfp 30 %": {"soc": 0.3}, "lfp 55 %": {"soc": 0.55}, "lfp 90 %": {"soc"
 
 
 class Course(NamedTuple):
-    """kind: of SHARES or RATES, or "load"; base: of BASES; events: seconds at which a maker acts; rack: of the fault."""
+    """kind: of SHARES or RATES, or "load"; base: of BASES; events: seconds at which a maker acts; rack: of
+    the fault."""
 
     kind: str
     base: str
@@ -146,7 +147,8 @@ def _stuck(deal, at_s):
 
 def _solvent(deal, at_s):
     """Somebody paints or cleans nearby: 2 to 60 ppm for minutes, one head more than the other."""
-    ppm, for_s, share = math.exp(deal.uniform(math.log(2.0), math.log(60.0))), deal.uniform(20.0, 200.0), deal.random()
+    ppm, for_s = math.exp(deal.uniform(math.log(2.0), math.log(60.0))), deal.uniform(20.0, 200.0)
+    share = deal.random()
     return [(at_s, lambda plant: plant.set_offgas(ppm, 0)), (at_s, lambda plant: plant.set_offgas(ppm * share, 1)),
             (at_s + for_s, lambda plant: plant.set_offgas(0.0))]
 

@@ -1,7 +1,7 @@
 """What the recorded features would have tripped, and what that is worth: lead time against false alarms.
 
-Offline and without clock: a stage trips when its feature has been at or beyond its threshold for as many seconds in a row as
-its debounce has, rounded up, and its gate stood. An unknown feature counts as one that is not beyond.
+Offline and without clock: a stage trips when its feature has been at or beyond its threshold for as many seconds in a
+row as its debounce has, rounded up, and its gate stood. An unknown feature counts as one that is not beyond.
 """
 
 import math
@@ -34,9 +34,15 @@ def edges(values):
 def stage_trips(series):
     """{stage id: [bool per second, one array per rack (of a cabinet's stage: one in all)]} of watching.STAGES."""
     found = {}
-    for stage in sorted(STAGES, key=lambda stage: stage[m.S_GATE] in GATES):  # gates made of rows come last
+    for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):  # what asks for other rows comes last
         found[stage[m.S_ID]] = [_trips(stage, series, rack, found) for rack in _of(stage, series)]
     return found
+
+
+def _gate_rows(stage):
+    """Rows of which one must stand, () where no row must. Row 24's gate, the rack's hint, is the cabinet's any sign."""
+    gate = m.F_ANY_SIGN if stage[m.S_ROW] == 24 else stage[m.S_GATE]
+    return GATES.get(gate, ()) if stage[m.S_ROW] == 24 or stage[m.S_SCOPE] == m.CABINET else ()
 
 
 def _of(stage, series):
@@ -45,11 +51,10 @@ def _of(stage, series):
 
 def _trips(stage, series, rack, found):
     hits = column(series, stage[m.S_FEATURE], rack) * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE]
-    gate = m.F_ANY_SIGN if stage[m.S_ROW] == 24 else stage[m.S_GATE]  # the rack's hint is the cabinet's sign
-    if gate in GATES and stage[m.S_GATE] != m.NO_GATE and (rack is None or stage[m.S_ROW] == 24):
-        hits = hits & _standing(GATES[gate], found, series.seconds)
-    elif gate != m.NO_GATE:
-        hits = hits & (column(series, gate, rack) > 0)
+    if _gate_rows(stage):
+        hits = hits & _standing(_gate_rows(stage), found, series.seconds)
+    elif stage[m.S_GATE] != m.NO_GATE:
+        hits = hits & (column(series, stage[m.S_GATE], rack) > 0)
     return held(hits, max(1, math.ceil(stage[m.S_SET_MS] / 1000)))
 
 
@@ -124,7 +129,8 @@ class Tally:
         return {**_lead_figures(slow), "kinds": found}
 
     def false_alarms(self):
-        """{per_1000_d, per_1000_d_upper, makers ...}: expected with RATES, and with each share at its upper 95 % bound."""
+        """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}: expected with RATES; with each share at its upper
+        95 % bound; without the load alone."""
         load_d = self.load_s / DAY_S
         makers = {"load": {"alarms": self.alarms["load"], "hours": self.load_s / 3600.0,
                            "per_1000_d": 1000.0 * self.alarms["load"] / load_d if load_d else None,
@@ -160,7 +166,7 @@ def _lead_figures(leads_s):
 
 
 def judge(all_series, second_pct_mins=(runaway.SECOND_PCT_MIN,), debounces_s=(3,), thresholds_pct=SCORE_PCT):
-    """{detector: {leads, false_alarms}}: each row, each stage of several, and each suspicion: "53 >=100 % 2nd 25 3 s"."""
+    """{detector: {leads, false_alarms}}: each row, all of them together, and each suspicion (suspicion_name)."""
     tallies = {}
     for series in all_series:
         for name, tripped in _of_rows(stage_trips(series)).items():

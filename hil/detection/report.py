@@ -5,8 +5,8 @@ from hil.detection import metrics
 from safety import matrix as m
 from safety import runaway
 
-HONESTY = ("Simulated: a plant model with made-up sensor faults, not field data. Rates of the makers of false alarms are "
-           "assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts on what is seen.")
+HONESTY = ("Simulated: a plant model with made-up sensor faults, not field data. Rates of the makers of false alarms "
+           "are assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts on what is seen.")
 SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # least second sign that counts
 DEBOUNCES_S = (1, 3, 5, 10, 20)
 SUSPICION = next(stage for stage in m.STAGES if stage[m.S_ID] == "53")
@@ -46,7 +46,7 @@ def table(doc):
     lines = [f"{doc['hours_of_runaways']} h with {sum(doc['runaways'].values())} runaways {doc['runaways']}, "
              f"{doc['hours_of_makers']} h with makers of false alarms ({doc['hours_of_load_alone']} h load alone), "
              f"seed {doc['seed']}", doc["about"], "",
-             f"{'':34}missed  lead s, median  5 %   false alarms per 1000 cabinet-days: events, load alone, upper 95 %"]
+             f"{'':25}missed  lead s: median  5 %   false alarms per 1000 cabinet-days: events, load alone, 95 %"]
     names = [name for name in doc["detectors"] if not name.startswith("suspicion")]
     for name in names:
         lines.append(_line(name, doc["detectors"][name]))
@@ -54,7 +54,8 @@ def table(doc):
                   f"{SUSPICION[m.S_SET]} %)"]
     lines += [_line(f"  {pct} %", detector) for pct, detector in curve(doc)]
     lines += ["", "at the threshold of row 53, other least second signs and debounces"]
-    for second, seconds in [(second, OWN_S) for second in SECONDS_PCT] + [(runaway.SECOND_PCT_MIN, s) for s in DEBOUNCES_S]:
+    variants = [(second, OWN_S) for second in SECONDS_PCT] + [(runaway.SECOND_PCT_MIN, held) for held in DEBOUNCES_S]
+    for second, seconds in variants:
         name = metrics.suspicion_name(SUSPICION[m.S_SET], second, seconds)
         lines.append(_line(f"  second {second} %, {seconds} s", doc["detectors"][name]))
     return lines + ["", *makers(doc, ("row 7", "row 22", "row 23", "row 26", "row 53"))]
@@ -63,8 +64,9 @@ def table(doc):
 def _line(name, detector):
     leads, false = detector["leads"], detector["false_alarms"]
     load = false["makers"]["load"]["per_1000_d"]
-    return (f"{name:34}{leads['missed']:>3}/{leads['of']:<3} {_number(leads['median_s']):>12} {_number(leads['p5_s']):>6}"
-            f"{false['events_per_1000_d']:>12.2f} {_number(load):>8} {false['per_1000_d_upper']:>9.0f}")
+    return (f"{name:25}{leads['missed']:>3}/{leads['of']:<3} {_number(leads['median_s']):>12} "
+            f"{_number(leads['p5_s']):>6} {false['events_per_1000_d']:>16.2f} {_number(load):>16} "
+            f"{false['per_1000_d_upper']:>16.0f}")
 
 
 def _number(value):
@@ -98,19 +100,22 @@ def draw(doc):
         axes.plot([_false(each) for _, each in points], [value(each) for _, each in points], "o-", color="#d55e00",
                   label=f"suspicion at {points[0][0]} .. {points[-1][0]} %")
         for pct, each in points[::3]:
-            axes.annotate(f"{pct} %", (_false(each), value(each)), textcoords="offset points", xytext=(4, 5), fontsize=7)
+            axes.annotate(f"{pct} %", (_false(each), value(each)), textcoords="offset points", xytext=(4, 5),
+                          fontsize=7)
         for name, each in doc["detectors"].items():
             if name.startswith(("row", "any")):
                 axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
-                axes.annotate(name, (_false(each), value(each)), textcoords="offset points", xytext=(4, -9), fontsize=7)
+                axes.annotate(name, (_false(each), value(each)), textcoords="offset points", xytext=(4, -9),
+                              fontsize=7)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     panels[0].legend(frameon=False)
     panels[1].set_xscale("symlog", linthresh=0.1)
     panels[1].set_xlim(left=0.0)
-    panels[1].set_xlabel("false alarms expected per 1000 cabinet-days, rates of events assumed (log beyond 0.1; 0: none seen)")
-    figure.suptitle("Runaway detection in the simulated cabinet: lead time against false alarms. A plant model, not field "
-                    "data", fontsize=10)
+    panels[1].set_xlabel("false alarms expected per 1000 cabinet-days, rates of events assumed "
+                         "(log beyond 0.1; 0: none seen)")
+    figure.suptitle("Runaway detection in the simulated cabinet: lead time against false alarms. "
+                    "A plant model, not field data", fontsize=10)
     figure.tight_layout()
     return figure
 
