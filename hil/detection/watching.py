@@ -1,8 +1,8 @@
 """A course in the simulated cabinet, watched: the kernel's features once a second, and what the plant knows.
 
 The cabinet is started byte by byte, then left to itself: the plant runs in steps of PLANT_STEP_S, and once a second
-what its devices would report is written into the kernel's inputs. So nothing acts on what is seen, each row is judged on
-the same cabinet, which goes on as if no other row had tripped before; only the racks' own BMS stays.
+what its devices would report is written into the kernel's inputs. So nothing acts on what is seen, each row is judged
+on the same cabinet, which goes on as if no other row had tripped before; only the racks' own BMS stays.
 """
 
 import pathlib
