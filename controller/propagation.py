@@ -2,7 +2,8 @@
 
 A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its
 trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`. Steps of 5 s, 30 minutes ahead.
-Nothing that acts may import this: no trip waits for an estimate (a test looks). Heat by jets, flames and hot gas is not in it.
+Nothing that acts may import this: no trip waits for an estimate (a test looks). Heat by jets, flames and hot gas is not
+in it.
 """
 
 import math
