@@ -31,7 +31,8 @@ def test_the_page_says_which_module_and_when(heated):
     at = next(number for number, line in enumerate(lines) if line.startswith("AHEAD  Rack 2 module 5, "))
     assert "Estimate if nothing changes: next cell" in lines[at] + " " + lines[at + 1].strip()
     many = {**alarms, "standing": alarms["standing"] * 4}
-    resets = [[line[:6] for line in page.lines({**many, "propagation": each})].index("RESET ") for each in (found, None)]
+    pages_of = [page.lines({**many, "propagation": each}) for each in (found, None)]
+    resets = [[line[:6] for line in each].index("RESET ") for each in pages_of]
     assert resets[0] == resets[1], "the estimate pushes nothing off the page"
 
 
