@@ -87,6 +87,17 @@ def test_a_rise_is_taken_on_and_rest_stays_rest():
     assert still == ((None, None), (None, None), (None, None), (0, 0))
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 16), st.floats(-60.0, 300.0), st.floats(-2.0, 30.0), st.floats(-60.0, 300.0),
+       st.floats(0.0, 1000.0), st.none() | st.floats(0.0, 1000.0))
+def test_whatever_a_sensor_says_there_is_an_estimate(cells, hot_degC, rise_K_per_s, others_degC, warming_s, burning_s):
+    seen = pr.Seen(cells, hot_degC, rise_K_per_s, others_degC, others_degC, warming_s, burning_s)
+    found = pr.estimate("LFP", seen, pr.Neighbours(rack_K_per_W=0.5))
+    for soonest_s, latest_s in found[:3]:
+        assert _or_never(soonest_s) <= _or_never(latest_s)
+    assert 0 <= found.cells_at_risk[0] <= found.cells_at_risk[1] < cells or cells == 1
+
+
 def test_modules_beside_are_reached_by_a_short_path_only():
     """E11: the neighbour modules were not lost. NMC or a path of next to no resistance reaches them."""
     assert pr.estimate("LFP", LIT._replace(cells=16)).next_module_s == (None, None)

@@ -19,7 +19,10 @@ DECI, MILLI = 10.0, 1000.0
 
 
 def facts(shadow, history):
-    """The hottest suspected module and propagation.Estimate's fields as plain data; None while nothing is suspected."""
+    """The hottest suspected module and propagation.Estimate's fields as plain data; None while nothing is suspected, or
+    when the controller that writes this journal is of a version that does not say what is beside what."""
+    if "neighbours" not in shadow.reader.header:
+        return None
     began_ms = _began_ms(shadow, history, SUSPECTING)
     found = [_hottest(shadow, rack) for rack in began_ms]
     found = [one for one in found if one is not None]

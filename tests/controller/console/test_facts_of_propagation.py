@@ -36,6 +36,12 @@ def test_the_page_says_which_module_and_when(heated):
     assert resets[0] == resets[1], "the estimate pushes nothing off the page"
 
 
+def test_an_older_controllers_journal_has_its_page_all_the_same(heated, monkeypatch):
+    header = heated.watch().shadow.reader.header
+    monkeypatch.delitem(header, "neighbours")
+    assert heated.facts("alarms")["propagation"] is None
+
+
 def test_nothing_is_said_while_nothing_is_suspected(tmp_path):
     watched = Watched(tmp_path, actions=[action(8, "estop_press")]).run(10)
     alarms = watched.facts("alarms")
