@@ -1,12 +1,14 @@
 """`python -m hil runaway`: lead time of every row against false alarms, as a table, JSON and a picture."""
 
+import argparse
 import json
+import os
 import sys
 
 from hil.detection import courses, report, running
 
 RUNAWAYS, DAYS = 96, 6.0
-RUNAWAYS_MAX, DAYS_MAX = 10_000, 1000.0
+RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0
 
 
 def add(commands, number, seed):
@@ -15,14 +17,28 @@ def add(commands, number, seed):
     command.set_defaults(run=run)
     command.add_argument("--runaways", type=number(0, RUNAWAYS_MAX), default=RUNAWAYS, metavar="NUMBER",
                          help=f"true ones ({RUNAWAYS})")
-    command.add_argument("--days", type=number(0, DAYS_MAX), default=DAYS, metavar="DAYS",
+    command.add_argument("--days", type=number(DAYS_MIN, DAYS_MAX), default=DAYS, metavar="DAYS",
                          help=f"of operation with makers of false alarms ({DAYS:g})")
     command.add_argument("--seed", type=seed, default=1, metavar="NUMBER", help="of everything drawn (1)")
-    command.add_argument("--loads", metavar="FOLDER", help="of measured loads "
+    command.add_argument("--loads", type=_folder, metavar="FOLDER", help="of measured loads "
                          f"({', '.join(sorted({name for name, _ in courses.LOAD_FILES}))}); synthetic ones without it")
     command.add_argument("--processes", type=number(1, 256), metavar="NUMBER", help="at once (one per core)")
-    command.add_argument("--json", metavar="FILE", help="write all figures there")
-    command.add_argument("--png", metavar="FILE", help="draw the curve there")
+    command.add_argument("--json", type=_file, metavar="FILE", help="write all figures there")
+    command.add_argument("--png", type=_file, metavar="FILE", help="draw the curve there")
+
+
+def _file(text):
+    """A file that can be written when all courses have been run."""
+    _folder(os.path.dirname(text) or ".")
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text} is a folder; allowed is a file")
+    return text
+
+
+def _folder(text):
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+    return text
 
 
 def run(arguments):

@@ -147,6 +147,16 @@ def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
     assert all(each.events[-1] + courses.WINDOW_S[each.kind] <= 1240 for each in one[16:] if each.events)
 
 
+@pytest.mark.parametrize("order, words", [
+    (["--json", "nowhere/a.json"], "there is no folder nowhere"), (["--png", "."], ". is a folder; allowed is a file"),
+    (["--loads", "nowhere"], "there is no folder nowhere"),
+    (["--days", "0"], "0: allowed is a number from 0.01 to 1000")])
+def test_what_cannot_be_written_is_refused_before_the_courses(order, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["runaway", *order])
+    assert left.value.code == 2 and capsys.readouterr().err == f"rig: argument {order[0]}: {words}\n"
+
+
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     steps = ((60, lambda plant: plant.start_runaway(0, 2, 3, 60.0, 120.0)),)
     todo = [course("heater", rack=0, events=(60,), steps=steps), course(duration_s=90.0)]
