@@ -34,11 +34,15 @@ class Contactors:
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
         self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
+        self.current_at = tuple([layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in range(layout.racks)])
+        self.rated_mA = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+                               for rack in range(layout.racks)])
         self.out_at = tuple([layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
         self.open_ticks = array("i", [0] * layout.racks)  # since the rack was told to open
+        self.was_closed = bytearray(layout.racks)  # what was reported last of open and closed
 
     def update(self, elapsed, close, more=1):
         """close: 1 asks every rack to close or stay closed, 0 to open. more: 0 lets none close that is not closed yet.
@@ -49,6 +53,8 @@ class Contactors:
         for rack in range(self.layout.racks):
             asked = close if more or self.step[rack] == CLOSED else 0
             step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
+            if step == FAULT and asked and self._flows(rack):
+                step = CLOSED  # the feedback is wrong: row 39 opens it in order, the loss of its command under current
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)
                 if self.closing_ticks[rack] > self.close_ticks_max:
@@ -61,11 +67,22 @@ class Contactors:
             out[at + CONTACTOR_STEP_AFTER] = step
             self._supervise(rack, out[at], elapsed)
 
+    def _flows(self, rack):
+        """A closed rack that reports itself open, and carries 5 % of its rated current all the same."""
+        if self.step[rack] != CLOSED or self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN:
+            return False
+        return abs(self.inp[self.current_at[rack]]) * 20 >= self.rated_mA[rack]
+
     def _supervise(self, rack, closed, elapsed):
-        """Row 39: told to open for long enough for relay, contactor and report, and still reported closed."""
+        """Row 39: told to open for long enough for relay, contactor and report, and still not reported open.
+
+        A fault of contactors that had not been closed is a pre-charge that failed, which is row 38's.
+        """
         self.open_ticks[rack] = 0 if closed else min(self.open_ticks[rack] + elapsed, s.TICKS_MAX)
         reported = self.inp[self.state_at[rack]]
-        still = reported == s.CONTACTOR_CLOSED or reported == s.CONTACTOR_PRECHARGE
+        if reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED:
+            self.was_closed[rack] = reported == s.CONTACTOR_CLOSED
+        still = reported != s.CONTACTOR_OPEN and (reported != s.CONTACTOR_FAULT or self.was_closed[rack])
         self.mismatch[rack] = 1 if still and self.open_ticks[rack] > self.report_ticks else 0
 
     def count(self, step):

@@ -77,8 +77,8 @@ class Kernel:
                 g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
                 h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out, self.latches.token_age,
                 b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks,
-                t.state, t.timer, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks, self.demand,
-                self.unit_demand, self.inp, self.out)
+                c.was_closed, t.state, t.timer, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks,
+                self.demand, self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""

@@ -58,8 +58,10 @@ def shown(plant, stage):
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
     found = {ENABLE: not plant.relays.pcs_enable, POWER: abs(power_W) < zero_W,
-             OPENED: all([not rack.contactors.conducting and rack.contactors.state != contactors.PRECHARGE
-                          for rack in plant.racks]),
+             # A welded rack stays on the DC bus; the breaker upstream is what opens it.
+             OPENED: plant.relays.breaker_open or all([
+                 not rack.contactors.conducting and rack.contactors.state != contactors.PRECHARGE
+                 for rack in plant.racks]),
              CHARGE: power_W > -zero_W, DISCHARGE: power_W < zero_W,
              DERATED: _derated(power_W, rated_W, stage[m.S_DEMAND])}
     return found | {name: coils[each.coil] == each.level for name, each in COILS.items()}

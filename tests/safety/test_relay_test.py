@@ -5,7 +5,7 @@ import itertools
 import pytest
 from permit_desk import CLOSING, INHIBITED, READY, RUNNING, TRIPPED
 from rows import ticks
-from started import Plant, resting
+from started import Plant, resting, running
 
 from safety import evidence
 from safety import matrix as m
@@ -227,3 +227,31 @@ def test_a_trip_while_closing_opens_in_its_tick(level, contact):
         assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
         assert [bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)] == [0, 0]
         bench.step()
+
+
+# -- row 39: what is told to open and does not
+
+@pytest.mark.parametrize("reported, trips", [(s.CONTACTOR_FAULT, True), (s.CONTACTOR_CLOSED, True),
+                                             (s.CONTACTOR_PRECHARGE, True), (s.CONTACTOR_OPEN, False)])
+def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, trips):
+    bench = running(racks=2)
+    bench.inp[s.RUN_REQUEST] = 0
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = reported
+    assert ("39" in bench.step(ticks(1500)).standing()) == trips
+
+
+def test_a_fault_of_contactors_that_had_not_closed_is_not():
+    bench = resting(racks=2)
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_FAULT
+    assert "39" not in bench.step(ticks(3000)).standing()
+
+
+@pytest.mark.parametrize("current_mA, kept", [(7000, 1), (-7000, 1), (6999, 0), (-6999, 0)])
+def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_opens_it(current_mA, kept):
+    bench = running(racks=2)
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
+    bench.set_rack(s.RACK_CURRENT_MA, current_mA, 1)
+    assert bench.step(2).rack(s.CONTACTOR_CLOSE_OK, 1) == kept
+    if kept:
+        assert "39" in bench.step(ticks(300)).standing() and bench.out[s.PCS_ENABLE_OK] == 0
+        assert bench.step(ticks(200) + 1).rack(s.CONTACTOR_CLOSE_OK, 1) == 0
