@@ -65,13 +65,13 @@ class Permit:
         self.state[0] = self._next(before, missing, pcs_demand, dc_demand)
         if self.state[0] != before:
             timer[0] = 0
-            self.relays[0] = self.relays[1] = 0
             if before not in ENDING:  # once opening was decided, no change from stopping to tripped takes it back
                 timer[2] = 0
             if before == s.CLOSING and self.state[0] == s.INHIBITED:
                 timer[1] = self.retry_ticks
-            if before == s.CLOSING and self.state[0] == s.TRIPPED and not self._above_breaking():
+            if before == s.CLOSING and self.state[0] == s.TRIPPED and not (self._tested() and self._above_breaking()):
                 timer[2] = 1  # the converter has not started: there is no load to open under, but a short circuit
+            self.relays[0] = self.relays[1] = 0
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def missing(self, pcs_demand, dc_demand):

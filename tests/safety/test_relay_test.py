@@ -255,3 +255,15 @@ def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_o
     if kept:
         assert "39" in bench.step(ticks(300)).standing() and bench.out[s.PCS_ENABLE_OK] == 0
         assert bench.step(ticks(200) + 1).rack(s.CONTACTOR_CLOSE_OK, 1) == 0
+@pytest.mark.parametrize("level", range(len(LEVELS)))
+def test_a_trip_in_the_relay_test_gives_no_supply_whatever_current_is_reported(level):
+    """Nothing was told to close: no fuse is to be waited for, and a relay that had dropped stays so."""
+    bench = closing(starting(racks=2), level)
+    bench.load(350_000)  # above break_current_mA
+    bench.inp[s.ESTOP_1_OK] = 0
+    while bench.out[s.STATE] == CLOSING:
+        bench.step()
+    for _ in range(3):
+        assert bench.out[s.STATE] == TRIPPED
+        assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
+        bench.step()
