@@ -79,9 +79,10 @@ class Heating:
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         rise = self.rise
         rise[0] = rise[1] = rise[2] = 0
+        dead = self.value[base + m.F_TEMPERATURE_ZEROS]  # of these 0 is no temperature, nor one to rise from
         for module in range(modules):
             ring = (rack * self.layout.modules + module) * HISTORY_S
-            if not known:
+            if not known or dead and self.inp[first + module] == 0:
                 self.history[ring + at] = NO_HISTORY_DDEGC
             else:
                 self._look_back(ring, at, self.inp[first + module])

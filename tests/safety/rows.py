@@ -270,8 +270,8 @@ def _find_noc(bench):
 
 
 def _two_signs(bench):
-    """Half of row 7 and half of row 9."""
-    bench.inp[s.OFFGAS_1_PPM], bench.inp[s.TOXIC_PPM] = 10, 25
+    """70 % of row 7 and 70 % of row 9."""
+    bench.inp[s.OFFGAS_1_PPM], bench.inp[s.TOXIC_PPM] = 14, 35
 
 
 def _no_signs(bench):

@@ -151,7 +151,7 @@ ROWS = {
     # The second channel: silent, or of another opinion (what says so waits the 0.5 s of the design). The monitors of
     # climate and UPS: silent for 10 s.
     "51": Row("peer_code", True, 1, 0, REMOTE, "energised", "S I H ich idc O"),
-    "53": Row("runaway_suspicion_pct", True, 100, 3000, REMOTE, "", "R Z fan L H ich idc O F P"),
+    "53": Row("runaway_suspicion_pct", True, 140, 3000, REMOTE, "", "R Z fan L H ich idc O F P"),
     "52": Row("monitor_silence_ms", True, 10_000, 0, SELF, "", "N L M"),
 }
 
@@ -175,7 +175,7 @@ CLEARS = {
     "43d": (130, 1000), "44a": (0, 0), "44b": (100, 0), "44c": (0, 0), "44d": (0, 0), "44e": (0, 0), "44f": (1049, 0),
     "45a": (1, 0), "45b": (1, 0), "45c": (0, 0), "45d": (0, 0), "46a": (1, 0), "46b": (1, 0), "46c": (0, 0),
     "47": (1, 0), "48a": (1, 0), "48b": (1, 0), "49": (200, 0), "50a": (300, 1000), "50b": (1000, 1000), "51": (0, 0),
-    "52": (5000, 1000), "53": (50, 0),
+    "52": (5000, 1000), "53": (70, 0),
 }
 
 # Where the transcription is not letter for letter the row's cell in that column, and why; nowhere else.
