@@ -2,8 +2,8 @@
 
 Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The suspicion is the sum of the
 two largest, and nothing while the second one is below SECOND_PCT_MIN: a solvent in the air, a warm afternoon or a load
-step makes one sign, not two. Row 53 trips at 140 %: on the curve of `python -m hil runaway` (plant model, assumed rates
-of what makes false alarms) that costs 31 s of 448 s of median lead against 100 %, misses no more, and halves its alarms.
+step makes one sign, not two. Row 53 trips at 140 %: on the curve of `python -m hil runaway` (a plant model, rates
+assumed) that costs 31 s of 448 s of median lead against 100 %, misses no more, and halves its alarms.
 """
 
 from safety import matrix as m

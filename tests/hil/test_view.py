@@ -93,7 +93,7 @@ def test_contactor_states_have_names(rig, state, name):
     assert view.plant_part(Plant())["racks"] == [(50.0, 3300, 3310, 25.0, 25.0, 0.0, name)]
 
 
-@pytest.mark.parametrize("link, name", [(link, name) for link, stages in view.SILENT.items() for name in sorted(stages)])
+@pytest.mark.parametrize("link, name", [(link, name) for link, names in view.SILENT.items() for name in sorted(names)])
 def test_a_link_is_silent_exactly_when_a_row_of_silence_stands(link, name):
     healthy = dict.fromkeys(view.SILENT, "ok")
     assert view.links([]) == view.links(["1a", "20a.rack1"]) == healthy
