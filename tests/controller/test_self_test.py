@@ -3,6 +3,7 @@
 import random
 import types
 from array import array
+from pathlib import Path
 
 import pytest
 
@@ -152,3 +153,10 @@ def test_a_zone_that_goes_away_reads_as_nothing(tmp_path):
     (tmp_path / "zone0").write_text("")
     tested.step(2 * SECOND, 2 * SECOND)
     assert tested.cpu_temperature_ddegC == 0
+
+
+def test_every_file_of_the_kernel_is_among_what_is_watched():
+    """All of safety/ but what only channel B or the link runs."""
+    folder = Path(kernel.__file__).parent
+    named = {module.__name__.removeprefix("safety.") for module in self_test.kernel_modules()}
+    assert named == {path.stem for path in folder.glob("*.py")} - {"__init__", "channel", "peer", "second"}

@@ -21,6 +21,7 @@ def _running(power_W=100_000.0, **changes):
     one = _cabinet(**changes)
     one.set_coil("pcs_enable", True)
     one.set_coil("contactor_supply", True)
+    one.set_coil("aux_load", True)
     for rack in one.racks:
         rack.command_close(True)
     _steps(one, 40)

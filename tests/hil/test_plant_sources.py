@@ -176,7 +176,9 @@ def test_insulation_falls_at_once_or_slowly():
 
 
 def test_mains_lost_takes_the_auxiliaries_off_the_grid_and_minutes_off_the_ups():
-    one = _run(_cabinet(), 1)
+    one = _cabinet()
+    one.set_coil("aux_load", True)
+    _run(one, 1)
     assert one.grid_power_W == pytest.approx(301_850.0) and one.ups.reserve_min == pytest.approx(194.6, abs=0.1)
     one.set_mains(False)
     _run(one, 600, dt_s=1.0)

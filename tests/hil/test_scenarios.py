@@ -18,6 +18,7 @@ NEEDED = {"estop", "fire_alarm", "gas_10", "gas_25", "bms_silent", "pcs_silent",
 
 
 RING_BYTES = 8 << 20
+LEAST_FRAMES = {"over_temperature": 40}  # its limit of 4 % leaves nothing to follow
 UNCLEAN = ("rtu_garbage", "io_noise", "pcs_silent")  # frames are spoiled on the wire, or nobody is there to take them
 
 
@@ -45,7 +46,7 @@ def test_everything_a_scenario_expects_is_met_and_why_is_what_went_over_the_wire
     assert [text for ok, text in outcome.results if not ok] == []
     assert outcome.results and outcome.exit_code == result.MET
     found = compared[0]
-    assert found.ticks > 1000 and found.frames > 50 and found.pages > 40
+    assert found.ticks > 1000 and found.frames > LEAST_FRAMES.get(name, 50) and found.pages > 40
 
 
 @pytest.mark.parametrize("name, duration_s", [("rtu_garbage", 28), ("controller_killed", 45)])

@@ -15,10 +15,10 @@ KEYS = {
                "load_W", "request_W", "request", "setpoint_W", "binding", "cause", "limits", "available_low_W",
                "available_high_W", "remaining_Wh", "reserve_in_s", "reserve_permille", "hints", "sources",
                "binding_sources", "racks", "links", "loop", "record", "tick_ms", "gas_calibration_d", "version",
-               "start", "differs", "proof_tests"},
+               "start", "differs", "proof_tests", "propagation"},
     "why": {"request_W", "setpoint_W", "held_back_W", "request", "caps", "ramp", "obligations", "limits", "short_W",
             "short_reason", "binding", "cause", "without", "units", "standing_count", "differs"},
-    "alarms": {"standing", "first_out_per_scope", "check", "reset", "start", "cells_are_live"},
+    "alarms": {"standing", "first_out_per_scope", "check", "reset", "start", "cells_are_live", "propagation"},
     "events": {"source", "events"}, "trend": {"span_ms", "source", "quantities"}, "racks": {"racks"},
     "links": {"devices", "summary", "buses", "has_counters"}}
 
