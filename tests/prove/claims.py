@@ -10,7 +10,8 @@ import operator
 import sys
 
 import forks
-from symbolic import HIGH, LOW, Cond, Machine, Unknown, ends, both, compare, either, inverse
+from symbolic import (HIGH, LOW, Machine, Unknown, Cond, bits_of, both, compare, either, ends, formula, from_bits,
+                      inverse, truth)
 
 TICK_MS = 20
 ROUNDS_MAX = 60
@@ -239,38 +240,86 @@ def a_demand_never_widens_a_limit():
 
 
 def a_fault_never_lowers_a_demand():
-    """_combine: for every set of standing stage instances and every larger set, no demand of any output is lower"""
+    """_combine, _settle: each demand is the highest of what stands, so more never lowers it; but what CONFLICTS say"""
     from safety import matrix as m
     cabinet = Cabinet(units=2, racks=3)
     machine, kernel = cabinet.machine, cabinet.kernel
-    evaluator, after, claims = kernel.evaluator, [], []
-    sets = [[machine.symbols(name, 0, 1, evaluator.count) for name in ("active", "latched")] for _ in range(2)]
-    machine.facts += [low.e <= high.e for few, many in zip(*sets) for low, high in zip(few, many)]
-    for active, latched in sets:
-        evaluator.active[:], evaluator.latched[:] = active, latched
-        cabinet.any(evaluator.busy, 0, 1)
-        machine.facts += [evaluator.busy[evaluator.block[index]].e >= flag.e
-                          for flags in (active, latched) for index, flag in enumerate(flags)]
-        kernel.standing[:] = machine.symbols("standing", 0, 1, 2)
-        nothing = equal(kernel.standing[1], 0)
-        for demands in (kernel.demand, kernel.unit_demand):
-            cabinet.any(demands, 0, 100)
-            machine.facts += [implies(nothing, equal(each, 0)).e for each in demands]
-        machine.call(kernel._combine)
-        after.append(kernel.demand + kernel.unit_demand)
-        claims += [("nothing stands, nothing is demanded", implies(equal(kernel.standing[1], 0), equal(each, 0)))
-                   for each in after[-1]]
-    claims += [("not lower", at_most(few, many)) for few, many in zip(*after)]
+    any_demands(cabinet)
+    machine.call(kernel._combine)
+    nothing = equal(kernel.standing[1], 0)
+    claims = [("nothing stands, nothing is demanded", implies(nothing, equal(each, 0)))
+              for each in kernel.demand + kernel.unit_demand]
+    claims += [("nothing stands, no alert does", implies(nothing, inverse(bit))) for bit in bits_of(kernel.standing[2])]
+    scopes = [(kernel.demand, None)] + [(kernel.unit_demand[unit * m.DEMAND_COUNT:], unit)
+                                        for unit in range(cabinet.layout.units)]
+    for demands, unit in scopes:
+        for place, levels in enumerate(columns()):
+            for level in levels[1:]:
+                asked = standing(kernel, lambda row, block: row[m.S_DEMAND][place] >= level
+                                 and (unit is None or unit in _units(kernel, block)))
+                reached = at_most(level, demands[place])
+                claims.append((f"{m.DEMANDS[place]} {level} of unit {unit}", alike(reached, asked)))
+            claims.append(("one of its levels", among(demands[place], levels)))
+    return cabinet.conclude(claims + settled(cabinet))
+
+
+def alike(a, b):
+    """a if and only if b."""
+    return both(implies(a, b), implies(b, a))
+
+
+def standing(kernel, chosen):
+    """Some instance stands whose chosen(stage, block) is true."""
+    from safety import matrix as m
+    evaluator, found = kernel.evaluator, False
     for index in range(evaluator.count):
-        levels, scope = m.STAGES[evaluator.stage[index]][m.S_DEMAND], _units(kernel, evaluator.block[index])
-        for flags in sets[1]:
-            stands = equal(flags[index], 1)
-            claims += [(f"stage {evaluator.stage[index]}", implies(stands, at_most(level, kernel.demand[place])))
-                       for place, level in enumerate(levels) if level]
-            claims += [(f"unit {unit}",
-                        implies(stands, at_most(level, kernel.unit_demand[unit * m.DEMAND_COUNT + place])))
-                       for unit in scope for place, level in enumerate(levels) if level]
-    return cabinet.conclude(claims)
+        if chosen(m.STAGES[evaluator.stage[index]], evaluator.block[index]):
+            found = either(found, either(truth(evaluator.active[index]), truth(evaluator.latched[index])))
+    return found
+
+
+def any_demands(cabinet):
+    """Any instances stand; demands, and what the kernel remembers of them, are anything its invariant allows."""
+    machine, kernel = cabinet.machine, cabinet.kernel
+    evaluator = kernel.evaluator
+    for flags in (evaluator.active, evaluator.latched, evaluator.busy):
+        cabinet.any(flags, 0, 1)
+    machine.facts += [implies(truth(flag), truth(evaluator.busy[evaluator.block[index]])).e
+                      for flags in (evaluator.active, evaluator.latched) for index, flag in enumerate(flags)]
+    bits = max(kernel.alert_bits).bit_length()
+    kernel.standing[:2] = machine.symbols("standing", 0, 1, 2)
+    alerts = [truth(each) for each in machine.symbols("alert", 0, 1, bits)]
+    kernel.standing[2] = from_bits(alerts)
+    nothing = equal(kernel.standing[1], 0)
+    for demands in (kernel.demand, kernel.unit_demand):
+        cabinet.any(demands, 0, 100)
+        machine.facts += [implies(nothing, equal(each, 0)).e for each in demands]
+    machine.facts += [implies(nothing, inverse(bit)).e for bit in alerts]
+
+
+def settled(cabinet):
+    """_settle after _combine: a demand of CONFLICTS is 0 while its row stands and has not stood for its time; no more.
+
+    What the row says is looked for among the standing instances, not in the bits that the kernel made of them.
+    """
+    from safety import matrix as m, signals as s
+    machine, kernel = cabinet.machine, cabinet.kernel
+    cabinet.any(kernel.conflict_ticks, 0, s.TICKS_MAX)
+    combined, ticks, elapsed = list(kernel.demand), list(kernel.conflict_ticks), cabinet.elapsed()
+    machine.call(kernel._settle, elapsed)
+    claims, yields = [], [False] * m.DEMAND_COUNT
+    for place, (demand, row, _, _) in enumerate(m.CONFLICTS):
+        stands = standing(kernel, lambda stage, _: stage[m.S_ROW] == row)
+        hold, later = kernel.hold_ticks[place], kernel.conflict_ticks[place]
+        yields[demand] = either(yields[demand], both(stands, compare(operator.lt, ticks[place], hold)))
+        more = machine.compute(ast.Add, ticks[place], elapsed, "ticks of a conflict")
+        claims += [("the hold-off runs", implies(stands, either(equal(later, more), at_most(hold, later)))),
+                   ("the hold-off begins anew", implies(inverse(stands), equal(later, 0))),
+                   ("a conflict never stops the PCS or the DC", demand not in (m.D_PCS, m.D_DC))]
+    for place, (before, now) in enumerate(zip(combined, kernel.demand)):
+        claims += [("a demand without a conflict", either(yields[place], equal(now, before))),
+                   ("a demand that yields", implies(yields[place], equal(now, 0)))]
+    return claims
 
 
 def _units(kernel, block):
@@ -283,33 +332,72 @@ def _units(kernel, block):
 
 def any_permit(cabinet):
     """The permit's and the contactors' state: anything that the invariants of `permit_holds` allow."""
-    from safety import signals as s
+    from safety import contactors as c, permit as permits, signals as s
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any_ages()
     permit, out = kernel.permit, kernel.out
-    cabinet.any(kernel.contactors.step, 0, 3)
+    cabinet.any(kernel.contactors.step, c.OPEN, c.FAULT)
     cabinet.any(kernel.contactors.closing_ticks, 0, s.TICKS_MAX)
+    cabinet.any(kernel.contactors.open_ticks, 0, s.TICKS_MAX)
     permit.state[:] = machine.symbols("state", 0, len(s.STATES) - 1, 1)
     permit.timer[:] = [*machine.symbols("ticks", 0, s.TICKS_MAX, 2), machine.symbol("opened", 0, 1)]
-    for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST):
+    permit.relays[:] = [machine.symbol("tested", 0, len(permits.RELAY_TEST)), machine.symbol("ticks", 0, s.TICKS_MAX)]
+    permit.tried[:] = [machine.symbol("failed", 0, permits.FAILURES_MAX), machine.symbol("test", 0, s.TICKS_MAX)]
+    for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, *kernel.contactors.out_at):
         out[place] = machine.symbol("out", 0, 1)
-    machine.facts += [claim.e for _, claim in permit_invariants(kernel)]
+    machine.facts += [formula(claim) for _, claim in permit_invariants(kernel)]
+
+
+def among(value, others):
+    """value is one of the others."""
+    found = False
+    for each in others:
+        found = either(found, equal(value, each))
+    return found
+
+
+def testing(permit):
+    """The relays are under test: closing, and not every step of the test was read back."""
+    from safety import permit as permits, signals as s
+    return both(equal(permit.state[0], s.CLOSING), compare(operator.lt, permit.relays[0], len(permits.RELAY_TEST)))
 
 
 def permit_invariants(kernel):
     """What holds of the permit between two steps; assumed before and shown after."""
-    from safety import permit, signals as s
+    from safety import contactors as c, permit, signals as s
     state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
-    live = False
-    for each in permit.LIVE:
-        live = either(live, equal(state, each))
+    under_test = testing(kernel.permit)
     supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
-    supplied = both(live, equal(opened, 0))
-    return [("supply only while live", implies(supply, supplied)), ("and then always", implies(supplied, supply)),
-            ("no enable without supply", implies(enable, supply)),
-            ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
-            ("closing or running is not opened",
-             implies(either(equal(state, s.CLOSING), equal(state, s.RUNNING)), equal(opened, 0)))]
+    supplied = both(among(state, permit.LIVE), equal(opened, 0))
+    closing_or_running = either(equal(state, s.CLOSING), equal(state, s.RUNNING))
+    found = [("supply only while live", implies(supply, supplied)),
+             ("and then always, but in the relay test", implies(both(supplied, inverse(under_test)), supply)),
+             ("no enable without supply, but in the relay test", implies(enable, either(supply, under_test))),
+             ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
+             ("closing or running is not opened", implies(closing_or_running, equal(opened, 0))),
+             ("at most so many failed closings", at_most(kernel.permit.tried[0], permit.FAILURES_MAX))]
+    for step, at in zip(kernel.contactors.step, kernel.contactors.out_at):
+        told, closed = equal(out[at], 1), equal(step, c.CLOSED)
+        going = both(supplied, inverse(under_test))
+        found += [("nothing is told to close in the relay test", implies(told, both(supply, going))),
+                  ("nothing has closed in the relay test", implies(under_test, equal(step, c.OPEN))),
+                  ("what has closed is told to", implies(both(closed, going), told)),
+                  ("what runs has closed", implies(equal(state, s.RUNNING), among(step, (c.CLOSED, c.FAULT))))]
+    return found
+
+
+def breaking(cabinet):
+    """Some rack carries, as far as is known, more than its contactors may open."""
+    from safety import parameters as p, signals as s
+    kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
+    found = False
+    for rack in range(layout.racks):
+        limit = kernel.image[kernel.permit.map.rack + rack * p.RACK_WORDS + p.R_BREAK_CURRENT_MA]
+        current = kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)]
+        known = machine.call(kernel.features.ages.known, layout.rack_group(rack, s.G_BMS_PACK))
+        below = compare(operator.lt, machine.compute(ast.Add, current, limit, "current beyond its limit"), 0)
+        found = either(found, both(truth(known), either(compare(operator.gt, current, limit), below)))
+    return found
 
 
 def permit_holds():
@@ -320,26 +408,96 @@ def permit_holds():
     machine, kernel = cabinet.machine, cabinet.kernel
     permit, out = kernel.permit, kernel.out
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
-    supply, enable = out[s.CONTACTOR_SUPPLY_OK], out[s.PCS_ENABLE_OK]
+    before, supply, enable = permit.state[0], out[s.CONTACTOR_SUPPLY_OK], out[s.PCS_ENABLE_OK]
+    load = breaking(cabinet)
     machine.call(permit.update, cabinet.elapsed(), pcs, dc)
-    after, state, waited = out[s.CONTACTOR_SUPPLY_OK], permit.state[0], permit.timer[0]
-    opens, stops = at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
-    claims = permit_invariants(kernel) + [
-        ("a stop takes the enable in its step", implies(stops, equal(out[s.PCS_ENABLE_OK], 0))),
-        ("no supply is given while a cause demands",
-         implies(both(either(at_most(m.DC_INHIBIT, dc), stops), equal(supply, 0)), equal(after, 0))),
-        ("no enable is given while a cause demands",
-         implies(both(either(at_most(m.DC_INHIBIT, dc), stops), equal(enable, 0)), equal(out[s.PCS_ENABLE_OK], 0))),
-        ("DC_OPEN ends in its time", implies(both(equal(dc, m.DC_OPEN), both(
-            equal(state, s.TRIPPED), at_most(permit.open_ticks, waited))), equal(after, 0))),
-        ("DC_OPEN_AT_ZERO ends in its time", implies(both(equal(dc, m.DC_OPEN_AT_ZERO), both(
-            equal(state, s.TRIPPED), both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited)))),
-                                                     equal(after, 0))),
-        ("an open demand trips", implies(opens, either(equal(after, 0), equal(state, s.TRIPPED))))]
+    state, opens, stops = permit.state[0], at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
+    off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
+    demanded, ramped = either(at_most(m.DC_INHIBIT, dc), stops), at_most(m.PCS_RAMP, pcs)
+    closing_or_running = among(state, (s.CLOSING, s.RUNNING))
+    claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load) + [
+        ("a stop takes the enable in its step", implies(stops, dark)),
+        ("no supply is given while a cause demands", implies(both(demanded, equal(supply, 0)), off)),
+        ("no enable is given while a cause demands", implies(both(demanded, equal(enable, 0)), dark)),
+        ("no closing begins against a ramp", implies(both(among(before, (s.INHIBITED, s.READY)), ramped), off)),
+        ("an open demand trips", implies(opens, either(off, equal(state, s.TRIPPED)))),
+        ("above what its contactors may break, nothing under load opens before the fuse has had its time",
+         implies(both(both(load, equal(supply, 1)), among(before, (s.RUNNING, s.STOPPING, s.TRIPPED))),
+                 either(inverse(off), at_most(permit.fuse_ticks, permit.timer[0])))),
+        ("locked out, unasked or over the test's time, nothing closes or runs",
+         implies(unwanted(kernel), inverse(closing_or_running)))]
     for unit in range(cabinet.layout.units):
         runs = equal(out[cabinet.layout.unit_output(unit, s.PCS_RUN_OK)], 1)
         claims.append(("a stop takes the run", implies(stops, inverse(runs))))
     return cabinet.conclude(claims)
+
+
+def unwanted(kernel):
+    """Nobody asks for energy, somebody has locked it out, or the test mode has lasted for its time."""
+    from safety import signals as s
+    inp, permit = kernel.inp, kernel.permit
+    over = both(equal(inp[s.TEST_REQUEST], 1), compare(operator.gt, permit.tried[1], permit.test_ticks))
+    return either(either(equal(inp[s.RUN_REQUEST], 0), equal(inp[s.LOCK_OUT_OK], 0)), over)
+
+
+def in_its_time(cabinet, dc, load):
+    """After a step: what is demanded has opened in its time, and in that of the fuse where the load is too high."""
+    from safety import matrix as m, signals as s
+    permit, out = cabinet.kernel.permit, cabinet.kernel.out
+    state, waited, open_ = permit.state[0], permit.timer[0], equal(out[s.CONTACTOR_SUPPLY_OK], 0)
+    breakable = either(inverse(load), at_most(permit.fuse_ticks, waited))
+    tripped, claims = equal(state, s.TRIPPED), []
+    zero = both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited))
+    for name, when, due in (
+            ("DC_OPEN", both(tripped, equal(dc, m.DC_OPEN)), at_most(permit.open_ticks, waited)),
+            ("DC_OPEN_AT_ZERO", both(tripped, equal(dc, m.DC_OPEN_AT_ZERO)), zero),
+            ("a controlled stop", equal(state, s.STOPPING), at_most(permit.stopping_ticks, waited))):
+        claims.append((f"{name} ends in its time", implies(both(when, both(due, breakable)), open_)))
+    return claims
+
+
+def relays_are_tested():
+    """Permit.update: no rack is newly told to close before each permit relay fell alone and every step was read back"""
+    from safety import matrix as m, permit as permits, signals as s
+    cabinet = Cabinet(units=1, racks=2)
+    any_permit(cabinet)
+    machine, kernel = cabinet.machine, cabinet.kernel
+    permit, out, at = kernel.permit, kernel.out, kernel.contactors.out_at
+    before, step, told = permit.state[0], permit.relays[0], [out[each] for each in at]
+    was_closing = equal(before, s.CLOSING)
+    was_tested = both(was_closing, inverse(testing(permit)))
+    levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
+    machine.call(permit.update, cabinet.elapsed(), machine.symbol("pcs", 0, m.PCS_STOP),
+                 machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO))
+    closing, running = equal(permit.state[0], s.CLOSING), equal(permit.state[0], s.RUNNING)
+    claims = [("a close command is new after the test only",
+               implies(both(equal(old, 0), equal(out[each], 1)), both(was_tested, closing)))
+              for old, each in zip(told, at)]
+    claims += [("running follows the test", implies(running, either(equal(before, s.RUNNING), was_tested))),
+               ("a closing begins with the first step",
+                implies(both(closing, inverse(was_closing)), equal(permit.relays[0], 0)))]
+    return cabinet.conclude(claims + read_back(cabinet, both(closing, was_closing), step, levels))
+
+
+def read_back(cabinet, closing, before, levels):
+    """The relay test goes on by one step at a time, and by none that was not told and read back on known modules.
+
+    closing: before and after the step; before, levels: step of the test and the two permits before.
+    """
+    from safety import permit as permits, signals as s
+    kernel, test = cabinet.kernel, permits.RELAY_TEST
+    after, ages = kernel.permit.relays[0], kernel.features.ages
+    known = both(*[truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)])
+    both_on = test.index((1, 1))
+    claims = [("each relay falls alone, after both were on", alone in test[both_on:]) for alone in ((0, 1), (1, 0))]
+    for place, wanted in enumerate(test):
+        right = known
+        for value, level in zip((*levels, kernel.inp[s.PERMIT_1_CLOSED], kernel.inp[s.PERMIT_2_CLOSED]), wanted * 2):
+            right = both(right, equal(value, level))
+        here = both(closing, equal(before, place))
+        claims += [("no step is left out", implies(here, among(after, (place, place + 1)))),
+                   ("a step was read back", implies(both(here, equal(after, place + 1)), right))]
+    return claims
 
 
 def any_latches(cabinet):
@@ -533,8 +691,9 @@ def _stays_small(end):
 
 
 PROOFS = (scale_is_within, taper_is_within, a_limit_never_widens, what_is_published_is_within,
-          a_demand_never_widens_a_limit, a_fault_never_lowers_a_demand, permit_holds, no_reset_clears_what_stands,
-          evaluating_never_unlatches, a_hint_only_narrows, every_value_stays_small, every_value_stays_small_bare)
+          a_demand_never_widens_a_limit, a_fault_never_lowers_a_demand, permit_holds, relays_are_tested,
+          no_reset_clears_what_stands, evaluating_never_unlatches, a_hint_only_narrows, every_value_stays_small,
+          every_value_stays_small_bare)
 
 
 SLOW = (every_value_stays_small, every_value_stays_small_bare)  # a minute each; left out of --quick

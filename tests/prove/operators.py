@@ -238,8 +238,11 @@ class Columns:
                     self.others[id(cell)] = distinct[place % len(distinct)]
 
     def value_of(self, node):
-        """What a name stands for in the module."""
-        return eval(ast.unparse(node), self.namespace)
+        """What a name stands for in the module; None for the variable of a comprehension."""
+        try:
+            return eval(ast.unparse(node), self.namespace)
+        except NameError:
+            return None
 
     def is_number(self, node):
         """True for a name that stands for a whole number."""

@@ -10,6 +10,7 @@ not know raises Unknown: nothing is skipped in silence.
 import ast
 import builtins
 import inspect
+import itertools
 import operator
 import textwrap
 
@@ -20,6 +21,8 @@ UNROLL_MAX = 200
 OURS = ("safety", "controller")
 COMPARE = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Eq: operator.eq,
            ast.NotEq: operator.ne}
+TURNED = {operator.lt: operator.gt, operator.gt: operator.lt, operator.le: operator.ge, operator.ge: operator.le,
+          operator.eq: operator.eq, operator.ne: operator.ne}
 COMPUTE = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
            ast.Mod: operator.mod, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
            ast.LShift: operator.lshift, ast.RShift: operator.rshift}
@@ -30,12 +33,16 @@ class Unknown(Exception):
 
 
 class Sym:
-    """A whole number: Z3 expression and interval."""
+    """A whole number: Z3 expression and interval; bits: truth values, lowest first, where they are known one by one.
 
-    __slots__ = ("e", "low", "high")
+    chosen: (condition, a, b) of which it is one: bits and comparisons are worked out from it, so that what only
+    chooses among constants stays a matter of truth values, which is far easier to decide than one of numbers.
+    """
 
-    def __init__(self, e, low, high):
-        self.e, self.low, self.high = e, low, high
+    __slots__ = ("e", "low", "high", "bits", "chosen", "compared")
+
+    def __init__(self, e, low, high, bits=None, chosen=None):
+        self.e, self.low, self.high, self.bits, self.chosen, self.compared = e, low, high, bits, chosen, {}
 
 
 class Cond:
@@ -112,7 +119,53 @@ def compare(how, a, b):
     else:
         apart = a_high < b_low or b_high < a_low
         decided = (how is operator.ne) if apart else None
-    return decided if decided is not None else Cond(how(expression(a), expression(b)))
+    if decided is not None:
+        return decided
+    if isinstance(a, int):
+        return compare(TURNED[how], b, a)
+    return _compared_with(how, a, b) if isinstance(b, int) else Cond(how(a.e, b.e))
+
+
+def _compared_with(how, a, constant):
+    """A comparison with a constant, of a number that was chosen between a constant and something by comparing that."""
+    if a.bits is not None and len(a.bits) == 1 and how in (operator.eq, operator.ne):
+        return a.bits[0] if (how is operator.eq) == (constant == 1) else inverse(a.bits[0])
+    key = how, constant
+    if key not in a.compared:
+        if a.chosen and any(isinstance(each, int) for each in a.chosen[1:]):
+            condition, one, other = a.chosen
+            a.compared[key] = choose(condition, compare(how, one, constant), compare(how, other, constant))
+        else:
+            a.compared[key] = Cond(how(a.e, z3.IntVal(constant)))
+    return a.compared[key]
+
+
+def bits_of(a):
+    """Bits of a number, lowest first, as truth values; None where they are not known one by one."""
+    a = number(a)
+    if isinstance(a, Sym):
+        if a.bits is None and a.chosen:
+            condition, one, other = a.chosen[0], bits_of(a.chosen[1]), bits_of(a.chosen[2])
+            if one is not None and other is not None:
+                a.bits = joined(lambda left, right: choose(condition, left, right), one, other)
+        if a.bits is None and a.low == 0 and a.high == 1:
+            a.bits = (truth(a),)
+        return a.bits
+    return tuple(a >> place & 1 == 1 for place in range(a.bit_length())) if a >= 0 else None
+
+
+def from_bits(bits):
+    """The number of these bits."""
+    bits = tuple(bits)
+    if all(isinstance(bit, bool) for bit in bits):
+        return sum(bit << place for place, bit in enumerate(bits))
+    total = z3.Sum([z3.If(formula(bit), 1 << place, 0) for place, bit in enumerate(bits)])
+    return Sym(total, 0, (1 << len(bits)) - 1, bits)
+
+
+def joined(join, a, b):
+    """The bits of two numbers joined one by one; missing ones are 0."""
+    return tuple(join(one, other) for one, other in itertools.zip_longest(a, b, fillvalue=False))
 
 
 def choose(condition, a, b):
@@ -130,7 +183,8 @@ def choose(condition, a, b):
     if isinstance(a, int) and a == b:
         return a
     (a_low, a_high), (b_low, b_high) = ends(a), ends(b)
-    return Sym(z3.If(condition.e, expression(a), expression(b)), min(a_low, b_low), max(a_high, b_high))
+    return Sym(z3.If(condition.e, expression(a), expression(b)), min(a_low, b_low), max(a_high, b_high),
+               chosen=(condition, a, b))
 
 
 class Span:
@@ -161,7 +215,7 @@ class _Frame:
 class Machine:
     """Runs functions; collects facts about its symbols and obligations."""
 
-    def __init__(self, stubs=(), timeout_s=60):
+    def __init__(self, stubs=(), timeout_s=240):
         """stubs: {function: what stands for it, called with the machine and the arguments}."""
         self.facts, self.obligations, self.alive = [], [], True
         self.stubs, self.timeout_s = dict(stubs), timeout_s
@@ -172,6 +226,9 @@ class Machine:
     def symbol(self, name, low, high):
         """A number of which only its range is known."""
         self._count += 1
+        if (low, high) == (0, 1):
+            truth_value = z3.Bool(f"{name}!{self._count}")
+            return Sym(z3.If(truth_value, z3.IntVal(1), z3.IntVal(0)), 0, 1, (Cond(truth_value),))
         made = Sym(z3.Int(f"{name}!{self._count}"), low, high)
         self.facts += [made.e >= low, made.e <= high]
         return low if low == high else made
@@ -611,6 +668,8 @@ class Machine:
         (a, b), (c, d) = ends(left), ends(right)
         if how in (ast.BitAnd, ast.BitOr):
             return self._bits(how, left, right, where)
+        if how is ast.RShift and isinstance(right, int) and bits_of(left) is not None:
+            return from_bits(bits_of(left)[right:])
         if how in (ast.FloorDiv, ast.Mod):
             return self._divided(how, left, right, where)
         if how not in (ast.Add, ast.Sub, ast.Mult):
@@ -631,13 +690,16 @@ class Machine:
         return self._checked(where, Sym(expression(left) / expression(right), min(corners), max(corners)))
 
     def _bits(self, how, left, right, where):
-        """Of 0 and 1 exactly; of other numbers above 0 only what bounds the result."""
+        """Exactly where the bits are known one by one; of other numbers above 0 only what bounds the result."""
         (a, b), (c, d) = ends(left), ends(right)
         if min(a, c) < 0:
             raise Unknown(where)
         if max(b, d) <= 1:
             join = both if how is ast.BitAnd else either
             return number(join(truth(left), truth(right)))
+        mine, other = bits_of(left), bits_of(right)
+        if mine is not None and other is not None:
+            return from_bits(joined(both if how is ast.BitAnd else either, mine, other))
         made = self.symbol("bits", 0, min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1)
         x, y = expression(left), expression(right)  # outside their intervals (on a dead path) nothing is said
         inside = z3.And(x >= 0, y >= 0, x <= b, y <= d)
