@@ -2,9 +2,10 @@
 
 import ast
 
-COMPARED = {ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE),
-            ast.GtE: (ast.Gt, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,),
-            ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,)}
+# The boundary only: that a condition is told from its opposite is seen by condition to True and to False.
+COMPARED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+            ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
+ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 COMPUTED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv,
             ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
             ast.BitXor: ast.BitOr}
@@ -53,9 +54,10 @@ def of(spot):
 def _compare(spot):
     node = spot.node
     for place, operator in enumerate(node.ops):
-        for other in COMPARED[type(operator)]:
-            ops = [*node.ops[:place], other(), *node.ops[place + 1:]]
-            yield f"{symbol(operator)} to {symbol(other())}", ast.Compare(node.left, ops, node.comparators)
+        if type(operator) in ORDERED or not _is_condition(spot):
+            other = COMPARED[type(operator)]()
+            ops = [*node.ops[:place], other, *node.ops[place + 1:]]
+            yield f"{symbol(operator)} to {symbol(other)}", ast.Compare(node.left, ops, node.comparators)
 
 
 def _binary(spot):
@@ -68,10 +70,12 @@ def _binary(spot):
 def _augmented(spot):
     yield "statement deleted", None
     node = spot.node
-    other = COMPUTED.get(type(node.op))
-    if other:
-        yield f"{symbol(node.op)}= to {symbol(other())}=", ast.AugAssign(node.target, other(), node.value)
     yield f"{symbol(node.op)}= to =", ast.Assign([node.target], node.value)
+
+
+def beside(value):
+    """The number that a number becomes: 1 (a flag, a count) 0, all others the next one."""
+    return 0 if value == 1 else value + 1
 
 
 def _constant(spot):
@@ -79,14 +83,12 @@ def _constant(spot):
     if type(value) is bool:
         yield f"{value} to {not value}", ast.Constant(not value)
     elif type(value) is int and not (isinstance(spot.parent, ast.UnaryOp) and isinstance(spot.parent.op, ast.USub)):
-        yield f"{value} to {value + 1}", constant(value + 1)
-        yield f"{value} to {value - 1}", constant(value - 1)
+        yield f"{value} to {beside(value)}", constant(beside(value))
 
 
 def _boolean(spot):
+    """Each operand left out; what tells these apart tells `and` from `or` too."""
     node = spot.node
-    other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-    yield f"{symbol(node.op)} to {symbol(other)}", ast.BoolOp(other, node.values)
     for place in range(len(node.values)):
         left = [*node.values[:place], *node.values[place + 1:]]
         yield f"operand {place} dropped", ast.BoolOp(node.op, left) if len(left) > 1 else left[0]
@@ -98,8 +100,7 @@ def _unary(spot):
         yield "not dropped", node.operand
     elif isinstance(node.op, ast.USub) and is_int(node):
         value = number(node)
-        for other in (value + 1, value - 1, -value):
-            yield f"{value} to {other}", constant(other)
+        yield f"{value} to {value + 1}", constant(value + 1)
     elif isinstance(node.op, ast.USub):
         yield "minus dropped", node.operand
 
@@ -108,9 +109,7 @@ def _call(spot):
     node = spot.node
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name in ("min", "max"):
-        other = "max" if name == "min" else "min"
-        yield f"{name} to {other}", ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords)
-        for place, argument in enumerate(node.args if len(node.args) > 1 else ()):
+        for place, argument in enumerate(node.args):
             yield f"{name} to operand {place}", argument
     elif name == "abs":
         yield "abs dropped", node.args[0]
@@ -151,7 +150,7 @@ def _return(spot):
         yield from _statement(spot)
         return
     if not isinstance(value, ast.Constant):
-        for other in (0, 1):
+        for other in (0, 1) if isinstance(value, (ast.Compare, ast.BoolOp, ast.UnaryOp)) else (0,):
             yield f"return to return {other}", ast.Return(ast.Constant(other))
     if spot.node is not spot.function.body[-1] and not _alone(spot):
         yield "statement deleted", None
@@ -167,9 +166,14 @@ HANDLERS = {ast.Compare: _compare, ast.BinOp: _binary, ast.AugAssign: _augmented
             ast.Continue: _statement, ast.Break: _statement, ast.Return: _return, ast.If: _if}
 
 
+def _is_condition(spot):
+    """What an if, a conditional expression, or a while asks."""
+    return spot.field == "test" and isinstance(spot.parent, (ast.If, ast.IfExp, ast.While))
+
+
 def _condition(spot):
-    """What an if, a conditional expression, or a while asks: always, never. (An endless while says nothing.)"""
-    if spot.field == "test" and isinstance(spot.parent, (ast.If, ast.IfExp, ast.While)):
+    """What is asked: always, never. (An endless while says nothing.)"""
+    if _is_condition(spot):
         if not isinstance(spot.parent, ast.While):
             yield "condition to True", ast.Constant(True)
         yield "condition to False", ast.Constant(False)
@@ -178,21 +182,24 @@ def _condition(spot):
 
 
 def _index(spot):
-    if isinstance(spot.parent, ast.Subscript) and spot.field == "slice" and not is_int(spot.node):
+    """An index one lower, and a slice shorter by one: one higher or longer mostly ends in an IndexError by itself."""
+    if is_int(spot.node):
+        return
+    if isinstance(spot.parent, ast.Subscript) and spot.field == "slice":
         if not isinstance(spot.node, (ast.Slice, ast.Tuple)):
-            yield "index +1", plus(spot.node, 1)
             yield "index -1", plus(spot.node, -1)
-    if isinstance(spot.parent, ast.Slice) and not is_int(spot.node):
-        yield "bound +1", plus(spot.node, 1)
-        yield "bound -1", plus(spot.node, -1)
+    if isinstance(spot.parent, ast.Slice):
+        step = 1 if spot.field == "lower" else -1
+        yield f"bound {step:+}", plus(spot.node, step)
 
 
 def _range(spot):
+    """A range without its last number, and without its first."""
     parent = spot.parent
     if isinstance(parent, ast.Call) and spot.field == "args" and ast.unparse(parent.func) == "range":
         if not is_int(spot.node):
-            yield "bound +1", plus(spot.node, 1)
-            yield "bound -1", plus(spot.node, -1)
+            step = 1 if len(parent.args) > 1 and spot.place == 0 else -1
+            yield f"bound {step:+}", plus(spot.node, step)
         if len(parent.args) == 1:
             yield "begun at 1", ast.Starred(ast.Tuple([ast.Constant(1), spot.node], ast.Load()), ast.Load())
 
@@ -260,8 +267,7 @@ def of_cell(spot, columns):
         return  # as many names as numbers, or the module does not load
     if is_int(node):
         if not (isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.USub)):
-            for step in (1, -1):
-                yield f"{number(node)} to {number(node) + step}", constant(number(node) + step)
+            yield f"{number(node)} to {beside(number(node))}", constant(beside(number(node)))
     elif id(node) in columns.others:
         other = ast.parse(columns.others[id(node)], mode="eval").body
         yield f"to {columns.others[id(node)]}", other

@@ -670,6 +670,8 @@ class Machine:
             return self._bits(how, left, right, where)
         if how is ast.RShift and isinstance(right, int) and bits_of(left) is not None:
             return from_bits(bits_of(left)[right:])
+        if how is ast.RShift and isinstance(right, int) and ends(left)[0] >= 0:
+            return self._divided(ast.FloorDiv, left, 1 << right, where)
         if how in (ast.FloorDiv, ast.Mod):
             return self._divided(how, left, right, where)
         if how not in (ast.Add, ast.Sub, ast.Mult):

@@ -131,12 +131,12 @@ def test_an_endless_mutant_is_said_to_be_one(repository):
 
 
 def test_a_stale_or_wrong_list_is_an_error(repository):
-    explain(repository, "tiny.held | min to max | min(value, MOST) | 0", "tiny.gone | + to - | a + b | 0")
+    explain(repository, "tiny.held | min to operand 0 | min(value, MOST) | 0", "tiny.gone | + to - | a + b | 0")
     code, lines = prove(repository)
     assert code == 1
     text = "\n".join(lines)
     assert "tiny.gone | + to - | a + b | 0: no such mutant" in text
-    assert "min to max | min(value, MOST) | 0: killed by safety/test_tiny.py" in text
+    assert "min to operand 0 | min(value, MOST) | 0: killed by safety/test_tiny.py" in text
     explain(repository, *(f"m{number}" for number in range(6)))
     assert prove(repository) == (2, [lines[0], "prove: equivalent.toml: 6 entries, at most 5"])
 
@@ -182,14 +182,14 @@ def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("before, operators", [
-    ("a < b", {"< to <=", "< to >="}), ("a >= b", {">= to >", ">= to <"}), ("a == b", {"== to !="}),
+    ("a < b", {"< to <="}), ("a >= b", {">= to >"}), ("a == b", {"== to !="}),
     ("a + b", {"+ to -"}), ("a // b", {"// to *"}), ("a | b", {"| to &"}), ("a << b", {"<< to >>"}),
-    ("a and b", {"and to or", "operand 0 dropped", "operand 1 dropped"}), ("not a", {"not dropped"}),
-    ("min(a, b)", {"min to max", "min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}),
-    ("-a", {"minus dropped"}),
-    ("a[b]", {"index +1", "index -1"}), ("a[b:]", {"bound +1", "bound -1"}), ("True", {"True to False"}),
-    ("range(b)", {"bound +1", "bound -1", "begun at 1"}), ("5", {"5 to 6", "5 to 4"}),
-    ("a if b else 0", {"condition to True", "condition to False", "0 to 1", "0 to -1"})])
+    ("a and b", {"operand 0 dropped", "operand 1 dropped"}), ("not a", {"not dropped"}),
+    ("min(a, b)", {"min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}),
+    ("-a", {"minus dropped"}), ("-3", {"-3 to -2"}), ("a[b]", {"index -1"}), ("a[b:]", {"bound +1"}),
+    ("a[:b]", {"bound -1"}), ("True", {"True to False"}), ("range(b)", {"bound -1", "begun at 1"}),
+    ("range(a, b)", {"bound -1", "bound +1"}), ("5", {"5 to 6"}), ("1", {"1 to 0"}),
+    ("a if a == b else 0", {"condition to True", "condition to False", "0 to 1"})])
 def test_operators(before, operators, tmp_path):
     found = {name.split(" | ")[1] for name in ids(f"def f(a, b):\n    return {before}\n", tmp_path)}
     assert found - {"return to return 0", "return to return 1"} == operators
