@@ -53,6 +53,7 @@ class Kernel:
         self.crc_words = -(-len(image) // CRC_STEPS)
         self.standing = array("i", [0, 1, 0])  # any stage stands; demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
+        self.conflict_at = tuple(range(len(m.ALERTS), len(m.ALERTS) + len(m.CONFLICTS)))  # its bit of alert_bits
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))  # for how long the row that wins has stood
         self.hold_ticks = tuple([p.ticks(image[image_map.cabinet + p.cabinet_index(name)], image[p.H_TICK_MS])
                                  for _, _, name, _ in m.CONFLICTS])
@@ -145,7 +146,7 @@ class Kernel:
         """Let a demand yield to a row that has not stood for its hold-off yet (matrix.CONFLICTS)."""
         ticks = self.conflict_ticks
         for place in range(len(m.CONFLICTS)):
-            if not self.standing[2] >> len(m.ALERTS) + place & 1:
+            if not self.standing[2] >> self.conflict_at[place] & 1:
                 ticks[place] = 0
                 continue
             if ticks[place] < self.hold_ticks[place]:
@@ -219,8 +220,6 @@ class Kernel:
 def _alert_bits(row):
     """One bit for each of ALERTS and then of CONFLICTS that the row belongs to."""
     bits = 0
-    for place, alert in enumerate(m.ALERTS):
-        bits |= (row in alert[1]) << place
-    for place, conflict in enumerate(m.CONFLICTS):
-        bits |= (row == conflict[1]) << len(m.ALERTS) + place
+    for place, rows in enumerate([alert[1] for alert in m.ALERTS] + [(conflict[1],) for conflict in m.CONFLICTS]):
+        bits |= (row in rows) << place
     return bits

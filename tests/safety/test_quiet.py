@@ -1,0 +1,76 @@
+"""A step in which nothing happens leaves out the work whose result stands already: what makes a tick short."""
+
+import pytest
+from started import running
+
+from safety import signals as s
+
+
+class Calls:
+    """Counts the calls of a method of one object."""
+
+    def __init__(self, owner, name):
+        self.count, self.inner = 0, getattr(owner, name)
+        setattr(owner, name, self)
+
+    def __call__(self, *args):
+        self.count += 1
+        return self.inner(*args)
+
+
+def counted(bench, steps=1):
+    """{method: calls} over some steps."""
+    kernel = bench.kernel
+    watched = {name: Calls(owner, name) for owner, names in (
+        (kernel, ("_combine_anew", "_publish_causes")), (kernel.evaluator, ("_block", "_any_hit")),
+        (kernel.bounds, ("_limits", "_rack", "_rack_limits", "_publish"))) for name in names}
+    bench.step(steps)
+    for call in watched.values():
+        setattr(call.inner.__self__, call.inner.__name__, call.inner)
+    return {name: call.count for name, call in watched.items()}
+
+
+LEFT_OUT = dict.fromkeys(("_combine_anew", "_publish_causes", "_block", "_limits", "_rack_limits", "_publish"), 0)
+
+
+def test_without_news_only_the_cabinets_thresholds_are_looked_at():
+    bench = running(racks=2, units=2)
+    bench.silent = set(range(bench.layout.groups))
+    bench.step()
+    assert counted(bench, 5) == {**LEFT_OUT, "_any_hit": 5, "_rack": 0}
+
+
+def test_news_that_say_the_same_are_compared_and_change_nothing():
+    bench = running(racks=2, units=2)
+    assert counted(bench, 5) == {**LEFT_OUT, "_any_hit": 25, "_rack": 10}
+
+
+@pytest.mark.parametrize("rack, unit", [(0, 0), (1, 1), (2, 0)])
+def test_news_of_one_rack_are_worked_out_for_it_alone(rack, unit):
+    bench = running(racks=3, units=2)
+    bench.silent = set(range(bench.layout.groups)) - bench.bms_groups(rack)
+    bench.step()
+    assert counted(bench) == {**LEFT_OUT, "_any_hit": 2, "_rack": 1}
+    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 50_000, rack)
+    calls = counted(bench)
+    assert (calls["_rack"], calls["_rack_limits"], calls["_limits"]) == (1, 4, 4)
+
+
+def test_a_published_limit_is_left_alone_once_it_has_arrived():
+    bench = running()
+    for current_mA in (1000, 100_000):
+        bench.set_rack(s.CHARGE_CURRENT_MA_MAX, current_mA)
+        bench.step(5)
+    assert counted(bench)["_publish"] > 0
+    bench.step(2000)
+    assert counted(bench)["_publish"] == 0
+
+
+def test_causes_are_published_while_one_stands_and_once_after_it_has_gone():
+    bench = running()
+    bench.silent = {s.G_METER_GRID}
+    bench.step(1000)
+    assert counted(bench)["_combine_anew"] == counted(bench)["_publish_causes"] == 1
+    bench.silent = set()
+    bench.step(2000)
+    assert not bench.standing() and counted(bench)["_combine_anew"] == counted(bench)["_publish_causes"] == 0
