@@ -78,6 +78,8 @@ def tested(options):
     for each in run.missing:
         show(f"  not covered: {each}")
     good = not run.failed and not run.errors and run.percent == (100.0, 100.0)
+    for name, why in mutants.ON_HARDWARE.items():
+        show(f"  left out: safety/{name}: {why}")
     show("coverage line %.1f branch %.1f" % run.percent)
     if "mutation" in options.only:
         good = mutated(run, listed, begun_s) and good
@@ -96,6 +98,7 @@ def mutated(run, listed, begun_s):
     REPORT.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{each.id}\n{each.diff()}\n\n" for each in unlisted)
     (REPORT / "survivors.txt").write_text(text, encoding="ascii")
+    show(f"  {run.cost()}")
     broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
     show(f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless running "
          f"{count[mutation.TIMEOUT]}; errors {len(run.errors)}; {lasted(begun_s)}; unexplained: {len(unlisted)} "

@@ -25,7 +25,7 @@ def every():
     """All mutants of safety/, generated without leaving its modules imported."""
     found = []
     for source in mutants.sources():
-        module = importlib.import_module("safety" if source.name == "__init__" else f"safety.{source.name}")
+        module = importlib.import_module(source.module)
         if Path(module.__file__) != source.path:
             raise ValueError(f"{module.__name__} comes from {module.__file__}, not from {source.path}")
         found += mutants.generated(source, vars(module))
@@ -51,7 +51,8 @@ class Campaign:
 
     def __init__(self, options, say):
         self.options, self.say = options, say
-        self.mutants, self.results, self.errors = [], {}, []
+        self.mutants, self.generated, self.results, self.errors = [], [], {}, []
+        self.coverage_s = 0.0
         self.percent, self.missing, self.failed = (0.0, 0.0), [], []
 
     def run(self, mutate=True):
@@ -70,7 +71,8 @@ class Campaign:
                     return
 
     def _chosen(self):
-        found = [each for each in every() if not self.options.only_files or each.source.name in self.options.only_files]
+        only = self.options.only_files
+        found = self.generated = [each for each in every() if not only or each.source.name in only]
         if self.options.sample:
             found = random.Random(self.options.seed).sample(found, min(self.options.sample, len(found)))
         return found
@@ -88,6 +90,7 @@ class Campaign:
         self.errors += state["errors"]
         if "contexts" in state:
             measured = self.measured = state["contexts"]
+            self.coverage_s = measured.cpu_s
             self.percent, self.missing, self.failed = measured.percent, measured.missing, measured.failed
             self.kept, self.modules = state["learned"], state["modules"]
 
@@ -128,21 +131,33 @@ class Campaign:
 
     def _all(self, runner, chosen, learned):
         """Run the mutants, then the same tests that killed once more without a mutant: they must pass."""
-        results, errors, killers = {}, [], {}
-        for (mutant, names), result in forks.run(runner.jobs(chosen), runner.work, self.options.workers):
-            if "error" in result:
-                errors.append(f"{mutant.id}: {result['error']}")
-                continue
-            killer = result["by"] if result["how"] == mutation.KILLED and "::" in result["by"] else ""
-            learned.add(mutant, names[:result["tried"]], killer)
-            killers[killer] = mutant.id
-            results[mutant.id] = result
-            self.say(mutant, result)
-        killers.pop("", None)
-        for _, result in forks.run([(None, list(killers))] if killers else [], runner.work, 1):
+        results, errors = {}, []
+        queue = mutation.Queue(runner, learned, chosen)
+        for jobs in (queue.jobs, queue.again):
+            for (mutant, names, is_last), result in forks.run(jobs(), runner.work, self.options.workers):
+                if "error" in result:
+                    errors.append(f"{mutant.id}: {result['error']}")
+                elif queue.take(mutant, names, is_last, result):
+                    results[mutant.id] = result
+                    self.say(mutant, result)
+        killers = {result["by"] for result in results.values() if result["how"] == mutation.KILLED}
+        killers = sorted(name for name in killers if "::" in name)
+        for _, result in forks.run([(None, killers, True)] if killers else [], runner.work, 1):
             if result.get("how") != mutation.SURVIVED:
                 errors.append(f"without any mutant: {result}")
         return results, errors
+
+    def cost(self):
+        """CPU time of coverage and mutants in one line; of a sample also what all mutants would take."""
+        spent_s, done, every_ = Counter(), Counter(), Counter(_kind(each) for each in self.generated)
+        for each in self.mutants:
+            if each.id in self.results:
+                spent_s[_kind(each)] += self.results[each.id]["cpu_s"]
+                done[_kind(each)] += 1
+        said = [f"{kind} {done[kind]} in {spent_s[kind]:.0f} s" for kind in sorted(done)]
+        projected_s = self.coverage_s + sum(spent_s[kind] / done[kind] * every_[kind] for kind in done)
+        return (f"CPU time: coverage {self.coverage_s:.0f} s, mutants of {', '.join(said)}; "
+                f"all {sum(every_.values())} of them would take {projected_s:.0f} s")
 
     def count(self):
         """How many ended how."""
@@ -151,6 +166,10 @@ class Campaign:
     def survivors(self):
         """The mutants that no test told."""
         return [each for each in self.mutants if self.results.get(each.id, {}).get("how") == mutation.SURVIVED]
+
+
+def _kind(mutant):
+    return "code" if mutant.spot.function else "tables"
 
 
 def _outside(name, module):

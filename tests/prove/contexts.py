@@ -16,16 +16,18 @@ AT_IMPORT = "at import"
 
 def watcher(folder, name):
     """A Coverage over safety/ whose data goes to folder/name."""
-    return coverage.Coverage(branch=True, source=[str(mutants.FOLDER)], config_file=False, data_file=str(folder / name))
+    omit = [str(mutants.FOLDER / left_out) for left_out in mutants.ON_HARDWARE]
+    return coverage.Coverage(branch=True, source=[str(mutants.FOLDER)], omit=omit, config_file=False,
+                             data_file=str(folder / name))
 
 
 class Contexts:
-    """What was measured. Lines are per file stem; tests are node ids."""
+    """What was measured. Lines are per file (mutants.name_of); tests are node ids."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.durations_s, self.users, self.failed = {}, {}, []
-        self.tests_of = {}
+        self.tests_of, self.cpu_s = {}, 0.0
         self.percent = (0.0, 0.0)
         self.missing = []
         self.complete = True  # False: not every test was measured, so a test that is not known may run any line
@@ -45,6 +47,7 @@ class Contexts:
         for share, result in forks.run(shares, self._share, workers, 36000):
             if "error" in result:
                 raise RuntimeError(result["error"])
+            self.cpu_s += result["cpu_s"]
             self.durations_s.update(result["durations_s"])
             self.failed += result["failed"]
             for test, shared in result["users"].items():
@@ -101,7 +104,7 @@ class Contexts:
             lines = {}
             for line, names in data.contexts_by_lineno(path).items():
                 lines[line] = set().union(*(users_of.get(name, {name}) for name in names if name))
-            self.tests_of[pathlib.Path(path).stem] = lines
+            self.tests_of[mutants.name_of(path)] = lines
 
     def tests(self, mutant):
         """Node ids of the tests that run a line of the mutant; AT_IMPORT among them if importing does."""

@@ -32,12 +32,14 @@ class Child:
     def ended(self):
         """The job's result: what it reported, or {"error": why not} for a child that died without a word."""
         os.close(self.fd)
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        _, status, used = os.wait4(self.pid, 0)
+        status = os.waitstatus_to_exitcode(status)
         try:
             result = json.loads(self.data)
         except ValueError:
             result = {"error": f"child ended with {status}: {self.data.decode(errors='replace')[-2000:]}"}
         result["wall_s"] = wall_s() - self.begun_s
+        result["cpu_s"] = used.ru_utime + used.ru_stime
         return result
 
 

@@ -14,6 +14,10 @@ import operators
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "safety"
+# Neither covered nor mutated: name -> why.
+ON_HARDWARE = {f"mcu/{name}": f"runs on {where} only" for name, where in (
+    ("board_machine.py", "a microcontroller with MicroPython's machine"), ("board_pico.py", "a Raspberry Pi Pico"),
+    ("board_stm32.py", "an STM32"), ("board_qemu.py", "the emulated board"), ("main.py", "a board"))}
 
 
 class Mutant:
@@ -51,7 +55,7 @@ class Mutant:
         """A factor: higher for a test that is named after the file, or after the row, that the mutant is in."""
         row = re.search(r"\[([^]]*)\]", self.where) if self.spot.function is None else None
         named = row and row[1] in re.split(r"[][-]", test)[1:]
-        return (50 if named else 1) * (10 if f"/test_{self.source.name}.py" in test else 1)
+        return (50 if named else 1) * (10 if f"/test_{self.source.name.replace('.', '_')}.py" in test else 1)
 
     def compiled(self):
         """Code object of the function (code) or of the module (tables). SyntaxError if the change is no Python."""
@@ -133,14 +137,28 @@ class Source:
     """One file of safety/ with its tree."""
 
     def __init__(self, path):
-        self.path, self.name = path, path.stem
+        self.path, self.name = path, name_of(path)
         self.text = path.read_text(encoding="utf-8")
         self.tree = ast.parse(self.text)
 
 
+    @property
+    def module(self):
+        """Name to import it by."""
+        return f"safety.{self.name}".removesuffix(".__init__")
+
+
+def name_of(path):
+    """A file of safety/ as `kernel` or `mcu.loop`."""
+    path = pathlib.Path(path)
+    inside = path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else pathlib.Path(path.name)
+    return ".".join(inside.with_suffix("").parts)
+
+
 def sources(folder=FOLDER):
-    """Every file of the folder, sorted by name."""
-    return [Source(path) for path in sorted(folder.glob("*.py"))]
+    """Every file of the folder and below that runs here, sorted by name."""
+    return [Source(path) for path in sorted(folder.rglob("*.py"))
+            if path.relative_to(folder).as_posix() not in ON_HARDWARE]
 
 
 def without_docstring(body):

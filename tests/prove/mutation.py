@@ -21,6 +21,7 @@ import suite
 KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
 IMPORT = "import of safety"
 START_S = 0.002  # what a test costs beside its own time
+LIKELY_S = 2  # CPU time of the likeliest tests, which every mutant is tried with; the rest only when these are done
 ROUNDS = ((0, 12), (12, 120), (120, None))  # the likeliest tests of all files first, so that few files are collected
 
 
@@ -43,6 +44,14 @@ class Learned:
             return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
         return sorted(sorted(names), key=worth, reverse=True)
 
+    def within(self, names, cpu_s):
+        """How many of the first names take so long together, at least one."""
+        for place, name in enumerate(names):
+            cpu_s -= self.durations_s.get(name, 0.01) + START_S
+            if cpu_s < 0:
+                return max(1, place)
+        return len(names)
+
     def add(self, mutant, tried, killer):
         """After a mutant: the tests that were tried, the killer among them or ""."""
         for key in mutant.family:
@@ -62,13 +71,45 @@ def read_mutated(mutant):
 
 def swap(mutant):
     """Replace the code of the mutant's function in this process."""
-    module = sys.modules[f"safety.{mutant.source.name}"]
+    module = sys.modules[mutant.source.module]
     owner = module
     for name in mutant.where.split("."):
         owner = getattr(owner, name)
     if mutants.signature(owner.__code__) == mutants.signature(mutant.compiled()):
         raise RuntimeError("the mutant is the same code")
     owner.__code__ = mutant.compiled()
+
+
+class Queue:
+    """Jobs of a run: every mutant with its likeliest tests; those that live on come again with all others."""
+
+    def __init__(self, runner, learned, chosen):
+        self.runner, self.learned, self.chosen = runner, learned, chosen
+        self.left, self.spent_s = [], Counter()
+
+    def jobs(self):
+        """(mutant, its tests in order, True if there are no more), ordered when a worker is free."""
+        for mutant in self.chosen:
+            names = self.learned.order(mutant, self.runner.tests(mutant))
+            first = names[:self.learned.within(names, LIKELY_S)]
+            yield mutant, first, len(first) == len(names)
+
+    def take(self, mutant, names, is_last, result):
+        """A result of this job: learned from; True if it is the mutant's last, with the CPU time of all its jobs."""
+        killer = result["by"] if result["how"] == KILLED and "::" in result["by"] else ""
+        self.learned.add(mutant, names[:result["tried"]], killer)
+        self.spent_s[mutant.id] += result["cpu_s"]
+        result["cpu_s"] = self.spent_s[mutant.id]
+        ended = is_last or result["how"] != SURVIVED
+        if not ended:
+            self.left.append((mutant, set(names)))
+        return ended
+
+    def again(self):
+        """The same of those that the likeliest tests did not tell."""
+        for mutant, tried in self.left:
+            yield mutant, [name for name in self.learned.order(mutant, self.runner.tests(mutant))
+                           if name not in tried], True
 
 
 class Swapped:
@@ -78,16 +119,14 @@ class Swapped:
         self.items = {item.nodeid: item for item in session.items}
         self.contexts, self.learned = contexts, learned
 
-    def jobs(self, chosen):
-        """(mutant, its tests in order), ordered when a worker is free."""
-        for mutant in chosen:
-            known = self.contexts.tests(mutant)
-            others = [name for name in self.items if name not in self.contexts.durations_s]
-            yield mutant, self.learned.order(mutant, [name for name in known if name in self.items]) + others
+    def tests(self, mutant):
+        """Names of the tests that may tell a mutant."""
+        others = [name for name in self.items if name not in self.contexts.durations_s]
+        return [name for name in self.contexts.tests(mutant) if name in self.items] + others
 
     def work(self, job, fd):
         """In the child."""
-        mutant, names = job
+        mutant, names, _ = job
 
         def over(name):
             forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
@@ -112,7 +151,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, mutant):
         self.mutant = mutant
-        self.name = "safety" if mutant.source.name == "__init__" else f"safety.{mutant.source.name}"
+        self.name = mutant.source.module
         self.loaded = False
 
     def find_spec(self, name, path=None, target=None):
@@ -134,16 +173,15 @@ class Fresh:
             raise RuntimeError("safety is imported already")
         self.session, self.contexts, self.learned = session, contexts, learned
 
-    def jobs(self, chosen):
-        """(mutant, tests in order). Data may concern every test."""
-        every = list(self.contexts.durations_s)
-        for mutant in chosen:
-            known = self.contexts.tests(mutant) if mutant.spot.function and self.contexts.complete else ()
-            yield mutant, self.learned.order(mutant, [name for name in known if name in every] or every)
+    def tests(self, mutant):
+        """Names of the tests that may tell a mutant. Data may concern every test."""
+        every = self.contexts.durations_s
+        known = self.contexts.tests(mutant) if mutant.spot.function and self.contexts.complete else ()
+        return [name for name in known if name in every] or list(every)
 
     def work(self, job, fd):
         """In the child: import, then the tests in rounds, each file by file."""
-        mutant, names = job
+        mutant, names, _ = job
 
         def over(name):
             forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
@@ -188,10 +226,10 @@ class Fresh:
         """Why the mutated kernel cannot be imported, "" if it can. Only what safety/ itself raises counts."""
         try:
             for source in mutants.sources():
-                importlib.import_module("safety" if source.name == "__init__" else f"safety.{source.name}")
+                importlib.import_module(source.module)
         except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError, OverflowError) as error:
             frames = traceback.extract_tb(error.__traceback__)
-            if finder.loaded and pathlib.Path(frames[-1].filename).parent == mutants.FOLDER:
+            if finder.loaded and pathlib.Path(frames[-1].filename).is_relative_to(mutants.FOLDER):
                 return f"{type(error).__name__}: {error}"[:200]
             raise
         if not finder.loaded:

@@ -18,9 +18,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "safety"
 # They hold the kernel against a copy of itself or against a page written from it, so they can tell no mutant.
 NO_JUDGES = {"test_parity.py": "compares the source with the same source on MicroPython",
+             "test_channel_parity.py": "likewise",
              "test_assessor.py": "compares the page with what was written from the same tables"}
+NO_JUDGE_EITHER = "test_mcu_loop.py::test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here"
 OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:terminalreporter", "--assert=plain",
-           "--tb=native", "-o", "timeout=0", "-o", "addopts=",
+           "--tb=native", "-o", "timeout=0",
+           "--deselect", f"{TESTS.name}/{NO_JUDGE_EITHER}", "-o", "addopts=",
            "--rootdir", str(TESTS.parent))  # so that the fixtures of its conftest hold for every later collection too
 CPU_S_MIN, CPU_TIMES = 3, 30  # a test may take 30 times its own CPU time, and 3 s at least, before it counts as endless
 
