@@ -7,12 +7,12 @@ START = (1 << 30) - 1
 
 
 def _table():
-    values = array("i", [0] * 256)
+    values = array("i")
     for byte in range(256):
         value = byte
         for _ in range(8):
             value = (value >> 1) ^ (POLYNOMIAL_REFLECTED if value & 1 else 0)
-        values[byte] = value
+        values.append(value)
     return values
 
 

@@ -83,7 +83,8 @@ def _constant(spot):
     if type(value) is bool:
         yield f"{value} to {not value}", ast.Constant(not value)
     elif type(value) is int and not (isinstance(spot.parent, ast.UnaryOp) and isinstance(spot.parent.op, ast.USub)):
-        yield f"{value} to {beside(value)}", constant(beside(value))
+        other = value - 1 if spot.field == "slice" and value > 0 else beside(value)  # one higher ends by itself
+        yield f"{value} to {other}", constant(other)
 
 
 def _boolean(spot):

@@ -199,6 +199,16 @@ def test_tokens_never_grow_older_than_an_hour():
     assert list(desk.latches.token_age) == [HOUR] * 3
 
 
+@pytest.mark.parametrize("ages, after", [
+    ((HOUR, HOUR, HOUR), (0, HOUR, HOUR)), ((0, HOUR, HOUR), (1, 0, HOUR)), ((5, 3, HOUR), (6, 4, 0)),
+    ((HOUR, 5, 3), (0, 6, 4)), ((3, HOUR, 5), (4, 0, 6))])
+def test_a_reset_spends_the_oldest_token_the_first_of_several(ages, after):
+    desk = Desk().stand(REMOTE_ROW, clear=CLEAR)
+    desk.latches.token_age[:] = array("i", ages)
+    assert desk.ask(m.REMOTE) == DONE
+    assert tuple(desk.latches.token_age) == after, "all but the spent one are a tick older"
+
+
 def test_every_token_ages_and_stops_at_the_hour():
     desk = Desk()
     desk.latches.token_age[:] = array("i", [0, 0, HOUR - 1])

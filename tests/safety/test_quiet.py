@@ -74,3 +74,16 @@ def test_causes_are_published_while_one_stands_and_once_after_it_has_gone():
     bench.silent = set()
     bench.step(2000)
     assert not bench.standing() and counted(bench)["_combine_anew"] == counted(bench)["_publish_causes"] == 0
+
+
+def test_gas_is_voted_on_once_a_step_with_news_and_from_its_silence_on():
+    bench = running()
+    votes, ages = Calls(bench.kernel.features.gas, "_vote"), bench.kernel.features.ages
+    bench.step(3)
+    assert votes.count == 3
+    bench.silent = {group for group, _ in bench.kernel.features.gas.detectors}
+    most = min(ages.budget_ticks[group] for group in bench.silent)
+    bench.step(most)
+    assert votes.count == 3
+    bench.step(2)
+    assert votes.count == 5
