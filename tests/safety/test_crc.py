@@ -65,3 +65,7 @@ def test_words_at_the_ends_of_their_range(word):
 def test_order_and_length_count():
     assert over([1, 2]) != over([2, 1])
     assert over([0]) != over([0, 0])
+
+
+def test_the_table_has_an_entry_for_each_byte():
+    assert len(crc.TABLE) == 256
