@@ -70,7 +70,7 @@ def tested(options):
             show(f"  {result['how']}: {mutant.id} {result['by']} {result['wall_s']:.0f} s")
         if done[0] % 200 == 0:
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
-    chosen = campaign.Options(options.workers, sample, options.seed, options.quick, options.files)
+    chosen = campaign.Options(options.workers, sample, options.seed, options.files)
     run = campaign.Campaign(chosen, say)
     run.run(mutate="mutation" in options.only)
     for each in run.failed + run.errors:

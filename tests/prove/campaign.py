@@ -19,6 +19,7 @@ import suite
 
 EQUIVALENT = Path(__file__).resolve().parent / "equivalent.toml"
 EQUIVALENT_MAX = 5
+SMALL = 60  # parameters of a test function of which all are measured before those of larger ones
 
 
 def every():
@@ -42,8 +43,8 @@ def forget():
 class Options:
     """How much to do. sample: number of mutants drawn with seed, 0 for all; only_file: stems of files, () for all."""
 
-    def __init__(self, workers, sample=0, seed=0, early=False, only_files=()):
-        self.workers, self.sample, self.seed, self.early, self.only_files = workers, sample, seed, early, only_files
+    def __init__(self, workers, sample=0, seed=0, only_files=()):
+        self.workers, self.sample, self.seed, self.only_files = workers, sample, seed, only_files
 
 
 class Campaign:
@@ -101,11 +102,11 @@ class Campaign:
         if session.testsfailed:
             raise RuntimeError("tests/safety could not be collected")
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
-        for part in portions(session.items, self.options.early):
+        for part in portions(session.items):
             measured.measure(part, self.options.workers)
-            if self.options.early and measured.percent == (100.0, 100.0):
+            if measured.percent == (100.0, 100.0):
                 break
-        measured.complete = len(measured.durations_s) == len(session.items)
+        measured.guess([item.nodeid for item in session.items])
         learned = mutation.Learned(measured.durations_s)
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
@@ -179,17 +180,21 @@ def _outside(name, module):
     return spec is not None and spec.name == name and path and not any(path.startswith(each) for each in ours)
 
 
-def portions(items, early):
-    """All tests at once; early: first two of each test function, then the rest, should coverage not be complete yet."""
-    if not early:
-        return [items]
-    seen, first, rest = Counter(), [], []
+def portions(items):
+    """Tests in the order in which they are measured: two of each test function; the rest of the smaller ones; all."""
+    size, seen = Counter(function_of(item.nodeid) for item in items), Counter()
+    found = [], [], []
     for item in items:
-        name = item.nodeid.partition("[")[0]
+        name = function_of(item.nodeid)
         random_course = hasattr(getattr(item, "obj", None), "hypothesis")
         seen[name] += 1
-        (first if seen[name] <= 2 and not random_course else rest).append(item)
-    return [first, rest]
+        found[0 if seen[name] <= 2 and not random_course else 1 if size[name] <= SMALL else 2].append(item)
+    return [part for part in found if part]
+
+
+def function_of(name):
+    """A test without its parameters."""
+    return name.partition("[")[0]
 
 
 def explained(path=EQUIVALENT):

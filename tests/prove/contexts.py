@@ -30,7 +30,7 @@ class Contexts:
         self.tests_of, self.cpu_s = {}, 0.0
         self.percent = (0.0, 0.0)
         self.missing = []
-        self.complete = True  # False: not every test was measured, so a test that is not known may run any line
+        self.alike = {}  # tests that were not measured, because nothing was missing any more, by their function
 
     def importing(self, collect):
         """Run collect() (which imports safety) with its lines put under a context of their own."""
@@ -106,10 +106,26 @@ class Contexts:
                 lines[line] = set().union(*(users_of.get(name, {name}) for name in names if name))
             self.tests_of[mutants.name_of(path)] = lines
 
+    def guess(self, names):
+        """Of these tests some were not measured: they take what others of their function take."""
+        known = {}
+        for name, duration_s in self.durations_s.items():
+            known.setdefault(name.partition("[")[0], []).append(duration_s)
+        for name in names:
+            if name not in self.durations_s:
+                function = name.partition("[")[0]
+                self.alike.setdefault(function, set()).add(name)
+                self.durations_s[name] = max(known.get(function, [1]))
+
     def tests(self, mutant):
-        """Node ids of the tests that run a line of the mutant; AT_IMPORT among them if importing does."""
+        """Node ids of the tests that run a line of the mutant, as far as known: measured ones and those like them."""
         lines = self.tests_of.get(mutant.source.name, {})
-        return set().union(*(lines.get(line, set()) for line in mutant.lines))
+        found = set().union(*(lines.get(line, set()) for line in mutant.lines))
+        return found.union(*(self.alike.get(name.partition("[")[0], ()) for name in found))
+
+    def others(self, known):
+        """The tests that were not measured and are not among `known`: they may run any line."""
+        return set().union(*self.alike.values()) - set(known)
 
     def at_import(self, mutant):
         """True if any line of the mutant's function runs while modules are imported."""

@@ -92,7 +92,7 @@ class Queue:
         for mutant in self.chosen:
             names = self.learned.order(mutant, self.runner.tests(mutant))
             first = names[:self.learned.within(names, LIKELY_S)]
-            yield mutant, first, len(first) == len(names)
+            yield mutant, first, len(first) == len(names) and not self.runner.contexts.others(names)
 
     def take(self, mutant, names, is_last, result):
         """A result of this job: learned from; True if it is the mutant's last, with the CPU time of all its jobs."""
@@ -108,8 +108,9 @@ class Queue:
     def again(self):
         """The same of those that the likeliest tests did not tell."""
         for mutant, tried in self.left:
-            yield mutant, [name for name in self.learned.order(mutant, self.runner.tests(mutant))
-                           if name not in tried], True
+            names = self.learned.order(mutant, self.runner.tests(mutant))
+            others = self.learned.order(mutant, self.runner.contexts.others(names))
+            yield mutant, [name for name in names + others if name not in tried], True
 
 
 class Swapped:
@@ -121,8 +122,7 @@ class Swapped:
 
     def tests(self, mutant):
         """Names of the tests that may tell a mutant."""
-        others = [name for name in self.items if name not in self.contexts.durations_s]
-        return [name for name in self.contexts.tests(mutant) if name in self.items] + others
+        return [name for name in self.contexts.tests(mutant) if name in self.items]
 
     def work(self, job, fd):
         """In the child."""
@@ -176,7 +176,7 @@ class Fresh:
     def tests(self, mutant):
         """Names of the tests that may tell a mutant. Data may concern every test."""
         every = self.contexts.durations_s
-        known = self.contexts.tests(mutant) if mutant.spot.function and self.contexts.complete else ()
+        known = self.contexts.tests(mutant) if mutant.spot.function else ()
         return [name for name in known if name in every] or list(every)
 
     def work(self, job, fd):

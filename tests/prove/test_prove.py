@@ -186,8 +186,8 @@ def test_ids_do_not_hold_lines_and_texts_of_errors_are_left_alone(tmp_path):
     ("a + b", {"+ to -"}), ("a // b", {"// to *"}), ("a | b", {"| to &"}), ("a << b", {"<< to >>"}),
     ("a and b", {"operand 0 dropped", "operand 1 dropped"}), ("not a", {"not dropped"}),
     ("min(a, b)", {"min to operand 0", "min to operand 1"}), ("abs(a)", {"abs dropped"}),
-    ("-a", {"minus dropped"}), ("-3", {"-3 to -2"}), ("a[b]", {"index -1"}), ("a[3]", {"3 to 2"}), ("a[b:]", {"bound +1"}),
-    ("a[:b]", {"bound -1"}), ("True", {"True to False"}), ("range(b)", {"bound -1", "begun at 1"}),
+    ("-a", {"minus dropped"}), ("-3", {"-3 to -2"}), ("a[b]", {"index -1"}), ("a[3]", {"3 to 2"}),
+    ("a[b:]", {"bound +1"}), ("a[:b]", {"bound -1"}), ("True", {"True to False"}), ("range(b)", {"bound -1", "begun at 1"}),
     ("range(a, b)", {"bound -1", "bound +1"}), ("5", {"5 to 6"}), ("1", {"1 to 0"}),
     ("a if a == b else 0", {"condition to True", "condition to False", "0 to 1"})])
 def test_operators(before, operators, tmp_path):
