@@ -1,0 +1,179 @@
+"""Every range of a parameter and of an input, written a second time: one that is widened by mistake is seen.
+
+A column holds name, unit, lowest, highest, and of a parameter its default and the tighter direction.
+"""
+
+import pytest
+
+from safety import parameters as p
+from safety import signals as s
+
+INT = s.INT_MAX
+
+CABINET_PARAMETERS = """
+io_silent_ms ms 100 500 500 down
+meter_silent_ms ms 100 5000 500 down
+meter_frozen_ms ms 1000 5000 5000 down
+gas_silent_ms ms 100 10000 3000 down
+gas_required bool 0 1 1 up
+gas_detectors count 0 2 2 fixed
+permit_expiry_ms ms 40 500 500 down
+ramp_to_zero_ms ms 100 2000 2000 down
+limit_recovery_permille_per_s permille/s 1 1000 50 down
+resets_per_hour_max count 0 3 3 down
+reset_clear_ms ms 5000 600000 5000 up
+open_at_zero_ms_max ms 100 2000 2000 down
+open_after_stop_ms ms 0 200 200 down
+contactor_close_ms_max ms 500 10000 5000 down
+rack_voltage_spread_mV_max mV 100 10000 3000 down
+bms_fault_contact_fitted bool 0 1 1 up
+door_fitted bool 0 1 1 fixed
+meter_load_fitted bool 0 1 1 fixed
+offgas_detectors count 0 2 2 fixed
+toxic_fitted bool 0 1 1 fixed
+smoke_zones count 0 2 2 fixed
+heat_fitted bool 0 1 1 fixed
+io_3_fitted bool 0 1 1 fixed
+climate_fitted bool 0 1 1 fixed
+ups_fitted bool 0 1 1 fixed
+supervised_fitted bool 0 1 1 fixed
+monitor_silent_ms ms 1000 10000 10000 down
+agent_hold_off_ms ms 0 600000 0 down
+fuse_wait_ms ms 0 30000 30000 fixed
+contactor_report_ms ms 100 2000 600 down
+"""
+UNIT_PARAMETERS = """
+rated_W W 1000 100000000 250000 down
+installer_charge_W_max W 0 100000000 250000 down
+installer_discharge_W_max W 0 100000000 250000 down
+efficiency_permille_min permille 500 1000 970 down
+rack_sharing_permille permille 500 1000 970 down
+pcs_ramp_ms ms 100 60000 2000 down
+pcs_stop_ms ms 100 60000 3000 down
+pcs_open_ms ms 100 60000 5000 down
+"""
+RACK_PARAMETERS = """
+unit index 0 15 0 fixed
+rated_current_mA mA 1000 3000000 140000 down
+modules count 0 64 15 fixed
+cells count 1 4095 240 fixed
+cells_reported bool 0 1 1 fixed
+temperatures_reported bool 0 1 1 fixed
+bms_warn_ms ms 100 60000 500 down
+bms_ramp_ms ms 100 60000 1000 down
+bms_stop_ms ms 100 60000 3000 down
+charge_taper_mV mV 2000 4300 3500 down
+charge_end_mV mV 2000 4300 3600 down
+discharge_taper_mV mV 2000 4300 3000 up
+discharge_end_mV mV 2000 4300 2800 up
+break_current_mA mA 1000 3000000 300000 down
+heating_nK_per_A2s nK/A2s 0 1000 90 down
+insulation_reported bool 0 1 1 fixed
+sensors_reported bool 0 1 1 fixed
+"""
+CABINET_INPUTS = """
+estop_1_ok bool 0 1
+fire_alarm_ok bool 0 1
+suppression_ok bool 0 1
+gas_relay_ok bool 0 1
+airflow_ok bool 0 1
+key_run_ok bool 0 1
+permit_1_closed bool 0 1
+door_ok bool 0 1
+estop_2_ok bool 0 1
+bms_fault_ok bool 0 1
+permit_2_closed bool 0 1
+cell_voltage_ok bool 0 1
+smoke_1_ok bool 0 1
+smoke_2_ok bool 0 1
+heat_ok bool 0 1
+fire_trouble_ok bool 0 1
+damper_ok bool 0 1
+hvac_ok bool 0 1
+leak_ok bool 0 1
+coolant_ok bool 0 1
+supervised_ok bool 0 1
+grid_power_W W -INT INT
+grid_raw_hash hash 0 INT
+load_power_W W -INT INT
+load_raw_hash hash 0 INT
+gas_1_lfl_permille permille 0 1000
+gas_1_ok bool 0 1
+gas_1_calibration_d d -36500 36500
+gas_2_lfl_permille permille 0 1000
+gas_2_ok bool 0 1
+gas_2_calibration_d d -36500 36500
+offgas_1_ppm ppm 0 10000
+offgas_1_ok bool 0 1
+offgas_1_calibration_d d -36500 36500
+offgas_2_ppm ppm 0 10000
+offgas_2_ok bool 0 1
+offgas_2_calibration_d d -36500 36500
+toxic_ppm ppm 0 10000
+toxic_ok bool 0 1
+toxic_calibration_d d -36500 36500
+air_temperature_ddegC ddegC -600 3000
+humidity_permille permille 0 1000
+mains_ok bool 0 1
+ups_reserve_min min 0 10000
+run_request bool 0 1
+armed_stored bool 0 1
+reset_kind code 0 2
+reset_first_out stage -1 4095
+reset_mask hash 0 INT
+lock_out_ok bool 0 1
+test_request bool 0 1
+noc_link_ok bool 0 1
+noc_verified bool 0 1
+self_test_bits bits 0 7
+cpu_temperature_ddegC ddegC -600 3000
+peer_code code 0 255
+"""
+UNIT_INPUTS = """
+pcs_power_W W -INT INT
+pcs_dc_voltage_mV mV 0 2000000
+pcs_dc_current_mA mA -INT INT
+pcs_state code 0 255
+pcs_alarm_bits bits 0 INT
+pcs_setpoint_W W -INT INT
+pcs_heartbeat count 0 INT
+"""
+RACK_INPUTS = """
+contactor_state code 0 3
+bms_fault_bits bits 0 INT
+bms_bad_frames count 0 INT
+cells_online count 0 4095
+cell_voltage_mV_min mV 0 10000
+cell_voltage_mV_max mV 0 10000
+cell_position_min position 0 4095
+cell_position_max position 0 4095
+rack_voltage_mV mV 0 2000000
+rack_current_mA mA -3000000 3000000
+charge_current_mA_max mA 0 3000000
+discharge_current_mA_max mA 0 3000000
+soc_permille permille 0 1000
+soh_permille permille 0 1000
+insulation_kohm kohm 0 65535
+sensors_invalid_max count 0 15
+"""
+TABLES = [(p.CABINET_PARAMETERS, CABINET_PARAMETERS, 6), (p.UNIT_PARAMETERS, UNIT_PARAMETERS, 6),
+          (p.RACK_PARAMETERS, RACK_PARAMETERS, 6), (s.CABINET_INPUTS, CABINET_INPUTS, 4),
+          (s.UNIT_INPUTS, UNIT_INPUTS, 4), (s.RACK_INPUTS, RACK_INPUTS, 4)]
+
+
+def read(word):
+    """A number, or the word."""
+    if word.lstrip("-").isdigit():
+        return int(word)
+    return {"INT": INT, "-INT": -INT}.get(word, word)
+
+
+@pytest.mark.parametrize("table, text, columns", TABLES, ids=[
+    "cabinet parameters", "unit parameters", "rack parameters", "cabinet inputs", "unit inputs", "rack inputs"])
+def test_ranges_are_those_that_were_written_down_twice(table, text, columns):
+    assert [row[:columns] for row in table] == [tuple(map(read, line.split())) for line in text.split("\n") if line]
+
+
+def test_the_widest_number_and_the_longest_time():
+    assert (s.INT_MAX, s.TICKS_MAX) == (2**30 - 1, 10**9)
+    assert s.MODULE_TEMPERATURE_RANGE_DDEGC == (-600, 3000)
