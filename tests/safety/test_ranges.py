@@ -5,6 +5,7 @@ A column holds name, unit, lowest, highest, and of a parameter its default and t
 
 import pytest
 
+from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
@@ -177,3 +178,20 @@ def test_ranges_are_those_that_were_written_down_twice(table, text, columns):
 def test_the_widest_number_and_the_longest_time():
     assert (s.INT_MAX, s.TICKS_MAX) == (2**30 - 1, 10**9)
     assert s.MODULE_TEMPERATURE_RANGE_DDEGC == (-600, 3000)
+
+
+# confidence code: rows. The document itself is not everywhere where these tests run.
+CONFIDENCE = {
+    "C2": (1, 2, 3, 7, 8, 16, 22, 43, 44),
+    "C": (4, 5, 6, 9, 12, 15, 17, 18, 19, 20, 25, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 38, 39, 40, 42, 45, 46,
+    47, 48),
+    "D": (10, 21, 34, 41, 49, 50, 51, 52, 53),
+    "G": (11, 13, 14, 23, 24, 37),
+}
+
+
+def test_the_confidence_of_each_row():
+    found = {}
+    for row, (_, _, confidence) in m.CLAUSES.items():
+        found.setdefault(confidence, []).append(row)
+    assert {code: tuple(rows) for code, rows in found.items()} == CONFIDENCE
