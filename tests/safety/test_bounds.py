@@ -15,6 +15,7 @@ from safety import bounds, features
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.kernel import Kernel
 
 RATED_W = 250_000
 CHARGE, DISCHARGE = bounds.CHARGE, bounds.DISCHARGE
@@ -440,3 +441,10 @@ def test_the_watch_sees_what_it_is_for():
     with pytest.raises(checked_ints.OutOfRange):
         CHECKED["parameters"].ticks(1 << 31, 20)
     assert CHECKED["bounds"].scale_W((1 << 30) - 1, 999) == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000
+
+
+@pytest.mark.parametrize("tick_ms, ramp_ms, ramp_ticks", [(20, 2000, 100), (20, 110, 5), (100, 100, 1), (100, 50, 1)])
+def test_a_ramp_takes_at_least_one_tick(tick_ms, ramp_ms, ramp_ticks):
+    image = default_image(tick_ms=tick_ms)
+    image[len(p.HEADER) + p.P_RAMP_TO_ZERO_MS] = ramp_ms
+    assert Kernel(image).bounds.ramp_ticks == ramp_ticks
