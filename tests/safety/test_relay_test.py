@@ -267,3 +267,12 @@ def test_a_trip_in_the_relay_test_gives_no_supply_whatever_current_is_reported(l
         assert bench.out[s.STATE] == TRIPPED
         assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
         bench.step()
+
+
+def test_the_contactors_are_watched_during_the_relay_test():
+    """Row 39 counts the time since a rack was told to open; a test that halted it would let a weld wait."""
+    bench = closing(starting(racks=2), 1)
+    before = list(bench.kernel.contactors.open_ticks)
+    bench.step(elapsed=3)
+    assert bench.out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] < len(LEVELS)
+    assert list(bench.kernel.contactors.open_ticks) == [ticks_open + 3 for ticks_open in before]
