@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import types
 
 from controller.self_test import SelfTest
 from controller.store import UNREADABLE, Loaded
@@ -66,9 +65,21 @@ def hot_processor(rig):
     os.pwrite(rig.zone, HOT, 0)
 
 
+class _Peer:
+    """A second channel with the face of `controller.channel_link.ChannelLink`; code: why it does not permit, or 0."""
+
+    code = 0
+
+    def update(self, elapsed):
+        """Nothing passes with time."""
+
+    def report(self):
+        """Nobody is told."""
+
+
 def second_channel(rig):
     """Before the cause: a second channel that agrees."""
-    rig.controller.cabinet.peer = types.SimpleNamespace(code=0)
+    rig.controller.cabinet.peer = _Peer()
 
 
 def channel_disagrees(rig):

@@ -20,8 +20,9 @@ from safety import matrix as m
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 ROOT = Path(campaign.__file__).parents[2]
-# Of each kind of source and of each kind of effect some; all but two from one start.
-SAMPLE = ["1a", "2", "4", "10b", "12b", "21a", "29", "36", "40c", "41a", "44b", "46c start", "47", "49", "49 io_1"]
+# Of each kind of source and of each kind of effect some; all but three from one start.
+SAMPLE = ["1a", "2", "4", "10b", "12b", "21a", "29", "36", "40c", "41a", "44b", "46c start", "47", "49", "49 io_1",
+          "51"]
 
 
 def found(label, *before):
