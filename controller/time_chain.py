@@ -6,8 +6,9 @@ with their reason until somebody measures them on the real equipment, which is w
 
 from typing import NamedTuple
 
-from controller import bus_times, self_test
+from controller import bus_times, schema, self_test
 from controller.equipment import EQUIPMENT
+from safety import channel, peer
 from safety import matrix as m
 from safety.kernel import CRC_STEPS, Kernel
 
@@ -43,6 +44,7 @@ ROLES = {
 }
 SENSORS_MS = {"gas_1": GAS_MS, "offgas_1": SLOW_GAS_MS, "toxic": SLOW_GAS_MS, "climate": AIR_MS}
 STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
+LINK_BAUD_BD = 115_200  # where the site says nothing of a link
 SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
 LOOKS_MS = {(m.RACK, m.F_TEMPERATURE_RISING): 1000}  # gates that are computed once a second
@@ -126,6 +128,8 @@ def _source(config, schedule, stage):
         bus_ms = _contacts_ms(config, schedule, ("supervised_ok",))
         return [Part("contact", CONTACT_MS if bus_ms else 0, True), Part("bus", bus_ms, False),
                 Part("silence", _silence_ms(config, stage), False)]
+    if feature == m.F_PEER_CODE:
+        return [Part("link", _link_ms(config), False)]
     if feature == m.F_CLOSING_FAILURES:
         return _told_by_bms(config, schedule, BMS_MS)
     if feature in (m.F_SELF_TEST_BITS, m.F_CPU_TEMPERATURE_DDEGC):
@@ -141,6 +145,13 @@ def _self_test_ms(config, feature):
     program_ms = len(list(self_test.functions(self_test.kernel_modules()))) * config.tick_ms
     memory_ms = len(Kernel(config.safety_image).state_blocks()) * second_ms
     return max(program_ms, memory_ms, SCANS * self_test.CLOCK_WINDOW_US // 1000)
+
+
+def _link_ms(config):
+    """The slowest of what channel B can say: an input at which the channels differ; then a step and a frame of it."""
+    baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
+    frame_ms = -(-channel.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
+    return peer.DISAGREE_MS + (1 + channel.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms
 
 
 def _told_by_bms(config, schedule, sensor_ms):

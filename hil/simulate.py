@@ -119,10 +119,14 @@ class VirtualRig:
         self.observer = Observer(observed_wiring(self.cabinet))
         self.trips = TripWatch(config.layout())
         self._connect()
-        world = World(self.plant, self.cabinet.devices, {**self.controller.wires, **self.controller.can},
-                      self.controller)
-        self.clockwork = Clockwork(actions, world, self.observer.mark)
+        self.clockwork = Clockwork(actions, self.world(), self.observer.mark)
         self.controller.start()
+
+    def world(self):
+        """What actions may touch: channel B is among the devices where there is one."""
+        second = {"channel_b": self.channel_b} if self.channel_b else {}
+        return World(self.plant, {**self.cabinet.devices, **second},
+                     {**self.controller.wires, **self.controller.can}, self.controller)
 
     def _connect(self):
         for bus in self.config.buses:

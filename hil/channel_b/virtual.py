@@ -5,15 +5,16 @@ from safety import second as sc
 
 
 class VirtualChannelB:
-    """Steps channel B. `line`: what it has sent since somebody took it."""
+    """Steps channel B. `sent`: what it has sent since somebody took it."""
 
     def __init__(self, plant, image, latch_level=0):
         """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A."""
         self.plant, self.second = plant, sc.Second(image, latch_level)
         self.tick_us = course.TICK_MS * 1000
         self.due_us = 0
-        self.line = b""
+        self.sent = b""
         self.powered = True  # False: no supply, the relay falls and nothing is said
+        self.mute = False  # True: what it sends does not arrive
         self.stuck = {}  # faults of its contacts: name -> 0 or 1
         plant.relays.channel_b_closed = False
 
@@ -29,13 +30,13 @@ class VirtualChannelB:
             if self.powered:
                 self.second.step(1, self._contacts())
                 if self.second.frame_due:
-                    self.line += bytes(self.second.report())
+                    self.sent += bytes(self.second.report())
             self.plant.relays.channel_b_closed = bool(self.powered and self.second.permit)
 
     def take(self):
-        """What it has sent."""
-        data, self.line = self.line, b""
-        return data
+        """What has arrived of what it sent."""
+        data, self.sent = self.sent, b""
+        return b"" if self.mute else data
 
     def _contacts(self):
         """The plant's contacts in the order of CONTACT_NAMES; the last is the mirror contact of its own relay."""

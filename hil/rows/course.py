@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+from controller.topology import Bus
 from hil import faults, scenario
 from hil.rows import effects
 from hil.rows.courses import STAGES
@@ -19,6 +20,8 @@ TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
 ORDER_MS = 100  # contactors open at least this much later than the permit: the observer's invariant
 CLOSES = "no closing"
+SECOND_CHANNEL = "51"
+CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")  # its bytes are carried in memory
 
 
 class Result(NamedTuple):
@@ -42,7 +45,10 @@ class Result(NamedTuple):
 
 
 def armed(config, more, less):
-    """The configuration with some stages armed, others not, in its image: of every instance."""
+    """The configuration with some stages armed, others not, in its image: of every instance.
+
+    One that arms row 51 has a second channel, which the example site has not.
+    """
     image = config.safety_image[:]
     at = config.image_map().armed
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
@@ -51,7 +57,10 @@ def armed(config, more, less):
             for stage in [stage for stage in m.STAGES if stage[m.S_SCOPE] == scope]:
                 image[at] = 0 if stage[m.S_ID] in less else 1 if stage[m.S_ID] in more else image[at]
                 at += 1
-    return dataclasses.replace(config, safety_image=image)
+    topology = config.topology
+    if SECOND_CHANNEL in more:
+        topology = dataclasses.replace(topology, second_channel=True, channel_b=CHANNEL_B)
+    return dataclasses.replace(config, safety_image=image, topology=topology)
 
 
 def start_key(course):
@@ -235,11 +244,7 @@ def _renew(rig, course, duration_s):
 
 
 def _clockwork(rig, actions):
-    return faults.Clockwork(sorted(actions, key=lambda each: each.at_us), _world(rig), rig.observer.mark)
-
-
-def _world(rig):
-    return faults.World(rig.plant, rig.cabinet.devices, {**rig.controller.wires, **rig.controller.can}, rig.controller)
+    return faults.Clockwork(sorted(actions, key=lambda each: each.at_us), rig.world(), rig.observer.mark)
 
 
 def _action(rig, each):
@@ -255,4 +260,4 @@ def apply(rig, each):
     if each.do in INSIDE:
         INSIDE[each.do](rig)
     else:
-        faults.ACTIONS[each.do][1](_world(rig), _arguments(each))
+        faults.ACTIONS[each.do][1](rig.world(), _arguments(each))

@@ -9,7 +9,6 @@ from safety import parameters as p
 
 COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system tells them
 STALL_MS = 500
-DISAGREES = 1  # any code but 0
 
 
 def flip_word(rig):
@@ -65,32 +64,10 @@ def hot_processor(rig):
     os.pwrite(rig.zone, HOT, 0)
 
 
-class _Peer:
-    """A second channel with the face of `controller.channel_link.ChannelLink`; code: why it does not permit, or 0."""
-
-    code = 0
-
-    def update(self, elapsed):
-        """Nothing passes with time."""
-
-    def report(self):
-        """Nobody is told."""
-
-
-def second_channel(rig):
-    """Before the cause: a second channel that agrees."""
-    rig.controller.cabinet.peer = _Peer()
-
-
-def channel_disagrees(rig):
-    """The second channel disagrees."""
-    rig.controller.cabinet.peer.code = DISAGREES
-
-
 def store_unreadable(rig):
     """Neither copy in the state directory can be read at the next start."""
     rig.controller.store.loaded = lambda: Loaded(UNREADABLE, None, 0, [])
 
 
 INSIDE = {each.__name__: each for each in (flip_word, late_step, watch_itself, change_program, hot_processor,
-                                           second_channel, channel_disagrees, store_unreadable)}
+                                           store_unreadable)}

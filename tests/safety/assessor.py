@@ -159,7 +159,7 @@ def row_table():
     return "\n".join(lines)
 
 
-OWN = ("silence", "window", "report", "gate", "self-test", "debounce")  # parts that the row itself waits for
+OWN = ("silence", "window", "report", "gate", "self-test", "link", "debounce")  # parts that the row itself waits for
 
 
 def site():
