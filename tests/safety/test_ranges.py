@@ -180,6 +180,37 @@ def test_the_widest_number_and_the_longest_time():
     assert s.MODULE_TEMPERATURE_RANGE_DDEGC == (-600, 3000)
 
 
+# What comes in one frame or one reply: a signal in another's group would count as known when that one is.
+ARRIVES_WITH = {
+    "io_1": "estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed door_ok",
+    "io_2": "estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok heat_ok fire_trouble_ok",
+    "io_3": "damper_ok hvac_ok leak_ok coolant_ok supervised_ok",
+    "meter_grid": "grid_power_W grid_raw_hash", "meter_load": "load_power_W load_raw_hash",
+    **{name: f"{name}_lfl_permille {name}_ok {name}_calibration_d" for name in ("gas_1", "gas_2")},
+    **{name: f"{name}_ppm {name}_ok {name}_calibration_d" for name in ("offgas_1", "offgas_2", "toxic")},
+    "climate": "air_temperature_ddegC humidity_permille", "ups": "mains_ok ups_reserve_min",
+    "local": "run_request armed_stored reset_kind reset_first_out reset_mask lock_out_ok test_request noc_link_ok "
+             "noc_verified self_test_bits cpu_temperature_ddegC peer_code",
+    "pcs_measure": "pcs_power_W pcs_dc_voltage_mV pcs_dc_current_mA pcs_state pcs_alarm_bits",
+    "pcs_control": "pcs_setpoint_W pcs_heartbeat",
+    "bms_state": "contactor_state bms_fault_bits bms_bad_frames cells_online sensors_invalid_max",
+    "bms_cells": "cell_voltage_mV_min cell_voltage_mV_max cell_position_min cell_position_max",
+    "bms_pack": "rack_voltage_mV rack_current_mA insulation_kohm",
+    "bms_limits": "charge_current_mA_max discharge_current_mA_max", "bms_charge": "soc_permille soh_permille",
+}
+
+
+@pytest.mark.parametrize("inputs, groups", [
+    (s.CABINET_INPUTS, s.CABINET_GROUPS), (s.UNIT_INPUTS, s.UNIT_GROUPS), (s.RACK_INPUTS, s.RACK_GROUPS)],
+    ids=["cabinet", "unit", "rack"])
+def test_each_input_is_known_with_what_arrives_with_it(inputs, groups):
+    found = {}
+    for name, *_, group in inputs:
+        found.setdefault(groups[group], []).append(name)
+    assert {group: " ".join(names) for group, names in found.items()} == {
+        group: ARRIVES_WITH[group] for group in groups if group != "bms_temperatures"}
+
+
 # confidence code: rows. The document itself is not everywhere where these tests run.
 CONFIDENCE = {
     "C2": (1, 2, 3, 7, 8, 16, 22, 43, 44),
