@@ -1,10 +1,8 @@
 """Many courses over a few processes: the starts are made once, each course runs in a process forked from its start."""
 
-import contextlib
-import multiprocessing
-import os
 from typing import NamedTuple
 
+from hil import forks
 from hil.rows import course, stopped, verdict
 from hil.rows.courses import COURSES
 from hil.rows.limits import Limits
@@ -28,30 +26,13 @@ class Row(NamedTuple):
         return not self.complaints
 
 
-def cores():
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def run(config, labels, jobs, disarmed=False, seed=1):
     """Generator of Rows in the order in which they end. disarmed: each course runs with its stage not armed."""
     starts = _starts(config, labels, disarmed, seed)
     ordered = sorted(labels, key=lambda label: (label not in LONG, LONG.index(label) if label in LONG else 0))
     limits = Limits(config)
-    context = multiprocessing.get_context("fork")  # a start is handed on as it stands in memory
-    _Shared.given = starts, limits
-    try:
-        with contextlib.closing(context.Pool(jobs, maxtasksperchild=1)) as pool:
-            for label, result, wanted in pool.imap_unordered(_one, ordered, chunksize=1):
-                yield _row(label, result, wanted, limits)
-    finally:
-        _Shared.given = None
-
-
-class _Shared:
-    """What the forked processes find in their memory."""
-
-    given = None
+    for label, result, wanted in forks.values(ordered, lambda label: _one(label, starts, limits), jobs):
+        yield _row(label, result, wanted, limits)
 
 
 def _starts(config, labels, disarmed, seed):
@@ -65,8 +46,7 @@ def _starts(config, labels, disarmed, seed):
     return starts
 
 
-def _one(label):
-    starts, limits = _Shared.given
+def _one(label, starts, limits):
     each = EVERY[label]
     rig = starts[course.start_key(each)]
     if label in STOPPED:

@@ -8,8 +8,9 @@ import pathlib
 
 from controller import config as configs
 from controller import realtime
+from hil import forks
 from hil.rows import page
-from hil.rows.campaign import EVERY, cores, run
+from hil.rows.campaign import EVERY, run
 from hil.rows.courses import COURSES
 from hil.rows.limits import Limits
 
@@ -26,7 +27,7 @@ def add(commands):
                         help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'")
     parser.add_argument("--json", metavar="FILE", type=_file, help="write all figures there")
     parser.add_argument("--md", metavar="FILE", type=_file, help="write the table there")
-    parser.add_argument("--jobs", metavar="NUMBER", type=_whole(1, JOBS_MAX), default=cores(),
+    parser.add_argument("--jobs", metavar="NUMBER", type=_whole(1, JOBS_MAX), default=forks.cores(),
                         help="processes (%(default)s: one per core)")
     parser.add_argument("--seed", metavar="NUMBER", type=_whole(0, SEED_MAX), default=1, help="(%(default)s)")
     parser.add_argument("--disarmed", action="store_true",

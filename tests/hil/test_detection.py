@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hil.__main__ import main
-from hil.detection import courses, metrics, running, watching
+from hil.detection import courses, metrics, watching
 from safety import matrix as m
 from safety import runaway
 from safety import signals as s
@@ -170,4 +170,3 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     assert files[1].read_bytes()[:4] == b"\x89PNG"
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("row 53 ")] and all(len(line) <= 250 for line in lines)
-    assert running._started == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import config as configs
-from hil import faults, scenario
+from hil import faults, forks, scenario
 from hil.__main__ import main
 from hil.rows import campaign, course, effects, page, stopped, verdict
 from hil.rows.command import EXAMPLE
@@ -52,13 +52,13 @@ def test_what_is_inside_says_so():
 
 
 def test_the_sample_is_met_with_the_controller_and_without():
-    rows = list(campaign.run(CONFIG, [*SAMPLE, *stopped.STOPPED], campaign.cores()))
+    rows = list(campaign.run(CONFIG, [*SAMPLE, *stopped.STOPPED], forks.cores()))
     assert len(rows) == len(SAMPLE) + len(stopped.STOPPED)
     assert [(row.course.label, row.complaints) for row in rows if not row.is_met] == []
 
 
 def test_with_its_stage_not_armed_no_course_is_met():
-    rows = list(campaign.run(CONFIG, SAMPLE, campaign.cores(), disarmed=True))
+    rows = list(campaign.run(CONFIG, SAMPLE, forks.cores(), disarmed=True))
     assert len(rows) == len(SAMPLE)
     for row in rows:
         assert row.complaints[0] == f"stage {row.course.stage} did not trip"

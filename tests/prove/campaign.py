@@ -12,10 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 import contexts
-import forks
 import mutants
 import mutation
 import suite
+
+from hil import forks
 
 EQUIVALENT = Path(__file__).resolve().parent / "equivalent.toml"
 EQUIVALENT_MAX = 5

@@ -9,9 +9,10 @@ import ast
 import operator
 import sys
 
-import forks
 from symbolic import (HIGH, LOW, Machine, Unknown, Cond, bits_of, both, compare, either, ends, formula, from_bits,
                       inverse, truth)
+
+from hil import forks
 
 TICK_MS = 20
 ROUNDS_MAX = 60

@@ -6,10 +6,11 @@ import pathlib
 import resource
 
 import coverage
-import forks
 import mutants
 import suite
 from _pytest.runner import runtestprotocol
+
+from hil import forks
 
 AT_IMPORT = "at import"
 

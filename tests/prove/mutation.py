@@ -14,9 +14,10 @@ import sys
 import traceback
 from collections import Counter
 
-import forks
 import mutants
 import suite
+
+from hil import forks
 
 KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
 IMPORT = "import of safety"

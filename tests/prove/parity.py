@@ -11,9 +11,8 @@ import sys
 import tempfile
 import time
 
-import forks
-
 from controller.benchmarks import wasm
+from hil import forks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALK = ROOT / "tests" / "safety" / "parity_steps.py"
