@@ -1,6 +1,7 @@
 """Proof of the safety kernel in one command: `python tests/prove [--quick]`; see README.md beside this file."""
 
 import argparse
+import importlib.util
 import os
 import pathlib
 import sys
@@ -10,12 +11,12 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 import campaign  # noqa: E402
-import claims  # noqa: E402
-import forks  # noqa: E402
 import mutants  # noqa: E402
 import mutation  # noqa: E402
 import parity  # noqa: E402
 import sizes  # noqa: E402
+
+from hil import forks  # noqa: E402
 
 PARTS = ("coverage", "mutation", "proofs", "parity")
 QUICK_SAMPLE, SAMPLE_SEED = 50, 1
@@ -43,6 +44,8 @@ def parsed(argv):
                 parser.error(f"'{each}' is no {what}; there are: {', '.join(known)}")
     if found.sample < 0 or found.workers < 1:
         parser.error("--sample is 0 or more, --workers 1 or more")
+    if "proofs" in found.only and importlib.util.find_spec("z3") is None:
+        parser.error("proofs need the solver z3, which is not installed: ./flash.sh prove installs it")
     return found
 
 
@@ -110,6 +113,7 @@ def mutated(run, listed, begun_s):
 
 def proved(options):
     """The proofs; True if all are held."""
+    import claims  # needs the solver, which only this part has a use for
     held = tried = 0
     if options.quick:
         show(f"  left out: {', '.join(proof.__name__ for proof in claims.SLOW)}")

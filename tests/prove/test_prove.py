@@ -85,8 +85,8 @@ def repository(tmp_path):
     (tmp_path / "safety/tiny.py").write_text(TINY)
     (tmp_path / "tests/safety/test_tiny.py").write_text(TINY_TEST)
     (tmp_path / "tests/prove/equivalent.toml").write_text("")
-    shutil.copytree(HERE.parents[1] / "controller", tmp_path / "controller",
-                    ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("controller", "hil"):
+        shutil.copytree(HERE.parents[1] / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -153,11 +153,22 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
 
 @pytest.mark.parametrize("words, said", [
     (["--only", "x"], "'x' is no part"), (["--files", "x"], "'x' is no file of safety/"),
-    (["--workers", "0"], "1 or more"),
+    (["--only", "coverage", "--workers", "0"], "1 or more"),
     (["--seed", "x"], "invalid int value"), (["-x"], "unrecognized")])
 def test_wrong_arguments(words, said):
     done = subprocess.run([sys.executable, str(HERE), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and said in done.stderr and not done.stdout
+
+
+def test_without_the_solver_only_the_proofs_are_refused(tmp_path):
+    code = ("import importlib.util, runpy, sys; found = importlib.util.find_spec;"
+            "importlib.util.find_spec = lambda name, *rest: None if name == 'z3' else found(name, *rest);"
+            "sys.argv[1:] = {words!r}; runpy.run_path({path!r}, run_name='__main__')")
+    for words, said in ((["--only", "proofs"], "./flash.sh prove installs it"),
+                        (["--only", "parity", "--seed", "x"], "int")):
+        done = subprocess.run([sys.executable, "-c", code.format(words=words, path=str(HERE))], cwd=tmp_path,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 # -- what is mutated
