@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 import os
 import pathlib
 import sys
@@ -11,6 +12,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 import campaign  # noqa: E402
+import kept  # noqa: E402
 import mutants  # noqa: E402
 import mutation  # noqa: E402
 import parity  # noqa: E402
@@ -20,7 +22,6 @@ from hil import forks  # noqa: E402
 
 PARTS = ("coverage", "mutation", "proofs", "parity")
 QUICK_SAMPLE, SAMPLE_SEED = 50, 1
-REPORT = ROOT / "build" / "prove"
 
 
 def parsed(argv):
@@ -33,6 +34,8 @@ def parsed(argv):
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only N mutants, drawn by --seed")
     parser.add_argument("--seed", type=int, default=SAMPLE_SEED, help="of --sample and --quick (default %(default)s)")
     parser.add_argument("--files", default="", metavar="NAME,...", help="only mutants of these files, as bounds,permit")
+    parser.add_argument("--resume", action="store_true",
+                        help="take over the mutants that an earlier run of this same tree has done")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
     found = parser.parse_args(argv)
     found.only = tuple(found.only.split(","))
@@ -73,8 +76,10 @@ def tested(options):
             show(f"  {result['how']}: {mutant.id} {result['by']} {result['wall_s']:.0f} s")
         if done[0] % 200 == 0:
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
-    chosen = campaign.Options(options.workers, sample, options.seed, options.files)
+    chosen = campaign.Options(options.workers, sample, options.seed, options.files, options.resume)
     run = campaign.Campaign(chosen, say)
+    if run.before:
+        show(f"mutants: {len(run.before)} results of an earlier run of this tree are taken over")
     run.run(mutate="mutation" in options.only)
     for each in run.failed + run.errors:
         show(f"  error: {each}")
@@ -98,9 +103,10 @@ def mutated(run, listed, begun_s):
         show(f"  {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
-    REPORT.mkdir(parents=True, exist_ok=True)
+    kept.FOLDER.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{each.id}\n{each.diff()}\n\n" for each in unlisted)
-    (REPORT / "survivors.txt").write_text(text, encoding="ascii")
+    (kept.FOLDER / "survivors.txt").write_text(text, encoding="ascii")
+    (kept.FOLDER / "mutants.json").write_text(json.dumps(run.results, indent=1), encoding="ascii")
     show(f"  {run.cost()}")
     broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
     show(f"  by a failed test {count[mutation.KILLED] - broken}, on import {broken}, by endless running "

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import contexts
+import kept
 import mutants
 import mutation
 import suite
@@ -20,6 +21,7 @@ from hil import forks
 
 EQUIVALENT = Path(__file__).resolve().parent / "equivalent.toml"
 EQUIVALENT_MAX = 5
+SAVED_EVERY = 50  # mutants; so many are run again after a cut
 SMALL = 60  # parameters of a test function of which all are measured before those of larger ones
 
 
@@ -42,10 +44,12 @@ def forget():
 
 
 class Options:
-    """How much to do. sample: number of mutants drawn with seed, 0 for all; only_file: stems of files, () for all."""
+    """How much to do. sample: number of mutants drawn with seed, 0 for all; only_files: stems of files, () for all;
+    resume: results that an earlier run of the same tree left are taken over."""
 
-    def __init__(self, workers, sample=0, seed=0, only_files=()):
+    def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False):
         self.workers, self.sample, self.seed, self.only_files = workers, sample, seed, only_files
+        self.resume = resume
 
 
 class Campaign:
@@ -54,7 +58,8 @@ class Campaign:
     def __init__(self, options, say):
         self.options, self.say = options, say
         self.mutants, self.generated, self.results, self.errors = [], [], {}, []
-        self.coverage_s = 0.0
+        self.coverage_s, self.digest = 0.0, kept.digest()
+        self.before = (kept.load("results", self.digest) or {}) if options.resume else {}
         self.percent, self.missing, self.failed = (0.0, 0.0), [], []
 
     def run(self, mutate=True):
@@ -94,21 +99,13 @@ class Campaign:
             measured = self.measured = state["contexts"]
             self.coverage_s = measured.cpu_s
             self.percent, self.missing, self.failed = measured.percent, measured.missing, measured.failed
-            self.kept, self.modules = state["learned"], state["modules"]
+            self.learned, self.modules = state["learned"], state["modules"]
 
     def _swapped(self, session, folder):
         """Coverage first, then the mutants whose function does not run at import; the others are left for _fresh."""
-        measured = contexts.Contexts(folder)
-        measured.importing(session.perform_collect)
-        if session.testsfailed:
-            raise RuntimeError("tests/safety could not be collected")
+        measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
-        for part in portions(session.items):
-            measured.measure(part, self.options.workers)
-            if measured.percent == (100.0, 100.0):
-                break
-        measured.guess([item.nodeid for item in session.items])
-        learned = mutation.Learned(measured.durations_s)
+        learned = mutation.Learned(measured.durations_s, *(kept.load("learned", "") or ()))
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
@@ -117,14 +114,30 @@ class Campaign:
         return {"results": results, "errors": errors, "contexts": measured, "modules": modules,
                 "learned": (learned.kills, learned.tries)}
 
+    def _measured(self, session, folder):
+        """Contexts, measured now or in an earlier run of this same tree; the tests are collected either way."""
+        known = kept.load("contexts", self.digest)
+        measured = known or contexts.Contexts(folder)
+        (measured.importing if known is None else lambda collect: collect())(session.perform_collect)
+        if session.testsfailed:
+            raise RuntimeError("tests/safety could not be collected")
+        if known is None:
+            for part in portions(session.items):
+                measured.measure(part, self.options.workers)
+                if measured.percent == (100.0, 100.0):
+                    break
+            measured.guess([item.nodeid for item in session.items])
+            if not measured.failed:
+                kept.save("contexts", self.digest, measured)
+        return measured
+
     def _swappable(self, mutant, measured):
         return mutant.spot.function is not None and not mutant.fresh and not measured.at_import(mutant)
 
     def _fresh(self, session, folder):
         for name in self.modules:
             importlib.import_module(name)
-        learned = mutation.Learned(self.measured.durations_s)
-        learned.kills, learned.tries = self.kept
+        learned = mutation.Learned(self.measured.durations_s, *self.learned)
         chosen = [each for each in self.mutants if not self._swappable(each, self.measured)]
         for mutant in chosen:
             mutant.fresh = True
@@ -133,8 +146,8 @@ class Campaign:
 
     def _all(self, runner, chosen, learned):
         """Run the mutants, then the same tests that killed once more without a mutant: they must pass."""
-        results, errors = {}, []
-        queue = mutation.Queue(runner, learned, chosen)
+        results = {each.id: self.before[each.id] for each in chosen if each.id in self.before}
+        errors, queue = [], mutation.Queue(runner, learned, [each for each in chosen if each.id not in results])
         for jobs in (queue.jobs, queue.again):
             for (mutant, names, is_last), result in forks.run(jobs(), runner.work, self.options.workers):
                 if "error" in result:
@@ -142,12 +155,21 @@ class Campaign:
                 elif queue.take(mutant, names, is_last, result):
                     results[mutant.id] = result
                     self.say(mutant, result)
+                    if len(results) % SAVED_EVERY == 0:
+                        self._keep(results, learned)
+        self._keep(results, learned)
         killers = {result["by"] for result in results.values() if result["how"] == mutation.KILLED}
         killers = sorted(name for name in killers if "::" in name)
         for _, result in forks.run([(None, killers, True)] if killers else [], runner.work, 1):
             if result.get("how") != mutation.SURVIVED:
                 errors.append(f"without any mutant: {result}")
         return results, errors
+
+    def _keep(self, results, learned):
+        """For the next run: of the same tree the results, of any tree which tests kill what."""
+        known = kept.load("results", self.digest) or {}
+        kept.save("results", self.digest, known | results)
+        kept.save("learned", "", (learned.kills, learned.tries))
 
     def cost(self):
         """CPU time of coverage and mutants in one line; of a sample also what all mutants would take."""

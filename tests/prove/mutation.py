@@ -29,9 +29,10 @@ ROUNDS = ((0, 12), (12, 120), (120, None))  # the likeliest tests of all files f
 class Learned:
     """Which tests killed what before: the likeliest and cheapest come first."""
 
-    def __init__(self, durations_s):
+    def __init__(self, durations_s, kills=None, tries=None):
+        """durations_s: of each test; kills, tries: what was learned before, by family and test."""
         self.durations_s = durations_s
-        self.kills, self.tries = {}, {}
+        self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
         """The names of tests, best first; for a table, tests that are named after the row before others."""

@@ -122,6 +122,38 @@ def test_a_well_tested_module_is_proved_and_a_badly_tested_one_is_not(repository
     assert any("not covered: safety/tiny.py" in line for line in lines)
 
 
+def test_a_run_begins_where_the_one_before_was_cut_if_nothing_has_changed(repository):
+    _, anew = prove(repository, "--sample", "9")
+    code, part = prove(repository, "--resume", "--sample", "12")
+    assert code == 0 and "mutants: 9 results of an earlier run of this tree are taken over" in part
+    assert part[-4] == anew[-4] and part[-1] == "mutants 12 killed 12 survived 0"
+    test = repository / "tests/safety/test_tiny.py"
+    test.write_text(TINY_TEST.replace("(40, 40), (41, 40)", "").replace("assert tiny.MOST == 40", ""))
+    code, lines = prove(repository, "--resume")
+    assert code == 1 and not any("taken over" in line for line in lines) and not lines[-1].endswith("survived 0")
+
+
+def test_what_was_kept_is_of_one_key_and_whole(tmp_path):
+    import kept
+    assert kept.load("a", "1", tmp_path) is None
+    kept.save("a", "1", {"x": 2}, tmp_path / "b")
+    whole = (tmp_path / "b" / "a.pickle").read_bytes()
+    assert kept.load("a", "1", tmp_path / "b") == {"x": 2} and kept.load("a", "2", tmp_path / "b") is None
+    for size in range(len(whole)):
+        (tmp_path / "b" / "a.pickle").write_bytes(whole[:size])
+        assert kept.load("a", "1", tmp_path / "b") is None
+
+
+def test_the_digest_tells_every_file_that_tests_may_read(tmp_path):
+    import kept
+    (tmp_path / "safety").mkdir()
+    seen = {kept.digest(tmp_path)}
+    for name, text in (("a.py", "1"), ("a.py", "2"), ("b.toml", "1"), ("c.dbc", "1")):
+        (tmp_path / "safety" / name).write_text(text)
+        seen.add(kept.digest(tmp_path))
+    assert len(seen) == 5
+
+
 def test_an_endless_mutant_is_said_to_be_one(repository):
     (repository / "safety/tiny.py").write_text(ENDLESS)
     (repository / "tests/safety/test_tiny.py").write_text(ENDLESS_TEST)
