@@ -1,5 +1,6 @@
 """What all tests share: repeatable hypothesis runs, the data beside the repository, a short guard for wire tests."""
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +11,9 @@ WIRE_GUARD_S = 60  # a hang guard only: no test may need it
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
+# A shell without job control starts what it puts in the background deaf to SIGINT, and so would be all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
