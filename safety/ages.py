@@ -46,9 +46,12 @@ class Ages:
                 ticks[group] = 0
                 seen[group] = news = 1
             else:
-                ticks[group] = min(ticks[group] + elapsed, most)
-                if seen[group]:
-                    oldest = max(oldest, ticks[group])
+                age = ticks[group] + elapsed
+                if age > most:
+                    age = most
+                ticks[group] = age
+                if age > oldest and seen[group]:
+                    oldest = age
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 

@@ -92,27 +92,27 @@ class Evaluator:
 
     def _block(self, block, elapsed):
         """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
+        value, known, watch = self.features.value, self.features.known, self.watch
+        set_count, active, latched = self.set_count, self.active, self.latched
         busy = 0
         for index in range(self.block_first[block], self.block_first[block + 1]):
-            self._instance(index, elapsed)
-            if self.set_count[index] or self.active[index] or self.latched[index]:
+            feature, sense, set_at = watch[index]
+            if known[feature]:
+                level = value[feature] * sense
+                if level >= set_at:
+                    self._beyond(index, elapsed)
+                elif known[feature] != m.IN_PART:
+                    if active[index] or latched[index]:
+                        self._miss(index, level)
+                    else:
+                        set_count[index] = 0
+            if set_count[index] or active[index] or latched[index]:
                 busy = 1
         return busy
 
-    def _instance(self, index, elapsed):
+    def _beyond(self, index, elapsed):
+        """At or beyond the threshold: it counts where the gate is open, not at all where the gate is not known."""
         value, known = self.features.value, self.features.known
-        feature, sense, set_at = self.watch[index]
-        if not known[feature]:
-            return
-        level = value[feature] * sense
-        if level < set_at:
-            if known[feature] == m.IN_PART:
-                return
-            if self.active[index] or self.latched[index]:
-                self._miss(index, level)
-            else:
-                self.set_count[index] = 0
-            return
         gate = self.debounce[index][D_GATE]
         if gate == m.NO_GATE or (known[gate] and value[gate]):
             self._hit(index, elapsed)
@@ -149,11 +149,11 @@ class Evaluator:
 
     def cause_mask(self):
         """CRC-30 over the indices of all standing instances: what an operator saw, in one number (0: none)."""
-        value = 0
+        value, active, latched = 0, self.active, self.latched
         for block in range(len(self.busy)):
             if self.busy[block]:
                 for index in range(self.block_first[block], self.block_first[block + 1]):
-                    if self.active[index] or self.latched[index]:
+                    if active[index] or latched[index]:
                         value = crc.add_word(value if value else crc.START, index)
         return value
 

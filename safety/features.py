@@ -36,7 +36,8 @@ def _direct_of_group(group):
     return tuple([(feature, signal) for feature, signal in DIRECT if s.CABINET_INPUTS[signal][4] == group])
 
 
-DIRECT_OF_GROUP = tuple([_direct_of_group(group) for group in range(len(s.CABINET_GROUPS))])
+DIRECT_OF_GROUP = tuple([(group, _direct_of_group(group)) for group in range(len(s.CABINET_GROUPS))
+                         if _direct_of_group(group)])
 
 
 class Features:
@@ -85,8 +86,7 @@ class Features:
 
     def _cabinet(self, elapsed):
         value = self.value
-        for group in range(len(DIRECT_OF_GROUP)):
-            self._direct(group)
+        self._direct()
         io_1, io_2, io_3 = self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), self.ages.known(s.G_IO_3)
         self.fire.update(io_1, io_2, io_3)
         self.gas.update(elapsed)
@@ -104,15 +104,16 @@ class Features:
         self._noc(elapsed, io_3)
         self.changed[0] = 1
 
-    def _direct(self, group):
-        """Take over a group's inputs; what is no longer known loses `known`, and then nothing changes until news."""
-        direct = DIRECT_OF_GROUP[group]
-        if not direct or not self.fresh[group] and not self.known[direct[0][0]]:
-            return
-        known = self.ages.known(group)
-        for feature, signal in direct:
-            self.value[feature] = self.inp[signal]
-            self.known[feature] = known
+    def _direct(self):
+        """Take over the inputs of groups; what is no longer known loses `known`, then nothing changes until news."""
+        value, known = self.value, self.known
+        inp, fresh = self.inp, self.fresh  # four at once would make a tuple on MicroPython
+        for group, direct in DIRECT_OF_GROUP:
+            if fresh[group] or known[direct[0][0]]:
+                is_known = self.ages.known(group)
+                for feature, signal in direct:
+                    value[feature] = inp[signal]
+                    known[feature] = is_known
 
     def _any_not_open(self):
         for rack in range(self.layout.racks):

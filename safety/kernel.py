@@ -83,6 +83,15 @@ class Kernel:
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
+        elapsed = self.judge(elapsed)
+        self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
+        self._stopping()
+        self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
+        self._publish()
+
+    def judge(self, elapsed):
+        """The first half of a step: what stands, what is demanded because of it, and resets. Whoever moves nothing
+        needs no more (second.py). Returns `elapsed`, bounded."""
         elapsed = min(elapsed, ELAPSED_MAX)
         self._check_image()
         self.features.update(elapsed)
@@ -90,10 +99,10 @@ class Kernel:
         self._combine()
         self._settle(elapsed)
         self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.ages.known(s.G_IO_1))
-        self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
-        self._stopping()
-        self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
-        self._publish()
+        self.out[s.FAN_ON] = self.demand[m.D_FAN]
+        if self.standing[0] or self.out[s.ACTIVE_COUNT] or self.out[s.LATCHED_COUNT]:
+            self._publish_causes()
+        return elapsed
 
     def _start_crc(self):
         self.crc[1] = 0
@@ -130,10 +139,11 @@ class Kernel:
         for index in range(len(unit_demand)):
             unit_demand[index] = 0
         alerts = standing = 0
+        active, latched = evaluator.active, evaluator.latched
         for block in range(len(evaluator.busy)):
             if evaluator.busy[block]:
                 for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
-                    if evaluator.active[index] or evaluator.latched[index]:
+                    if active[index] or latched[index]:
                         self._add(evaluator.stage[index], block)
                         standing = 1
                         alerts |= self.alert_bits[evaluator.stage[index]]
@@ -162,14 +172,14 @@ class Kernel:
             last = first + 1
         elif block > 0:
             first, last = block - 1, block
-        count = m.DEMAND_COUNT
+        demand, unit_demand, count = self.demand, self.unit_demand, m.DEMAND_COUNT
         for index in range(count):
             level = levels[index]
-            if level > self.demand[index]:
-                self.demand[index] = level
+            if level > demand[index]:
+                demand[index] = level
             for unit in range(first, last):
-                if level > self.unit_demand[unit * count + index]:
-                    self.unit_demand[unit * count + index] = level
+                if level > unit_demand[unit * count + index]:
+                    unit_demand[unit * count + index] = level
 
     def _stopping(self):
         """A controlled stop is a ramp to zero of every unit."""
@@ -181,9 +191,7 @@ class Kernel:
 
     def _publish(self):
         out, demand = self.out, self.demand
-        evaluator = self.evaluator
         state = self.permit.state[0]
-        out[s.FAN_ON] = demand[m.D_FAN]
         out[s.HORN_ON] = demand[m.D_HORN]
         out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in WITHOUT_ENERGY else 0
         out[s.RED_LAMP_ON] = demand[m.D_RED_LAMP]
@@ -193,8 +201,6 @@ class Kernel:
         out[s.AUX_LOAD_OK] = 0 if demand[m.D_AUX_SHED] else 1
         out[s.NOTIFY_MAINTENANCE] = demand[m.D_MAINTENANCE]
         out[s.NOTIFY_OPERATOR] = demand[m.D_OPERATOR]
-        if self.standing[0] or out[s.ACTIVE_COUNT] or out[s.LATCHED_COUNT]:
-            self._publish_causes()
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID)
         out[s.OBLIGATIONS_OK] = grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
@@ -207,12 +213,13 @@ class Kernel:
         out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
         out[s.FIRST_OUT_INSTANCE] = first
         out[s.CAUSE_MASK] = evaluator.cause_mask()
+        is_active, is_latched = evaluator.active, evaluator.latched
         active = latched = 0
         for block in range(len(evaluator.busy)):
             if evaluator.busy[block]:
                 for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
-                    active += evaluator.active[index]
-                    latched += evaluator.latched[index]
+                    active += is_active[index]
+                    latched += is_latched[index]
         out[s.ACTIVE_COUNT] = active
         out[s.LATCHED_COUNT] = latched
 

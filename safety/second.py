@@ -110,7 +110,6 @@ class Second:
             raise ValueError("limit image is not of this program's schema or topology")
         mine = own_image(image)
         self.kernel = Kernel(mine)
-        self.kernel.permit.evidence.groups = ()  # it closes nothing, so it has no checklist to spend its steps on
         self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
         own_crc, tables = p.image_crc(image), pe.table_crc()
         self.receiver = c.Receiver(c.CHANNEL_A)
@@ -143,7 +142,7 @@ class Second:
         inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
         self.peer.update(elapsed, contact_bits, self.fitted_bits)  # before anything of its frame is acted on
         self._order(inp)
-        kernel.step(elapsed)
+        kernel.judge(elapsed)  # it moves nothing but its own relay
         if inp[s.RESET_KIND]:
             inp[s.RESET_KIND] = 0
             self._reset_result = kernel.out[s.RESET_RESULT]

@@ -11,7 +11,7 @@ WIRE_GUARD_S = 60  # a hang guard only: no test may need it
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
-# A shell without job control starts what it puts in the background deaf to SIGINT, and so would be all that tests start.
+# A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -41,7 +41,7 @@ for _ in range({steps}):
     way.next(second)
     course.play(second, way.elapsed, way.contacts, way.line, way.length)
     if int(sys.argv[1]):
-        second.kernel.step(1)
+        second.kernel.judge(1)
 """
 
 

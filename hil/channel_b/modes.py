@@ -53,7 +53,7 @@ def measure(steps, image):
     for _ in range(60):
         way.next(second)
         course.play(second, way.elapsed, way.contacts, way.line, way.length)
-    works = (("kernel", lambda: second.kernel.step(1)), ("step", lambda: second.step(1, way.contacts)),
+    works = (("kernel", lambda: second.kernel.judge(1)), ("step", lambda: second.step(1, way.contacts)),
              ("report", second.report), ("receive", lambda: second.receive(way.line, way.length)))
     for state in ("healthy", "tripped"):
         for name, work in works:

@@ -1,5 +1,7 @@
 """Channel B: what it runs on, when it permits, what drops its permit alone, and how its latches are reset."""
 
+import random
+
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, image_like, permitting
@@ -215,8 +217,31 @@ def test_what_of_a_demand_holds_a_first_permit_up_and_what_takes_one(demand, lev
     for bench, expected in ((ChannelB(), before), (permitting(), after)):
         kernel = bench.second.kernel
         assert bench.second.permit in (0, 1) and (bench.second.permit == 1) == (bench.told(c.VOTE) == 1)
-        kernel.step = lambda elapsed, kernel=kernel: kernel.demand.__setitem__(demand, level)
+        kernel.judge = lambda elapsed, kernel=kernel: kernel.demand.__setitem__(demand, level)
         assert bench.step(5).second.permit == expected
+
+
+def test_judging_alone_finds_what_a_whole_step_finds():
+    """Channel B moves nothing, so it leaves the second half of a step out: nothing it uses may come from there."""
+    image = sc.own_image(default_image(1, 1))
+    one, other = Kernel(image), Kernel(image)
+    chance = random.Random(1)
+    for _ in range(2000):
+        for kernel in (one, other):
+            kernel.fresh[:] = bytes([1] * len(kernel.fresh))
+        if not chance.randrange(20):
+            level = chance.randrange(4) > 0
+            for signal in chance.sample((*c.SHARED, s.KEY_RUN_OK), 3):
+                one.inp[signal] = other.inp[signal] = level
+        one.inp[s.RESET_KIND] = other.inp[s.RESET_KIND] = m.REMOTE if not chance.randrange(9) else 0
+        for field, told in ((s.RESET_FIRST_OUT, s.FIRST_OUT_INSTANCE), (s.RESET_MASK, s.CAUSE_MASK)):
+            one.inp[field] = other.inp[field] = one.out[told]
+        elapsed = chance.choice((1, 1, 1, 3))
+        one.step(elapsed)
+        other.judge(elapsed)
+        assert one.demand == other.demand and one.evaluator.latched == other.evaluator.latched
+        for field in (s.FIRST_OUT, s.FIRST_OUT_INSTANCE, s.CAUSE_MASK, s.FAN_ON, s.RESET_RESULT):
+            assert one.out[field] == other.out[field], s.CABINET_OUTPUTS[field][0]
 
 
 def test_a_fan_that_stands_still_holds_no_permit_up():
