@@ -3,11 +3,11 @@
 import argparse
 import difflib
 import json
-import os
 import pathlib
 
 from controller import config as configs
 from controller import realtime
+from hil.arguments import output_file, whole
 from hil.rows import page
 from hil.rows.campaign import EVERY, cores, run
 from hil.rows.courses import COURSES
@@ -24,11 +24,11 @@ def add(commands):
     parser = commands.add_parser("rows", help="bring every stage of the matrix about: its times against its own chain")
     parser.add_argument("--only", metavar="STAGE[,STAGE]", type=_labels,
                         help="these alone: stages as 21b, rows with the controller stopped as '12 stopped'")
-    parser.add_argument("--json", metavar="FILE", type=_file, help="write all figures there")
-    parser.add_argument("--md", metavar="FILE", type=_file, help="write the table there")
-    parser.add_argument("--jobs", metavar="NUMBER", type=_whole(1, JOBS_MAX), default=cores(),
+    parser.add_argument("--json", metavar="FILE", type=output_file(), help="write all figures there")
+    parser.add_argument("--md", metavar="FILE", type=output_file(), help="write the table there")
+    parser.add_argument("--jobs", metavar="NUMBER", type=whole(1, JOBS_MAX), default=cores(),
                         help="processes (%(default)s: one per core)")
-    parser.add_argument("--seed", metavar="NUMBER", type=_whole(0, SEED_MAX), default=1, help="(%(default)s)")
+    parser.add_argument("--seed", metavar="NUMBER", type=whole(0, SEED_MAX), default=1, help="(%(default)s)")
     parser.add_argument("--disarmed", action="store_true",
                         help="with the stages not armed: each must be found not met, or the course shows nothing")
     parser.set_defaults(run=main)
@@ -67,17 +67,3 @@ def _labels(text):
             raise argparse.ArgumentTypeError(f"no course {label!r}{hint}; there are {', '.join(EVERY)}")
     return list(dict.fromkeys(labels))
 
-
-def _whole(low, high):
-    def parse(text):
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from {low} to {high}")
-        return int(text)
-    return parse
-
-
-def _file(text):
-    folder = os.path.dirname(text) or "."
-    if os.path.isdir(text) or not os.access(text if os.path.exists(text) else folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text}: cannot be written")
-    return text

@@ -149,7 +149,11 @@ def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
 
 @pytest.mark.parametrize("order, words", [
     (["--json", "nowhere/a.json"], "there is no folder nowhere"), (["--png", "."], ". is a folder; allowed is a file"),
+    (["--json", "/proc/a.json"], "/proc/a.json: cannot be written"),
+    (["--png", "curve.xyz"], "curve.xyz: allowed endings are .png"),
     (["--loads", "nowhere"], "there is no folder nowhere"),
+    (["--runaways", "1.5"], "1.5: allowed is a whole number from 0 to 10000"),
+    (["--processes", "0"], "0: allowed is a whole number from 1 to 256"),
     (["--days", "0"], "0: allowed is a number from 0.01 to 1000")])
 def test_what_cannot_be_written_is_refused_before_the_courses(order, words, capsys):
     with pytest.raises(SystemExit) as left:

@@ -161,7 +161,8 @@ def test_the_command(tmp_path):
     (["--only", "99"], "rig: argument --only: no course '99'"),
     (["--only", "1a,12 stoped"], "rig: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a"),
     (["--jobs", "0"], "rig: argument --jobs: 0: allowed is a whole number from 1 to 64"),
-    (["--md", "/nowhere/rows.md"], "rig: argument --md: /nowhere/rows.md: cannot be written")])
+    (["--md", "/nowhere/rows.md"], "rig: argument --md: there is no folder /nowhere"),
+    (["--md", "/proc/rows.md"], "rig: argument --md: /proc/rows.md: cannot be written")])
 def test_the_command_says_what_is_wrong(arguments, words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["rows", *arguments])
