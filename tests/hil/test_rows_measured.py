@@ -10,7 +10,7 @@ import pytest
 from controller import config as configs
 from hil import faults, scenario
 from hil.__main__ import main
-from hil.rows import campaign, course, effects, page, stopped, verdict
+from hil.rows import campaign, command, course, effects, page, stopped, verdict
 from hil.rows.command import EXAMPLE
 from hil.rows.courses import COURSES, STAGES, do
 from hil.rows.inside import INSIDE
@@ -64,6 +64,18 @@ def test_with_its_stage_not_armed_no_course_is_met():
         assert row.complaints[0] == f"stage {row.course.stage} did not trip"
 
 
+@pytest.mark.parametrize("label, changed, comes", [
+    ("1c", {}, False), ("1c", {"alone": ()}, True), ("23b", {}, False), ("23b", {"alone": ()}, True),
+    ("44c", {}, False)])
+def test_what_a_course_shows_is_its_own_stages_doing(label, changed, comes):
+    """Its stage alone not armed: 1b would do 1c's work, 23a that of 23b; after a restart it would start by itself."""
+    each = COURSES[label]._replace(**changed)
+    cabinet = course.started(CONFIG, each, (each.stage,))
+    result = course.measured(cabinet, each, LIMITS)
+    must_come = course.wanted(each, cabinet.cabinet.devices)
+    assert result.stands_ms is None and verdict.comes_anyway(each, result, LIMITS, must_come) == comes
+
+
 def test_an_effect_that_does_not_come_is_found():
     assert found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"2": 0})) == ["horn did not come"]
 
@@ -113,6 +125,22 @@ def test_each_thing_that_is_wrong_is_said(changed, words):
     assert made(**changed) == words
 
 
+def test_what_comes_without_its_stage_is_said(monkeypatch, capsys):
+    each, names = COURSES["29"], effects.demanded(STAGES["29"])
+    all_come = course.Result("29", 0.0, None, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], [])
+    one_less = all_come._replace(since_ms=all_come.since_ms | {effects.HORN: None})
+    held = all_come._replace(after={"no closing": False})
+    assert verdict.complaints(each, one_less, LIMITS, names) == ["stage 29 did not trip", "horn did not come"]
+    for result, comes in ((all_come, True), (one_less, False), (held, False), (all_come._replace(lag_ms=None), True)):
+        assert verdict.comes_anyway(each, result, LIMITS, names) == comes
+        row = campaign.Row(each, result, names, verdict.complaints(each, result, LIMITS, names))
+        monkeypatch.setattr(command, "run", lambda *order, row=row: iter([row]))
+        assert main(["rows", "--disarmed", "--only", "29"]) == int(comes)
+        assert f"{int(not comes)} of 1 found not met" in capsys.readouterr().out
+    assert not verdict.comes_anyway(each._replace(behind=True), all_come, LIMITS, names)
+    assert not verdict.comes_anyway(COURSES["27"], all_come, LIMITS, ())
+
+
 def test_a_late_effect_is_said():
     since_ms = dict.fromkeys(effects.demanded(STAGES["29"]), 2040.0) | {effects.HORN: 2171.0, effects.LAMP: None}
     assert made(since_ms=since_ms) == ["horn after 2171 ms, later than 2170 ms", "lamp did not come"]
@@ -155,6 +183,12 @@ def test_the_command(tmp_path):
     one, = json.loads(out.read_text(encoding="ascii"))["courses"]
     assert one["met"] and one["stage"] == "46c" and one["after"] == {"no closing": True}
     assert "| 46 | 46c start | run_request (before: supervision_lost) | a start |" in table.read_text(encoding="ascii")
+
+
+def test_wiring_has_no_stage_to_disarm(capsys):
+    assert main(["rows", "--disarmed", "--only", "1a,12 stopped"]) == 2
+    error = capsys.readouterr().err
+    assert error == "rig: --disarmed: allowed are stages; 12 stopped: the wiring acts, armed or not\n"
 
 
 @pytest.mark.parametrize("arguments, words", [
