@@ -159,6 +159,18 @@ def test_a_relay_that_is_too_late_with_the_controller_stopped_is_said(name):
     assert stopped.complaints(each, good._replace(stands_ms=40.0), CONFIG) == ["the controller still decided"]
 
 
+@pytest.mark.parametrize("name", ["1 stopped", "12 stopped", "30 stopped"])
+def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
+    """Without it, the modules' expiry broken, the permit stays; converter and racks act by themselves, far too late."""
+    each = stopped.STOPPED[name]
+    calm = each._replace(cause=tuple([action for action in each.cause if action.do == "controller_kill"]), seen=None)
+    result = stopped.measured(course.started(CONFIG, calm), calm)
+    assert len(stopped.complaints(calm, result, CONFIG)) == len(stopped.WIRED)
+    assert result.since_ms[effects.ENABLE] is None
+    for effect in (effects.POWER, effects.OPENED):
+        assert result.since_ms[effect] > 2 * stopped.limits_ms(calm, CONFIG)[effect][1]
+
+
 def test_what_is_demanded_and_can_be_seen():
     every = {name for stage in m.STAGES for name in effects.demanded(stage)}
     assert every == {*effects.COILS, effects.ENABLE, effects.POWER, effects.OPENED, effects.CHARGE, effects.DISCHARGE,
