@@ -147,6 +147,12 @@ def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
     assert all(each.events[-1] + courses.WINDOW_S[each.kind] <= 1240 for each in one[16:] if each.events)
 
 
+def test_an_unknown_feature_is_not_beyond_whichever_way_its_stage_looks():
+    for stage, feature, beyond in (("12b", m.F_GAS_RELAY_OK, 0), ("7", m.F_OFFGAS_PPM_MAX, 30)):
+        unknown, known = (made(course(), cabinet=[(feature, 1, 301, value)]) for value in (watching.UNKNOWN, beyond))
+        assert not metrics.stage_trips(unknown)[stage][0].any() and metrics.stage_trips(known)[stage][0].any()
+
+
 def test_as_many_runaways_as_asked_by_their_shares():
     for count in (*range(20), 96, 1001):
         kinds = [each.kind for each in courses.drawn(1, count, 0.01) if each.rack is not None]
