@@ -1,17 +1,20 @@
 """Channel B in the rig: in the plant's permit chain in virtual time, as a process, and the command's errors."""
 
 import pathlib
+import types
 
 import pytest
 
 from controller.benchmarks.kernel_steps import Steps
 from controller.channel_link import ChannelLink
 from hil import __main__ as program
-from hil.channel_b import course, firmware, trials
+from hil.channel_b import command, course, firmware, trials
 from hil.channel_b import memory as mem
+from hil.channel_b.emulator import EmulatorError
 from hil.channel_b.standin import Standin
 from hil.channel_b.virtual import VirtualChannelB
 from hil.plant.cabinet import Cabinet
+from hil.vm.report import Report
 from safety import channel as c
 from safety import peer as pe
 from safety import second as sc
@@ -273,6 +276,21 @@ def test_wrong_input_is_one_line(capsys, words, line):
     except SystemExit as end:
         code = end.code
     assert code == 2 and capsys.readouterr().err.strip() == line
+
+
+@pytest.mark.parametrize("error", [EmulatorError("qemu-system-arm says nothing"), KeyError("healthy")])
+def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(monkeypatch, error):
+    def fails(lab):
+        raise error
+    monkeypatch.setattr(command, "_boot", fails)
+    monkeypatch.setattr(command, "_instructions", fails)
+    monkeypatch.setattr(command, "_lockstep", fails)
+    monkeypatch.setattr(command, "_fuel", lambda lab: ("", []))
+    lines, closed = [], []
+    report = Report(lines.append)
+    live = types.SimpleNamespace(close=lambda: closed.append(True))
+    assert command._figures(types.SimpleNamespace(live=live, partner=None, made="elf"), report) == []
+    assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
 
 
 def test_what_is_not_installed_is_named(capsys, monkeypatch, tmp_path):
