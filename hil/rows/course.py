@@ -14,7 +14,7 @@ from safety import matrix as m
 LOAD_W = 220_000.0  # the battery can take 200 kW or give it, and the connection stays within its limits
 HINT_S, HINT_VALID_S = 60.0, 119.0
 START_S, GENTLE_START_S = 26.0, 14.0  # limits come back with 5 % of rated a second; the request comes with 25 kW/s
-HOLD_S = 1.0  # what has come must stay
+HOLD_S = 3.0  # what has come must stay, and a ramp to zero that nothing asks for has ended by then
 LAG_S_MAX = 240.0  # of a sensor of the plant
 TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
@@ -169,12 +169,16 @@ class Watch:
                 self._stands_us = round(trip["t_s"] * 1e6)
 
     def _allow(self):
-        """What stood before, what a dead or silenced module does by itself, and a lamp that says: no energy."""
+        """What stood before, what a dead or silenced module does by itself, zero power where it follows from that or
+        from the racks' own limits, and a lamp that says: no energy."""
         if not self._told and not self._allowed:
             for name in self._rig.trips.standing():
                 self._allowed.update(effects.demanded(STAGES[name.partition(".")[0]]))
         if self.witness.since_us[effects.OPENED] is not None or self.witness.since_us[effects.ENABLE] is not None:
             self._allowed.add(effects.LAMP)
+        power_kW = self._course.power_kW
+        if effects.asks_for_zero(self._allowed, power_kW) or effects.racks_allow_none(self._rig.plant, power_kW):
+            self._allowed.add(effects.POWER)
         if self._course.starts or _expiries(self._modules) != self._expiries:
             self._allowed.update(effects.DISCRETE)
 

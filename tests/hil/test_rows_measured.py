@@ -16,6 +16,7 @@ from hil.rows.courses import COURSES, STAGES, do
 from hil.rows.inside import INSIDE
 from hil.rows.limits import Limits
 from safety import matrix as m
+from safety.kernel import Kernel
 
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
@@ -93,6 +94,19 @@ def test_an_effect_that_nothing_asks_for_is_found():
     finally:
         effects.Witness = plain
     assert complaints == ["fan after 40 ms, which nothing asks for"]
+
+
+def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
+    """Row 18 is a lamp alone: a kernel that takes power to zero as well does too much."""
+    plain = Kernel._combine_anew
+
+    def ramps_too(kernel, evaluator):
+        plain(kernel, evaluator)
+        if kernel.standing[0]:
+            kernel.unit_demand[m.D_PCS] = max(kernel.unit_demand[m.D_PCS], m.PCS_RAMP)
+    monkeypatch.setattr(Kernel, "_combine_anew", ramps_too)
+    complaint, = found("18a")
+    assert complaint.startswith("power zero after ") and complaint.endswith(" ms, which nothing asks for")
 
 
 def test_a_permit_that_stays_is_found():
