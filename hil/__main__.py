@@ -4,7 +4,6 @@
 """
 
 import argparse
-import math
 import os
 import pathlib
 import signal
@@ -16,6 +15,7 @@ from controller import realtime
 from controller.cabinet import stage_instances
 from controller.layers import ConfigError
 from hil import hint_attack, loads, result, rig, scenario, view
+from hil.arguments import number, whole, writable
 from hil.benchmarks import command as benchmarks
 from hil.channel_b import command as channel_b
 from hil.chaos import command as chaos
@@ -76,20 +76,20 @@ def _parser():
     hint_attack.add(commands)
     chaos.add(commands)
     rows.add(commands)
-    detection.add(commands, _number, _seed)
+    detection.add(commands)
     benchmarks.add(commands, lambda line: _say(line, NO_START))
     channel_b.add(commands)
     command = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     command.set_defaults(run=_rig)
     command.add_argument("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     command.add_argument("--column", metavar="NAME", help="which power column of the file")
-    command.add_argument("--scale", type=_number(0.001, 1000), metavar="FACTOR", help="factor on the file's load (1)")
+    command.add_argument("--scale", type=number(0.001, 1000), metavar="FACTOR", help="factor on the file's load (1)")
     command.add_argument("--raw", action="store_true", help="pass the file's meter rows on as they are, wrong ones too")
-    command.add_argument("--for", dest="seconds", type=_number(1, 31 * 86_400), metavar="SECONDS",
+    command.add_argument("--for", dest="seconds", type=number(1, 31 * 86_400), metavar="SECONDS",
                          help=f"how long to run (the file's or scenario's length, else {DEFAULT_S:g})")
     command.add_argument("--scenario", metavar="NAME", help=f"one of {', '.join(scenario.names())}")
-    command.add_argument("--seed", type=_seed, metavar="NUMBER", help="of plant, load and faults (1)")
-    command.add_argument("--soc", type=_number(5, 95), metavar="PERCENT",
+    command.add_argument("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help="of plant, load and faults (1)")
+    command.add_argument("--soc", type=number(5, 95), metavar="PERCENT",
                          help="state of charge at the start (what load tracking returns to)")
     command.add_argument("--virtual", action="store_true", help="virtual time, as fast as it goes")
     command.add_argument("--headless", action="store_true", help="no screen")
@@ -101,25 +101,6 @@ def _parser():
     return parser
 
 
-def _number(low, high):
-    """An argument's type: a number from low to high."""
-    def parse(text):
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text}: allowed is a number from {low:g} to {high:.10g}")
-        return value
-    return parse
-
-
-def _seed(text):
-    if not text.isdecimal() or int(text) > SEED_MAX:
-        raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from 0 to {SEED_MAX}")
-    return int(text)
-
-
 def _check(arguments):
     """Refuse now what would be found out at the end of the run, or would be left aside without a word."""
     for option, given in (("--column", arguments.column), ("--scale", arguments.scale), ("--raw", arguments.raw)):
@@ -129,7 +110,7 @@ def _check(arguments):
         folder = os.path.dirname(path) or "." if path else None
         if folder and not os.path.isdir(folder):
             raise InputError(f"{option} {path}: there is no folder {folder}")
-        if folder and not _writable(path):
+        if folder and not writable(path):
             raise InputError(f"{option} {path}: cannot be written")
     _check_apart(arguments)
     _check_run_directory(arguments)
@@ -153,18 +134,6 @@ def _check_apart(arguments):
         other = seen.setdefault(os.path.realpath(path), option) if path else option
         if other != option:
             raise InputError(f"--{option} {path}: is the file of --{other} too: allowed is one of its own")
-
-
-def _writable(path):
-    """True if the file can be opened for writing; it is left as it was."""
-    existed = os.path.lexists(path)
-    try:
-        open(path, "ab").close()
-    except OSError:
-        return False
-    if not existed:
-        os.unlink(path)
-    return True
 
 
 def _rig(arguments):

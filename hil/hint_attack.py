@@ -22,6 +22,7 @@ from controller import hint_codes as h
 from controller import hint_wire as w
 from controller.hint_client import HintClient
 from hil import loads
+from hil.arguments import output_file, whole
 from hil.result import machine
 from hil.rig import Rig, RigError
 
@@ -38,19 +39,10 @@ NOT_TAKEN, TAKEN = 0, 1
 def add(commands):
     """Add the command to the subparsers."""
     parser = commands.add_parser("hint-attack", help="send bad hints to a real controller: none may be taken")
-    parser.add_argument("--count", type=_whole(1, COUNT_MAX), default=COUNT, metavar="NUMBER", help="(%(default)s)")
-    parser.add_argument("--seed", type=_whole(0, SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--count", type=whole(1, COUNT_MAX), default=COUNT, metavar="NUMBER", help="(%(default)s)")
+    parser.add_argument("--seed", type=whole(0, SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)")
+    parser.add_argument("--json", metavar="FILE", type=output_file(), help="write all figures there")
     parser.set_defaults(run=main)
-
-
-def _whole(low, high):
-    def parse(text):
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise ValueError
-        return int(text)
-    parse.__name__ = f"whole number from {low} to {high}"
-    return parse
 
 
 class Forger:

@@ -1,6 +1,5 @@
 """The command line of `python -m hil chaos`, its report and its JSON."""
 
-import argparse
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ import msgpack
 from controller import config as configs
 from controller.benchmarks import machine
 from hil import beats, bench, loads
+from hil.arguments import number, output_file, whole
 from hil.benchmarks import order as orders
 from hil.chaos import namespace
 from hil.chaos.companions import Companions
@@ -36,38 +36,13 @@ def add(commands):
     parser = commands.add_parser("chaos", help="disturb everything beside a real controller: the loop must not notice")
     parser.add_argument("--only", metavar="NAME", action="append", choices=sorted(DISTURBANCES), default=[],
                         help=f"this one alone, may be given again: {', '.join(DISTURBANCES)}")
-    parser.add_argument("--json", type=_file, metavar="FILE", help="write all figures there")
-    parser.add_argument("--seed", type=_whole(SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)")
-    parser.add_argument("--for", dest="during_s", type=_seconds, default=DURING_S, metavar="SECONDS",
+    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write all figures there")
+    parser.add_argument("--seed", type=whole(0, SEED_MAX), default=1, metavar="NUMBER", help="(%(default)s)")
+    parser.add_argument("--for", dest="during_s", type=number(0.5, 3600), default=DURING_S, metavar="SECONDS",
                         help="each disturbance (%(default)g)")
-    parser.add_argument("--calm", dest="calm_s", type=_seconds, default=CALM_S, metavar="SECONDS",
+    parser.add_argument("--calm", dest="calm_s", type=number(0.5, 3600), default=CALM_S, metavar="SECONDS",
                         help="before and after each (%(default)g)")
     parser.set_defaults(run=main)
-
-
-def _whole(high):
-    def parse(text):
-        if not text.isdecimal() or int(text) > high:
-            raise argparse.ArgumentTypeError(f"{text}: allowed is a whole number from 0 to {high}")
-        return int(text)
-    return parse
-
-
-def _file(text):
-    folder = os.path.dirname(text) or "."
-    if os.path.isdir(text) or not os.access(text if os.path.exists(text) else folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text}: cannot be written")
-    return text
-
-
-def _seconds(text):
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0.5 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text}: allowed is a number from 0.5 to 3600")
-    return seconds
 
 
 def main(arguments):

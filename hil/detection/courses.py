@@ -53,19 +53,33 @@ def drawn(seed, runaways, days, load_folder=None):
     """Courses: so many true runaways, and makers of false alarms over so many days together."""
     loads = _traces(load_folder)
     found = [_runaway(kind, f"{seed}/{kind}/{number}", loads)
-             for kind, share in SHARES for number in range(round(share * runaways))]
+             for kind, count in _counts(runaways) for number in range(count)]
     kinds = [kind for maker in RATES for kind in (maker, "load")]  # half of the time nothing but the load
     count = math.ceil(days * 86_400.0 / MAKER_S)
     return found + [_maker(kinds[number % len(kinds)], f"{seed}/maker/{number}", loads) for number in range(count)]
 
 
+def _counts(runaways):
+    """[(kind, how many)] by SHARES, as many as asked: those that rounding down leaves go to the largest remainders."""
+    counts = {kind: int(share * runaways) for kind, share in SHARES}
+    left = sorted(SHARES, key=lambda each: counts[each[0]] - each[1] * runaways)
+    for kind, _ in left[:runaways - sum(counts.values())]:
+        counts[kind] += 1
+    return counts.items()
+
+
 def _traces(folder):
-    """Measured loads, as far as they are there: functions of the second, which begin again at their end."""
+    """Measured loads, as far as they are there: functions of the second, which begin again at their end.
+
+    LoadError for a folder with none of them: the course would be one of synthetic loads alone, and nobody told.
+    """
     found = []
     for name, column in LOAD_FILES if folder else ():
         path = pathlib.Path(folder, name)
         if path.is_file():
             found.append(traces.read_trace(str(path), column))
+    if folder and not found:
+        raise traces.LoadError(f"--loads {folder}: holds none of {', '.join(sorted({name for name, _ in LOAD_FILES}))}")
     return found
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from hil.detection import courses as c
-from hil.detection.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES
+from hil.detection.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES, UNKNOWN
 from safety import matrix as m
 from safety import runaway
 
@@ -50,7 +50,8 @@ def _of(stage, series):
 
 
 def _trips(stage, series, rack, found):
-    hits = column(series, stage[m.S_FEATURE], rack) * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE]
+    values = column(series, stage[m.S_FEATURE], rack)
+    hits = (values != UNKNOWN) & (values * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE])
     if _gate_rows(stage):
         hits = hits & _standing(_gate_rows(stage), found, series.seconds)
     elif stage[m.S_GATE] != m.NO_GATE:

@@ -14,12 +14,12 @@ from safety import matrix as m
 LOAD_W = 220_000.0  # the battery can take 200 kW or give it, and the connection stays within its limits
 HINT_S, HINT_VALID_S = 60.0, 119.0
 START_S, GENTLE_START_S = 26.0, 14.0  # limits come back with 5 % of rated a second; the request comes with 25 kW/s
-HOLD_S = 1.0  # what has come must stay
+HOLD_S = 3.0  # what has come must stay, and a ramp to zero that nothing asks for has ended by then
 LAG_S_MAX = 240.0  # of a sensor of the plant
 TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
 ORDER_MS = 100  # contactors open at least this much later than the permit: the observer's invariant
-CLOSES = "no closing"
+CLOSES, STAYS = "no closing", "no start"
 SECOND_CHANNEL = "51"
 CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")  # its bytes are carried in memory
 
@@ -65,12 +65,12 @@ def armed(config, more, less):
 
 def start_key(course):
     """Courses with the same key share a start."""
-    return (course.power_kW, str(course.at_start), course.armed, course.starts, course.soc_pct)
+    return (course.power_kW, str(course.at_start), course.armed, course.alone, course.starts, course.soc_pct)
 
 
 def started(config, course, less=(), seed=1):
     """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
-    rig = VirtualRig(armed(config, course.armed, less), _load, seed, (), {"soc": course.soc_pct / 100})
+    rig = VirtualRig(armed(config, course.armed, less + course.alone), _load, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
         apply(rig, each)
     if not course.starts:
@@ -169,12 +169,16 @@ class Watch:
                 self._stands_us = round(trip["t_s"] * 1e6)
 
     def _allow(self):
-        """What stood before, what a dead or silenced module does by itself, and a lamp that says: no energy."""
+        """What stood before, what a dead or silenced module does by itself, zero power where it follows from that or
+        from the racks' own limits, and a lamp that says: no energy."""
         if not self._told and not self._allowed:
             for name in self._rig.trips.standing():
                 self._allowed.update(effects.demanded(STAGES[name.partition(".")[0]]))
         if self.witness.since_us[effects.OPENED] is not None or self.witness.since_us[effects.ENABLE] is not None:
             self._allowed.add(effects.LAMP)
+        power_kW = self._course.power_kW
+        if effects.asks_for_zero(self._allowed, power_kW) or effects.racks_allow_none(self._rig.plant, power_kW):
+            self._allowed.add(effects.POWER)
         if self._course.starts or _expiries(self._modules) != self._expiries:
             self._allowed.update(effects.DISCRETE)
 
@@ -212,7 +216,10 @@ def _expiries(modules):
 
 
 def _probed(rig, course):
-    """{effect: True if it holds}: the other way is asked for, then a stop and a new start."""
+    """{effect: True if it holds}: the other way is asked for, then a stop and a new start.
+
+    A controller that comes back finds all that its row asks for done by the modules' expiry: it must not start itself.
+    """
     stage, found = STAGES[course.stage], {}
     wanted = [name for name in effects.demanded(stage) if name in (effects.CHARGE, effects.DISCHARGE, effects.DERATED)]
     if wanted and not course.starts:
@@ -225,11 +232,18 @@ def _probed(rig, course):
             apply(rig, each)
         rig.controller.run_request(0)
         rig.run(rig.now_us / 1e6 + ENDED_S)
-        before = len(rig.observer.timeline)
         rig.controller.run_request(1)
-        rig.run(rig.now_us / 1e6 + ASKED_S)
-        found[CLOSES] = all([name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:]])
+        found[CLOSES] = _stays_open(rig)
+    if any([each.do == "controller_start" for each in course.cause]):
+        found[STAYS] = _stays_open(rig)
     return found
+
+
+def _stays_open(rig):
+    """True if no rack is told to close in the time that a start takes."""
+    before = len(rig.observer.timeline)
+    rig.run(rig.now_us / 1e6 + ASKED_S)
+    return all([name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:]])
 
 
 def _hints(from_s, power_kW, duration_s):

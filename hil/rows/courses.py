@@ -32,6 +32,8 @@ class Course(NamedTuple):
     passes until then is the sensor's part. armed: stages that the example site does not arm. starts: the course is the
     start itself, power never flows.
     repair: done before a new start is asked for. soc_pct: at the start. name: of a second course of a stage.
+    alone: other stages that the cause trips as well and that would do this one's work: not armed. behind: rows that
+    must stand first ask for all of it already, so that nothing of it is this stage's doing.
     """
 
     stage: str
@@ -46,6 +48,8 @@ class Course(NamedTuple):
     repair: tuple = ()
     soc_pct: float = 55.0
     name: str = ""
+    alone: tuple = ()
+    behind: bool = False
 
     @property
     def label(self):
@@ -62,7 +66,9 @@ class Course(NamedTuple):
         """The cause in words: its actions and what was done before."""
         words = [_words(each) for each in self.cause]
         prepared = [_words(each) for each in self.at_start + self.before]
-        return ", ".join(words) + (f" (before: {', '.join(prepared)})" if prepared else "")
+        notes = [f"before: {', '.join(prepared)}"] if prepared else []
+        notes += [f"not armed: {', '.join(self.alone)}"] if self.alone else []
+        return ", ".join(words) + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def _words(each):
@@ -160,10 +166,18 @@ def _smoke(plant):
     return plant.air.smoke[0]
 
 
+def _no_airflow(plant):
+    return not plant.air.airflow
+
+
+def _louvre_shut(plant):
+    return not plant.air.louvre_open
+
+
 FIRE_AND_GAS = (
     Course("1a", (do("estop_channel", channel=1),), before=BRIDGED),
     Course("1b", (do("estop_channel", channel=2),), before=BRIDGED),
-    Course("1c", (do("estop_channel", channel=2),), before=BRIDGED),
+    Course("1c", (do("estop_channel", channel=2),), before=BRIDGED, alone=("1b",)),
     Course("2", (do("fire_alarm"),), before=BRIDGED),
     Course("3", (do("suppression"),), before=BRIDGED),
     Course("4", (SMOKE_1,), seen=_smoke),
@@ -176,20 +190,20 @@ FIRE_AND_GAS = (
     Course("8c", ONE_VAPOUR, before=(do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),), settle_s=15,
            seen=_vapour(1)),
     Course("9", (do("toxic", ppm=75, gas="carbon_monoxide"),), seen=_toxic(50)),
-    Course("10a", (do("toxic", ppm=600, gas="hydrogen"),), seen=_toxic(200)),
+    Course("10a", (do("toxic", ppm=600, gas="hydrogen"),), seen=_toxic(200), alone=("10b",)),
     Course("10b", (do("toxic", ppm=300, gas="hydrogen"),), seen=_toxic(51)),
     Course("11", **_gas(20, 10)),
-    Course("12a", **_gas(60, 25)),
+    Course("12a", **_gas(60, 25), alone=("12b",)),
     Course("12b", (do("contact", name="gas_relay", closed=False),), before=BRIDGED),
     Course("13a", (do("detector_fault", detector="offgas_1"),)),
     Course("13b", _silent("gas_1")),
     Course("13c", OVERDUE, CHARGE_kW),
     Course("14", GAS_LOST),
     Course("14", (*_silent("gas_1"), *_silent("gas_2")), name="14 silent"),
-    Course("15a", (do("airflow_fail"),), before=GAS_LOST, settle_s=25, seen=lambda plant: not plant.air.airflow),
-    Course("15b", (do("airflow_fail"),), before=ONE_VAPOUR, settle_s=25, seen=lambda plant: not plant.air.airflow),
-    Course("16a", (do("damper_fail"),), before=GAS_LOST, settle_s=30, seen=lambda plant: not plant.air.louvre_open),
-    Course("16b", (do("damper_fail"),), before=ONE_VAPOUR, settle_s=30, seen=lambda plant: not plant.air.louvre_open),
+    Course("15a", (do("airflow_fail"),), before=GAS_LOST, settle_s=25, seen=_no_airflow, behind=True),
+    Course("15b", (do("airflow_fail"),), before=ONE_VAPOUR, settle_s=25, seen=_no_airflow, behind=True),
+    Course("16a", (do("damper_fail"),), before=GAS_LOST, settle_s=30, seen=_louvre_shut, behind=True),
+    Course("16b", (do("damper_fail"),), before=ONE_VAPOUR, settle_s=30, seen=_louvre_shut, behind=True),
     Course("17a", (do("hvac_fail"),)),
     Course("17b", (do("air_heat", degC=47),), CHARGE_kW, seen=lambda plant: round(plant.air_degC, 1) >= 45.1),
     Course("17c", (do("air_heat", degC=52),), seen=lambda plant: round(plant.air_degC, 1) >= 50.1),
@@ -198,7 +212,7 @@ CABINET = (
     Course("30", (do("cell_offset", rack=1, offset_mV=530),), GENTLE_kW, before=BRIDGED,
            seen=lambda plant: not plant.contacts["cell_voltage"]),
     Course("38a", (do("run_request"), do("reset", 15.0), do("reset", 30.0)), at_start=NO_PRECHARGE, starts=True,
-           seen=_FailedThrice()),
+           seen=_FailedThrice(), alone=("40e",)),
     Course("38a", (do("run_request"),), at_start=(do("contact", name="permit_2", closed=False),), starts=True,
            seen=_GaveUpThrice(), repair=(do("contact_repair", name="permit_2"),), name="38a relay"),
     Course("40e", (do("contact", name="bms_fault", closed=False),)),
@@ -215,13 +229,13 @@ CABINET = (
     Course("44d", (do("controller_kill"), do("store_unreadable", 2.0), do("controller_start", 3.0))),
     Course("44e", (do("change_program"),), before=(do("watch_itself"),), settle_s=5),
     Course("44f", (do("hot_processor"),), before=(do("watch_itself"),), settle_s=5),
-    Course("46a", (do("supervision_lost"),)),
+    Course("46a", (do("supervision_lost"),), alone=("46c",)),
     Course("46b", (do("supervision_lost"),), armed=("46b",)),
     Course("46c", (do("supervision_lost"),), CHARGE_kW),
     Course("46c", (do("run_request"),), at_start=(do("supervision_lost"),), starts=True, name="46c start"),
     Course("47", (do("key", run=False),)),
     Course("48a", (do("door"),)),
-    Course("48b", (do("door"),), before=ONE_VAPOUR, settle_s=10),
+    Course("48b", (do("door"),), before=ONE_VAPOUR, settle_s=10, behind=True),
     Course("49", _silent("io_3")),
     Course("49", _silent("io_1"), name="49 io_1"),
     Course("49", _silent("io_2"), name="49 io_2"),
@@ -240,7 +254,7 @@ CABINET = (
     Course("41d", (do("device_fault", device="pcs_1", fault="overrides", value={PCS_POWER: EXCESS_daW}),)),
 )
 RACK = (
-    _step("18a", 40.0, power_kW=CHARGE_kW), _step("18b", 45.0), _step("19a", 45.0, power_kW=CHARGE_kW),
+    _step("18a", 40.0, power_kW=CHARGE_kW), _step("18b", 45.0, alone=("19a",)), _step("19a", 45.0, power_kW=CHARGE_kW),
     _step("19b", 50.0),
     Course("20a", (do("heat", rack=1, degC=50.2), do("current_excess", current_A=-30)), CHARGE_kW,
            at_start=_warm(49.8), seen=_hotter(50.0)),
@@ -248,16 +262,16 @@ RACK = (
     Course("21a", (do("heat", rack=1, module=3, degC=66),)),
     Course("21b", (do("heat", rack=1, module=3, degC=46),)),
     Course("22", (do("heat", rack=1, module=3, degC=30, rate_K_per_s=0.05),)),
-    Course("23a", (do("heat", rack=1, module=3, degC=28.5),)),
-    Course("23b", (do("heat", rack=1, module=3, degC=31),)),
+    Course("23a", (do("heat", rack=1, module=3, degC=28.5),), alone=("22", "23b")),
+    Course("23b", (do("heat", rack=1, module=3, degC=31),), alone=("22", "23a")),
     Course("24", (do("cell_drop", rack=1, module=2, drop_mV=300),), before=OVERDUE, settle_s=15,
            seen=lambda plant: plant.racks[0].cell_voltage_V_min < 3.05),
     Course("25a", (do("cool", rack=1, degC=-5),), CHARGE_kW),
-    Course("25b", (do("cool", rack=1, degC=-25),)),
+    Course("25b", (do("cool", rack=1, degC=-25),), alone=("25a",)),
     Course("26a", (do("heat", rack=1, module=4, degC=13),)),
     Course("26b", (do("heat", rack=1, module=4, degC=8),)),
     _cell("27", 300), _cell("28", 310, -GENTLE_kW), _cell("29", 370),
-    _cell("31a", -220, soc_pct=6), _cell("31b", -330, soc_pct=6), _cell("32", -850), _cell("33", -1330),
+    _cell("31a", -220, soc_pct=6), _cell("31b", -330, soc_pct=6), _cell("32", -850, alone=("34c",)), _cell("33", -1330),
     _cell("34a", -130), _cell("34b", -250), _cell("34c", -415),
     Course("35a", (do("current_excess", current_A=454.5, fuse_A2s=1e8),), 5),
     Course("35b", (do("current_excess", current_A=320, fuse_A2s=1e8),)),
@@ -269,13 +283,13 @@ RACK = (
     Course("39", (do("feedback", rack=1, reads="open"),), name="39 open"),
     Course("39", (do("key", run=False),), before=(do("weld", rack=1),), name="39 weld",
            seen=lambda plant: not plant.relays.coils["contactor_supply"]),
-    Course("40a", _silent("bms_1")), Course("40b", _silent("bms_1")), Course("40c", _silent("bms_1")),
+    Course("40a", _silent("bms_1")), Course("40b", _silent("bms_1"), alone=("40a",)), Course("40c", _silent("bms_1")),
     Course("40d", (do("device_fault", device="bms_1", fault="bad_crc"),
                    do("device_fault", 0.3, device="bms_1", fault="bad_crc", value=False))),
     Course("45a", (do("sensor_invalid", rack=1, module=4),)),
     Course("45b", (do("sensor_invalid", rack=1, module=4),)),
-    Course("45c", (do("sensor_zero", rack=1, module=4),)),
-    Course("45d", (do("sensor_zero", rack=1, module=4),)),
+    Course("45c", (do("sensor_zero", rack=1, module=4),), alone=("26a", "26b")),
+    Course("45d", (do("sensor_zero", rack=1, module=4),), alone=("26a", "26b", "45c")),
     Course("53", (do("offgas", ppm=15, detector=1), do("toxic", ppm=40, gas="carbon_monoxide")), seen=_suspicious),
 )
 COURSES = {each.label: each for each in sorted(FIRE_AND_GAS + CABINET + RACK,

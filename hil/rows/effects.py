@@ -32,7 +32,7 @@ COILS = {
     PRE_ALARM: Coil(m.D_PRE_ALARM, "pre_alarm", True, "pre_alarm_on"),
     SHUNT_TRIP: Coil(m.D_SHUNT_TRIP, "shunt_trip", True, "shunt_trip_on"),
     AUX_SHED: Coil(m.D_AUX_SHED, "aux_load", False, "aux_load_ok")}
-DISCRETE = (ENABLE, OPENED, *COILS)  # either there or not; what limits power also follows from what is measured
+DISCRETE = (ENABLE, POWER, OPENED, *COILS)  # either there or not; limits also follow from what is measured
 
 
 def demanded(stage):
@@ -72,6 +72,17 @@ def _derated(power_W, rated_W, demand):
     return abs(power_W) <= rated_W * ((100 - derate_pct) / 100 + DERATE_MARGIN_SHARE)
 
 
+def asks_for_zero(names, power_kW):
+    """True if power that flows this way is zero wherever these effects hold."""
+    inhibit = DISCHARGE if power_kW > 0 else CHARGE
+    return any([name in names for name in (ENABLE, OPENED, inhibit)])
+
+
+def racks_allow_none(plant, power_kW):
+    """True if a rack's own limit leaves no power this way."""
+    return any([(rack.discharge_limit_A if power_kW > 0 else rack.charge_limit_A) <= 0 for rack in plant.racks])
+
+
 class Witness:
     """`since_us`: when each effect that shows now began to show, None while it does not."""
 
@@ -82,7 +93,7 @@ class Witness:
         self.unwanted = {}  # name: when it came although nothing that stood asked for it
 
     def see(self, now_us, allowed):
-        """Sample the plant; allowed: names of DISCRETE that something that stands asks for."""
+        """Sample the plant; allowed: names of DISCRETE that something asks for."""
         for name, is_shown in shown(self._plant, self._stage).items():
             if not is_shown:
                 self.since_us[name] = None

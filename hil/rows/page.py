@@ -8,12 +8,14 @@ from safety import matrix as m
 HEAD = """# Every row on the wire
 
 Written by `python -m hil rows --md hil/ROWS.md`: byte-accurate virtual time, so the figures are the same on every
-machine. The cabinet of the example site runs with the power given; then the cause comes, and what follows is read from
-the wires and from the plant, never from the controller's arrays. Times in seconds, as *measured / allowed*, from the
-moment in which the sensor shows the cause; `sensor` says how long the plant's own sensor took. Allowed is the site's
-own chain (`controller/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of the plant. No
-stage may trip sooner than its debounce either. `before`: it showed already before the cause; a time below that of the
-stage: a row that stood earlier had asked for it. Of the other effects the slowest one's time is given.
+machine. The cabinet of the example site runs with the power given; then the cause comes. When the stage stands is what
+the controller reports; all else is read from the wires and from the plant. Times in seconds, as *measured / allowed*,
+from the moment in which the sensor shows the cause; `sensor` says how long the plant's own sensor took (row 38a: until
+the third attempt had failed; row 39: until the supply was taken back). Allowed is the site's own chain
+(`controller/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of the plant. No stage may
+trip sooner than its debounce either. `before`: it showed already before the cause; a time below that of the stage: a
+row that stood earlier had asked for it, or the racks' own limits left no power. Of the other effects the slowest one's
+time is given. `not armed`: another stage that would have done this one's work.
 
 For rows that leave power on, the other way is asked for as well at the end (what is inhibited or derated must hold),
 and where a row forbids closing, a stop and a new start. Two outputs are on no wire: `maintenance` and `operator`.

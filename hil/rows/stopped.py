@@ -1,7 +1,8 @@
 """Rows 1, 12, 30 and 44 with the controller stopped: what acts is the wiring, and the I/O modules whose outputs lapse.
 
 For rows 1, 12 and 30 the modules' expiry is broken as well: otherwise it would act 0.5 s later in any case, and what
-was seen to open might be its doing.
+was seen to open might be its doing. The converter and the racks, who miss the controller later still, are told apart by
+the times allowed.
 """
 
 from controller import time_chain
@@ -13,7 +14,7 @@ BROKEN = tuple([do("device_fault", device=device, fault="expiry_broken") for dev
 KILL = do("controller_kill")
 WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
 LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED)
-STAYS_MS = 1500  # the relay chain must have acted within this; without it nothing else would have
+STAYS_MS = 1500  # so long is watched: without the relay chain converter and racks act by themselves after about 1 s
 STOPPED = {each.label: each for each in (
     Course("1a", (KILL, do("estop_press")), before=BROKEN, name="1 stopped"),
     Course("12b", (do("gas", lfl_pct=60, detector=1), do("controller_kill", 1.2)), before=BROKEN,

@@ -6,18 +6,34 @@ from safety import matrix as m
 
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 
+
 def complaints(course, result, limits, wanted):
     """[line], empty when all is met. wanted: effects that must come; times count from the sensor that shows it."""
+    lag_ms = result.lag_ms
+    if lag_ms is None:
+        return [f"stage {course.stage} did not trip", *_unwanted(result)]
+    found = [f"stage {course.stage} did not trip"] if result.stands_ms is None else _detection(
+        course, result.stands_ms - lag_ms, limits)
+    return found + missing(course, result, limits, wanted) + _unwanted(result)
+
+
+def missing(course, result, limits, wanted):
+    """[line] for each thing the stage asks for that did not come in time, or did not hold."""
     stage, lag_ms = course.stage, result.lag_ms
-    if result.stands_ms is None or lag_ms is None:
-        return [f"stage {stage} did not trip", *_unwanted(result)]
-    found = _detection(course, result.stands_ms - lag_ms, limits)
+    found = []
     if STAGES[stage][m.S_DEMAND][m.D_PCS] == m.PCS_STOP and not _was_off(result):
         found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
         found += _late(name, result.since_ms[name], lag_ms + limits.effect_ms(stage, name))
-    found += [f"{name} does not hold" for name, holds in result.after.items() if not holds]
-    return found + _unwanted(result)
+    return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
+
+
+def comes_anyway(course, result, limits, wanted):
+    """Of a course whose stage is not armed: True if all the stage asks for is there all the same, so that the course
+    shows nothing of it. False where nothing can be shown: see Course.behind."""
+    if course.behind or not (wanted or result.after):
+        return False
+    return result.lag_ms is None or not missing(course, result, limits, wanted)
 
 
 def _detection(course, decided_ms, limits):

@@ -147,9 +147,32 @@ def test_courses_follow_from_the_seed_and_are_as_many_as_asked():
     assert all(each.events[-1] + courses.WINDOW_S[each.kind] <= 1240 for each in one[16:] if each.events)
 
 
+def test_an_unknown_feature_is_not_beyond_whichever_way_its_stage_looks():
+    for stage, feature, beyond in (("12b", m.F_GAS_RELAY_OK, 0), ("7", m.F_OFFGAS_PPM_MAX, 30)):
+        unknown, known = (made(course(), cabinet=[(feature, 1, 301, value)]) for value in (watching.UNKNOWN, beyond))
+        assert not metrics.stage_trips(unknown)[stage][0].any() and metrics.stage_trips(known)[stage][0].any()
+
+
+def test_as_many_runaways_as_asked_by_their_shares():
+    for count in (*range(20), 96, 1001):
+        kinds = [each.kind for each in courses.drawn(1, count, 0.01) if each.rack is not None]
+        assert len(kinds) == count
+        assert all(abs(kinds.count(kind) - share * count) < 1.0 for kind, share in courses.SHARES)
+
+
+def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
+    assert main(["runaway", "--loads", str(tmp_path)]) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert line == f"rig: --loads {tmp_path}: holds none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
+
+
 @pytest.mark.parametrize("order, words", [
     (["--json", "nowhere/a.json"], "there is no folder nowhere"), (["--png", "."], ". is a folder; allowed is a file"),
+    (["--json", "/proc/a.json"], "/proc/a.json: cannot be written"),
+    (["--png", "curve.xyz"], "curve.xyz: allowed endings are .png"),
     (["--loads", "nowhere"], "there is no folder nowhere"),
+    (["--runaways", "1.5"], "1.5: allowed is a whole number from 0 to 10000"),
+    (["--processes", "0"], "0: allowed is a whole number from 1 to 256"),
     (["--days", "0"], "0: allowed is a number from 0.01 to 1000")])
 def test_what_cannot_be_written_is_refused_before_the_courses(order, words, capsys):
     with pytest.raises(SystemExit) as left:

@@ -89,7 +89,8 @@ def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     assert "accepted   0; of 3 genuine ones between 3" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("argv", [("--count", "0"), ("--count", "x"), ("--seed", "-1"), ("--seed", str(2**31))])
+@pytest.mark.parametrize("argv", [("--count", "0"), ("--count", "x"), ("--seed", "-1"), ("--seed", str(2**31)),
+                                  ("--json", "/nowhere/a.json")])
 def test_wrong_numbers_are_one_line(argv, capsys):
     with pytest.raises(SystemExit) as leaving:
         cli.main(["hint-attack", *argv])

@@ -195,6 +195,19 @@ def test_test_aerosol_reaches_its_chamber_alone():
     assert one.smoke == [False, False]
 
 
+def test_a_chamber_stays_in_alarm_down_to_half_of_what_it_alarms_at():
+    one = _air()
+    one.test_smoke[:] = True, True
+    one.stir()
+    _steps(one, 2000)
+    one.test_smoke[:] = False, False  # 0.2 g/m3 in the chamber, twice what it alarms at
+    left_s = [0.0, 0.0]
+    for tick in range(1, 1000):
+        _steps(one, 1)
+        left_s = [tick * DT_S if one.smoke[i] else left_s[i] for i in (0, 1)]
+    assert left_s == [pytest.approx(tau_s * math.log(4.0), abs=0.2) for tau_s in air.SMOKE_TAU_S]
+
+
 @pytest.mark.parametrize("degC, alarm", [(57.9, False), (58.1, True)])
 def test_heat_detector_is_in_alarm_from_58_degC_on_after_its_lag(degC, alarm):
     one = _air()

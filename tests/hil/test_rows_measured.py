@@ -10,12 +10,13 @@ import pytest
 from controller import config as configs
 from hil import faults, forks, scenario
 from hil.__main__ import main
-from hil.rows import campaign, course, effects, page, stopped, verdict
+from hil.rows import campaign, command, course, effects, page, stopped, verdict
 from hil.rows.command import EXAMPLE
 from hil.rows.courses import COURSES, STAGES, do
 from hil.rows.inside import INSIDE
 from hil.rows.limits import Limits
 from safety import matrix as m
+from safety.kernel import Kernel
 
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
@@ -64,6 +65,18 @@ def test_with_its_stage_not_armed_no_course_is_met():
         assert row.complaints[0] == f"stage {row.course.stage} did not trip"
 
 
+@pytest.mark.parametrize("label, changed, comes", [
+    ("1c", {}, False), ("1c", {"alone": ()}, True), ("23b", {}, False), ("23b", {"alone": ()}, True),
+    ("44c", {}, False)])
+def test_what_a_course_shows_is_its_own_stages_doing(label, changed, comes):
+    """Its stage alone not armed: 1b would do 1c's work, 23a that of 23b; after a restart it would start by itself."""
+    each = COURSES[label]._replace(**changed)
+    cabinet = course.started(CONFIG, each, (each.stage,))
+    result = course.measured(cabinet, each, LIMITS)
+    must_come = course.wanted(each, cabinet.cabinet.devices)
+    assert result.stands_ms is None and verdict.comes_anyway(each, result, LIMITS, must_come) == comes
+
+
 def test_an_effect_that_does_not_come_is_found():
     assert found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"2": 0})) == ["horn did not come"]
 
@@ -81,6 +94,19 @@ def test_an_effect_that_nothing_asks_for_is_found():
     finally:
         effects.Witness = plain
     assert complaints == ["fan after 40 ms, which nothing asks for"]
+
+
+def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
+    """Row 18 is a lamp alone: a kernel that takes power to zero as well does too much."""
+    plain = Kernel._combine_anew
+
+    def ramps_too(kernel, evaluator):
+        plain(kernel, evaluator)
+        if kernel.standing[0]:
+            kernel.unit_demand[m.D_PCS] = max(kernel.unit_demand[m.D_PCS], m.PCS_RAMP)
+    monkeypatch.setattr(Kernel, "_combine_anew", ramps_too)
+    complaint, = found("18a")
+    assert complaint.startswith("power zero after ") and complaint.endswith(" ms, which nothing asks for")
 
 
 def test_a_permit_that_stays_is_found():
@@ -113,6 +139,22 @@ def test_each_thing_that_is_wrong_is_said(changed, words):
     assert made(**changed) == words
 
 
+def test_what_comes_without_its_stage_is_said(monkeypatch, capsys):
+    each, names = COURSES["29"], effects.demanded(STAGES["29"])
+    all_come = course.Result("29", 0.0, None, 2021.0, dict.fromkeys(names, 2040.0), set(), {}, {}, [], [])
+    one_less = all_come._replace(since_ms=all_come.since_ms | {effects.HORN: None})
+    held = all_come._replace(after={"no closing": False})
+    assert verdict.complaints(each, one_less, LIMITS, names) == ["stage 29 did not trip", "horn did not come"]
+    for result, comes in ((all_come, True), (one_less, False), (held, False), (all_come._replace(lag_ms=None), True)):
+        assert verdict.comes_anyway(each, result, LIMITS, names) == comes
+        row = campaign.Row(each, result, names, verdict.complaints(each, result, LIMITS, names))
+        monkeypatch.setattr(command, "run", lambda *order, row=row: iter([row]))
+        assert main(["rows", "--disarmed", "--only", "29"]) == int(comes)
+        assert f"{int(not comes)} of 1 found not met" in capsys.readouterr().out
+    assert not verdict.comes_anyway(each._replace(behind=True), all_come, LIMITS, names)
+    assert not verdict.comes_anyway(COURSES["27"], all_come, LIMITS, ())
+
+
 def test_a_late_effect_is_said():
     since_ms = dict.fromkeys(effects.demanded(STAGES["29"]), 2040.0) | {effects.HORN: 2171.0, effects.LAMP: None}
     assert made(since_ms=since_ms) == ["horn after 2171 ms, later than 2170 ms", "lamp did not come"]
@@ -129,6 +171,18 @@ def test_a_relay_that_is_too_late_with_the_controller_stopped_is_said(name):
         for wrong in (high + 1, low - 1, None):
             assert len(stopped.complaints(each, good._replace(since_ms=good.since_ms | {key: wrong}), CONFIG)) == 1
     assert stopped.complaints(each, good._replace(stands_ms=40.0), CONFIG) == ["the controller still decided"]
+
+
+@pytest.mark.parametrize("name", ["1 stopped", "12 stopped", "30 stopped"])
+def test_with_the_controller_stopped_nothing_acts_but_the_cause(name):
+    """Without it, the modules' expiry broken, the permit stays; converter and racks act by themselves, far too late."""
+    each = stopped.STOPPED[name]
+    calm = each._replace(cause=tuple([action for action in each.cause if action.do == "controller_kill"]), seen=None)
+    result = stopped.measured(course.started(CONFIG, calm), calm)
+    assert len(stopped.complaints(calm, result, CONFIG)) == len(stopped.WIRED)
+    assert result.since_ms[effects.ENABLE] is None
+    for effect in (effects.POWER, effects.OPENED):
+        assert result.since_ms[effect] > 2 * stopped.limits_ms(calm, CONFIG)[effect][1]
 
 
 def test_what_is_demanded_and_can_be_seen():
@@ -157,11 +211,18 @@ def test_the_command(tmp_path):
     assert "| 46 | 46c start | run_request (before: supervision_lost) | a start |" in table.read_text(encoding="ascii")
 
 
+def test_wiring_has_no_stage_to_disarm(capsys):
+    assert main(["rows", "--disarmed", "--only", "1a,12 stopped"]) == 2
+    error = capsys.readouterr().err
+    assert error == "rig: --disarmed: allowed are stages; 12 stopped: the wiring acts, armed or not\n"
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["--only", "99"], "rig: argument --only: no course '99'"),
     (["--only", "1a,12 stoped"], "rig: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a"),
     (["--jobs", "0"], "rig: argument --jobs: 0: allowed is a whole number from 1 to 64"),
-    (["--md", "/nowhere/rows.md"], "rig: argument --md: /nowhere/rows.md: cannot be written")])
+    (["--md", "/nowhere/rows.md"], "rig: argument --md: there is no folder /nowhere"),
+    (["--md", "/proc/rows.md"], "rig: argument --md: /proc/rows.md: cannot be written")])
 def test_the_command_says_what_is_wrong(arguments, words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["rows", *arguments])
