@@ -129,6 +129,11 @@ def test_check_refuses_in_one_line(capsys, tmp_path):
     assert (code, out, len(err)) == (2, [], 1) and "999999" in err[0]
 
 
+def test_check_takes_a_file_or_asks_for_the_keys(capsys):
+    code, out, err = run(capsys, "check", "--keys", EXAMPLE)
+    assert (code, out, len(err)) == (2, [], 1) and err[0].startswith("usage: check FILE")
+
+
 def test_check_lists_every_key(capsys):
     code, out, _ = run(capsys, "check", "--keys")
     assert code == 0 and any(line.startswith("rack.") for line in out)

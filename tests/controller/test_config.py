@@ -461,3 +461,26 @@ def test_a_type_or_site_alone_is_not_a_cabinet(tmp_path, files_of):
     for path in alone.paths[:2]:
         with pytest.raises(config.ConfigError):
             config.load(path)
+
+
+# -- files that are none
+
+HEAD = 'schema = 1\nlayer = "type"\nname = "n"\n'
+NO_FILES = {
+    "zero": HEAD + 'extends = "a\\u0000b"', "line": HEAD + '"a\\nb" = 1',
+    "screen": HEAD + '[bus."\\u001b[2J"]\nkind = "can"', "above": HEAD + 'extends = "a\\nb.toml"',
+    "deep": HEAD + "x = " + "[" * 5000 + "]" * 5000}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_no_file_makes_more_than_one_line(tmp_path, name):
+    path = tmp_path / "cabinet.toml"
+    path.write_text(NO_FILES[name])
+    with pytest.raises(config.ConfigError) as refused:
+        config.load(path)
+    assert str(refused.value).isprintable() and str(tmp_path) in str(refused.value)
+
+
+def test_no_path_is_no_file():
+    with pytest.raises(config.ConfigError, match="no file is named"):
+        config.load("")
