@@ -116,8 +116,12 @@ def load(name):
     path = _path_of(name)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path.name}: not TOML: {error}") from error
+    except RecursionError:
+        raise ProfileError(f"{path.name}: not TOML of ours: nested too deeply") from None
+    except OSError as error:
+        raise ProfileError(f"{path.name}: cannot be read: {error.strerror}") from error
     return _checked(path, data)
 
 
@@ -136,7 +140,7 @@ def _path_of(name):
 
 def _checked(path, data):
     family = data.get("family")
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ProfileError(f"{path.name}: family: {family!r}; allowed {', '.join(FAMILIES)}"
                            + _nearest(str(family), FAMILIES))
     settings_schema, required, optional = FAMILIES[family]
@@ -167,6 +171,8 @@ def _registers(path, family, data):
         rows = _named(path, "registers.", data, SENSOR_REGISTER)
         for name, fields in rows.items():
             _check_sensor_register(path, f"registers.{name}", fields)
+            if name in _DATED:
+                _check_plain_register(path, f"registers.{name}", fields)
     elif family != "sunspec_pcs":
         rows = _named(path, "registers.", data, REGISTER)
     else:
@@ -189,6 +195,15 @@ def _check_sensor_register(path, place, fields):
         raise ProfileError(f"{path.name}: {place}.range: missing; allowed [low, high]")
     if fields["over_range_mask"] and fields["full_scale"] is None:
         raise ProfileError(f"{path.name}: {place}.full_scale: missing; over_range_mask needs it")
+
+
+def _check_plain_register(path, place, fields):
+    """Bits and dates are taken as they are: one that saturates would be a detector whose calibration is never due."""
+    for key in ("scale", "full_scale", "over_range_mask"):
+        plain = SENSOR_REGISTER[key][3]
+        if fields[key] != plain:
+            raise ProfileError(f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'} of bits and "
+                               "dates")
 
 
 def _check_scale_factor(path, place, name, points):

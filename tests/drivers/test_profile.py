@@ -104,6 +104,27 @@ def test_missing_registers(tmp_path):
 
 def test_no_toml(tmp_path):
     assert refusal(tmp_path, "maker = ").startswith("not TOML: ")
+    assert refusal(tmp_path, "maker = " + "[" * 5000 + "]" * 5000) == "not TOML of ours: nested too deeply"
+
+
+def test_no_text(tmp_path):
+    path = tmp_path / "device.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ProfileError, match="^device.toml: not TOML: "):
+        profile.load(path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "device.toml"
+    path.write_text("")
+    monkeypatch.setattr(profile.pathlib.Path, "read_text", lambda *_, **__: open(tmp_path))
+    with pytest.raises(ProfileError, match="^device.toml: cannot be read: Is a directory$"):
+        profile.load(path)
+
+
+def test_a_family_is_a_text(tmp_path):
+    line = refusal(tmp_path, text_of("sdm630").replace('family = "meter"', 'family = ["meter"]'))
+    assert line.startswith("family: ['meter']; allowed meter, io, gas, ")
 
 
 @pytest.mark.parametrize("name, words", [
