@@ -195,6 +195,15 @@ def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     assert armed(loaded)["51"] == {1} and loaded.hma["hard_wired_rows"] is None
 
 
+def test_the_second_channel_has_a_wire_of_its_own(files):
+    wire = "/dev/serial/by-path/platform-xhci-usb-0:1.3:1.0-port0"
+    bus = next(bus.name for bus in files.load().buses if bus.port == wire)
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.append("cabinet", f'[channel_b]\nport = "{wire}"')
+    assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" is not allowed; ' \
+                              f"allowed a wire of its own (bus.{bus} has this one)"
+
+
 @pytest.mark.parametrize("said, row", [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30),
                                        ("[1, 12, 30]", 44), ("[]", 1)])
 def test_without_it_four_rows_must_be_in_wire(files, said, row):
