@@ -1,6 +1,5 @@
 """The matrix in words: what a stage looks at, at what value, what it demands, who resets it (safety/matrix.py)."""
 
-from controller import schema
 from safety import matrix as m
 from safety import parameters as p
 
@@ -128,19 +127,14 @@ def after(duration_ms):
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
-def demands(stage):
-    """What the stage demands, a list of words."""
+def demands(stage, effects=EFFECTS):
+    """What the stage demands, a list of words; effects: as EFFECTS, for other words."""
     demand = stage[m.S_DEMAND]
-    words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
+    words = [names[demand[index]] for index, names in effects if demand[index]]
     for index, what in ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging")):
         if demand[index]:
             words.append(f"{what} at most {100 - demand[index]} %")
     return words
-
-
-def thresholds(stage, chemistry):
-    """(set, clear) of the matrix for this chemistry."""
-    return schema.thresholds(stage, chemistry)
 
 
 def confidence(row):
