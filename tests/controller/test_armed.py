@@ -1,7 +1,7 @@
 """Every stage: armed when its equipment is there, not armed and named when somebody accepted that, else refused."""
 
 import pytest
-from site_files import PYLONTECH, SITES, SiteFiles
+from site_files import SITES, SiteFiles
 
 from controller import check, config, equipment, hma, images, schema, sense
 from controller.equipment import EQUIPMENT
@@ -26,16 +26,9 @@ WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(files):
     """The default cabinet, whose type offers to leave out everything there is."""
-    found = SiteFiles(tmp_path)
-    return found.replace("type", '["suppression", "door"]', str(list(EQUIPMENT)).replace("'", '"'))
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
+    return files.replace("type", '["suppression", "door"]', str(list(EQUIPMENT)).replace("'", '"'))
 
 
 def without(files, names):

@@ -11,18 +11,6 @@ from safety import parameters as p
 from safety.kernel import Kernel
 
 
-@pytest.fixture
-def files(tmp_path):
-    """The default cabinet."""
-    return SiteFiles(tmp_path)
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
-
-
 # -- what is accepted
 
 def test_the_default_cabinet_is_the_default_of_the_tables(files):

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from site_files import PYLONTECH, SiteFiles
 
 from controller import (__main__, bus_times, checklist, config, images, matrix_report, matrix_words, printed,
                         reason_book, reasons, time_chain)
@@ -14,18 +13,6 @@ from safety import parameters as p
 
 IDS = [stage[m.S_ID] for stage in m.STAGES]
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
-
-
-@pytest.fixture
-def files(tmp_path):
-    """The default cabinet."""
-    return SiteFiles(tmp_path)
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
 
 
 def stages_of(facts):
