@@ -199,6 +199,36 @@ def test_a_reset_that_b_does_not_hear_is_no_success(channels):
     assert channels.link.sender.frame.get(c.RESET_KIND) == 0
 
 
+def test_an_answer_of_whom_is_not_trusted_is_none(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.cut_to_a = channels.cut_to_b = True
+    channels.link.receiver.frame.put(c.RESET_RESULT, RESULTS.index("done"))
+    channels.step(EXPIRY_TICKS + 1)
+    assert _reset(channels, m.KEY, first_out, mask) == "channel B does not answer"
+
+
+def test_the_code_is_never_0_while_b_gives_no_permit(channels):
+    """What tells the kernel that B permits: a B that is well and has dropped its relay has a code of its own."""
+    assert channels.link.code == 0
+    channels.contacts &= ~_bit("estop_1_ok")
+    for _ in range(60):
+        channels.step()
+        assert bool(channels.link.code) == (not channels.link.permits)
+    channels.link.receiver.frame.put(c.VOTE, 0)
+    channels.link.peer.reason = pe.OK
+    assert channels.link.code == pe.INTERLOCK
+
+
+def test_ticks_that_were_skipped_are_ticks(channels):
+    """The clock that B compares runs on, and a frame that is due is not put off."""
+    before = channels.link.sender.uptime_ticks
+    channels.link.report()
+    channels.link.poll(0)
+    channels.link.update(5)
+    channels.link.report()
+    assert channels.link.sender.uptime_ticks == before + 5 and len(channels.link.poll(0)) == c.FRAME_BYTES
+
+
 @pytest.mark.parametrize("reason", [*range(len(pe.REASONS)), 77])
 def test_every_reason_of_b_has_words(channels, reason):
     frame = channels.link.receiver.frame

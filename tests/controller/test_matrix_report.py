@@ -230,6 +230,16 @@ def test_what_a_time_is_made_of(files, stage, what, time_ms):
     assert parts.get(what) == time_ms
 
 
+def test_where_the_enable_stays_its_module_waits_for_the_supplys(files):
+    """A fan on the module of the enable: its coils are written in the tick after the supply's, a period apart."""
+    found = files.load()
+    schedule = bus_times.schedule(found)
+    plain_ms, waiting_ms = [time_chain.write_ms(found, schedule, ("fan_on",), keeps) for keeps in (False, True)]
+    assert waiting_ms == plain_ms + found.coil_period_ms + found.tick_ms
+    parts = {part.what: part.time_ms for part in time_chain.chain(found, schedule, BY_ID["16a"])}
+    assert parts["I/O write"] == waiting_ms
+
+
 def test_contactors_open_after_the_wait_of_their_row(files):
     found = files.load()
     assert time_chain.opening_ms(found, BY_ID["1a"]) == 200 + time_chain.OPENING_MS
