@@ -90,14 +90,15 @@ def cause(stage):
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}, {GATES[feature_name(stage, m.S_GATE)]}"
 
 
-def level(stage, value, table=None):
+def level(stage, value, tables=()):
     """A threshold in the unit a person thinks in, "" for contacts and what is yes or no.
 
-    table: parameters of the unit or rack, for silences; None: the defaults.
+    tables: parameters of every unit or rack, for silences, which may differ; none: the defaults.
     """
     name = feature_name(stage)
     if name in SILENCES:
-        return f"{plain((table or _DEFAULTS)[SILENCES[name][value - 1]] / 1000)} s"
+        times_ms = {table[SILENCES[name][value - 1]] for table in tables or (_DEFAULTS,)}
+        return " or ".join([plain(time_ms / 1000) for time_ms in sorted(times_ms)]) + " s"
     if name.endswith("_ok") or name in PERHAPS:
         return ""
     for ending, divisor, unit in UNITS:
@@ -106,11 +107,11 @@ def level(stage, value, table=None):
     return plain(value)
 
 
-def trips_at(stage, value, table=None):
+def trips_at(stage, value, tables=()):
     """">= 45 degC"; "" for what is yes or no."""
     if feature_name(stage) in ABOVE_ZERO:
         return "> 0"
-    words = level(stage, value, table)
+    words = level(stage, value, tables)
     return f"{'>=' if stage[m.S_SENSE] > 0 else '<='} {words}" if words else ""
 
 

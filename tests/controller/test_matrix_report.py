@@ -130,6 +130,16 @@ def test_racks_that_differ_are_said_apart(files):
 
 # -- what is required and missing
 
+@pytest.mark.parametrize("said, stage, words", [
+    ("[rack.2]\nbms_ramp_ms = 800", "40b", ">= 0.8 or 1 s"), ("[rack.all]\nbms_ramp_ms = 800", "40b", ">= 0.8 s"),
+    ("[rack.1]\nbms_stop_ms = 2500\n[rack.2]\nbms_stop_ms = 2000", "40c", ">= 2 or 2.5 or 3 s")])
+def test_a_silence_is_told_of_every_rack(files, said, stage, words):
+    """Each rack may be tighter: what rack 1 has is not what the others have."""
+    found = files.append("site", said).load()
+    assert stages_of(matrix_report.matrix_facts(found))[stage]["trips_at"] == words
+    assert next(test["trips_at"] for test in checklist.facts(found)["tests"] if test["stage"] == stage) == words
+
+
 def test_everything_that_is_missing_is_named_at_once(files, capsys):
     files.replace("type", '"damper_ok"', '""').replace("type", '"smoke_2_ok"', '""').replace(
         "type", "[device.toxic] ", "[device.other] ").replace("type", 'role = "toxic"\nprofile = "toxic_detector"',
