@@ -79,6 +79,16 @@ def test_a_frame_every_other_tick_and_only_then():
     assert polls == [(False, 0), (True, c.FRAME_BYTES)] * 3
 
 
+def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
+    both = Channels()
+    both.link.update(2)
+    both.link.report()
+    frame = both.link.poll(0)
+    sealed = bytes(frame)
+    both.link.order_reset(m.KEY, 3, 4)
+    assert frame == sealed
+
+
 def test_before_it_was_heard_and_with_noise_on_the_line():
     both = Channels()
     both.link.update(1)
