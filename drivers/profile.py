@@ -182,6 +182,7 @@ def _registers(path, family, data):
         rows = _named(path, "registers.", data, REGISTER)
         for name, fields in rows.items() if family == "meter" else ():
             _check_range(path, f"registers.{name}", fields)
+            _check_plain_register(path, f"registers.{name}", fields)
     else:
         rows = {}
         for model, table in _tables(path, "registers.", data).items():
@@ -209,12 +210,13 @@ def _check_range(path, place, fields):
 
 
 def _check_plain_register(path, place, fields):
-    """Bits and dates are taken as they are: one that saturates would be a detector whose calibration is never due."""
+    """Bits, dates and what a meter tells are taken as they are: a scale would be said and have no effect, and a date
+    that saturates would be a calibration that is never due."""
     for key in ("scale", "full_scale", "over_range_mask"):
         plain = SENSOR_REGISTER[key][3]
-        if fields[key] != plain:
-            raise ProfileError(f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'} of bits and "
-                               "dates")
+        if fields.get(key, plain) != plain:
+            raise ProfileError(f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is taken as "
+                               "it is")
 
 
 def _check_scale_factor(path, place, name, points):

@@ -70,6 +70,8 @@ def test_values_of_a_register():
      "registers.power_factor_3.type: 'float'; allowed u16, s16, enum16, sunssf, u32, s32, bitfield32, float32, bit"),
     ("sdm630", "range = [-1, 1]", "range = [1, -1]", "registers.power_factor_1.range: [1, -1]; allowed [low, high]"),
     ("sdm630", ", range = [-1, 1]", "", "registers.power_factor_1.range: missing; allowed [low, high]"),
+    ("sdm630", "range = [-1, 1]", "range = [-1, 1], scale = 1000",
+     "registers.power_factor_1.scale: 1000; allowed 1, it is taken as it is"),
     ("sdm630", "range = [-1, 1]", "range = [1]", "registers.power_factor_1.range: [1]; allowed [low, high]"),
     ("sdm630", "[registers]", "[registers]\nvoltage_9 = 3", "registers.voltage_9: 3; allowed a table"),
     ("io_8in_8out", "expiry_ms = 500 ", "expiry_ms = 501 ",

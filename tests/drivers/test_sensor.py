@@ -281,11 +281,11 @@ def test_every_value_needs_its_place(indexes, line):
     ("fault_mask = 0b11011", "fault_mask = 0b11011\ninvalid_mask = 3",
      "settings.invalid_mask: unknown key, did you mean fault_mask?"),
     ('today = {', "today = {full_scale = 1, ",
-     "registers.today.full_scale: 1; allowed none of bits and dates"),
+     "registers.today.full_scale: 1; allowed none, it is taken as it is"),
     ('calibration_due = {', "calibration_due = {scale = 2, ",
-     "registers.calibration_due.scale: 2; allowed 1 of bits and dates"),
+     "registers.calibration_due.scale: 2; allowed 1, it is taken as it is"),
     ('status = {', "status = {full_scale = 4, over_range_mask = 4, ",
-     "registers.status.full_scale: 4; allowed none of bits and dates"),
+     "registers.status.full_scale: 4; allowed none, it is taken as it is"),
     ("calibrated_lfl_vol_ppm = 50000", "", "settings.calibrated_lfl_vol_ppm: missing; allowed a whole number from 1000 "
                                            "to 1000000")])
 def test_mistakes_in_a_profile(tmp_path, old, new, line):
