@@ -160,8 +160,7 @@ def _give(directory, paths):
 
 
 def _check(arguments):
-    given = ["--keys"] if arguments.keys else [arguments.file] if arguments.file else []
-    return check.main(given)
+    return check.main(["--keys"] * arguments.keys + [arguments.file] * bool(arguments.file))
 
 
 def _replay(arguments):

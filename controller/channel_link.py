@@ -64,7 +64,7 @@ class ChannelLink:
         if self.wake_us == NEVER:
             return b""
         self.wake_us = NEVER
-        return self.sender.finish()
+        return bytes(self.sender.finish())  # a port may hold it back while the sender's buffer goes on
 
     def update(self, elapsed):
         """Judge channel B: once a tick, before the kernel's step."""

@@ -11,6 +11,7 @@ from controller import bus_times, hint_codes, images, schema
 from controller import equipment as equipment_tables
 from controller.config import ConfigError, load
 from controller.layers import allowed_text, shown
+from controller.places import ascii_only
 from safety import matrix, parameters, signals
 
 WIDTH = 100
@@ -34,7 +35,7 @@ def main(argv):
     try:
         text = report(load(argv[0]))
     except ConfigError as error:
-        print(_ascii(str(error)), file=sys.stderr)
+        print(ascii_only(error), file=sys.stderr)
         return 2
     print(text)
     return 0
@@ -45,7 +46,7 @@ def report(config):
     schedule = bus_times.schedule(config)
     lines = [*_head(config), *_topology(config), *_analysis(config), *_sources(config), *_silence(config),
              *_rows(config), *_buses(config, schedule), *_latencies(config, schedule)]
-    return _ascii("\n".join(lines))
+    return ascii_only("\n".join(lines))
 
 
 def keys():
@@ -58,11 +59,7 @@ def keys():
         if key.rpartition(".")[2] in schema.FACTS:
             default = "; must be said"
         lines += _wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
-    return _ascii("\n".join(lines))
-
-
-def _ascii(text):
-    return text.encode("ascii", "replace").decode("ascii")
+    return ascii_only("\n".join(lines))
 
 
 def _wrapped(first, text):

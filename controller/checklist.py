@@ -93,14 +93,10 @@ def _test(stage, found, schedule):
     latest_ms = sum([part.time_ms for part in parts])
     return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "key": proof_intervals.key_of(stage),
             "cause": matrix_words.cause(stage), "inject": inject(stage),
-            "trips_at": matrix_words.trips_at(stage, level, _table(stage, found)),
+            "trips_at": matrix_words.trips_at(stage, level, matrix_report.tables(stage, found)),
             "demands": matrix_words.demands(stage), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
             "latest_ms": latest_ms, "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
             "parts": [part._asdict() for part in parts]}
-
-
-def _table(stage, found):
-    return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], (None,))[0]
 
 
 def inject(stage):

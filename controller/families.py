@@ -1,5 +1,7 @@
 """Makes the driver of every device of a configuration, and lists what each one keeps sending."""
 
+import contextlib
+
 from controller.devices import input_indexes
 from controller.layers import ConfigError
 from drivers.bms import NativeBms
@@ -7,9 +9,9 @@ from drivers.buses import rtu
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
-from drivers.profile import ProfileError
 from drivers.pylontech import PylontechBms
-from drivers.sensor import Sensor
+from drivers.sensor import LFL_UNIT, Sensor
+from safety import matrix as m
 from safety import signals as s
 
 SECOND_US = 1_000_000
@@ -22,11 +24,18 @@ def build(config, sink):
     layout = config.layout()
     drivers = {}
     for device in config.devices:
-        try:
+        with _explained(config, device):
             drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
-        except (ProfileError, ValueError) as error:
-            raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
     return drivers
+
+
+@contextlib.contextmanager
+def _explained(config, device):
+    """What a driver refuses becomes a ConfigError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
 
 
 def _pcs(config, device, sink, layout):
@@ -55,7 +64,27 @@ def _io(config, device, sink, layout):
 
 def _sensor(config, device, sink, layout):
     group, indexes = SENSORS[device.role]
-    return Sensor(device.profile, device.address, sink, indexes, group, config.hma["lfl_vol_ppm"])
+    sensor = Sensor(device.profile, device.address, sink, indexes, group, config.hma["lfl_vol_ppm"])
+    for name, span in sensor.spans.items():
+        _check_value(config, device.profile, name, s.CABINET_INPUTS[indexes[name]], span)
+    return sensor
+
+
+def _check_value(config, profile, name, signal, span):
+    """A value in the signal's unit and range that reaches what its rows act at: no row is armed and deaf."""
+    (low, high), (_, unit, signal_low, signal_high, _) = span, signal
+    place = f"{profile.path.name}: registers.{name}"
+    unit = LFL_UNIT if name == "concentration" else unit
+    if profile.registers[name].unit != unit:
+        raise ValueError(f"{place}.unit: {profile.registers[name].unit!r}; allowed {unit}")
+    if not signal_low <= low <= high <= signal_high:
+        raise ValueError(f"{place}: reads {low}..{high} {unit}; allowed within {signal_low}..{signal_high}")
+    for stage in m.STAGES:
+        if stage[m.S_SCOPE] == m.CABINET and stage[m.S_FEATURE] in WATCHED[name]:
+            level = config.stage_words[stage[m.S_ID]][0]
+            if not low <= level <= high:
+                raise ValueError(f"{place}: reads {low}..{high} {unit}; allowed what stage {stage[m.S_ID]} acts at, "
+                                 f"which is {level}")
 
 
 IO_GROUPS = {"io_1": s.G_IO_1, "io_2": s.G_IO_2, "io_3": s.G_IO_3}
@@ -76,6 +105,12 @@ SENSORS = {
     "climate": (s.G_CLIMATE, {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}),
     "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
 }
+# Of each value the features of the matrix that are made of it.
+WATCHED = {
+    "concentration": (m.F_GAS_LFL_PERMILLE_MAX,), "vapour": (m.F_OFFGAS_PPM_MAX, m.F_OFFGAS_PPM_SECOND),
+    **dict.fromkeys(("hydrogen", "carbon_monoxide"), (m.F_TOXIC_PPM, m.F_TOXIC_RISE_PPM)),
+    "air_temperature": (m.F_AIR_TEMPERATURE_DDEGC,), "humidity": (m.F_HUMIDITY_PERMILLE,),
+    "reserve": (m.F_UPS_RESERVE_MIN,)}
 MAKERS = {"pcs": _pcs, "bms": _bms, "meter_grid": _meter, "meter_load": _meter, **dict.fromkeys(IO_GROUPS, _io),
           **dict.fromkeys(SENSORS, _sensor)}
 
@@ -84,9 +119,10 @@ def requests_of(config, device, driver):
     """[(what, Request, period in us)] that an RTU device's driver keeps sending once it has started."""
     if device.role == "pcs":
         return _pcs_requests(device, driver)
-    sent = [(f"read {request.key[1]}", request, period_us) for request, period_us in driver.periodic()]
-    if device.outputs:
-        sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
+    with _explained(config, device):
+        sent = [(f"read {request.key[1]}", request, period_us) for request, period_us in driver.periodic()]
+        if device.outputs:
+            sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
     return sent
 
 

@@ -62,12 +62,17 @@ class Mpremote:
         """What it prints. FlashError in one line."""
         command = [sys.executable, "-m", "mpremote", "connect", self.port, *words]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+            done = _ran(command)
         except subprocess.TimeoutExpired:
             raise FlashError(f"{self.port}: nothing answers there within {LIMIT_S:.0f} s") from None
         if done.returncode != 0:
             raise FlashError(f"{self.port}: {_reason(done.stderr.strip() or done.stdout)}")
         return done.stdout
+
+
+def _ran(command):
+    """How a command ended. What is on a port may be anything: bytes that are no text are shown as such."""
+    return subprocess.run(command, capture_output=True, text=True, errors="backslashreplace", timeout=LIMIT_S)
 
 
 def _reason(words):
@@ -137,7 +142,7 @@ def probe(device):
     """What board it is. FlashError for one that channel B has no pins for."""
     printed = device.call("exec", PROBE)
     words = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
-    if words is None or len(words) < 3:
+    if words is None or len(words) < 3 or not words[2].isdecimal():
         raise FlashError(f"{device.port}: no MicroPython answers there")
     kind = BOARDS.get(words[1])
     if kind is None:
@@ -148,10 +153,13 @@ def probe(device):
 
 
 def bytecode_of(compiler):
-    """(major, minor) of the bytecode that a mpy-cross makes, (0, 0) when it does not say."""
-    printed = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=LIMIT_S).stdout
+    """(major, minor) of the bytecode that a mpy-cross makes, () when it does not say or does not run."""
+    try:
+        printed = _ran([compiler, "--version"]).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
     found = re.search(r"mpy v(\d+)\.(\d+)", printed) or re.search(r"mpy v(\d+)", printed)
-    return tuple(int(number) for number in (*found.groups(), 0)[:2]) if found else (0, 0)
+    return tuple(int(number) for number in (*found.groups(), 0)[:2]) if found else ()
 
 
 def sources(kind):
@@ -182,8 +190,10 @@ def lay_out(folder, kind, image, compiler):
 
 
 def _compile(compiler, path, name, made):
-    done = subprocess.run([compiler, "-s", name, "-o", str(made), str(path)], capture_output=True, text=True,
-                          timeout=LIMIT_S)
+    try:
+        done = _ran([compiler, "-s", name, "-o", str(made), str(path)])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FlashError(f"mpy-cross: {path.name}: {error}") from None
     if done.returncode != 0:
         raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
 

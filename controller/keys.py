@@ -152,7 +152,7 @@ def read(path):
         key = b""
     if len(key) != w.KEY_BYTES:
         raise KeyStoreError(f"{path}: holds no key of {w.KEY_BYTES} bytes in hex; make a new one")
-    return key, int(state.st_mtime)
+    return key, max(0, int(state.st_mtime))
 
 
 def load(state_directory, names, utc_s, now_ms):

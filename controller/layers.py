@@ -20,7 +20,10 @@ SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error lin
 
 
 class ConfigError(Exception):
-    """A configuration that is refused; its text is the one line to show."""
+    """A configuration that is refused; its text is the one line to show, whatever keys and paths are made of."""
+
+    def __init__(self, line):
+        super().__init__("".join([each if each.isprintable() else ascii(each)[1:-1] for each in line]))
 
 
 class UnarmedError(ConfigError):
@@ -94,9 +97,13 @@ def not_allowed(file, path, value, allowed, candidates=()):
 
 def read_chain(path):
     """Layers from `path` up along `extends`, the type first. Raises ConfigError."""
+    if not path:
+        raise ConfigError("no file is named; allowed the path of a cabinet.toml")
     chain = []
     seen = set()
     while path:
+        if "\0" in path:
+            raise ConfigError(f"{path}: cannot be read: no file has such a name")
         real = os.path.realpath(path)
         if real in seen:
             raise ConfigError(f"{path}:extends: leads back to itself")
@@ -121,6 +128,8 @@ def _read(path):
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: is not TOML of ours: nested too deeply") from None
     schema = content.pop("schema", None)
     if type(schema) is not int or schema != SCHEMA:
         refuse(path, ("schema",), f"{shown(schema)} is not allowed" if schema is not None else "is missing",

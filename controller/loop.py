@@ -88,6 +88,8 @@ class Loop:
             self._slack(deadlines)
             now_us = clock.now_us()
             elapsed_ticks = deadlines.begin(now_us)
+            if self.stopping_us is not None:
+                self.cabinet.request_run(0)  # a run or a test asked for meanwhile undoes no stop
             self.cabinet.tick(now_us, elapsed_ticks)
             self._after(now_us)
             deadlines.end(clock.now_us())

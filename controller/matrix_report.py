@@ -7,9 +7,10 @@ named and ends in exit code 1; such a file never runs, `firebreak check` and `fi
 
 import json
 
-from controller import bus_times, check, checklist, config, hma, images, matrix_words, printed, reasons, time_chain
+from controller import (bus_times, check, checklist, config, hma, images, matrix_words, printed, reasons, schema,
+                        time_chain)
 from controller.layers import ConfigError
-from controller.places import DONE, NOT_DONE, WRONG_INPUT, say
+from controller.places import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
 from safety import parameters as p
 
@@ -57,10 +58,10 @@ def _survey(path):
     try:
         found, lines = config.survey(path)
     except ConfigError as error:
-        say(str(error).encode("ascii", "replace").decode("ascii"))
+        say(ascii_only(error))
         return None, [], WRONG_INPUT
     for line in lines:
-        say(line.encode("ascii", "replace").decode("ascii"))
+        say(ascii_only(line))
     return found, lines, NOT_DONE if lines else DONE
 
 
@@ -119,17 +120,21 @@ def _numbers(stage, found):
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
         set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms
-        table = {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ({},))[0]
     else:
         level, clear = stage[m.S_SET], stage[m.S_CLEAR]
-        set_ms, clear_ms, table = stage[m.S_SET_MS], stage[m.S_CLEAR_MS], None
-    facts = {"trips_at": matrix_words.trips_at(stage, level, table), "set": level, "debounce_ms": set_ms,
+        set_ms, clear_ms = stage[m.S_SET_MS], stage[m.S_CLEAR_MS]
+    facts = {"trips_at": matrix_words.trips_at(stage, level, tables(stage, found)), "set": level, "debounce_ms": set_ms,
              "clears_at": matrix_words.clears_at(stage, clear), "clear": clear, "clear_for_ms": clear_ms}
-    other = matrix_words.thresholds(stage, "NMC")
+    other = schema.thresholds(stage, schema.NMC)
     if not found and other != (level, clear):
         facts["nmc"] = {"trips_at": matrix_words.trips_at(stage, other[0]),
                         "clears_at": matrix_words.clears_at(stage, other[1])}
     return facts
+
+
+def tables(stage, found):
+    """Parameters of every unit or rack that a stage looks at; () for one of the cabinet, or without a site."""
+    return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ()) if found else ()
 
 
 def states(stage, found):

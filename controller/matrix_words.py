@@ -1,6 +1,5 @@
 """The matrix in words: what a stage looks at, at what value, what it demands, who resets it (safety/matrix.py)."""
 
-from controller import schema
 from safety import matrix as m
 from safety import parameters as p
 
@@ -91,14 +90,15 @@ def cause(stage):
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}, {GATES[feature_name(stage, m.S_GATE)]}"
 
 
-def level(stage, value, table=None):
+def level(stage, value, tables=()):
     """A threshold in the unit a person thinks in, "" for contacts and what is yes or no.
 
-    table: parameters of the unit or rack, for silences; None: the defaults.
+    tables: parameters of every unit or rack, for silences, which may differ; none: the defaults.
     """
     name = feature_name(stage)
     if name in SILENCES:
-        return f"{plain((table or _DEFAULTS)[SILENCES[name][value - 1]] / 1000)} s"
+        times_ms = {table[SILENCES[name][value - 1]] for table in tables or (_DEFAULTS,)}
+        return " or ".join([plain(time_ms / 1000) for time_ms in sorted(times_ms)]) + " s"
     if name.endswith("_ok") or name in PERHAPS:
         return ""
     for ending, divisor, unit in UNITS:
@@ -107,11 +107,11 @@ def level(stage, value, table=None):
     return plain(value)
 
 
-def trips_at(stage, value, table=None):
+def trips_at(stage, value, tables=()):
     """">= 45 degC"; "" for what is yes or no."""
     if feature_name(stage) in ABOVE_ZERO:
         return "> 0"
-    words = level(stage, value, table)
+    words = level(stage, value, tables)
     return f"{'>=' if stage[m.S_SENSE] > 0 else '<='} {words}" if words else ""
 
 
@@ -128,19 +128,14 @@ def after(duration_ms):
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
-def demands(stage):
-    """What the stage demands, a list of words."""
+def demands(stage, effects=EFFECTS):
+    """What the stage demands, a list of words; effects: as EFFECTS, for other words."""
     demand = stage[m.S_DEMAND]
-    words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
+    words = [names[demand[index]] for index, names in effects if demand[index]]
     for index, what in ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging")):
         if demand[index]:
             words.append(f"{what} at most {100 - demand[index]} %")
     return words
-
-
-def thresholds(stage, chemistry):
-    """(set, clear) of the matrix for this chemistry."""
-    return schema.thresholds(stage, chemistry)
 
 
 def confidence(row):

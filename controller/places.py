@@ -17,6 +17,11 @@ def plain(error, path=""):
     return f"{error.filename or path or repr('')}: {error.strerror}"
 
 
+def ascii_only(text):
+    """The text for a terminal or a page that may know nothing else: "?" in place of every other character."""
+    return str(text).encode("ascii", "replace").decode("ascii")
+
+
 def say(line):
     """One line to the person who gave the command, apart from its output."""
     print(f"firebreak: {line}", file=sys.stderr, flush=True)

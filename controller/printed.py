@@ -7,6 +7,8 @@ beside it; the words say the same, so nothing depends on colour.
 import html
 from typing import NamedTuple
 
+from controller.places import ascii_only
+
 KINDS = ("armed", "other", "absent", "missing", "doubt")
 SHORT = 9  # characters that are not folded
 
@@ -51,7 +53,7 @@ def markdown(blocks):
         else:
             lines += [_row(block.headers), _row(["---"] * len(block.headers))]
             lines += [*[_row(cells) for cells in block.rows], ""]
-    return _ascii("\n".join(lines))
+    return ascii_only("\n".join(lines))
 
 
 def _row(cells):
@@ -92,10 +94,6 @@ def _cell(cell):
         note = f" {html.escape(cell.note)}" if cell.note else ""
         return f'<td><span class="{cell.kind}">{html.escape(cell.text)}</span>{note}</td>'
     return f'<td{" class=short" * (len(cell) <= SHORT)}>{html.escape(cell)}</td>'
-
-
-def _ascii(text):
-    return text.encode("ascii", "replace").decode("ascii")
 
 
 # A4 landscape, black on white; a row of a table is not torn, its head is repeated on every sheet.

@@ -87,12 +87,13 @@ def build(values, missing=()):
     not_fitted = dict.fromkeys(missing, "") | _not_fitted(values)
     fitted = [name for name in values.tables("device") if device_tables.fitted(values, name, not_fitted)]
     buses = tuple([_bus(values, name) for name in _bus_names(values, fitted)])
-    _check_wires(values, buses)
+    channel_b = _channel_b(values)
+    _check_wires(values, buses, channel_b)
     devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted]
     # The module that drops the PCS enable comes first: its coils are written before those of any other.
     devices = tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs))
     topology = Topology(units, racks, rack_units, dc_buses, buses, devices, not_fitted, hma.read(values, not_fitted),
-                        values.get("cabinet", "second_channel") == "fitted", _channel_b(values))
+                        values.get("cabinet", "second_channel") == "fitted", channel_b)
     device_tables.check(values, topology)
     return topology
 
@@ -164,12 +165,12 @@ def _bus(values, name):
                values.get("bus", name, "characters"))
 
 
-def _check_wires(values, buses):
-    """Two buses on one wire would be two masters on it."""
+def _check_wires(values, buses, channel_b):
+    """Two buses on one wire would be two masters on it; the second channel would talk among them."""
     seen = {}
-    for bus in buses:
+    wires = [(bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses]
+    for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:
         wire = bus.port or f"{bus.interface}:{bus.channel}"
-        key = ("bus", bus.name, "port" if bus.port else "channel")
         if wire in seen:
             not_allowed(values.file(*key), key, values.get(*key), f"a wire of its own (bus.{seen[wire]} has this one)")
         seen[wire] = bus.name

@@ -97,8 +97,12 @@ class Profile:
     def block(self, names):
         """(first address, registers, Struct) of one read that holds the named registers, given in rising order.
 
-        The Struct unpacks exactly their values. ProfileError when they overlap or do not rise.
+        The Struct unpacks exactly their values. ProfileError when one is missing, they overlap or do not rise.
         """
+        for name in names:
+            if name not in self.registers:
+                raise ProfileError(f"{self.path.name}: registers.{name}: missing; it is read with the others of its "
+                                   "block")
         first = end = self.registers[names[0]].address
         layout = ">"
         for name in names:
@@ -116,8 +120,12 @@ def load(name):
     path = _path_of(name)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path.name}: not TOML: {error}") from error
+    except RecursionError:
+        raise ProfileError(f"{path.name}: not TOML of ours: nested too deeply") from None
+    except OSError as error:
+        raise ProfileError(f"{path.name}: cannot be read: {error.strerror}") from error
     return _checked(path, data)
 
 
@@ -136,11 +144,12 @@ def _path_of(name):
 
 def _checked(path, data):
     family = data.get("family")
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ProfileError(f"{path.name}: family: {family!r}; allowed {', '.join(FAMILIES)}"
                            + _nearest(str(family), FAMILIES))
     settings_schema, required, optional = FAMILIES[family]
     tables = ("timing", "settings", "registers", "frames")
+    _tables(path, "", {name: data[name] for name in tables if name in data})
     top = _table(path, "", {key: value for key, value in data.items() if key not in tables}, TOP, tables)
     timing = _table(path, "timing.", data.get("timing", {}), TIMING)
     settings = _table(path, "settings.", data.get("settings", {}), settings_schema)
@@ -167,8 +176,13 @@ def _registers(path, family, data):
         rows = _named(path, "registers.", data, SENSOR_REGISTER)
         for name, fields in rows.items():
             _check_sensor_register(path, f"registers.{name}", fields)
+            if name in _DATED:
+                _check_plain_register(path, f"registers.{name}", fields)
     elif family != "sunspec_pcs":
         rows = _named(path, "registers.", data, REGISTER)
+        for name, fields in rows.items() if family == "meter" else ():
+            _check_range(path, f"registers.{name}", fields)
+            _check_plain_register(path, f"registers.{name}", fields)
     else:
         rows = {}
         for model, table in _tables(path, "registers.", data).items():
@@ -185,10 +199,24 @@ def _check_sensor_register(path, place, fields):
         raise ProfileError(f"{path.name}: {place}.function: {fields['function']}; allowed 4, input registers")
     if fields["type"] not in ("u16", "s16"):
         raise ProfileError(f"{path.name}: {place}.type: {fields['type']!r}; allowed u16, s16")
-    if fields["range"] is None:
-        raise ProfileError(f"{path.name}: {place}.range: missing; allowed [low, high]")
+    _check_range(path, place, fields)
     if fields["over_range_mask"] and fields["full_scale"] is None:
         raise ProfileError(f"{path.name}: {place}.full_scale: missing; over_range_mask needs it")
+
+
+def _check_range(path, place, fields):
+    if fields["range"] is None:
+        raise ProfileError(f"{path.name}: {place}.range: missing; allowed [low, high]")
+
+
+def _check_plain_register(path, place, fields):
+    """Bits, dates and what a meter tells are taken as they are: a scale would be said and have no effect, and a date
+    that saturates would be a calibration that is never due."""
+    for key in ("scale", "full_scale", "over_range_mask"):
+        plain = SENSOR_REGISTER[key][3]
+        if fields.get(key, plain) != plain:
+            raise ProfileError(f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is taken as "
+                               "it is")
 
 
 def _check_scale_factor(path, place, name, points):

@@ -13,6 +13,7 @@ from drivers.buses import rtu
 OWN_REGISTERS = ("status", "calibration_due", "today")
 LFL_UNIT = "lfl_permille"  # of the lower flammable limit (LFL) of the gas the detector is calibrated with
 DAYS_MAX = 36500  # a century: what the signal holds
+WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
 class Sensor:
@@ -39,6 +40,8 @@ class Sensor:
         self._rules = tuple([_Rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
                              for register in registers])
         self._status_at = names.index("status")
+        # {name of a value: (lowest, highest) that it can take}
+        self.spans = {name: rule.span() for name, rule in zip(names, self._rules) if name not in OWN_REGISTERS}
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
         self._calibration_index = indexes.get("calibration_d")
@@ -93,10 +96,16 @@ class _Rule:
 
     def __init__(self, register, factor):
         scale = Fraction(str(register.scale))
-        self.low, self.high = (math.ceil(Fraction(str(register.low)) / scale),
-                               math.floor(Fraction(str(register.high)) / scale))
+        lowest, highest = WORDS[register.type]
+        self.low, self.high = (max(lowest, math.ceil(Fraction(str(register.low)) / scale)),
+                               min(highest, math.floor(Fraction(str(register.high)) / scale)))
         self.multiply, self.divide = (scale * factor).as_integer_ratio()
         self.full_scale, self.over_range_mask = register.full_scale, register.over_range_mask
+
+    def span(self):
+        """(lowest, highest) value."""
+        highest = self.full_scale if self.over_range_mask else self._scaled(self.high)
+        return self._scaled(self.low), highest
 
     def value(self, raw, status):
         """The value, None when it is out of range. A saturated cell is at full scale, whatever its word says."""
@@ -104,6 +113,9 @@ class _Rule:
             return self.full_scale
         if not self.low <= raw <= self.high:
             return None
+        return self._scaled(raw)
+
+    def _scaled(self, raw):
         if self.full_scale is None:
             return raw * self.multiply // self.divide  # down: a reserve is not rounded to more than there is
         return min(self.full_scale, -(-raw * self.multiply // self.divide))  # up: gas is not rounded away

@@ -30,3 +30,17 @@ def shared():
     if not path.is_dir():
         pytest.skip(f"needs the data folder {path.name} beside the repository")
     return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The default cabinet, as files that a test may edit."""
+    from site_files import SiteFiles
+    return SiteFiles(tmp_path)
+
+
+@pytest.fixture
+def pylontech(tmp_path):
+    """The Pylontech example, likewise."""
+    from site_files import PYLONTECH, SiteFiles
+    return SiteFiles(tmp_path, PYLONTECH)

@@ -6,6 +6,8 @@ Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]
 
 from typing import NamedTuple
 
+from controller.layers import allowed_text
+
 SCHEMA = 1
 IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (
     "ifc_2018", "nfpa855_2020", "nfpa855_2023_ifc_2021", "nfpa855_2026")
@@ -144,14 +146,15 @@ TABLES = {"model": MODEL, "unit": UNIT, "area": AREA, "exposure": EXPOSURE, "bar
 SINGLE_TABLES = {"fence": FENCE, "la_r3": LA_R3_FACTS}
 
 
+_AS_A_KEY = {"flag": "bool", "choice": "choice"}  # kinds that a key of a configuration has as well
+
+
 def allowed_words(field):
     """What a key may hold, in words."""
     if field.kind == "number":
         return f"a number {field.allowed[0]:g}..{field.allowed[1]:g}"
-    if field.kind == "flag":
-        return "true, false"
-    if field.kind == "choice":
-        return ", ".join(map(str, field.allowed))
+    if field.kind in _AS_A_KEY:
+        return allowed_text(field._replace(kind=_AS_A_KEY[field.kind]))
     if field.kind == "choices":
         return "a list from " + ", ".join(field.allowed)
     if field.kind == "text":

@@ -1,7 +1,7 @@
 """Every stage: armed when its equipment is there, not armed and named when somebody accepted that, else refused."""
 
 import pytest
-from site_files import PYLONTECH, SITES, SiteFiles
+from site_files import SITES, SiteFiles
 
 from controller import check, config, equipment, hma, images, schema, sense
 from controller.equipment import EQUIPMENT
@@ -26,16 +26,9 @@ WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(files):
     """The default cabinet, whose type offers to leave out everything there is."""
-    found = SiteFiles(tmp_path)
-    return found.replace("type", '["suppression", "door"]', str(list(EQUIPMENT)).replace("'", '"'))
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
+    return files.replace("type", '["suppression", "door"]', str(list(EQUIPMENT)).replace("'", '"'))
 
 
 def without(files, names):
@@ -193,6 +186,15 @@ def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     files.replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
     loaded = files.load()
     assert armed(loaded)["51"] == {1} and loaded.hma["hard_wired_rows"] is None
+
+
+def test_the_second_channel_has_a_wire_of_its_own(files):
+    wire = "/dev/serial/by-path/platform-xhci-usb-0:1.3:1.0-port0"
+    bus = next(bus.name for bus in files.load().buses if bus.port == wire)
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.append("cabinet", f'[channel_b]\nport = "{wire}"')
+    assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" is not allowed; ' \
+                              f"allowed a wire of its own (bus.{bus} has this one)"
 
 
 @pytest.mark.parametrize("said, row", [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30),

@@ -267,6 +267,15 @@ def test_what_the_second_channel_says_is_passed_on():
     assert bench.tick().standing == [] and told(bench, s.PEER_CODE) == 7, "its row is not armed in this cabinet"
 
 
+def test_a_reset_is_passed_on_for_what_stands_in_the_second_channel():
+    orders = []
+    bench = running()
+    bench.cabinet.peer = SimpleNamespace(code=0, update=lambda elapsed_ticks: None, report=lambda: None,
+                                         causes=lambda: (7, 9), order_reset=lambda *order: orders.append(order))
+    bench.cabinet.request_reset(command.KEY_RESET, 1, 2)
+    assert orders == [(command.KEY_RESET, 7, 9)]
+
+
 class SelfTest:
     """Stands in for self_test.SelfTest: counts its slices."""
 

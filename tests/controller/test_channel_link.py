@@ -79,6 +79,16 @@ def test_a_frame_every_other_tick_and_only_then():
     assert polls == [(False, 0), (True, c.FRAME_BYTES)] * 3
 
 
+def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
+    both = Channels()
+    both.link.update(2)
+    both.link.report()
+    frame = both.link.poll(0)
+    sealed = bytes(frame)
+    both.link.order_reset(m.KEY, 3, 4)
+    assert frame == sealed
+
+
 def test_before_it_was_heard_and_with_noise_on_the_line():
     both = Channels()
     both.link.update(1)
@@ -197,6 +207,36 @@ def test_a_reset_that_b_does_not_hear_is_no_success(channels):
     channels.cut_to_a = channels.cut_to_b = True
     assert _reset(channels, m.KEY, first_out, mask) == "channel B does not answer"
     assert channels.link.sender.frame.get(c.RESET_KIND) == 0
+
+
+def test_an_answer_of_whom_is_not_trusted_is_none(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.cut_to_a = channels.cut_to_b = True
+    channels.link.receiver.frame.put(c.RESET_RESULT, RESULTS.index("done"))
+    channels.step(EXPIRY_TICKS + 1)
+    assert _reset(channels, m.KEY, first_out, mask) == "channel B does not answer"
+
+
+def test_the_code_is_never_0_while_b_gives_no_permit(channels):
+    """What tells the kernel that B permits: a B that is well and has dropped its relay has a code of its own."""
+    assert channels.link.code == 0
+    channels.contacts &= ~_bit("estop_1_ok")
+    for _ in range(60):
+        channels.step()
+        assert bool(channels.link.code) == (not channels.link.permits)
+    channels.link.receiver.frame.put(c.VOTE, 0)
+    channels.link.peer.reason = pe.OK
+    assert channels.link.code == pe.INTERLOCK
+
+
+def test_ticks_that_were_skipped_are_ticks(channels):
+    """The clock that B compares runs on, and a frame that is due is not put off."""
+    before = channels.link.sender.uptime_ticks
+    channels.link.report()
+    channels.link.poll(0)
+    channels.link.update(5)
+    channels.link.report()
+    assert channels.link.sender.uptime_ticks == before + 5 and len(channels.link.poll(0)) == c.FRAME_BYTES
 
 
 @pytest.mark.parametrize("reason", [*range(len(pe.REASONS)), 77])

@@ -3,25 +3,12 @@
 import random
 
 import pytest
-from site_files import PYLONTECH, SiteFiles
 
 from controller import bus_times, check
 from drivers.buses import rtu
 from safety import matrix
 
 CHARACTER_US = {9600: 10e6 / 9600, 38_400: 10e6 / 38_400, 115_200: 10e6 / 115_200}
-
-
-@pytest.fixture
-def files(tmp_path):
-    """The default cabinet."""
-    return SiteFiles(tmp_path)
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
 
 
 def _exchange(config, bus, device, what):

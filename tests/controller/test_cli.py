@@ -12,7 +12,7 @@ import pytest
 
 from controller import __main__ as cli
 from controller import cabinet as cabinets
-from controller import config, keys, store
+from controller import config, keys, self_test, store
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
 from site_files import SITES, SiteFiles
@@ -99,6 +99,31 @@ def test_what_the_system_says_is_said_in_words(capsys, tmp_path, argv, line):
     assert found == (3, [], [f"firebreak: {line.format(tmp_path)}"])
 
 
+def test_the_controller_that_runs_tests_itself(tmp_path, monkeypatch):
+    """Row 44 is as good as the self-test that feeds it: the kernel's own memory, and the program."""
+    seen = []
+
+    class Loop:
+        """Takes the cabinet as the real one does, and ends at once."""
+
+        def __init__(self, cabinet, *_):
+            seen.append(cabinet)
+
+        def run(self):
+            return 0
+
+        def close(self):
+            return None
+    monkeypatch.setattr(cli.loop, "Loop", Loop)
+    assert cli.main(["run", EXAMPLE, "--no-realtime", "--run-dir", str(tmp_path / "run"), "--state-dir",
+                     str(tmp_path / "state")]) == 0
+    cabinet, = seen
+    assert isinstance(cabinet.self_test, self_test.SelfTest)
+    tested = [each.obj for each in cabinet.self_test._arrays]
+    assert len(tested) == len([block for block in cabinet.core.kernel.state_blocks() if len(block)])
+    assert all(any(own is block for own in tested) for block in cabinet.core.kernel.state_blocks() if len(block))
+
+
 # -- prepare
 
 def test_prepare_makes_a_clean_store_once(capsys, tmp_path):
@@ -127,6 +152,11 @@ def test_check_refuses_in_one_line(capsys, tmp_path):
     site = SiteFiles(tmp_path).append("cabinet", "[rack.all]\nrated_current_mA = 999999")
     code, out, err = run(capsys, "check", site.paths[2])
     assert (code, out, len(err)) == (2, [], 1) and "999999" in err[0]
+
+
+def test_check_takes_a_file_or_asks_for_the_keys(capsys):
+    code, out, err = run(capsys, "check", "--keys", EXAMPLE)
+    assert (code, out, len(err)) == (2, [], 1) and err[0].startswith("usage: check FILE")
 
 
 def test_check_lists_every_key(capsys):

@@ -5,21 +5,10 @@ from site_files import FIREBREAK, PYLONTECH, SiteFiles
 
 from controller import config, images, parameters, schema
 from controller.equipment import EQUIPMENT
+from drivers import profile as profiles
 from safety import matrix, signals
 from safety import parameters as p
 from safety.kernel import Kernel
-
-
-@pytest.fixture
-def files(tmp_path):
-    """The default cabinet."""
-    return SiteFiles(tmp_path)
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
 
 
 # -- what is accepted
@@ -426,6 +415,57 @@ def test_a_profile_of_the_sites_own_lies_beside_the_file_that_names_it(files):
 
 # -- properties of the schema
 
+CONCENTRATION = 'range = [0, 10000]\ndirection = "read"\nfull_scale = 1000\nover_range_mask = 0b00100'
+DEAF = {  # profile, what is changed in it, register, the line
+    "full_scale": ("gas_detector", "full_scale = 1000", "full_scale = 249", "concentration: reads 0..249 "
+                   "lfl_permille; allowed what stage 12a acts at, which is 250"),
+    "range": ("gas_detector", CONCENTRATION, 'range = [0, 99]\ndirection = "read"', "concentration: reads 0..82 "
+              "lfl_permille; allowed what stage 11 acts at, which is 100"),
+    "vapour": ("offgas_detector", "full_scale = 1000", "full_scale = 19", "vapour: reads 0..19 ppm; allowed what stage "
+               "7 acts at, which is 20"),
+    "one_of_two": ("toxic_detector", "full_scale = 1000\nover_range_mask = 0b10000", "full_scale = 9",
+                   "carbon_monoxide: reads 0..9 ppm; allowed what stage 9 acts at, which is 50"),
+    "reserve": ("ups_monitor", "range = [0, 10000]", "range = [30, 10000]", "reserve: reads 30..10000 min; allowed "
+                "what stage 43c acts at, which is 29"),
+    "unlimited": ("ups_monitor", "range = [0, 10000]", "range = [0, 65535]", "reserve: reads 0..65535 min; allowed "
+                  "within 0..10000"),
+    "too_large": ("gas_detector", CONCENTRATION, 'scale = 1e9\nrange = [0, 1e14]\ndirection = "read"',
+                  "concentration: reads 0..54612500000000 lfl_permille; allowed within 0..1000"),
+    "unit": ("gas_detector", 'unit = "lfl_permille"', 'unit = "lfl"', "concentration.unit: 'lfl'; allowed "
+             "lfl_permille"),
+    "degrees": ("climate_monitor", 'unit = "ddegC"', 'unit = "degC"', "air_temperature.unit: 'degC'; allowed ddegC")}
+
+
+def with_profile(files, name, old, new):
+    """The site with a profile of its own: a shipped one in which `old` is `new`."""
+    text = (profiles.FOLDER / f"{name}.toml").read_text()
+    assert old in text
+    (files.paths[0].parent / f"{name}.toml").write_text(text.replace(old, new, 1))
+    return files.replace("type", f'profile = "{name}"', f'profile = "{name}.toml"')
+
+
+@pytest.mark.parametrize("name", DEAF)
+def test_a_profile_in_which_a_row_would_be_deaf_is_refused(files, name):
+    profile, old, new, line = DEAF[name]
+    refusal = with_profile(files, profile, old, new).refusal()
+    assert refusal.startswith("example/cabinet.toml:device.")
+    assert refusal.endswith(f": {profile}.toml: registers.{line}")
+
+
+def test_a_threshold_of_the_site_counts_too(files):
+    with_profile(files, "ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
+    files.append("site", "[stage.43b]\nset = 151\nclear = 200")
+    assert "reads 0..150 min; allowed what stage 43b acts at, which is 151" in files.refusal()
+
+
+@pytest.mark.parametrize("profile, old, new, line", [
+    ("gas_detector", "status = {address = 1,", "status = {address = 60000,",
+     "address 0: count 60001; allowed 1 to 125"),
+    ("ups_monitor", "status = {address = 0,", "status = {address = 1,", "registers.reserve: address 1 must be 2")])
+def test_a_profile_that_cannot_be_read_at_once_is_refused(files, profile, old, new, line):
+    assert line in with_profile(files, profile, old, new).refusal()
+
+
 def test_every_parameter_is_bounded_and_says_which_way_is_tighter():
     rows = p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS + parameters.CONTROL_PARAMETERS
     for name, unit, low, high, default, tighter in rows:
@@ -461,3 +501,26 @@ def test_a_type_or_site_alone_is_not_a_cabinet(tmp_path, files_of):
     for path in alone.paths[:2]:
         with pytest.raises(config.ConfigError):
             config.load(path)
+
+
+# -- files that are none
+
+HEAD = 'schema = 1\nlayer = "type"\nname = "n"\n'
+NO_FILES = {
+    "zero": HEAD + 'extends = "a\\u0000b"', "line": HEAD + '"a\\nb" = 1',
+    "screen": HEAD + '[bus."\\u001b[2J"]\nkind = "can"', "above": HEAD + 'extends = "a\\nb.toml"',
+    "deep": HEAD + "x = " + "[" * 5000 + "]" * 5000}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_no_file_makes_more_than_one_line(tmp_path, name):
+    path = tmp_path / "cabinet.toml"
+    path.write_text(NO_FILES[name])
+    with pytest.raises(config.ConfigError) as refused:
+        config.load(path)
+    assert str(refused.value).isprintable() and str(tmp_path) in str(refused.value)
+
+
+def test_no_path_is_no_file():
+    with pytest.raises(config.ConfigError, match="no file is named"):
+        config.load("")

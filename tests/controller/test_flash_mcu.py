@@ -151,6 +151,31 @@ def test_mpremotes_complaints_become_one_line(monkeypatch, words, line):
     assert str(error.value).startswith(f"/dev/x: {line}") and "\n" not in str(error.value)
 
 
+def test_a_compiler_that_does_not_run_is_none(tmp_path, image, capsys):
+    broken = tmp_path / "mpy-cross"
+    broken.write_text("no program")
+    for device in (Device(), Device(mpy=0)):
+        assert flash_mcu.flash(device, image, tmp_path, True, str(broken)) == 0
+        assert "sending source" in capsys.readouterr().out
+
+
+def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
+    def run(*_, **__):
+        raise flash_mcu.subprocess.TimeoutExpired("mpy-cross", 1)
+    monkeypatch.setattr(flash_mcu.subprocess, "run", run)
+    with pytest.raises(flash_mcu.FlashError, match="^mpy-cross: ages.py: .*timed out"):
+        flash_mcu._compile("mpy-cross", tmp_path / "ages.py", "safety/ages.py", tmp_path / "ages.mpy")
+
+
+def test_a_port_where_something_else_speaks_is_told(monkeypatch):
+    """Its bytes need not even be text; and what looks like a board must say which bytecode it takes."""
+    real = flash_mcu.subprocess.run
+    for said in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
+        monkeypatch.setattr(flash_mcu.subprocess, "run", lambda command, **kind: real(["printf", said], **kind))
+        with pytest.raises(flash_mcu.FlashError, match="^/dev/x: no MicroPython answers there$"):
+            flash_mcu.probe(flash_mcu.Mpremote("/dev/x"))
+
+
 def test_a_silent_port_is_told(monkeypatch):
     def run(*_, **__):
         raise flash_mcu.subprocess.TimeoutExpired("mpremote", 1)

@@ -99,6 +99,14 @@ def test_a_spoilt_key_is_not_used_and_said_in_one_line(state, content, mode, wor
     assert found == [] and len(lines) == 1 and words in lines[0] and "ab" * 10 not in lines[0]
 
 
+def test_a_key_from_before_1970_is_one_all_the_same(state):
+    """Where a box lost its clock: the statistics, whose words have no sign, ended the start of the controller."""
+    keys.create(state, "site_ems")
+    made_at(state, -5)
+    found, lines = keys.load(state, ["site_ems"], NOW_S, 0)
+    assert [each.made_s for each in found["site_ems"]] == [0] and not lines
+
+
 def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
     """The second one finds no key, is held up, and goes on after the first one has stored its own."""
     first = keys.create(state, "site_ems")

@@ -280,6 +280,25 @@ def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypat
     assert silent.ticks >= 5
 
 
+@pytest.mark.parametrize("ask", ["request_run", "request_test"])
+def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
+    """Whoever stops the service has it stopped: a run or a test that comes in meanwhile closes nothing any more."""
+    monkeypatch.setattr(loop, "STOP_US_MAX", 100_000)
+    monkeypatch.setattr(silent.cabinet, "_key_is_out", lambda: True)
+    inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
+
+    def hold(ticks):
+        out[s.CONTACTOR_SUPPLY_OK] = 1
+        if ticks == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if ticks > 2:
+            told.append(inp[s.RUN_REQUEST])
+            getattr(silent.cabinet, ask)(*[1] * (ask == "request_run"))
+    silent.on_tick = hold
+    silent.loop.run()
+    assert len(told) > 2 and not any(told)
+
+
 class Serial:
     """A port that takes three bytes at a time."""
 

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from site_files import PYLONTECH, SiteFiles
 
 from controller import (__main__, bus_times, checklist, config, images, matrix_report, matrix_words, printed,
                         reason_book, reasons, time_chain)
@@ -14,18 +13,6 @@ from safety import parameters as p
 
 IDS = [stage[m.S_ID] for stage in m.STAGES]
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
-
-
-@pytest.fixture
-def files(tmp_path):
-    """The default cabinet."""
-    return SiteFiles(tmp_path)
-
-
-@pytest.fixture
-def pylontech(tmp_path):
-    """The Pylontech example."""
-    return SiteFiles(tmp_path, PYLONTECH)
 
 
 def stages_of(facts):
@@ -143,6 +130,16 @@ def test_racks_that_differ_are_said_apart(files):
 
 # -- what is required and missing
 
+@pytest.mark.parametrize("said, stage, words", [
+    ("[rack.2]\nbms_ramp_ms = 800", "40b", ">= 0.8 or 1 s"), ("[rack.all]\nbms_ramp_ms = 800", "40b", ">= 0.8 s"),
+    ("[rack.1]\nbms_stop_ms = 2500\n[rack.2]\nbms_stop_ms = 2000", "40c", ">= 2 or 2.5 or 3 s")])
+def test_a_silence_is_told_of_every_rack(files, said, stage, words):
+    """Each rack may be tighter: what rack 1 has is not what the others have."""
+    found = files.append("site", said).load()
+    assert stages_of(matrix_report.matrix_facts(found))[stage]["trips_at"] == words
+    assert next(test["trips_at"] for test in checklist.facts(found)["tests"] if test["stage"] == stage) == words
+
+
 def test_everything_that_is_missing_is_named_at_once(files, capsys):
     files.replace("type", '"damper_ok"', '""').replace("type", '"smoke_2_ok"', '""').replace(
         "type", "[device.toxic] ", "[device.other] ").replace("type", 'role = "toxic"\nprofile = "toxic_detector"',
@@ -241,6 +238,16 @@ def test_what_a_time_is_made_of(files, stage, what, time_ms):
     found = files.load()
     parts = {part.what: part.time_ms for part in time_chain.chain(found, bus_times.schedule(found), BY_ID[stage])}
     assert parts.get(what) == time_ms
+
+
+def test_where_the_enable_stays_its_module_waits_for_the_supplys(files):
+    """A fan on the module of the enable: its coils are written in the tick after the supply's, a period apart."""
+    found = files.load()
+    schedule = bus_times.schedule(found)
+    plain_ms, waiting_ms = [time_chain.write_ms(found, schedule, ("fan_on",), keeps) for keeps in (False, True)]
+    assert waiting_ms == plain_ms + found.coil_period_ms + found.tick_ms
+    parts = {part.what: part.time_ms for part in time_chain.chain(found, schedule, BY_ID["16a"])}
+    assert parts["I/O write"] == waiting_ms
 
 
 def test_contactors_open_after_the_wait_of_their_row(files):

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from site_files import SiteFiles
 
 from controller import config, images, matrix_words, proof_intervals, proof_plan, proof_state, utc
 from controller import proof_tests as pt
@@ -17,12 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 3, 14)
 DAY_US = 86_400_000_000
 HEADER = {"proof_tests": {"1": 365, "15": 365, "40": 0}, "names": {"type": "A", "cabinet": "Cabinet 1"}}
-
-
-@pytest.fixture
-def files(tmp_path):
-    """The default cabinet."""
-    return SiteFiles(tmp_path)
 
 
 def record_of(row, on, result=pt.PASSED, kind=pt.TEST):

@@ -54,6 +54,25 @@ def stuck_view(level):
     return View()
 
 
+class Forgetful(bytearray):
+    """Takes the patterns and gives them back; what it held before does not come back whole."""
+
+    def __setitem__(self, key, content):
+        super().__setitem__(key, content if len(set(content)) == 1 else b"\0" * len(content))
+
+
+def test_memory_that_lost_its_content_is_no_good_one():
+    assert not self_test.memory_ok(Forgetful(b"\x12\x34\x56"))
+
+
+def test_what_has_failed_stays_failed_beside_what_fails_next():
+    tested = SelfTest([array("i", [0])], [module(SOURCE)])
+    tested._check(MEMORY, False)
+    tested._check(CLOCK, False)
+    tested._check(PROGRAM, True)
+    assert tested.bits == MEMORY | CLOCK
+
+
 def quiet(tested, seconds=20):
     """Step through so much time, both clocks equal, fifty times a second."""
     for tick in range(seconds * 50):

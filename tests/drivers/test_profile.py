@@ -69,6 +69,9 @@ def test_values_of_a_register():
     ("sdm630", 'address = 0x22, type = "float32"', 'address = 0x22, type = "float"',
      "registers.power_factor_3.type: 'float'; allowed u16, s16, enum16, sunssf, u32, s32, bitfield32, float32, bit"),
     ("sdm630", "range = [-1, 1]", "range = [1, -1]", "registers.power_factor_1.range: [1, -1]; allowed [low, high]"),
+    ("sdm630", ", range = [-1, 1]", "", "registers.power_factor_1.range: missing; allowed [low, high]"),
+    ("sdm630", "range = [-1, 1]", "range = [-1, 1], scale = 1000",
+     "registers.power_factor_1.scale: 1000; allowed 1, it is taken as it is"),
     ("sdm630", "range = [-1, 1]", "range = [1]", "registers.power_factor_1.range: [1]; allowed [low, high]"),
     ("sdm630", "[registers]", "[registers]\nvoltage_9 = 3", "registers.voltage_9: 3; allowed a table"),
     ("io_8in_8out", "expiry_ms = 500 ", "expiry_ms = 501 ",
@@ -104,6 +107,40 @@ def test_missing_registers(tmp_path):
 
 def test_no_toml(tmp_path):
     assert refusal(tmp_path, "maker = ").startswith("not TOML: ")
+    assert refusal(tmp_path, "maker = " + "[" * 5000 + "]" * 5000) == "not TOML of ours: nested too deeply"
+
+
+def test_no_text(tmp_path):
+    path = tmp_path / "device.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ProfileError, match="^device.toml: not TOML: "):
+        profile.load(path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "device.toml"
+    path.write_text("")
+    monkeypatch.setattr(profile.pathlib.Path, "read_text", lambda *_, **__: open(tmp_path))
+    with pytest.raises(ProfileError, match="^device.toml: cannot be read: Is a directory$"):
+        profile.load(path)
+
+
+@pytest.mark.parametrize("table", ["timing", "settings", "registers", "frames"])
+@pytest.mark.parametrize("value", ["1", "[[1]]", '"STATE"'])
+def test_a_table_is_a_table(tmp_path, table, value):
+    line = refusal(tmp_path, f'{table} = {value}\nmaker = "a"\nmodel = "b"\nfamily = "ups"\ndocuments = []')
+    assert line.startswith(f"{table}: ") and line.endswith("; allowed a table")
+
+
+def test_a_block_of_which_a_register_is_missing():
+    loaded = profile.load("sdm630")
+    with pytest.raises(ProfileError, match="^sdm630.toml: registers.voltage_9: missing; it is read with the others"):
+        loaded.block(["voltage_1", "voltage_9"])
+
+
+def test_a_family_is_a_text(tmp_path):
+    line = refusal(tmp_path, text_of("sdm630").replace('family = "meter"', 'family = ["meter"]'))
+    assert line.startswith("family: ['meter']; allowed meter, io, gas, ")
 
 
 @pytest.mark.parametrize("name, words", [

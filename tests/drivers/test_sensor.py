@@ -245,6 +245,22 @@ def test_values_with_a_scale_round_to_the_safe_side(tmp_path):
         assert sink.inp[next(iter(indexes.values()))] == shown
 
 
+@pytest.mark.parametrize("kind, spans", [
+    ({}, {"concentration": (0, 1000)}), ({"lfl_vol_ppm": 1_000_000}, {"concentration": (0, 1000)}),
+    ({"name": "climate_monitor", "indexes": CLIMATE}, {"air_temperature": (-600, 1250), "humidity": (0, 1000)}),
+    ({"name": "ups_monitor", "indexes": UPS}, {"reserve": (0, 10_000)})])
+def test_what_values_it_can_take(kind, spans):
+    assert sensor(**kind)[0].spans == spans
+
+
+def test_no_more_than_a_word_holds(tmp_path):
+    text = (profile.FOLDER / "climate_monitor.toml").read_text()
+    path = tmp_path / "own.toml"
+    path.write_text(text.replace("range = [-600, 1250]", "range = [-99999, 99999]"))
+    spans = Sensor(profile.load(path), 1, Sink(), CLIMATE, 0).spans
+    assert spans["air_temperature"] == (-0x8000, 0x7FFF)
+
+
 @pytest.mark.parametrize("indexes, line", [
     ({**GAS, "concentratoin": 1}, "gas 1: values calibration_d, concentration, concentratoin, ok; allowed exactly "
                                   "calibration_d, concentration, ok"),
@@ -264,6 +280,12 @@ def test_every_value_needs_its_place(indexes, line):
     ("full_scale = 1000\n", "", "registers.concentration.full_scale: missing; over_range_mask needs it"),
     ("fault_mask = 0b11011", "fault_mask = 0b11011\ninvalid_mask = 3",
      "settings.invalid_mask: unknown key, did you mean fault_mask?"),
+    ('today = {', "today = {full_scale = 1, ",
+     "registers.today.full_scale: 1; allowed none, it is taken as it is"),
+    ('calibration_due = {', "calibration_due = {scale = 2, ",
+     "registers.calibration_due.scale: 2; allowed 1, it is taken as it is"),
+    ('status = {', "status = {full_scale = 4, over_range_mask = 4, ",
+     "registers.status.full_scale: 4; allowed none, it is taken as it is"),
     ("calibrated_lfl_vol_ppm = 50000", "", "settings.calibrated_lfl_vol_ppm: missing; allowed a whole number from 1000 "
                                            "to 1000000")])
 def test_mistakes_in_a_profile(tmp_path, old, new, line):

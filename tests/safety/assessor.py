@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from controller import bus_times, config, time_chain  # noqa: E402  (the page is written without an installed package)
+from controller.matrix_words import after, demands, feature_name, plain  # noqa: E402
 from safety import matrix as m  # noqa: E402
 
 PAGE = ROOT / "safety" / "README.md"
@@ -78,16 +79,6 @@ EFFECTS = ((m.D_PCS, ("", "PCS ramp", "PCS stop")),
            (m.D_AUX_SHED, ("", "auxiliary loads off")))
 
 
-def feature_name(stage, index=m.S_FEATURE):
-    """Name of the stage's feature or gate."""
-    return m.FEATURES[stage[m.S_SCOPE]][stage[index]]
-
-
-def plain(number):
-    """A number without a useless fraction."""
-    return f"{number:g}"
-
-
 def level(stage, index):
     """Threshold or clear value in the unit a person thinks in; empty for contacts and yes-or-no features."""
     name, value = feature_name(stage), stage[index]
@@ -109,19 +100,9 @@ def trips(stage):
     return f"{sign} {value}" if value else ""
 
 
-def after(duration_ms):
-    """A debounce."""
-    return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
-
-
 def effects(stage):
-    """What the stage demands, in words."""
-    demand = stage[m.S_DEMAND]
-    words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
-    for index, what in ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging")):
-        if demand[index]:
-            words.append(f"{what} at most {100 - demand[index]} %")
-    return ", ".join(words)
+    """What the stage demands, in the short words of the page."""
+    return ", ".join(demands(stage, EFFECTS))
 
 
 def ordered():
