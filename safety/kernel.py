@@ -14,7 +14,7 @@ from safety.contactors import Contactors
 from safety.evaluate import Evaluator
 from safety.features import Features
 from safety.latches import Latches
-from safety.permit import Permit
+from safety.permit import ENDING, Permit
 
 CRC_STEPS = 100  # the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
@@ -172,8 +172,8 @@ class Kernel:
                     self.unit_demand[unit * count + index] = level
 
     def _stopping(self):
-        """A controlled stop is a ramp to zero of every unit."""
-        if self.permit.state[0] == s.STOPPING:
+        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before all was open."""
+        if self.permit.state[0] in ENDING:
             self.standing[1] = 1
             for unit in range(self.layout.units):
                 at = unit * m.DEMAND_COUNT + m.D_PCS

@@ -337,6 +337,25 @@ def test_after_its_reset_a_trip_opens_as_a_controlled_stop_does(waited, carries,
     assert desk.out[s.CONTACTOR_SUPPLY_OK] == (0 if opens else 1)
 
 
+def test_a_trip_whose_cause_is_gone_ramps_on_before_it_opens():
+    """The key passes through service under load (row 47 ends by itself): a ramp, no full power until it opens."""
+    bench = running(units=2, racks=2)
+    bench.load(100_000)
+    before = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
+    bench.inp[s.KEY_RUN_OK] = 0
+    bench.step()
+    bench.inp[s.KEY_RUN_OK] = 1
+    for _ in range(ticks(2000)):
+        assert bench.step().standing() == [] and bench.out[s.STATE] == TRIPPED
+        after = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
+        assert all(now < then or not then for now, then in zip(after, before))
+        before = after
+    assert before == [0, 0] and bench.unit(s.CHARGE_W_MAX, 1) == 0
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1), "not opened under load"
+    bench.load(0)
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
 @pytest.mark.parametrize("before, pcs, enable", [(1, 0, 1), (1, 1, 1), (0, 0, 0), (0, 1, 0), (1, 2, 0)])
 def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs, enable):
