@@ -44,7 +44,7 @@ class Kernel:
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features.racks.mismatch)
-        self.permit = Permit(layout, image, image_map, self.inp, self.out, self.features, self.contactors)
+        self.permit = Permit(layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors)
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))

@@ -110,7 +110,8 @@ class Second:
             raise ValueError("limit image is not of this program's schema or topology")
         mine = own_image(image)
         self.kernel = Kernel(mine)
-        self.kernel.permit.evidence.groups = ()  # it closes nothing, so it has no checklist to spend its steps on
+        evidence = self.kernel.permit.evidence
+        evidence.groups = evidence.holding = ()  # it closes nothing, so it has no checklist to spend its steps on
         self.kernel.boot(latch_level == m.REMOTE, latch_level >= m.KEY, ())
         own_crc, tables = p.image_crc(image), pe.table_crc()
         self.receiver = c.Receiver(c.CHANNEL_A)

@@ -423,6 +423,30 @@ def test_a_stop_that_stands_at_rest_holds_back_the_start():
     assert bench.out[s.STATE] == RUNNING
 
 
+@pytest.mark.parametrize("name, spoil", [
+    ("37a", lambda b: b.set_rack(s.INSULATION_KOHM, 300, 1)), ("13a", lambda b: b.inp.__setitem__(s.GAS_2_OK, 0)),
+    ("6a", lambda b: b.inp.__setitem__(s.FIRE_TROUBLE_OK, 0)), ("13c", lambda b: b.inp.__setitem__(
+        s.TOXIC_CALIBRATION_D, -1)), ("4", lambda b: b.inp.__setitem__(s.SMOKE_2_OK, 0)),
+    ("20b", lambda b: b.set_rack(s.MODULE_TEMPERATURE_DDEGC, 550))])
+def test_a_restart_does_not_start_within_the_debounce_of_a_row(name, spoil):
+    """A fault that stood before the restart: its debounce begins anew, and the start takes less time than that."""
+    bench = Plant(racks=2)
+    spoil(bench)
+    while name not in bench.standing():
+        bench.step()
+        assert (bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (INHIBITED, 0)
+        assert bench.count <= ticks(30_000), "the row itself comes"
+    assert bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
+
+
+def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
+    bench = Plant(racks=2)
+    bench.inp[s.SMOKE_1_OK] = 0
+    assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_CAUSE
+    bench.inp[s.SMOKE_1_OK] = 1
+    assert bench.step(20).out[s.STATE] == RUNNING
+
+
 def test_closing_waits_a_bounded_time_for_the_permit_relay():
     bench = Plant()
     bench.held[s.PERMIT_1_CLOSED] = 0
