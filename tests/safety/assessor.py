@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from controller import bus_times, config, time_chain  # noqa: E402  (the page is written without an installed package)
 from safety import matrix as m  # noqa: E402
+from tests import generated_page  # noqa: E402
 
 PAGE = ROOT / "safety" / "README.md"
 RESET = ("self", "remote", "key")
@@ -213,21 +214,8 @@ def sources_table():
 
 
 TABLES = {"stages": stage_table, "rows": row_table, "sources": sources_table, "times": time_table}
-
-
-def marked(name):
-    """(first, last) line around a generated table."""
-    return f"<!-- {name}: generated, see tests/safety/assessor.py -->", f"<!-- end of {name} -->"
-
-
-def written(page):
-    """The page with every table as it should be."""
-    for name, table in TABLES.items():
-        first, last = marked(name)
-        before, rest = page.split(first)
-        page = f"{before}{first}\n{table()}\n{last}{rest.split(last)[1]}"
-    return page
+PROGRAM = "tests/safety/assessor.py"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    generated_page.write(PAGE, TABLES, PROGRAM)
