@@ -6,7 +6,7 @@ import assessor
 import pytest
 from bench import default_image
 
-from controller import time_chain
+from controller import matrix_words, time_chain
 from safety import matrix as m
 from safety import permit
 from safety import signals as s
@@ -21,7 +21,7 @@ def test_the_tables_are_those_of_the_code():
 
 
 def test_every_feature_and_gate_has_words_and_every_stage_its_line():
-    assert set(assessor.FEATURES) | set(assessor.GATES) == {name for names in m.FEATURES for name in names}
+    assert set(matrix_words.CAUSES) | set(matrix_words.GATES) == {name for names in m.FEATURES for name in names}
     for stage in m.STAGES:
         assert re.search(rf"^\| {stage[m.S_ID]} \| .*\|$", PAGE, re.MULTILINE)
 
