@@ -16,9 +16,7 @@ class Checklist:
     """The evidence of a complete cabinet at rest; ages and inputs by hand. fitted: cabinet parameters by name."""
 
     def __init__(self, units=1, racks=2, rack_words=(), **fitted):
-        image = default_image(units=units, racks=racks)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = fitted.get(row[0], row[4])
+        image = default_image(units=units, racks=racks, **fitted)
         first = len(p.HEADER) + len(p.CABINET_PARAMETERS) + units * p.UNIT_WORDS
         for rack, word, value in rack_words:
             image[first + rack * p.RACK_WORDS + word] = value

@@ -10,7 +10,6 @@ from started import Plant, running
 
 from safety import latches
 from safety import matrix as m
-from safety import parameters as p
 from safety import signals as s
 
 NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
@@ -23,10 +22,7 @@ class Desk:
     """The latches of a kernel that is never stepped: what stands and since when it is clear is set by hand."""
 
     def __init__(self, **cabinet):
-        image = default_image(racks=2)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
-        self.plant = Plant(image)
+        self.plant = Plant(default_image(racks=2, **cabinet))
         self.latches, self.evaluator, self.inp = self.plant.kernel.latches, self.plant.kernel.evaluator, self.plant.inp
 
     def stand(self, name, active=0, clear=CLEAR, known=m.KNOWN):

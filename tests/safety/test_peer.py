@@ -19,10 +19,8 @@ class Pair:
     """A peer, and the sender of the other side."""
 
     def __init__(self, **words):
-        image = default_image()
+        image = default_image(**words)
         image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
-        for name, value in words.items():
-            image[image_map.cabinet + [row[0] for row in p.CABINET_PARAMETERS].index(name)] = value
         self.receiver = c.Receiver(c.CHANNEL_A)
         self.peer = pe.Peer(image, image_map, self.receiver, IMAGE_CRC, TABLE_CRC)
         self.sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)

@@ -251,22 +251,12 @@ def test_nothing_starts_without_each_group(name):
     assert gone.out[s.INHIBIT_REASON] in (reason, evidence.I_INTERLOCK)
 
 
-def image_with(**changed):
-    """A default image with cabinet and rack parameters changed by name."""
-    image = default_image()
-    at = len(p.HEADER)
-    for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS):
-        image[at] = changed.get(row[0], image[at])
-        at += 1
-    return image
-
-
 @pytest.mark.parametrize("changed, unseen", [
     ({"meter_load_fitted": 0}, {"meter_load"}), ({"gas_detectors": 1, "gas_required": 0}, {"gas_2"}),
     ({"gas_detectors": 0, "gas_required": 0}, {"gas_1", "gas_2"}),
     ({"cells_reported": 0}, {"bms_cells.0"}), ({"temperatures_reported": 0}, {"bms_temperatures.0"})])
 def test_what_is_not_fitted_is_not_waited_for(changed, unseen):
-    bench = Plant(image_with(**changed))
+    bench = Plant(default_image(**changed))
     bench.silent |= {groups_by_name(bench.layout)[name] for name in unseen}
     assert bench.step(20).out[s.STATE] == RUNNING
     strict = Plant()
@@ -287,7 +277,7 @@ def test_each_rack_says_for_itself_what_its_bms_tells():
 
 
 def test_bms_that_tells_no_cells_is_not_asked_how_many_are_online():
-    bench = Plant(image_with(cells_reported=0))
+    bench = Plant(default_image(cells_reported=0))
     bench.set_rack(s.CELLS_ONLINE, 0)
     assert bench.step(20).out[s.STATE] == RUNNING
 
