@@ -184,6 +184,15 @@ def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason
     assert _windows(pair, WINDOW_TICKS) == pe.OK
 
 
+@pytest.mark.parametrize("told_ticks", [WINDOW_TICKS + 6, WINDOW_TICKS - 6, 0])
+@pytest.mark.parametrize("begins", range(0, WINDOW_TICKS, 50))
+def test_a_clock_that_goes_wrong_at_any_time_is_noticed_within_three_windows(told_ticks, begins):
+    pair = _paired()
+    pair.step(begins)
+    reasons = [_windows(pair, told_ticks) for _ in range(3)]
+    assert reasons[0] == pe.OK and reasons[2] == pe.CLOCKS_DIFFER
+
+
 def test_a_frame_that_was_held_up_is_no_clock():
     pair = _paired()
     for _ in range(3):
