@@ -231,6 +231,14 @@ def test_the_cause_of_a_row_that_would_keep_it_open_is_waited_for(stage):
     assert checklist.find()[0] == e.I_NONE, "what stands is an interlock, not a missing item"
 
 
+def test_a_quiet_block_is_not_searched_for_causes():
+    checklist = Checklist()
+    checklist.count("37a")
+    for block in range(len(checklist.kernel.evaluator.busy)):
+        checklist.kernel.evaluator.busy[block] = 0
+    assert checklist.find()[0] == e.I_NONE, "nothing counts in it: the search is what makes a step long"
+
+
 def test_every_reason_has_a_name():
     assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_CAUSE + 1
     assert e.INHIBIT_REASONS[e.I_LOCKED] == "locked out" and e.INHIBIT_REASONS[e.I_UPS] == "ups monitor"
