@@ -18,9 +18,9 @@ KERNEL_LIMIT = 212
 SETPOINT_RAMP = 501
 (GATE_LENGTH, GATE_UNIT_ID, GATE_FUNCTION, GATE_ADDRESS, GATE_COUNT, GATE_CRC, GATE_CHARGE,
  GATE_DISCHARGE) = range(601, 609)
-INHIBIT, LOCKED_OUT, SECOND_CHANNEL = 700, 718, 719
+INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
 # The first stands where the kernel had "key not in RUN", whose code keeps its words.
-_OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL}
+_OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
 
 _PROGRAM_FAULT = "Export the journal and report it: this is a program fault."
@@ -137,6 +137,8 @@ _INHIBITS = (
     ("locked out", "Somebody has locked the cabinet out.", "Ask who locked it; the same person takes the lock away."),
     ("channel B", "The second channel is not heard, does not agree, or gives no permit of its own.",
      "Look at its lamp and link; it may wait for a reset or hold another version or site."),
+    ("cause of a row", "An interlock row that would keep the contactors open has its cause, not yet for its time.",
+     "Wait: it ends, or becomes an alarm that names the row."),
 )
 
 # Rows of the interlock matrix: row, name, sentence, remedy.

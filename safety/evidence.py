@@ -3,29 +3,38 @@
 Every item is positive evidence: a signal that was seen, is fresh and says so. Nothing here energises anything.
 """
 
+from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
 INHIBIT_REASONS = (
     "none", "interlock", "io_1", "io_2", "meter", "gas detectors", "pcs", "bms", "cells missing", "contactor not open",
     "permit relay not dropped", "current not zero", "locked out", "rack voltages differ", "closing failed, waiting",
-    "io_3", "climate monitor", "ups monitor", "second channel",
+    "io_3", "climate monitor", "ups monitor", "second channel", "cause of a row",
 )
 (I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_LOCKED,
- I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER) = range(19)
-REST_ITEMS = 5  # contactors, current, permit relays, voltages, waiting time: asked only while nothing is closed
+ I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER, I_CAUSE) = range(20)
+REST_ITEMS = 6  # contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is closed
 
 
 class Evidence:
     """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the screen."""
 
-    def __init__(self, layout, image, image_map, inp, features):
+    def __init__(self, layout, image, image_map, inp, features, evaluator):
         self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
-        self.ages, self.of_unit = features.ages, features.of_unit
+        self.ages, self.of_unit, self.evaluator = features.ages, features.of_unit, evaluator
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
         self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
         self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
+        self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
         self.done = 0
+
+    def _holding(self, block):
+        """The instances of a block that keep contactors from closing while they stand."""
+        evaluator = self.evaluator
+        demands = [m.STAGES[stage][m.S_DEMAND] for stage in evaluator.stage]
+        return tuple([index for index in range(evaluator.block_first[block], evaluator.block_first[block + 1])
+                      if demands[index][m.D_DC] >= m.DC_INHIBIT or demands[index][m.D_PCS] >= m.PCS_RAMP])
 
     def _cabinet_groups(self):
         """(freshness group, reason when it is missing) of what this cabinet has."""
@@ -83,6 +92,7 @@ class Evidence:
         dropped = not self.inp[s.PERMIT_1_CLOSED] and not self.inp[s.PERMIT_2_CLOSED]
         first = self._item(dropped, I_PERMIT, first)
         first = self._item(self._voltages_ok(), I_VOLTAGES, first)
+        first = self._item(self._no_cause(), I_CAUSE, first)
         return self._item(not waiting, I_WAIT, first)
 
     def _cells_ok(self):
@@ -103,6 +113,16 @@ class Evidence:
             rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
             if signal == s.RACK_CURRENT_MA and abs(value) * 20 >= rated:
                 return False
+        return True
+
+    def _no_cause(self):
+        """No row that would keep it open counts its debounce: the start would come first. One that stands says so."""
+        evaluator = self.evaluator
+        for block in range(len(self.holding)):
+            if evaluator.busy[block]:
+                for index in self.holding[block]:
+                    if evaluator.set_count[index] and not evaluator.active[index]:
+                        return False
         return True
 
     def _voltages_ok(self):

@@ -14,7 +14,7 @@ from safety.contactors import Contactors
 from safety.evaluate import Evaluator
 from safety.features import Features
 from safety.latches import Latches
-from safety.permit import Permit
+from safety.permit import ENDING, Permit
 
 CRC_STEPS = 100  # the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
@@ -44,7 +44,7 @@ class Kernel:
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features.racks.mismatch)
-        self.permit = Permit(layout, image, image_map, self.inp, self.out, self.features, self.contactors)
+        self.permit = Permit(layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors)
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
@@ -182,8 +182,8 @@ class Kernel:
                     unit_demand[unit * count + index] = level
 
     def _stopping(self):
-        """A controlled stop is a ramp to zero of every unit."""
-        if self.permit.state[0] == s.STOPPING:
+        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before all was open."""
+        if self.permit.state[0] in ENDING:
             self.standing[1] = 1
             for unit in range(self.layout.units):
                 at = unit * m.DEMAND_COUNT + m.D_PCS

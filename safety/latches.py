@@ -1,8 +1,9 @@
 """Resets: who may clear what, how often, and only what the operator saw.
 
 A reset names the first-out stage and the cause mask it was given for. It is refused if either changed, if any cause it
-would clear has been gone for less than `reset_clear_ms`, or if the hour's remote resets are used up. A key reset needs
-the key turned out of RUN. Tokens age with the controller's uptime, so a restart never gives a reset back.
+would clear has been gone for less than `reset_clear_ms` or is not known now, or if the hour's remote resets are used
+up. A key reset needs the key turned out of RUN. Tokens age with the controller's uptime, so a restart never gives a
+reset back.
 """
 
 from array import array
@@ -87,8 +88,14 @@ class Latches:
                 continue
             if m.STAGES[evaluator.stage[index]][m.S_LATCH] > level:
                 found = KEY_NEEDED if found == NOTHING else found
-            elif evaluator.active[index] or evaluator.clear_count[index] < self.clear_ticks:
+            elif not self._is_clear(index):
                 return NOT_CLEAR_YET
             else:
                 found = DONE
         return found
+
+    def _is_clear(self, index):
+        """True if the cause is known to be gone, for long enough: of what is silent now the last news is old."""
+        evaluator = self.evaluator
+        known = evaluator.features.known[evaluator.watch[index][0]] == m.KNOWN
+        return known and not evaluator.active[index] and evaluator.clear_count[index] >= self.clear_ticks

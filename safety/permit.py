@@ -32,10 +32,10 @@ RELAY_TEST = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 class Permit:
     """State and timers of the energy permit of one cabinet."""
 
-    def __init__(self, layout, image, image_map, inp, out, features, contactors):
+    def __init__(self, layout, image, image_map, inp, out, evaluator, contactors):
         self.layout, self.image, self.map, self.inp, self.out = layout, image, image_map, inp, out
-        self.features, self.contactors = features, contactors
-        self.evidence = Evidence(layout, image, image_map, inp, features)
+        self.features, self.contactors = evaluator.features, contactors
+        self.evidence = Evidence(layout, image, image_map, inp, self.features, evaluator)
         tick_ms = image[p.H_TICK_MS]
         cabinet = image_map.cabinet
         self.retry_ticks = p.ticks(RETRY_MS, tick_ms)

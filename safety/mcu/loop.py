@@ -24,6 +24,8 @@ def start(board, second):
     """From here the watchdog wants to be kicked, and nothing may allocate."""
     board.start(second.kernel.image[p.H_TICK_MS])
     board.lock_heap()
+    if second.latch_level:  # what a watchdog or an unreadable file left is nowhere yet: a cut of power would end it
+        board.remember(second.latch_level)
 
 
 def turn(board, second):

@@ -7,6 +7,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from controller.siting import fields, rules, scopes  # noqa: E402  (the page is written without an installed package)
+from tests import generated_page  # noqa: E402
 
 PAGE = ROOT / "controller" / "siting" / "README.md"
 SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
@@ -65,21 +66,8 @@ def technology_table():
 
 
 TABLES = {"rules": rule_table, "keys": key_table, "technologies": technology_table}
-
-
-def marked(name):
-    """(first, last) line around a generated table."""
-    return f"<!-- {name}: generated, see tests/controller/siting_page.py -->", f"<!-- end of {name} -->"
-
-
-def written(page):
-    """The page with every table as it should be."""
-    for name, table in TABLES.items():
-        first, last = marked(name)
-        before, rest = page.split(first)
-        page = f"{before}{first}\n{table()}\n{last}{rest.split(last)[1]}"
-    return page
+PROGRAM = "tests/controller/siting_page.py"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    generated_page.write(PAGE, TABLES, PROGRAM)

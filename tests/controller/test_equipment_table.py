@@ -6,9 +6,10 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[2])] if __name__ == "__main__" else []
 
 from controller import equipment, hma, schema  # noqa: E402  (the page is written without an installed package)
+from tests import generated_page  # noqa: E402
 
 PAGE = Path(equipment.__file__).parent / "README.md"
-FIRST, LAST = "<!-- equipment: generated, see tests/controller/test_equipment_table.py -->", "<!-- end of equipment -->"
+PROGRAM = "tests/controller/test_equipment_table.py"
 
 
 def table():
@@ -20,15 +21,12 @@ def table():
     return "\n".join(lines)
 
 
-def written(page):
-    """The page with its table as it should be."""
-    before, rest = page.split(FIRST)
-    return f"{before}{FIRST}\n{table()}\n{LAST}{rest.split(LAST)[1]}"
+TABLES = {"equipment": table}
 
 
 def test_the_table_is_what_the_code_says():
     page = PAGE.read_text(encoding="utf-8")
-    assert page == written(page), "python tests/controller/test_equipment_table.py"
+    assert page == generated_page.written(page, TABLES, PROGRAM), f"python {PROGRAM}"
 
 
 def test_every_fact_of_the_analysis_is_explained():
@@ -41,4 +39,4 @@ def test_every_fact_of_the_analysis_is_explained():
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    generated_page.write(PAGE, TABLES, PROGRAM)

@@ -35,7 +35,7 @@ def test_the_codes_of_the_first_day_are_still_there():
 def test_the_constants_are_codes_with_a_text():
     names = [name for name in dir(reasons) if name.isupper() and isinstance(getattr(reasons, name), int)
              and name not in ("INHIBIT", "ROW", "KERNEL_LIMIT")]
-    assert len(names) == 31
+    assert len(names) == 32
     assert {getattr(reasons, name) for name in names} <= set(reasons.TEXTS)
     assert len({getattr(reasons, name) for name in names}) == len(names)
 
@@ -77,7 +77,7 @@ def test_no_sentence_is_of_a_stage_that_is_not():
 @pytest.mark.parametrize("index, name", ((evidence.I_INTERLOCK, "interlock"), (evidence.I_GAS, "gas detectors"),
                                          (evidence.I_LOCKED, "locked out"), (evidence.I_WAIT, "waiting after a try"),
                                          (evidence.I_IO_3, "I/O module 3"), (evidence.I_CLIMATE, "climate monitor"),
-                                         (evidence.I_UPS, "UPS monitor")))
+                                         (evidence.I_UPS, "UPS monitor"), (evidence.I_CAUSE, "cause of a row")))
 def test_missing_evidence_is_in_the_order_of_the_kernel(index, name):
     assert reasons.text(reasons.inhibit_code(index))[0] == name
 

@@ -502,14 +502,15 @@ def read_back(cabinet, closing, before, levels):
 
 
 def any_latches(cabinet):
-    """Every flag and counter of the evaluator, and the tokens."""
-    from safety import signals as s
+    """Every flag and counter of the evaluator, what is known, and the tokens."""
+    from safety import matrix as m, signals as s
     kernel = cabinet.kernel
     evaluator = kernel.evaluator
     cabinet.any(evaluator.active, 0, 1)
     cabinet.any(evaluator.latched, 0, 1)
     cabinet.any(evaluator.set_count, 0, s.TICKS_MAX)
     cabinet.any(evaluator.clear_count, 0, s.TICKS_MAX)
+    cabinet.any(evaluator.features.known, 0, m.IN_PART)
     cabinet.any(kernel.latches.token_age, 0, kernel.latches.hour_ticks)
     evaluator.first_out[0] = cabinet.machine.symbol("first_out", -1, evaluator.count - 1)
     return evaluator
@@ -531,9 +532,11 @@ def no_reset_clears_what_stands():
         kept = implies(equal(before[index], 1), equal(evaluator.latched[index], 1))
         fresh = either(equal(evaluator.active[index], 1),
                        compare(operator.lt, evaluator.clear_count[index], latches.clear_ticks))
+        unknown = inverse(equal(evaluator.features.known[evaluator.watch[index][0]], m.KNOWN))
         level = m.STAGES[evaluator.stage[index]][m.S_LATCH]
         claims += [("nothing is latched by a reset", at_most(evaluator.latched[index], before[index])),
-                   ("a cause that is not clear", implies(fresh, kept)), ("no request", implies(equal(kind, 0), kept)),
+                   ("a cause that is not clear", implies(fresh, kept)),
+                   ("a cause that is not known", implies(unknown, kept)), ("no request", implies(equal(kind, 0), kept)),
                    ("a key reset without the key", implies(both(equal(kind, m.KEY), inverse(turned)), kept))]
         if level != m.SELF:
             none = both(equal(elapsed, 0), at_most(left, 0))  # as time passes a token may come back
@@ -548,7 +551,6 @@ def evaluating_never_unlatches():
     cabinet = Cabinet(units=1, racks=1)
     evaluator, features = any_latches(cabinet), cabinet.kernel.features
     cabinet.any(features.value, LOW + 1, HIGH)
-    cabinet.any(features.known, 0, 2)
     machine, claims, before = cabinet.machine, [], list(evaluator.latched)
     for block in range(len(evaluator.busy)):
         busy = machine.call(evaluator._block, block, cabinet.elapsed())

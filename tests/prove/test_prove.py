@@ -292,6 +292,8 @@ BREAKS = (
     ("relays_are_tested", "permit", "Permit._tested", "self.relays[0] ==", "self.relays[0] + 1 >="),
     ("relays_are_tested", "permit", "Permit._read_back", "== enable and", "<= enable and"),
     ("no_reset_clears_what_stands", "latches", "Latches._clearable", "return NOT_CLEAR_YET", "found = DONE"),
+    ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "return known and not", "return not"),
+    ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "== m.KNOWN", "!= 0"),
     ("no_reset_clears_what_stands", "latches", "Latches.clears", "[m.S_LATCH] <= level", "[m.S_LATCH] >= level"),
     ("evaluating_never_unlatches", "evaluate", "Evaluator._miss", "self.active[index] = 0", "self.latched[index] = 0"),
     ("a_hint_only_narrows", "setpoint", "Chain._limited", "within(value_W, limits.low_W", "within(value_W, -WIDE_W"),

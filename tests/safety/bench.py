@@ -20,14 +20,20 @@ HEALTHY_RACK = ((s.CELLS_ONLINE, 240), (s.CELL_VOLTAGE_MV_MIN, 3290), (s.CELL_VO
                 (s.INSULATION_KOHM, 2000))
 
 
-def default_image(units=1, racks=1, modules=15, tick_ms=20):
-    """Limit image (array of int) with every parameter at its default and every stage armed."""
+def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
+    """Limit image (array of int) with every parameter at its default and every stage armed.
+
+    changed: parameters by name, of the cabinet, or of every unit or rack.
+    """
+    unknown = set(changed) - {row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)}
+    if unknown:
+        raise KeyError(f"no such parameter: {', '.join(sorted(unknown))}")
     image = array("i", [p.IMAGE_SCHEMA, units, racks, modules, tick_ms])
-    image.extend(row[4] for row in p.CABINET_PARAMETERS)
+    image.extend(changed.get(row[0], row[4]) for row in p.CABINET_PARAMETERS)
     for _ in range(units):
-        image.extend(row[4] for row in p.UNIT_PARAMETERS)
+        image.extend(changed.get(row[0], row[4]) for row in p.UNIT_PARAMETERS)
     for rack in range(racks):
-        of_rack = {"unit": rack % units, "modules": min(15, modules)}
+        of_rack = {"unit": rack % units, "modules": min(15, modules), **changed}
         image.extend(of_rack.get(row[0], row[4]) for row in p.RACK_PARAMETERS)
     for stage in m.STAGES:
         image.extend((stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], tick_ms),

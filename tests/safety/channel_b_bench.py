@@ -1,7 +1,5 @@
 """Channel B on the bench: its relay follows, channel A is a sender of frames whose every field a test may choose."""
 
-from array import array
-
 from bench import default_image
 
 from safety import channel as c
@@ -12,14 +10,6 @@ from safety import second as sc
 CLOSED = sc.KEY_BIT - 1  # all shared contacts
 EXPIRY_TICKS = 23  # 0.5 s of 20 ms, less the one in which a frame may have come, less one for the relay
 DISAGREE_TICKS = 25
-
-
-def image_like(image, **cabinet):
-    """A copy of a limit image with other cabinet parameters."""
-    copy = array("i", image)
-    for index, row in enumerate(p.CABINET_PARAMETERS):
-        copy[len(p.HEADER) + index] = cabinet.get(row[0], copy[len(p.HEADER) + index])
-    return copy
 
 
 class ChannelB:

@@ -12,9 +12,7 @@ class Desk:
     """Inputs and freshness by hand. cabinet: cabinet parameters by name."""
 
     def __init__(self, units=1, racks=1, modules=15, **cabinet):
-        image = default_image(units=units, racks=racks, modules=modules)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
+        image = default_image(units=units, racks=racks, modules=modules, **cabinet)
         self.image = image
         self.map = p.ImageMap(units, racks, m.STAGES_PER_SCOPE)
         self.kernel = Kernel(image)

@@ -445,6 +445,5 @@ def test_the_watch_sees_what_it_is_for():
 
 @pytest.mark.parametrize("tick_ms, ramp_ms, ramp_ticks", [(20, 2000, 100), (20, 110, 5), (100, 100, 1), (100, 50, 1)])
 def test_a_ramp_takes_at_least_one_tick(tick_ms, ramp_ms, ramp_ticks):
-    image = default_image(tick_ms=tick_ms)
-    image[len(p.HEADER) + p.P_RAMP_TO_ZERO_MS] = ramp_ms
+    image = default_image(tick_ms=tick_ms, ramp_to_zero_ms=ramp_ms)
     assert Kernel(image).bounds.ramp_ticks == ramp_ticks

@@ -17,9 +17,7 @@ HOLD_OFF_TICKS = 20
 
 def holding(hold_off_ms=400):
     """A running cabinet whose agent holds the fan off for so long."""
-    image = default_image()
-    image[len(p.HEADER) + p.P_AGENT_HOLD_OFF_MS] = hold_off_ms
-    return Plant(image).step(30)
+    return Plant(default_image(agent_hold_off_ms=hold_off_ms)).step(30)
 
 
 def release(bench):

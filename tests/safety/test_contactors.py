@@ -29,10 +29,7 @@ class Racks:
     """The contactors of a cabinet, with reports set by hand."""
 
     def __init__(self, racks=2, **cabinet):
-        image = default_image(racks=racks)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
-        self.kernel = Kernel(image)
+        self.kernel = Kernel(default_image(racks=racks, **cabinet))
         self.contactors = self.kernel.contactors
 
     def report(self, *states):

@@ -4,20 +4,19 @@ import pytest
 from bench import default_image
 
 from safety import evidence as e
+from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.kernel import Kernel
 
-AT_REST = 5  # contactors, current, relays, voltages, waiting
+AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
 
 
 class Checklist:
     """The evidence of a complete cabinet at rest; ages and inputs by hand. fitted: cabinet parameters by name."""
 
     def __init__(self, units=1, racks=2, rack_words=(), **fitted):
-        image = default_image(units=units, racks=racks)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = fitted.get(row[0], row[4])
+        image = default_image(units=units, racks=racks, **fitted)
         first = len(p.HEADER) + len(p.CABINET_PARAMETERS) + units * p.UNIT_WORDS
         for rack, word, value in rack_words:
             image[first + rack * p.RACK_WORDS + word] = value
@@ -37,6 +36,12 @@ class Checklist:
     def lose(self, group):
         """Let a group be silent for longer than it may."""
         self.ages.ticks[group] = self.ages.budget_ticks[group] + 1
+
+    def count(self, name):
+        """Let the last instance of a stage have seen its cause in one step."""
+        evaluator = self.kernel.evaluator
+        index = [at for at in range(evaluator.count) if m.STAGES[evaluator.stage[at]][m.S_ID] == name][-1]
+        evaluator.set_count[index] = evaluator.busy[evaluator.block[index]] = 1
 
     def find(self, at_rest=True, waiting=0):
         """(reason, done, total)."""
@@ -69,7 +74,12 @@ def rack_group(group, rack=1):
     return lambda checklist: checklist.lose(checklist.layout.rack_group(rack, group))
 
 
-# In the order in which they are named: what is spoilt, the reason; the last five are asked at rest only.
+def cause(name):
+    """What lets a stage see its cause, of the second rack if it is a rack's."""
+    return lambda checklist: checklist.count(name)
+
+
+# In the order in which they are named: what is spoilt, the reason; the last six are asked at rest only.
 ITEMS = (
     (cabinet_input(s.LOCK_OUT_OK, 0), e.I_LOCKED), (cabinet_input(s.PEER_CODE, 1), e.I_PEER),
     (group_of("io_1"), e.I_IO_1), (group_of("io_2"), e.I_IO_2), (group_of("io_3"), e.I_IO_3),
@@ -83,7 +93,7 @@ ITEMS = (
     (rack_input(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE), e.I_CONTACTOR),
     (rack_input(s.RACK_CURRENT_MA, 7000), e.I_CURRENT),
     (cabinet_input(s.PERMIT_1_CLOSED, 1), e.I_PERMIT),
-    (rack_input(s.RACK_VOLTAGE_MV, 793_001), e.I_VOLTAGES),
+    (rack_input(s.RACK_VOLTAGE_MV, 793_001), e.I_VOLTAGES), (cause("37a"), e.I_CAUSE),
 )
 WAITING = (None, e.I_WAIT)
 
@@ -210,6 +220,25 @@ def test_a_bus_without_racks_has_no_voltages_that_differ():
     assert Checklist(units=3, racks=2).find()[0] == e.I_NONE
 
 
+@pytest.mark.parametrize("stage", m.STAGES, ids=[stage[m.S_ID] for stage in m.STAGES])
+def test_the_cause_of_a_row_that_would_keep_it_open_is_waited_for(stage):
+    checklist = Checklist()
+    checklist.count(stage[m.S_ID])
+    holds = stage[m.S_DEMAND][m.D_DC] or stage[m.S_DEMAND][m.D_PCS]
+    assert checklist.find()[0] == (e.I_CAUSE if holds else e.I_NONE)
+    assert checklist.find(at_rest=False)[0] == e.I_NONE, "what begins later is debounced"
+    checklist.kernel.evaluator.active[:] = b"\1" * checklist.kernel.evaluator.count
+    assert checklist.find()[0] == e.I_NONE, "what stands is an interlock, not a missing item"
+
+
+def test_a_quiet_block_is_not_searched_for_causes():
+    checklist = Checklist()
+    checklist.count("37a")
+    for block in range(len(checklist.kernel.evaluator.busy)):
+        checklist.kernel.evaluator.busy[block] = 0
+    assert checklist.find()[0] == e.I_NONE, "nothing counts in it: the search is what makes a step long"
+
+
 def test_every_reason_has_a_name():
-    assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_PEER + 1
+    assert len(set(e.INHIBIT_REASONS)) == len(e.INHIBIT_REASONS) == e.I_CAUSE + 1
     assert e.INHIBIT_REASONS[e.I_LOCKED] == "locked out" and e.INHIBIT_REASONS[e.I_UPS] == "ups monitor"

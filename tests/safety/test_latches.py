@@ -10,7 +10,6 @@ from started import Plant, running
 
 from safety import latches
 from safety import matrix as m
-from safety import parameters as p
 from safety import signals as s
 
 NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
@@ -23,15 +22,13 @@ class Desk:
     """The latches of a kernel that is never stepped: what stands and since when it is clear is set by hand."""
 
     def __init__(self, **cabinet):
-        image = default_image(racks=2)
-        for index, row in enumerate(p.CABINET_PARAMETERS):
-            image[len(p.HEADER) + index] = cabinet.get(row[0], row[4])
-        self.plant = Plant(image)
+        self.plant = Plant(default_image(racks=2, **cabinet))
         self.latches, self.evaluator, self.inp = self.plant.kernel.latches, self.plant.kernel.evaluator, self.plant.inp
 
-    def stand(self, name, active=0, clear=CLEAR):
+    def stand(self, name, active=0, clear=CLEAR, known=m.KNOWN):
         """Latch the last instance of a stage."""
         at = self.plant.instance(name)
+        self.evaluator.features.known[self.evaluator.watch[at][0]] = known
         self.evaluator.latched[at] = 1 if name != SELF_ROW else 0
         self.evaluator.active[at], self.evaluator.clear_count[at] = active, clear
         self.evaluator.busy[self.evaluator.block[at]] = 1
@@ -86,6 +83,13 @@ def test_what_a_reset_clears(kind, remote, key):
         left = [KEY_ROW] if key and kind == m.REMOTE else []
     assert desk.latched() == left
     assert desk.latches.left() == (2 if result == DONE and kind == m.REMOTE else 3)
+
+
+@pytest.mark.parametrize("name, kind", [(REMOTE_ROW, m.REMOTE), (KEY_ROW, m.KEY)])
+@pytest.mark.parametrize("known", [0, m.IN_PART])
+def test_what_is_not_known_in_full_is_not_clear(name, kind, known):
+    desk = Desk().stand(name, known=known)
+    assert desk.ask(kind, key_run=0) == NOT_CLEAR_YET and desk.latched() == [name]
 
 
 @pytest.mark.parametrize("first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, "41a"), ("41a", "41b"), ("20b", "35b")])
@@ -253,6 +257,21 @@ def test_a_key_whose_contact_is_not_fresh_is_not_turned():
     bench.inp[s.FIRE_ALARM_OK], bench.inp[s.KEY_RUN_OK] = 1, 0
     bench.step(CLEAR + 10).silent.add(s.G_IO_1)
     assert bench.wait(ticks(500) + 1).reset(m.KEY).step().out[s.RESET_RESULT] == KEY_NEEDED
+
+
+@pytest.mark.parametrize("silent", [(s.G_GAS_1,), (s.G_GAS_2,), (s.G_GAS_1, s.G_GAS_2)])
+def test_a_cause_that_was_clear_and_is_silent_since_is_not_clear(silent):
+    """One of two detectors is enough to hide it: the other one alone shows nothing to be clear."""
+    bench = running().alone("12a")
+    bench.inp[s.GAS_1_LFL_PERMILLE] = 300
+    bench.step(2)
+    bench.inp[s.GAS_1_LFL_PERMILLE] = 0
+    bench.step(CLEAR + 10).silent |= set(silent)
+    bench.wait(ticks(3000) + 1)
+    assert bench.key_reset().step().out[s.RESET_RESULT] == NOT_CLEAR_YET
+    assert bench.standing() == ["12a"]
+    bench.silent.clear()
+    assert bench.step().key_reset().step().out[s.RESET_RESULT] == DONE
 
 
 def test_inside_the_hysteresis_the_five_seconds_do_not_run():

@@ -153,6 +153,20 @@ def test_what_was_remembered_stands_from_the_first_tick():
     assert ("remember", 0) not in board.log
 
 
+@pytest.mark.parametrize("content, cause, level", [(b"\0\xff", 3, m.REMOTE), (b"\x07\0", 1, m.KEY)])
+def test_what_waits_for_a_reset_still_does_after_the_power_was_cut(machine, tmp_path, content, cause, level):
+    """A restart by the watchdog, or a file that could not be read; then, before anything else, a cut of power."""
+    (tmp_path / "latch.bin").write_bytes(content)
+    (tmp_path / "image.bin").write_bytes(sc.file_bytes(default_image()))
+    machine.cause = cause
+    _, board = _board("pico")
+    loop.start(board, loop.build(board))
+    machine.cause = 1
+    assert _board("pico")[1].remembered() == level
+    assert (tmp_path / "latch.bin").read_bytes() == bytes([level, 255 - level])
+    assert machine.heap == ["lock", "unlock", "lock"], "nothing else may allocate from the start on"
+
+
 # The boards' common part, with a `machine` of our own.
 
 class Pin:

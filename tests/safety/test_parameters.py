@@ -211,9 +211,7 @@ def test_units_and_racks_have_their_own_silence_budgets():
 
 def changed(name, value, **topology):
     """A running plant with one cabinet parameter changed."""
-    image = default_image(**topology)
-    image[len(p.HEADER) + [row[0] for row in p.CABINET_PARAMETERS].index(name)] = value
-    return Plant(image).run()
+    return Plant(default_image(**topology, **{name: value})).run()
 
 
 def test_obligations_follow_the_frozen_time_of_the_configuration():

@@ -19,10 +19,8 @@ class Pair:
     """A peer, and the sender of the other side."""
 
     def __init__(self, **words):
-        image = default_image()
+        image = default_image(**words)
         image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
-        for name, value in words.items():
-            image[image_map.cabinet + [row[0] for row in p.CABINET_PARAMETERS].index(name)] = value
         self.receiver = c.Receiver(c.CHANNEL_A)
         self.peer = pe.Peer(image, image_map, self.receiver, IMAGE_CRC, TABLE_CRC)
         self.sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
@@ -184,6 +182,15 @@ def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason
     assert _windows(pair, told_ticks) == pe.OK
     assert _windows(pair, told_ticks) == reason
     assert _windows(pair, WINDOW_TICKS) == pe.OK
+
+
+@pytest.mark.parametrize("told_ticks", [WINDOW_TICKS + 6, WINDOW_TICKS - 6, 0])
+@pytest.mark.parametrize("begins", range(0, WINDOW_TICKS, 50))
+def test_a_clock_that_goes_wrong_at_any_time_is_noticed_within_three_windows(told_ticks, begins):
+    pair = _paired()
+    pair.step(begins)
+    reasons = [_windows(pair, told_ticks) for _ in range(3)]
+    assert reasons[0] == pe.OK and reasons[2] == pe.CLOCKS_DIFFER
 
 
 def test_a_frame_that_was_held_up_is_no_clock():

@@ -251,22 +251,12 @@ def test_nothing_starts_without_each_group(name):
     assert gone.out[s.INHIBIT_REASON] in (reason, evidence.I_INTERLOCK)
 
 
-def image_with(**changed):
-    """A default image with cabinet and rack parameters changed by name."""
-    image = default_image()
-    at = len(p.HEADER)
-    for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS):
-        image[at] = changed.get(row[0], image[at])
-        at += 1
-    return image
-
-
 @pytest.mark.parametrize("changed, unseen", [
     ({"meter_load_fitted": 0}, {"meter_load"}), ({"gas_detectors": 1, "gas_required": 0}, {"gas_2"}),
     ({"gas_detectors": 0, "gas_required": 0}, {"gas_1", "gas_2"}),
     ({"cells_reported": 0}, {"bms_cells.0"}), ({"temperatures_reported": 0}, {"bms_temperatures.0"})])
 def test_what_is_not_fitted_is_not_waited_for(changed, unseen):
-    bench = Plant(image_with(**changed))
+    bench = Plant(default_image(**changed))
     bench.silent |= {groups_by_name(bench.layout)[name] for name in unseen}
     assert bench.step(20).out[s.STATE] == RUNNING
     strict = Plant()
@@ -287,7 +277,7 @@ def test_each_rack_says_for_itself_what_its_bms_tells():
 
 
 def test_bms_that_tells_no_cells_is_not_asked_how_many_are_online():
-    bench = Plant(image_with(cells_reported=0))
+    bench = Plant(default_image(cells_reported=0))
     bench.set_rack(s.CELLS_ONLINE, 0)
     assert bench.step(20).out[s.STATE] == RUNNING
 
@@ -335,6 +325,25 @@ def test_after_its_reset_a_trip_opens_as_a_controlled_stop_does(waited, carries,
     desk.current(carries)
     assert desk.update()[0] == TRIPPED
     assert desk.out[s.CONTACTOR_SUPPLY_OK] == (0 if opens else 1)
+
+
+def test_a_trip_whose_cause_is_gone_ramps_on_before_it_opens():
+    """The key passes through service under load (row 47 ends by itself): a ramp, no full power until it opens."""
+    bench = running(units=2, racks=2)
+    bench.load(100_000)
+    before = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
+    bench.inp[s.KEY_RUN_OK] = 0
+    bench.step()
+    bench.inp[s.KEY_RUN_OK] = 1
+    for _ in range(ticks(2000)):
+        assert bench.step().standing() == [] and bench.out[s.STATE] == TRIPPED
+        after = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
+        assert all(now < then or not then for now, then in zip(after, before))
+        before = after
+    assert before == [0, 0] and bench.unit(s.CHARGE_W_MAX, 1) == 0
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (1, 1), "not opened under load"
+    bench.load(0)
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
@@ -402,6 +411,30 @@ def test_a_stop_that_stands_at_rest_holds_back_the_start():
     assert bench.standing() == ["41a", "41b"] and bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
     bench.reset().step(20)
     assert bench.out[s.STATE] == RUNNING
+
+
+@pytest.mark.parametrize("name, spoil", [
+    ("37a", lambda b: b.set_rack(s.INSULATION_KOHM, 300, 1)), ("13a", lambda b: b.inp.__setitem__(s.GAS_2_OK, 0)),
+    ("6a", lambda b: b.inp.__setitem__(s.FIRE_TROUBLE_OK, 0)), ("13c", lambda b: b.inp.__setitem__(
+        s.TOXIC_CALIBRATION_D, -1)), ("4", lambda b: b.inp.__setitem__(s.SMOKE_2_OK, 0)),
+    ("20b", lambda b: b.set_rack(s.MODULE_TEMPERATURE_DDEGC, 550))])
+def test_a_restart_does_not_start_within_the_debounce_of_a_row(name, spoil):
+    """A fault that stood before the restart: its debounce begins anew, and the start takes less time than that."""
+    bench = Plant(racks=2)
+    spoil(bench)
+    while name not in bench.standing():
+        bench.step()
+        assert (bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (INHIBITED, 0)
+        assert bench.count <= ticks(30_000), "the row itself comes"
+    assert bench.out[s.INHIBIT_REASON] == evidence.I_INTERLOCK
+
+
+def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
+    bench = Plant(racks=2)
+    bench.inp[s.SMOKE_1_OK] = 0
+    assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_CAUSE
+    bench.inp[s.SMOKE_1_OK] = 1
+    assert bench.step(20).out[s.STATE] == RUNNING
 
 
 def test_closing_waits_a_bounded_time_for_the_permit_relay():

@@ -1,7 +1,6 @@
 """Test mode, the lock, and the fuse that opens what no contactor may: each to the tick."""
 
 import itertools
-from array import array
 
 import pytest
 from bench import default_image
@@ -191,9 +190,7 @@ def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
 
 @pytest.mark.parametrize("fuse_wait_ms, waited_ticks", [(0, 10), (100, 10), (220, 11), (1010, 51)])
 def test_a_fuse_may_be_quicker_or_not_be_waited_for(fuse_wait_ms, waited_ticks):
-    image = default_image()
-    image[len(p.HEADER) + p.P_FUSE_WAIT_MS] = fuse_wait_ms
-    bench = Plant(image).step(30)
+    bench = Plant(default_image(fuse_wait_ms=fuse_wait_ms)).step(30)
     assert bench.out[s.STATE] == RUNNING
     bench.load(BREAKS_MA + 1)
     bench.inp[s.ESTOP_1_OK] = 0
@@ -220,10 +217,7 @@ class Told:
     """The contactors of two racks, told to open or to close."""
 
     def __init__(self, **cabinet):
-        image = array("i", default_image(racks=2))
-        for name, value in cabinet.items():
-            image[len(p.HEADER) + p.cabinet_index(name)] = value
-        self.contactors = Plant(image).kernel.contactors
+        self.contactors = Plant(default_image(racks=2, **cabinet)).kernel.contactors
         self.inp = self.contactors.inp
 
     def tell(self, close, reports, steps=1, elapsed=1):

@@ -4,13 +4,12 @@ import random
 
 import pytest
 from bench import default_image
-from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, image_like, permitting
+from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, permitting
 
 from safety import channel as c
 from safety import latches
 from safety import matrix as m
 from safety import parameters as p
-from safety import peer as pe
 from safety import second as sc
 from safety import signals as s
 from safety.kernel import Kernel
@@ -165,7 +164,7 @@ def test_a_signal_that_only_a_sees_open_drops_it_too():
 
 
 def test_another_limit_image_never_permits():
-    other = image_like(default_image(), gas_silent_ms=2980)
+    other = default_image(gas_silent_ms=2980)
     bench = ChannelB()
     bench.sender.frame.put(c.IMAGE_CRC, p.image_crc(other))
     for vote in (0, 1, 0):
