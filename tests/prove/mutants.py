@@ -193,13 +193,22 @@ def spots(parent, statement, function):
             yield from spots(node, inner, function)
 
 
-def in_code(source):
+def returns_the_same(new, old, namespace):
+    """True for `return NAME` to `return 0` where the module's NAME is 0."""
+    if not isinstance(new, ast.Return) or not isinstance(old.value, (ast.Name, ast.Attribute)):
+        return False
+    return operators.value_of(old.value, namespace) == new.value.value
+
+
+def in_code(source, namespace):
     """Mutants of the functions of a file; the definition's own line (defaults) belongs to them."""
     for name, function in functions(source.tree):
         for spot in spots(function, function, function):
             if isinstance(spot.node, ast.arguments) or spot.field in ("returns", "annotation", "decorator_list"):
                 continue
             for operator, new in operators.of(spot):
+                if returns_the_same(new, spot.node, namespace):
+                    continue
                 mutant = Mutant(source, name, operator, spot, new)
                 mutant.fresh = spot.statement is function
                 yield mutant
@@ -224,7 +233,7 @@ def generated(source, namespace):
     """All mutants of a file that are not the same code as the file or as one before; ids are made different."""
     seen = {None: set()}
     count = Counter()
-    for kind in (in_code(source), in_tables(source, namespace)):
+    for kind in (in_code(source, namespace), in_tables(source, namespace)):
         for mutant in kind:
             function = None if mutant.fresh else mutant.spot.function
             if function not in seen:

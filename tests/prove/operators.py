@@ -205,6 +205,14 @@ def _range(spot):
             yield "begun at 1", ast.Starred(ast.Tuple([ast.Constant(1), spot.node], ast.Load()), ast.Load())
 
 
+def value_of(node, namespace):
+    """What a name stands for in the module; None for a name that a function or comprehension gives."""
+    try:
+        return eval(ast.unparse(node), namespace)
+    except (NameError, AttributeError):
+        return None
+
+
 class Columns:
     """The rows of a table, what its columns hold, and a name for each cell that does not depend on its line."""
 
@@ -245,16 +253,9 @@ class Columns:
                     place = distinct.index(ast.unparse(cell)) + 1
                     self.others[id(cell)] = distinct[place % len(distinct)]
 
-    def value_of(self, node):
-        """What a name stands for in the module; None for the variable of a comprehension."""
-        try:
-            return eval(ast.unparse(node), self.namespace)
-        except NameError:
-            return None
-
     def is_number(self, node):
         """True for a name that stands for a whole number."""
-        return type(self.value_of(node)) is int
+        return type(value_of(node, self.namespace)) is int
 
     def where(self, node):
         """Which cell, as row and column."""
@@ -273,7 +274,7 @@ def of_cell(spot, columns):
         other = ast.parse(columns.others[id(node)], mode="eval").body
         yield f"to {columns.others[id(node)]}", other
     elif isinstance(node, (ast.Name, ast.Attribute)) and _in_display(spot) and columns.is_number(node):
-        step = -1 if columns.value_of(node) > 0 else 1
+        step = -1 if value_of(node, columns.namespace) > 0 else 1
         yield f"{ast.unparse(node)} {step:+}", plus(node, step)
     elif isinstance(node, ast.BinOp):
         yield from _binary(spot)

@@ -239,6 +239,13 @@ def test_operators(before, operators, tmp_path):
     assert found - {"return to return 0", "return to return 1"} == operators
 
 
+def test_a_name_that_is_the_number_itself_is_no_change(tmp_path):
+    text = "NONE, ONE = 0, 1\n\n\ndef f(a):\n    if a:\n        return {}\n    return a.b\n"
+    returned = [{name for name in ids(text.format(name), tmp_path) if "return to" in name} for name in ("NONE", "ONE")]
+    assert [any("| return NONE |" in name or "| return ONE |" in name for name in each) for each in returned] == [
+        False, True] and all(any("return a.b" in name for name in each) for each in returned)
+
+
 def test_every_mutant_is_undone(tmp_path):
     import mutants
     path = tmp_path / "tiny.py"

@@ -3,11 +3,13 @@
 import random
 
 import pytest
+from test_crc import bitwise
 
 from safety import channel as c
 from safety import signals as s
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
+START = bytes((c.START_1, c.START_2))
 
 
 def _sender():
@@ -141,6 +143,81 @@ def test_garbage_lost_and_added_bytes_cost_only_their_own_frames(seed):
     assert seen == sorted(seen, key=frames.index)
 
 
+def _told(stream):
+    """[(refusals by reason, bytes of the accepted frames)] after each byte, by cutting and searching texts of bytes.
+
+    What cannot begin a frame is refused once, with all behind it up to what could be the next beginning.
+    """
+    buffer, refused, accepted, sequence, told = b"", [0] * len(c.REFUSALS), [], None, []
+    for byte in stream:
+        buffer += bytes([byte])
+        while (reason := _wrong(buffer)) is not None:
+            refused[reason] += 1
+            begins = (at for at in range(1, len(buffer)) if buffer[at:at + 2] in (START, START[:1]))
+            buffer = buffer[next(begins, len(buffer)):]
+        if len(buffer) == c.FRAME_BYTES:
+            number = int.from_bytes(buffer[c.AT[c.SEQUENCE]:c.AT[c.SEQUENCE] + 2], "little")
+            if sequence is None or not 0 < number - sequence <= c.SEQUENCE_AHEAD_MAX:
+                refused[c.R_FIRST if sequence is None else c.R_SEQUENCE] += 1
+            else:
+                accepted.append(buffer)
+            sequence = number if sequence is None or accepted[-1:] == [buffer] else sequence
+            buffer = b""
+        told.append((tuple(refused), len(accepted)))
+    return told, accepted
+
+
+def _wrong(buffer):
+    """Why these bytes cannot become a frame, None if they can."""
+    if not START.startswith(buffer[:2]):
+        return c.R_START
+    if buffer[2:3] not in (b"", bytes([c.FRAME_BYTES])):
+        return c.R_LENGTH
+    if buffer[3:4] not in (b"", bytes([c.FRAME_SCHEMA])):
+        return c.R_SCHEMA
+    crc = bitwise(buffer[c.START_BYTES:c.FIELD_BYTES_END]).to_bytes(4, "little")
+    return c.R_CRC if len(buffer) == c.FRAME_BYTES and buffer[c.FIELD_BYTES_END:] != crc else None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_after_every_byte_it_has_refused_and_accepted_what_a_search_in_the_text_finds(seed):
+    print("seed", seed)
+    source = random.Random(seed)
+    likely = (c.START_1, c.START_1, c.START_2, c.START_2, c.FRAME_BYTES, c.FRAME_SCHEMA, 0, 255)
+    stream = b""
+    for frame in _frames(25):
+        kind, frame = source.randrange(5), bytearray(frame)
+        if kind == 0:
+            stream += bytes(source.choices(likely, k=source.randrange(1, 60)))
+        if kind == 1:
+            at = source.randrange(c.FRAME_BYTES - 6)
+            frame[at:at + 6] = bytes(source.choices(likely, k=6))
+        if kind == 2:
+            frame[source.randrange(c.FRAME_BYTES)] ^= 1 << source.randrange(8)
+        stream += frame
+    told, accepted = _told(stream)
+    receiver, seen = c.Receiver(c.CHANNEL_A), []
+    for at, byte in enumerate(stream):
+        if receiver.feed(bytes([byte]), 1):
+            seen.append(bytes(receiver.frame.bytes))
+        assert (tuple(receiver.refused), len(seen)) == told[at], at
+        assert receiver.refusals == sum(receiver.refused)
+    assert seen == accepted
+
+
+def test_a_whole_frame_is_looked_at_only_while_its_beginning_comes():
+    class Watched(c.Receiver):
+        looks = 0
+
+        def _misfit(self):
+            self.looks += 1
+            return super()._misfit()
+    receiver = Watched(c.CHANNEL_A)
+    for frame in _frames(3):
+        receiver.feed(frame, len(frame))
+    assert receiver.accepted == 2 and receiver.looks == 3 * c.HEADER_BYTES
+
+
 @pytest.mark.parametrize("inner", [b"", bytes((c.START_1,)), bytes((c.START_1, c.START_2)), b"\x00\xa5\x00"])
 def test_a_frame_behind_a_cut_one_is_not_lost_wherever_the_cut_is(inner):
     """Exhaustive over the place of the cut; `inner` follows the cut frame."""
@@ -222,3 +299,14 @@ def test_counts_of_refusals_stop():
     receiver.refused[c.R_START] = s.TICKS_MAX
     receiver.feed(b"xx", 2)
     assert receiver.refused[c.R_START] == s.TICKS_MAX
+
+
+def test_the_number_of_refusals_comes_round():
+    """As its field of two bytes does: the other side looks at whether it has changed."""
+    receiver = c.Receiver(c.CHANNEL_A)
+    receiver.refusals = c.SEQUENCE_MASK - 1
+    told = []
+    for _ in range(3):
+        receiver.feed(b"x", 1)
+        told.append(receiver.refusals)
+    assert told == [c.SEQUENCE_MASK, 0, 1]
