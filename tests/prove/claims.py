@@ -17,6 +17,7 @@ from hil import forks
 TICK_MS = 20
 ROUNDS_MAX = 60
 SMALL = 1000
+CLAMP_MIN = 100  # the smallest one: runaway.SIGN_PCT_MAX
 SHAPES = ("bool", "count", "index")  # parameters that decide how much there is, not how much it may be
 
 
@@ -609,10 +610,10 @@ def arrays(kernel):
 
 
 def clamps():
-    """What counters are held to: every number of safety/ whose name ends in _MAX."""
+    """What counters are held to: every number of safety/ whose name ends in _MAX and that is no place in an array."""
     modules = [module for name, module in sys.modules.items() if name.startswith("safety.")]
     found = {value for module in modules for name, value in vars(module).items()
-             if name.endswith("_MAX") and isinstance(value, int)}
+             if name.endswith("_MAX") and isinstance(value, int) and value >= CLAMP_MIN}
     return sorted({LOW, 0, SMALL, 1_000_000, HIGH} | found | {-each for each in found})
 
 
