@@ -127,6 +127,18 @@ def test_overlap_is_more_than_a_touch(shape, overlaps):
     assert g.overlaps(shape, SQUARE) == g.overlaps(SQUARE, shape) == overlaps
 
 
+@pytest.mark.parametrize("size_m", [(12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)])
+@given(st.tuples(numbers, numbers), st.integers(-180, 180), st.sampled_from([(1, 0), (-1, 0), (0, 1), (0, -1)]))
+def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside):
+    def beside_m(nearer_m):
+        by = moved(g.Shape((tuple([(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]),)),
+                   center_m, turned_deg).points[0]
+        return g.rectangle(by, size_m, turned_deg)
+    first = g.rectangle(center_m, size_m, turned_deg)
+    assert not g.overlaps(first, beside_m(0)) and not g.overlaps(beside_m(0), first)
+    assert g.overlaps(first, beside_m(0.0001)) and g.overlaps(beside_m(0.0001), first)
+
+
 @pytest.mark.parametrize("shape, is_within", [
     (g.rectangle((1, 1), (2, 2), 0), True), (g.rectangle((3, 1), (6, 2), 0), True),
     (g.rectangle((3, 3), (6, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),
