@@ -3,7 +3,7 @@
 import pytest
 from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence, garage,
                           mode, model, of_high_roof, roof, room, spaced)
-from siting_sites import TESTED, finding, site
+from siting_sites import MODEL, TESTED, finding, site
 
 from controller.siting import audit, fields, rules, scopes
 
@@ -291,6 +291,14 @@ def test_the_newest_edition_wants_both_tests(tmp_path):
     without = model(large_scale_fire_test=None)
     assert finding(tmp_path, "B8", NEWEST, NEAR, LARGE, without).verdict == audit.NEEDS_FACT
     assert finding(tmp_path, "B8", NEAR, LARGE, without).verdict == audit.NOT_APPLICABLE
+
+
+def test_one_model_that_says_it_does_not_speak_for_another(tmp_path):
+    walk_in = model(walk_in=True, entry_for_maintenance_only=True)
+    other = {"model": {"n": {**MODEL, "size_m": [20, 3]}}, "unit": {"b": {"model": "n", "center_m": [40.0, 5.0]}}}
+    assert finding(tmp_path, "B22", walk_in, other).verdict == audit.APPLIES
+    found = finding(tmp_path, "B22", walk_in, other, {"model": {"n": {"walk_in": None}}})
+    assert (found.verdict, found.facts, found.worst.names) == (audit.NEEDS_FACT, ("model.n.walk_in",), ("m",))
 
 
 def test_a_violation_beside_a_missing_fact_is_a_violation(tmp_path):
