@@ -80,6 +80,11 @@ def refused(folder, text):
     ([building(-0.2)], "unit.b: lies in or across exposure.house, a building"),
     ([{"exposure": {"e": {"kind": "lot_line", "outline_m": [[0, 0], [11, 0], [11, 9], [0, 9]]}}}],
      "unit.b: lies outside or across exposure.e; allowed inside the lot line"),
+    *[([place, {"exposure": {"e": {"kind": "lot_line", "outline_m": [[50, 50], [70, 50], [70, 70], [50, 70]]}}}],
+       "unit.a: lies outside or across exposure.e; allowed inside the lot line")
+      for place in (mode("open_garage"), mode("dwelling"), roof(), room())],
+    ([exposure("building", 9, line_m=[[-9, -9], [29, -9], [29, 29], [-9, -9]])],
+     "exposure.e.line_m: ends where it begins; allowed an open line; outline_m for a closed outline"),
     ([{"exposure": {"e": {"kind": "egress"}}}],
      "exposure.e: says no place; allowed one of point_m, line_m, outline_m"),
     ([exposure("egress", 9, point_m=[1, 1])], "exposure.e: says point_m and line_m"),
