@@ -84,12 +84,28 @@ def test_exit_codes(tmp_path, capsys, changes, code):
 
 
 @pytest.mark.parametrize("option", ["--svg", "--json"])
-@pytest.mark.parametrize("path, words", [("nowhere/plan", "No such file or directory"), ("/dev/full", "No space left")])
+@pytest.mark.parametrize("path, words", [("nowhere/plan", "No such file or directory"), ("/dev/full", "No space left"),
+                                         ("", "No such file or directory")])
 def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words):
     monkeypatch.chdir(tmp_path)
     assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), option, path]) == 3
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith(f"firebreak: {path}: {words}") and err.count("\n") == 1
+    assert out == "" and err.startswith(f"firebreak: {path or repr(path)}: {words}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--svg", "site.toml"], ["--json", "./link.toml"],
+                                       ["--svg", "out", "--json", "../there/out"]])
+def test_no_output_takes_the_place_of_another_file_of_the_command(tmp_path, capsys, monkeypatch, arguments):
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    path = tmp_path / "there" / "site.toml"
+    path.write_text(toml(content()))
+    (tmp_path / "there" / "link.toml").symlink_to(path)
+    assert firebreak.main(["siting", "site.toml", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "is named twice; allowed a file of its own" in err and err.count("\n") == 1
+    assert path.read_text() == toml(content()) and not (tmp_path / "there" / "out").exists()
+    assert siting(capsys, "site.toml", "--svg", "/dev/null", "--json", "/dev/null")[0] == 0
 
 
 def test_a_shortfall_of_a_millimetre_is_seen(tmp_path):
