@@ -93,6 +93,21 @@ def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(c
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
 
 
+@pytest.mark.parametrize("name, damaged", [
+    (b"scope TEXT", b"sc\xf5pe TEXT"), (b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"),
+    (b"meta(key TEXT", b"meta(kay TEXT")])
+def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(cabinet, name, damaged):
+    cabinet.fill()
+    content = cabinet.path.read_bytes()
+    assert content.count(name) == 1
+    cabinet.path.write_bytes(content.replace(name, damaged))
+    archive = cabinet.start()
+    archive.write([label("trip", "", "cabinet", "event 28")], [second(28)])
+    archive.close()
+    assert cabinet.texts()[-1] == "event 28" and len(cabinet.said) == 1 and rescue.ASIDE in cabinet.said[0]
+    assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
+
+
 class NoCopy:
     """Database.query fails for the second copy of the trips, while `code` says how."""
 
