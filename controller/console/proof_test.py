@@ -242,12 +242,13 @@ MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}
 # -- verify
 
 def _verify(arguments):
-    path, head = proof_tests.path_of(arguments.state_dir), arguments.head
+    path = proof_tests.path_of(arguments.state_dir)
     try:
-        if head is not None and len(bytes.fromhex(head)) != len(chain.START):
+        head = None if arguments.head is None else bytes.fromhex(arguments.head)
+        if head is not None and len(head) != len(chain.START):
             raise ValueError
     except ValueError:
-        say(ascii_of(f"--head {head}: a hash is {2 * len(chain.START)} hexadecimal digits"))
+        say(ascii_of(f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal digits"))
         return WRONG_INPUT
     try:
         found = proof_tests.read(arguments.state_dir)
@@ -257,7 +258,7 @@ def _verify(arguments):
     print(f"{path}: {len(found.records)} records; head {found.head}")
     lines = list(found.lines)
     known = {chain.START.hex(), *[record.hash for record in found.records]}
-    if head is not None and head.lower() not in known:
+    if head is not None and head.hex() not in known:
         lines.append("the hash that was noted is in no record: what came before it was changed or taken away")
     print("\n".join(lines) if lines else "the chain is whole")
     return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE

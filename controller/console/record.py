@@ -120,11 +120,11 @@ def _verify(arguments):
     from controller.recorder import chain, reading
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
-        published = bytes.fromhex(arguments.head) if arguments.head else None
+        published = bytes.fromhex(arguments.head) if arguments.head is not None else None
     except ValueError:
         published = b""
     if published is not None and len(published) != len(chain.START):
-        say(f"--head {arguments.head}: a hash is {2 * len(chain.START)} hexadecimal digits")
+        say(f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal digits")
         return WRONG_INPUT
     try:
         with reading.opened(path) as connection:

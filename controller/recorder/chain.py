@@ -76,7 +76,7 @@ def _allowed(connection):
     for number, code, scope in connection.execute(
             "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)):
         damaged += [number] if code == DAMAGE else []
-        match = _MISSING.fullmatch(scope) if code in (RETENTION, DAMAGE) else None
+        match = _MISSING.fullmatch(str(scope)) if code in (RETENTION, DAMAGE) else None
         if match:
             allowed = max(allowed, int(match[1]))
     return allowed, damaged
@@ -85,6 +85,9 @@ def _allowed(connection):
 def _check(verdict, row, previous, links, allowed):
     """Check one event; returns its hash as stored, with which the next one is checked."""
     number, stored = row[0], row[-1]
+    if not isinstance(number, int):  # a page that still reads, but not as what it was
+        verdict.breaks.append(f"the event after {verdict.last or 0} has no number")
+        return None
     expected = 1 if verdict.last is None else verdict.last + 1
     if number != expected:
         verdict.missing += number - expected
@@ -93,7 +96,7 @@ def _check(verdict, row, previous, links, allowed):
             verdict.breaks.append(f"events {expected} to {number - 1} are missing, and nothing says why")
     if previous is None:
         verdict.breaks.append(f"event {number}: the hash of the event before it is not known")
-    elif link(previous, row[:-1]) != stored:
+    elif not _fits(previous, row[:-1], stored):
         verdict.breaks.append(f"event {number}: its content or the order was changed (hash does not fit)")
     verdict.first = number if verdict.first is None else verdict.first
     verdict.last, verdict.head = number, stored.hex() if isinstance(stored, bytes) else str(stored)
@@ -101,12 +104,24 @@ def _check(verdict, row, previous, links, allowed):
     return stored if isinstance(stored, bytes) else None
 
 
+def _fits(previous, values, stored):
+    try:
+        return link(previous, values) == stored
+    except TypeError:  # a failing disk has made a text, a number or a hash something else
+        return False
+
+
 def _check_head(verdict, connection, previous):
     """The newest event must be the one that was noted as the head."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
     if row is None:
         return
-    number, head = json.loads(row[0])
-    if number != (verdict.last or 0) or previous is None or head != previous.hex():
+    try:
+        number, head = json.loads(row[0])
+    except (ValueError, TypeError):
+        number = head = None
+    if number is None:
+        verdict.breaks.append("which event is the newest cannot be read")
+    elif number != (verdict.last or 0) or previous is None or head != previous.hex():
         verdict.breaks.append(f"the newest event should be {number}; the events after {verdict.last} are missing "
                               "or it was changed")
