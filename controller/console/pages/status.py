@@ -128,7 +128,7 @@ def _due(facts):
     tests = facts.get("proof_tests")
     if not tests or not tests["summary"]:
         return [calibration]
-    row = nearest(tests["rows"])
+    row = None if tests["wrong"] else nearest(tests["rows"])  # a ledger that is not whole comes before any date
     test_d = row["days_left"] if row else 0
     if calibration_d is not None and calibration_d <= test_d:
         return [calibration, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]

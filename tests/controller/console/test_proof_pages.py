@@ -81,6 +81,13 @@ def test_a_ledger_that_is_damaged_or_no_file_costs_no_page(tmp_path):
     assert any("Is a directory" in line for line in page_of_tests(watched))
 
 
+def test_a_damaged_ledger_is_named_however_far_its_tests_are(tmp_path):
+    ledger(tmp_path, {})
+    with open(pt.path_of(str(tmp_path)), "ab") as file:
+        file.write(b'{"changed": 1}\n')
+    assert "DUE proof-test ledger damaged" in shown(Watched(tmp_path).run(3))
+
+
 def test_a_controller_of_another_version_has_pages_without_proof_tests(tmp_path):
     watched = Watched(tmp_path).run(3)
     del watched.watch().shadow.reader.header["proof_tests"]
