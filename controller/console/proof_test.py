@@ -1,7 +1,7 @@
 """`firebreak proof-test record | list | verify`: the proof-test ledger, to write, to read, to print, to check.
 
-Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, or the ledger is damaged; 2 wrong input; 3 it
-could not be read or written.
+Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, the ledger is damaged, or the clock cannot be
+right; 2 wrong input; 3 it could not be read or written.
 """
 
 import csv
@@ -157,7 +157,10 @@ def _list(arguments):
     if arguments.format != "text":  # whose output has them
         for line in found.lines:
             say(line)
-    return NOT_DONE if found.breaks or proof_state.wrong(rows) or any(map(is_slow, rows)) else DONE
+    is_timeless = utc_us < utc.EARLIEST_US
+    if is_timeless:
+        say(f"the clock says {facts['utc']}, which cannot be: tests may be late that are not called so")
+    return NOT_DONE if found.breaks or proof_state.wrong(rows) or any(map(is_slow, rows)) or is_timeless else DONE
 
 
 def is_slow(row):
