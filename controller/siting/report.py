@@ -107,7 +107,9 @@ def measured(finding):
         return "yes" if value else "no"
     if rule.sense == rules.SAID:
         return "said"
-    return number(value, rule.unit)
+    shown = number(value, rule.unit)
+    is_hidden = finding.wrong and shown == number(audit.limit_of(rule, finding.worst), rule.unit)
+    return f"{value:.9g} {rule.unit}" if is_hidden else shown  # too small an excess to be seen in the usual digits
 
 
 def required(finding):

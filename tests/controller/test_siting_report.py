@@ -93,6 +93,14 @@ def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option,
     assert out == "" and err.startswith(f"firebreak: {path or repr(path)}: {words}") and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("identity, changes, words", [
+    ("B11", [NEAR, model(energy_kWh=300.0002)], r"600\.0004 kWh +<= 600 kWh  NOT MET"),
+    ("B14", [room(floor_above_vehicle_access_m=22.8605)], r"22\.8605 m +<= 22\.860 m  NOT MET")])
+def test_a_small_excess_is_seen(tmp_path, identity, changes, words):
+    given = site(tmp_path, *changes)
+    assert re.search(words, line_of(report.text(given, audit.audit(given)), identity))
+
+
 @pytest.mark.parametrize("arguments", [["--svg", "site.toml"], ["--json", "./link.toml"],
                                        ["--svg", "out", "--json", "../there/out"]])
 def test_no_output_takes_the_place_of_another_file_of_the_command(tmp_path, capsys, monkeypatch, arguments):
