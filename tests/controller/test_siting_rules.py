@@ -334,6 +334,43 @@ def test_a_unit_closer_to_a_wall_relies_on_its_test(tmp_path):
                    ).verdict == audit.NOT_MET
 
 
+def test_a_container_that_is_not_described_may_be_combustible(tmp_path):
+    found = finding(tmp_path, "B21", model(container=None))
+    assert (found.verdict, found.facts) == (audit.NEEDS_FACT, ("model.m.container",))
+
+
+def test_what_calls_for_the_analysis(tmp_path):
+    none = {"hazard_mitigation_analysis": None}
+    large = (room(), model(energy_kWh=400))
+    for changes in ((beside(5, technology="lead_acid"),), large):
+        found = finding(tmp_path, "A66", none, *changes)
+        assert (found.verdict, found.facts) == (audit.NEEDS_FACT, ("hazard_mitigation_analysis",)), changes
+    assert finding(tmp_path, "A66", none, *large, {"dedicated_building": True}).reason == "nothing calls for it"
+
+
+@pytest.mark.parametrize("kind", ["egress", "air_intake", "opening"])
+def test_people_nearby_are_an_exposure_as_well(tmp_path, kind):
+    near = exposure(kind, 20.0)
+    assert finding(tmp_path, "B10", near).verdict == audit.APPLIES
+    assert finding(tmp_path, "B4", near, model(energy_kWh=51)).verdict == audit.NOT_MET
+
+
+def test_a_roof_is_never_remote(tmp_path):
+    assert finding(tmp_path, "B4", roof(), model(energy_kWh=51)).verdict == audit.NOT_MET
+
+
+def test_rated_walls_belong_to_the_papers_of_a_room(tmp_path):
+    parts = [part for part in fields.PERMIT_PARTS if part != "rated_walls"]
+    assert finding(tmp_path, "A77", {"permit_file": parts}).verdict == audit.MET
+    assert finding(tmp_path, "A77", room(), {"permit_file": parts}).verdict == audit.NOT_MET
+
+
+def test_no_test_reduces_a_distance_below_three_feet(tmp_path):
+    tested = model(large_scale_fire_test="T1", exposure_spacing_tested_m=0.5)
+    assert finding(tmp_path, "B19", exposure("building", 0.913), tested).verdict == audit.NOT_MET
+    assert finding(tmp_path, "B19", exposure("building", 0.914), tested).verdict == audit.MET
+
+
 def test_one_model_that_says_it_does_not_speak_for_another(tmp_path):
     walk_in = model(walk_in=True, entry_for_maintenance_only=True)
     other = {"model": {"n": {**MODEL, "size_m": [20, 3]}}, "unit": {"b": {"model": "n", "center_m": [40.0, 5.0]}}}
