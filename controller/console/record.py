@@ -146,6 +146,8 @@ def _lines(path, verdict):
         yield f"events let go for want of room, or lost and said so: {verdict.missing}"
     for number in verdict.damaged:
         yield f"event {number} says that the record was damaged or taken away before it"
+    for number in verdict.unlinked:
+        yield f"event {number} follows a gap that damage has left: of it nothing but what follows could be checked"
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
         yield "the chain is whole" + (", but for what it says is missing" if verdict.missing or verdict.damaged else "")

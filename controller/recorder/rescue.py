@@ -125,9 +125,10 @@ def _state(old, known):
 def _fill(connection, old, known, bytes_max):
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
     insert = f"INSERT OR IGNORE INTO events({EVENT_COLUMNS}, hash) VALUES ({PLACES})"
-    for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id"):
-        if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
-            connection.execute(insert, row)
+    for order in ("ASC", "DESC"):  # from both ends: a page in the middle must not cost what is newer
+        for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id {order}"):
+            if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
+                connection.execute(insert, row)
     links = dict(_readable(old, "SELECT id, previous FROM links"))
     for values, head, previous in known.trips:
         connection.execute(insert, (*values, head))

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from controller import __main__ as firebreak
 from controller.recorder import chain, head, reading, rescue
 from controller.recorder.archive import Archive
 from controller.recorder.database import Database, DatabaseError, Row
@@ -91,6 +92,31 @@ def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(c
     assert len(cabinet.said) == 1 and rescue.ASIDE in cabinet.said[0]
     assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
+
+
+def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
+    archive = cabinet.start()
+    for number in range(1, 301):
+        archive.write([label("note", "", "cabinet", f"event {number} {'x' * 60}")], meta={"position": number})
+    archive.close()
+    pages = cabinet.path.read_bytes()
+    page = pages.index(b"event 150 ") // 4096
+    cabinet.path.write_bytes(pages[:page * 4096] + b"\xff" * 4096 + pages[page * 4096 + 4096:])
+    cabinet.damage("events_by_kind")
+    archive = cabinet.start()
+    archive.write([label("note", "", "cabinet", "event 301")])
+    archive.close()
+    left = [int(each.split()[1]) for each in cabinet.texts()]
+    assert left[:2] == [1, 2] and left[-2:] == [300, 301] and 150 not in left and len(left) > 250
+    verdict = cabinet.verdict()
+    gap_ends = next(number for number in left if number > 150)
+    assert verdict.intact and verdict.unlinked == [gap_ends] and verdict.missing == 301 - len(left)
+    assert firebreak.main(["verify", "--state-dir", str(cabinet.state_dir)]) == 0
+    assert f"event {gap_ends} follows a gap that damage has left" in capsys.readouterr().out
+    with sqlite3.connect(cabinet.path) as connection:
+        connection.execute("DELETE FROM events WHERE code = 'DAMAGE'")
+    connection.close()
+    assert len(cabinet.verdict().breaks) > 1, "a gap that nothing speaks of"
 
 
 @pytest.mark.parametrize("name, damaged", [
