@@ -156,6 +156,32 @@ def overlaps(rectangle, other):
     return gap(shrunk(rectangle), other).distance_m == 0
 
 
+def share_ground(first, second):
+    """Whether two polygons share more than an edge or a corner."""
+    if box_distance_m(box(first), box(second)) > 0:
+        return False
+    if any([crosses(*one, *other) for one in edges(first) for other in edges(second)]):
+        return True
+    return any([_is_inside(second, point) for point in _probes(first)]
+               + [_is_inside(first, point) for point in _probes(second)])
+
+
+def _probes(polygon):
+    """Points of which one at least lies inside whatever covers the polygon in part: corners, and beside the edges."""
+    for a, b in edges(polygon):
+        length_m = math.dist(a, b)
+        x, y = _middle(a, b)
+        along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
+        yield a
+        yield from [each for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
+                    if _is_inside(polygon, each)]
+
+
+def _is_inside(polygon, point):
+    """Whether a point lies inside, and not on the edge."""
+    return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
+
+
 def is_within(rectangle, closed):
     """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
     smaller = shrunk(rectangle)

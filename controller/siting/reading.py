@@ -1,6 +1,7 @@
 """Reads a siting file into a Site, or refuses it in one line: file, key, what is wrong, what is allowed."""
 
 import difflib
+import itertools
 import re
 import tomllib
 
@@ -231,6 +232,9 @@ def _exposure(path, name, table):
 
 def _check_plan(path, site):
     """Things that cannot be where the file says they are."""
+    for first, second in itertools.combinations(site.areas, 2):
+        if geometry.share_ground(first.shape, second.shape):  # what is in one room would count in two fire areas
+            refuse(path, ("area", second.name), f"overlaps area.{first.name}", "areas that touch at most")
     for first, second in site.near_pairs(0.0):
         if geometry.overlaps(first.shape, second.shape):
             refuse(path, ("unit", second.name), f"overlaps unit.{first.name}", "units that touch at most")

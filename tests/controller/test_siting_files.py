@@ -75,6 +75,8 @@ def refused(folder, text):
     ([room(outline_m=[[0, 0], [11, 0], [11, 20], [0, 20]])], "unit.b: lies across the edge of area.room"),
     ([room(), {"area": {"hall": {"outline_m": [[1, 1], [19, 1], [19, 19], [1, 19]]}}}],
      "unit.a: lies in room and hall; allowed areas that do not overlap"),
+    ([room(), {"area": {"hall": {"outline_m": [[19.9, 0], [30, 0], [30, 20], [19.9, 20]]}}}],
+     "area.hall: overlaps area.room; allowed areas that touch at most"),
     ([roof(), {"unit": {"a": {"center_m": [50, 50]}}}], "unit.a: lies in no area"),
     ([building(-4.0)], "unit.b: lies in or across exposure.house, a building"),
     ([building(-0.2)], "unit.b: lies in or across exposure.house, a building"),

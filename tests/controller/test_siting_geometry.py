@@ -139,6 +139,25 @@ def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside)
     assert g.overlaps(first, beside_m(0.0001)) and g.overlaps(beside_m(0.0001), first)
 
 
+@pytest.mark.parametrize("shape, shares", [
+    (g.rectangle((3, 1), (2, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),  # side by side, corner to corner
+    (g.rectangle((2, 1), (2, 2), 0), True), (SQUARE, True), (g.rectangle((1, 1), (1, 1), 0), True),
+    (g.rectangle((1, 1), (1, 4), 0), True), (g.rectangle((1, 1), (2, 1), 0), True),
+    (g.rectangle((5, 2), (2, 2), 0), False), (g.polygon([(0, 0), (2, 2), (0, 2)]), True),
+    (g.polygon([(-3, -3), (5, 5), (-3, 5)]), True), (g.rectangle((1.5, 4), (2, 3.999), 0), False)])
+@given(st.tuples(numbers, numbers), st.sampled_from([0, 90, 180, 270]))
+def test_areas_that_share_ground(shape, shares, by, turned_deg):
+    first, second = moved(SQUARE, by, turned_deg), moved(shape, by, turned_deg)
+    assert g.share_ground(first, second) == g.share_ground(second, first) == shares
+
+
+@given(rectangles, rectangles)
+def test_rectangles_share_ground_where_they_overlap(first, second):
+    shares = g.share_ground(first, second)
+    assert shares or not g.overlaps(first, second)
+    assert not shares or g.gap(first, second).distance_m == 0
+
+
 @pytest.mark.parametrize("shape, is_within", [
     (g.rectangle((1, 1), (2, 2), 0), True), (g.rectangle((3, 1), (6, 2), 0), True),
     (g.rectangle((3, 3), (6, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),
