@@ -13,8 +13,9 @@ CLAIMS = (
     "listing and the site's hazard mitigation analysis override every line.",
     "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the purchased copy. "
     "Exposures and facts are as said in the file; what it calls absent was not looked for.",
-    "Not covered: suppression, detection, ventilation and explosion control, electrical clearances, anything no row of "
-    "the table names. Local profiles hold what is listed under them here, no more.")
+    "Not covered: suppression, detection, ventilation and explosion control, electrical clearances, the inside of a "
+    "walk-in unit, which counts as a room (B22), anything no row of the table names. Local profiles hold what is "
+    "listed under them here, no more.")
 
 
 def text(site, findings):

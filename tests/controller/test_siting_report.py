@@ -57,6 +57,13 @@ def test_ascii_in_eighty_columns_and_no_word_too_much(capsys, name):
         assert words in re.sub(r"\s+", " ", text)
 
 
+def test_a_walk_in_unit_is_not_said_to_be_looked_into(tmp_path):
+    given = site(tmp_path, model(walk_in=True, entry_for_maintenance_only=True))
+    words = " ".join(report.text(given, audit.audit(given)).split())
+    assert "B22 walk-in unit counts as a room yes - applies" in words
+    assert "Not covered: " in words and "the inside of a walk-in unit, which counts as a room (B22)" in words
+
+
 def test_every_rule_is_in_the_report_once(capsys):
     _, text = siting(capsys, EXAMPLES / "yard.toml")
     table, rest = text.split("NOT APPLICABLE\n")
