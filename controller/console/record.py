@@ -130,7 +130,7 @@ def _verify(arguments):
         with reading.opened(path) as connection:
             verdict = chain.verify(connection, published)
     except (OSError, sqlite3.Error) as error:
-        say(f"{path}: cannot be read: {error}")
+        say(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
         return WRONG_INPUT
     for line in _lines(path, verdict):
         print(line)

@@ -103,7 +103,7 @@ def test_a_capture_that_still_grows_is_said_to(capsys, tmp_path, begun):
     (("--state-dir", "{}/nowhere"), "record.db: cannot be read: No such file")])
 def test_wrong_input_is_one_line(capsys, record, tmp_path, more, words):
     code, out, err = export(capsys, record, tmp_path, "events", *[each.format(tmp_path) for each in more])
-    assert (code, out, len(err)) == (2, [], 1) and words in err[0]
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "Errno" not in err[0]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -234,7 +234,7 @@ def test_verify_of_what_is_no_record_is_one_line(capsys, tmp_path, content, word
     if content is not None:
         path.write_bytes(content)
     code, out, err = run(capsys, "verify", path)
-    assert (code, out, len(err)) == (2, [], 1) and words in err[0]
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "Errno" not in err[0]
 
 
 @pytest.mark.parametrize("option, value", [("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5)])
