@@ -83,7 +83,8 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             self.close()
             failure = DatabaseError(path, error)
-            failure.damaged |= not isinstance(error, sqlite3.Error)
+            # SQLITE_ERROR is of a statement; these are right, so the file is of a form in which they are not.
+            failure.damaged |= getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
             raise failure from None
 
     def _open(self, bytes_max):
@@ -96,7 +97,7 @@ class Database:
             run(f"PRAGMA {pragma}")
         if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             self._connection.executescript(f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;")
-        if _columns(self._connection) != own_columns():
+        if not set(own_columns()) <= set(_columns(self._connection)):  # others beside them, as of ANALYZE, do no harm
             raise ValueError("its tables are not those this program writes")
         if self.meta("schema") != SCHEMA:
             raise ValueError(f"schema {self.meta('schema')}, this program writes {SCHEMA}")

@@ -134,6 +134,25 @@ def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(c
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
 
 
+def test_a_file_format_that_nobody_knows_does_not_keep_the_recorder_from_starting(cabinet):
+    cabinet.fill()
+    content = cabinet.path.read_bytes()
+    cabinet.path.write_bytes(content[:44] + bytes((0, 0, 0, 99)) + content[48:])
+    archive = cabinet.start()
+    archive.write([label("note", "", "cabinet", "event 28")])
+    archive.close()
+    assert cabinet.texts() == ["event 5", "event 20", "event 28"] and rescue.ASIDE in cabinet.said[0]
+
+
+def test_a_table_beside_those_of_the_record_is_no_damage(cabinet):
+    cabinet.fill()
+    with sqlite3.connect(cabinet.path) as connection:
+        connection.execute("ANALYZE")
+    connection.close()
+    cabinet.start().close()
+    assert not cabinet.said and cabinet.texts() == told() and not cabinet.damages()
+
+
 class NoCopy:
     """Database.query fails for the second copy of the trips, while `code` says how."""
 
