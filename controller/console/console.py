@@ -101,8 +101,8 @@ def _user(arguments):
 def _password(name):
     """Asked for twice at a terminal, else one line of the standard input. Raises UserError."""
     from controller.console.terminal import users
-    if not sys.stdin.isatty():
-        return users.checked_password(sys.stdin.readline().rstrip("\r\n"))
+    if sys.stdin is None or not sys.stdin.isatty():
+        return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
     password = users.checked_password(getpass.getpass(f"Password or PIN of {name}: "))
     if getpass.getpass("Once more: ") != password:
         raise users.UserError("the two differ; nothing changed")

@@ -38,7 +38,7 @@ def _test_mode(arguments):
     for question in QUESTIONS:
         try:
             given = input(question)
-        except EOFError:
+        except (EOFError, RuntimeError):  # at its end, or closed
             given = ""
         if given.strip() != "TEST":
             say("test mode: not confirmed, nothing was done")

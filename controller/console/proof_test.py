@@ -1,7 +1,7 @@
 """`firebreak proof-test record | list | verify`: the proof-test ledger, to write, to read, to print, to check.
 
-Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, or the ledger is damaged; 2 wrong input; 3 it
-could not be read or written.
+Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, the ledger is damaged, or the clock cannot be
+right; 2 wrong input; 3 it could not be read or written.
 """
 
 import csv
@@ -157,7 +157,10 @@ def _list(arguments):
     if arguments.format != "text":  # whose output has them
         for line in found.lines:
             say(line)
-    return NOT_DONE if found.breaks or proof_state.wrong(rows) or any(map(is_slow, rows)) else DONE
+    is_timeless = utc_us < utc.EARLIEST_US
+    if is_timeless:
+        say(f"the clock says {facts['utc']}, which cannot be: tests may be late that are not called so")
+    return NOT_DONE if found.breaks or proof_state.wrong(rows) or any(map(is_slow, rows)) or is_timeless else DONE
 
 
 def is_slow(row):
@@ -242,12 +245,13 @@ MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}
 # -- verify
 
 def _verify(arguments):
-    path, head = proof_tests.path_of(arguments.state_dir), arguments.head
+    path = proof_tests.path_of(arguments.state_dir)
     try:
-        if head is not None and len(bytes.fromhex(head)) != len(chain.START):
+        head = None if arguments.head is None else bytes.fromhex(arguments.head)
+        if head is not None and len(head) != len(chain.START):
             raise ValueError
     except ValueError:
-        say(ascii_of(f"--head {head}: a hash is {2 * len(chain.START)} hexadecimal digits"))
+        say(ascii_of(f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal digits"))
         return WRONG_INPUT
     try:
         found = proof_tests.read(arguments.state_dir)
@@ -257,7 +261,7 @@ def _verify(arguments):
     print(f"{path}: {len(found.records)} records; head {found.head}")
     lines = list(found.lines)
     known = {chain.START.hex(), *[record.hash for record in found.records]}
-    if head is not None and head.lower() not in known:
+    if head is not None and head.hex() not in known:
         lines.append("the hash that was noted is in no record: what came before it was changed or taken away")
     print("\n".join(lines) if lines else "the chain is whole")
     return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE

@@ -120,17 +120,17 @@ def _verify(arguments):
     from controller.recorder import chain, reading
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
-        published = bytes.fromhex(arguments.head) if arguments.head else None
+        published = bytes.fromhex(arguments.head) if arguments.head is not None else None
     except ValueError:
         published = b""
     if published is not None and len(published) != len(chain.START):
-        say(f"--head {arguments.head}: a hash is {2 * len(chain.START)} hexadecimal digits")
+        say(f"--head {arguments.head or repr('')}: a hash is {2 * len(chain.START)} hexadecimal digits")
         return WRONG_INPUT
     try:
         with reading.opened(path) as connection:
             verdict = chain.verify(connection, published)
     except (OSError, sqlite3.Error) as error:
-        say(f"{path}: cannot be read: {error}")
+        say(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
         return WRONG_INPUT
     for line in _lines(path, verdict):
         print(line)
@@ -146,6 +146,8 @@ def _lines(path, verdict):
         yield f"events let go for want of room, or lost and said so: {verdict.missing}"
     for number in verdict.damaged:
         yield f"event {number} says that the record was damaged or taken away before it"
+    for number in verdict.unlinked:
+        yield f"event {number} follows a gap that damage has left: of it nothing but what follows could be checked"
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
         yield "the chain is whole" + (", but for what it says is missing" if verdict.missing or verdict.damaged else "")

@@ -74,7 +74,8 @@ class Watch:
 
     def _status(self, recorded, span_s):
         loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))
-        tests = proof_tests.facts(self.shadow.reader.header, self._ledger, self._wall.clocks.utc_us())
+        now_us, _ = self._wall.poll()
+        tests = proof_tests.facts(self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2])
         made = status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())
         return {**made, "proof_tests": tests}
 

@@ -36,15 +36,16 @@ def missing_scope(number):
 class Verdict:
     """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`, `breaks` as lines.
 
-    damaged: numbers of the events that say that the record was damaged or taken away.
+    damaged: numbers of the events that say that the record was damaged or taken away; unlinked: of those behind a gap
+    that such an event speaks of, which nothing was left to be checked with but what follows them.
     """
 
-    __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged")
+    __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")
 
     def __init__(self):
         self.events = self.missing = 0
         self.first = self.last = self.head = None
-        self.breaks, self.damaged = [], []
+        self.breaks, self.damaged, self.unlinked = [], [], []
 
     @property
     def intact(self):
@@ -58,11 +59,11 @@ def verify(connection, published=None):
     Returns a Verdict. Raises sqlite3.Error when the file cannot be read.
     """
     verdict = Verdict()
-    allowed, verdict.damaged = _allowed(connection)
+    allowed, lost, verdict.damaged = _allowed(connection)
     links = dict(connection.execute("SELECT id, previous FROM links"))
     previous, found = START, published is None or published == START
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)}, hash FROM events ORDER BY id"):
-        previous = _check(verdict, row, previous, links, allowed)
+        previous = _check(verdict, row, previous, links, allowed, lost)
         found = found or previous == published or row[0] in links and links[row[0]] == published
     _check_head(verdict, connection, previous)
     if not found:
@@ -71,29 +72,36 @@ def verify(connection, published=None):
 
 
 def _allowed(connection):
-    """(Up to which number the chain itself says that events may be missing, numbers of the events that say damage)."""
-    allowed, damaged = 0, []
+    """Up to which number the chain itself says that events may be missing, up to which by damage; numbers of the
+    events that say damage."""
+    allowed, lost, damaged = 0, 0, []
     for number, code, scope in connection.execute(
             "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)):
         damaged += [number] if code == DAMAGE else []
-        match = _MISSING.fullmatch(scope) if code in (RETENTION, DAMAGE) else None
+        match = _MISSING.fullmatch(str(scope)) if code in (RETENTION, DAMAGE) else None
         if match:
             allowed = max(allowed, int(match[1]))
-    return allowed, damaged
+            lost = max(lost, int(match[1])) if code == DAMAGE else lost
+    return allowed, lost, damaged
 
 
-def _check(verdict, row, previous, links, allowed):
+def _check(verdict, row, previous, links, allowed, lost):
     """Check one event; returns its hash as stored, with which the next one is checked."""
     number, stored = row[0], row[-1]
+    if not isinstance(number, int):  # a page that still reads, but not as what it was
+        verdict.breaks.append(f"the event after {verdict.last or 0} has no number")
+        return None
     expected = 1 if verdict.last is None else verdict.last + 1
     if number != expected:
         verdict.missing += number - expected
         previous = links.get(number)
         if number - 1 > allowed:
             verdict.breaks.append(f"events {expected} to {number - 1} are missing, and nothing says why")
-    if previous is None:
+    if previous is None and expected < number <= lost:
+        verdict.unlinked.append(number)
+    elif previous is None:
         verdict.breaks.append(f"event {number}: the hash of the event before it is not known")
-    elif link(previous, row[:-1]) != stored:
+    elif not _fits(previous, row[:-1], stored):
         verdict.breaks.append(f"event {number}: its content or the order was changed (hash does not fit)")
     verdict.first = number if verdict.first is None else verdict.first
     verdict.last, verdict.head = number, stored.hex() if isinstance(stored, bytes) else str(stored)
@@ -101,12 +109,24 @@ def _check(verdict, row, previous, links, allowed):
     return stored if isinstance(stored, bytes) else None
 
 
+def _fits(previous, values, stored):
+    try:
+        return link(previous, values) == stored
+    except TypeError:  # a failing disk has made a text, a number or a hash something else
+        return False
+
+
 def _check_head(verdict, connection, previous):
     """The newest event must be the one that was noted as the head."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
     if row is None:
         return
-    number, head = json.loads(row[0])
-    if number != (verdict.last or 0) or previous is None or head != previous.hex():
+    try:
+        number, head = json.loads(row[0])
+    except (ValueError, TypeError):
+        number = head = None
+    if number is None:
+        verdict.breaks.append("which event is the newest cannot be read")
+    elif number != (verdict.last or 0) or previous is None or head != previous.hex():
         verdict.breaks.append(f"the newest event should be {number}; the events after {verdict.last} are missing "
                               "or it was changed")

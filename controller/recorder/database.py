@@ -4,6 +4,7 @@ WAL with synchronous=FULL: each commit ends with an fsync of the log, so what `w
 checkpoint runs only beside a commit without an event. Sizes are bounded: pages of the file, the log, the cache.
 """
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -42,6 +43,20 @@ class DatabaseError(Exception):
         self.full = code == FULL
 
 
+def _columns(connection):
+    """[(table, column)] of a database as bytes, in order: with a damaged name no statement would ever fit again."""
+    return connection.execute(
+        "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
+        "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid").fetchall()
+
+
+def own_columns():
+    """The same of a database that is made here."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES)
+        return _columns(connection)
+
+
 class Row(NamedTuple):
     """One event as it is to be stored, without its number and hash."""
 
@@ -68,7 +83,8 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             self.close()
             failure = DatabaseError(path, error)
-            failure.damaged |= not isinstance(error, sqlite3.Error)
+            # SQLITE_ERROR is of a statement; these are right, so the file is of a form in which they are not.
+            failure.damaged |= getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
             raise failure from None
 
     def _open(self, bytes_max):
@@ -81,6 +97,8 @@ class Database:
             run(f"PRAGMA {pragma}")
         if not run("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             self._connection.executescript(f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;")
+        if not set(own_columns()) <= set(_columns(self._connection)):  # others beside them, as of ANALYZE, do no harm
+            raise ValueError("its tables are not those this program writes")
         if self.meta("schema") != SCHEMA:
             raise ValueError(f"schema {self.meta('schema')}, this program writes {SCHEMA}")
         self.inode = os.stat(self.path).st_ino

@@ -47,7 +47,7 @@ def row_event(sequence, instance, stands, remark=""):
     if stage_id not in STAGES:  # a latch of another version of the matrix
         return Event(sequence, TRIP if stands else CLEAR, "", scope or CABINET, f"row {instance}{remark}")
     code = reasons.ROW + STAGES[stage_id][matrix.S_ROW]
-    name, sentence, _ = reasons.text(code)
+    name, sentence, _ = reasons.stage_text(STAGES[stage_id])
     if not stands:
         return Event(sequence, CLEAR, reasons.label(code), scope or CABINET, f"{stage_id}: {name}: stands no more")
     return Event(sequence, row_kind(stage_id), reasons.label(code), scope or CABINET,

@@ -14,7 +14,7 @@ import sqlite3
 from urllib.parse import quote
 
 from controller.recorder import chain
-from controller.recorder.database import EVENT_COLUMNS, Database
+from controller.recorder.database import EVENT_COLUMNS, Database, own_columns
 from controller.recorder.trips import sync_directory
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
@@ -125,9 +125,10 @@ def _state(old, known):
 def _fill(connection, old, known, bytes_max):
     """Everything that is known into the new tables; a trip that was rescued twice counts once."""
     insert = f"INSERT OR IGNORE INTO events({EVENT_COLUMNS}, hash) VALUES ({PLACES})"
-    for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id"):
-        if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
-            connection.execute(insert, row)
+    for order in ("ASC", "DESC"):  # from both ends: a page in the middle must not cost what is newer
+        for row in _readable(old, f"SELECT {EVENT_COLUMNS}, hash FROM events ORDER BY id {order}"):
+            if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):
+                connection.execute(insert, row)
     links = dict(_readable(old, "SELECT id, previous FROM links"))
     for values, head, previous in known.trips:
         connection.execute(insert, (*values, head))
@@ -137,6 +138,7 @@ def _fill(connection, old, known, bytes_max):
             connection.execute("INSERT OR REPLACE INTO links VALUES (?, ?)", (number, previous))
     connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
     count = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
-    for row in _readable(old, f"SELECT * FROM seconds WHERE rowid > (SELECT max(rowid) FROM seconds) - {count} "
+    columns = ", ".join([column.decode() for table, column in own_columns() if table == b"seconds"])
+    for row in _readable(old, f"SELECT {columns} FROM seconds WHERE rowid > (SELECT max(rowid) FROM seconds) - {count} "
                               "ORDER BY rowid"):
-        connection.execute(f"INSERT INTO seconds VALUES ({', '.join('?' * len(row))})", row)
+        connection.execute(f"INSERT INTO seconds({columns}) VALUES ({', '.join('?' * len(row))})", row)

@@ -75,10 +75,11 @@ def _excluded(site, rule):
 
 def _scope(rule, clause, confidence, items, facts):
     applying = [item for item in items if item.value]
+    worst = applying[0] if applying else None
+    if facts:  # what is known of one model does not stand for another
+        return Finding(rule, NEEDS_FACT, clause, confidence, worst, tuple(items), facts=facts)
     if applying:
-        return Finding(rule, APPLIES, clause, confidence, applying[0], tuple(items))
-    if facts:
-        return Finding(rule, NEEDS_FACT, clause, confidence, facts=facts)
+        return Finding(rule, APPLIES, clause, confidence, worst, tuple(items))
     return Finding(rule, NOT_APPLICABLE, clause, confidence, items=tuple(items), reason="it is not so here")
 
 

@@ -1,6 +1,7 @@
 """`firebreak siting SITE.toml`: the report, as JSON and the plan as SVG where asked for."""
 
 import json
+import os
 
 from controller.layers import ConfigError
 from controller.places import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
@@ -23,16 +24,34 @@ def run(arguments):
     except ConfigError as error:
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
+    outputs = [(path, content) for path, content in ((arguments.json, _json), (arguments.svg, plan.svg))
+               if path is not None]
+    taken = [arguments.file]
+    for path, _ in outputs:
+        if any([_is_same(path, each) for each in taken]):
+            say(f"{path}: is named twice; allowed a file of its own for the site, for --json and for --svg")
+            return WRONG_INPUT
+        taken.append(path)
+    return _audited(site, outputs)
+
+
+def _audited(site, outputs):
     findings = audit.audit(site)
-    for path, content in ((arguments.json, _json), (arguments.svg, plan.svg)):
+    for path, content in outputs:
         try:
-            if path:
-                _write(path, content(site, findings))
+            _write(path, content(site, findings))
         except OSError as error:
             say(plain(error, path))
             return NO_START
     print(report.text(site, findings))
     return DONE if audit.is_met(findings) else NOT_DONE
+
+
+def _is_same(path, other):
+    """Whether two names lead to one regular file, there or not yet; a device may be written to twice."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return False
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _json(site, findings):

@@ -137,23 +137,54 @@ def contains(shape, point):
     return is_inside
 
 
-def shrunk(convex):
-    """A convex shape a little smaller, so that what it only touches is no longer reached."""
-    x = sum([each[0] for each in convex.points]) / len(convex.points)
-    y = sum([each[1] for each in convex.points]) / len(convex.points)
-    reach_m = max([math.dist((x, y), each) for each in convex.points])
-    keep = max(0.0, 1 - 4 * TOUCH_m / reach_m)
-    return convex._replace(points=tuple([(x + keep * (px - x), y + keep * (py - y)) for px, py in convex.points]))
+def shrunk(rectangle):
+    """A rectangle with each side a little further in, so that what it only touches is no longer reached."""
+    corners = rectangle.points
+    return rectangle._replace(points=tuple([_inward(corner, corners[index - 1], corners[(index + 1) % 4])
+                                            for index, corner in enumerate(corners)]))
 
 
-def overlaps(convex, other):
-    """Whether a convex shape and a filled one share more than a touch."""
-    return gap(shrunk(convex), other).distance_m == 0
+def _inward(corner, *neighbours):
+    """A corner moved along both its sides: however long and thin the rectangle, either side moves by as much."""
+    steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
+    return tuple([corner[axis] + sum([step * (each[axis] - corner[axis])
+                                      for step, each in zip(steps, neighbours, strict=True)]) for axis in (0, 1)])
 
 
-def is_within(convex, closed):
-    """Whether a convex shape lies wholly inside a closed one; it may touch the edge."""
-    smaller = shrunk(convex)
+def overlaps(rectangle, other):
+    """Whether a rectangle and a filled shape share more than a touch."""
+    return gap(shrunk(rectangle), other).distance_m == 0
+
+
+def share_ground(first, second):
+    """Whether two polygons share more than an edge or a corner."""
+    if box_distance_m(box(first), box(second)) > 0:
+        return False
+    if any([crosses(*one, *other) for one in edges(first) for other in edges(second)]):
+        return True
+    return any([_is_inside(second, point) for point in _probes(first)]
+               + [_is_inside(first, point) for point in _probes(second)])
+
+
+def _probes(polygon):
+    """Points of which one at least lies inside whatever covers the polygon in part: corners, and beside the edges."""
+    for a, b in edges(polygon):
+        length_m = math.dist(a, b)
+        x, y = _middle(a, b)
+        along = (4 * TOUCH_m / length_m * (b[0] - a[0]), 4 * TOUCH_m / length_m * (b[1] - a[1]))
+        yield a
+        yield from [each for each in ((x - along[1], y + along[0]), (x + along[1], y - along[0]))
+                    if _is_inside(polygon, each)]
+
+
+def _is_inside(polygon, point):
+    """Whether a point lies inside, and not on the edge."""
+    return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
+
+
+def is_within(rectangle, closed):
+    """Whether a rectangle lies wholly inside a closed shape; it may touch the edge."""
+    smaller = shrunk(rectangle)
     return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
 
 

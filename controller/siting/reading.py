@@ -1,6 +1,7 @@
 """Reads a siting file into a Site, or refuses it in one line: file, key, what is wrong, what is allowed."""
 
 import difflib
+import itertools
 import re
 import tomllib
 
@@ -221,6 +222,9 @@ def _exposure(path, name, table):
         if table[key] is not None and table["kind"] != "building":
             refuse(path, ("exposure", name, key), f"is not set here: the kind is {shown(table['kind'])}", "a building")
     points = (table["point_m"],) if said == ["point_m"] else table[said[0]]
+    if said == ["line_m"] and points[0] == points[-1]:  # nothing would be inside of it: only its edge is measured to
+        refuse(path, ("exposure", name, "line_m"), "ends where it begins",
+               "an open line; outline_m for a closed outline, its first point said once")
     is_closed = said == ["outline_m"]
     return Exposure(name, table["kind"], geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line"),
                     table)
@@ -228,20 +232,28 @@ def _exposure(path, name, table):
 
 def _check_plan(path, site):
     """Things that cannot be where the file says they are."""
+    for first, second in itertools.combinations(site.areas, 2):
+        if geometry.share_ground(first.shape, second.shape):  # what is in one room would count in two fire areas
+            refuse(path, ("area", second.name), f"overlaps area.{first.name}", "areas that touch at most")
     for first, second in site.near_pairs(0.0):
         if geometry.overlaps(first.shape, second.shape):
             refuse(path, ("unit", second.name), f"overlaps unit.{first.name}", "units that touch at most")
     for unit in site.units:
         if not unit.area and (site.place == f.INDOORS or site.mode == f.ROOFTOP):
             refuse(path, ("unit", unit.name), "lies in no area", "inside one [area.NAME]")
-        for exposure in site.exposures if site.is_open_air and not unit.area else ():
-            _check_outside(path, unit, exposure)
+        for exposure in site.exposures:
+            if exposure.kind == "lot_line":
+                _check_inside_lot(path, unit, exposure)
+            elif exposure.kind == "building" and site.is_open_air and not unit.area:
+                _check_outside(path, unit, exposure)
 
 
-def _check_outside(path, unit, exposure):
-    if exposure.kind == "building" and exposure.shape.is_filled and geometry.overlaps(unit.shape, exposure.shape):
-        refuse(path, ("unit", unit.name), f"lies in or across exposure.{exposure.name}, a building",
+def _check_inside_lot(path, unit, lot_line):
+    if lot_line.shape.is_closed and not geometry.is_within(unit.shape, lot_line.shape):
+        refuse(path, ("unit", unit.name), f"lies outside or across exposure.{lot_line.name}", "inside the lot line")
+
+
+def _check_outside(path, unit, building):
+    if building.shape.is_filled and geometry.overlaps(unit.shape, building.shape):
+        refuse(path, ("unit", unit.name), f"lies in or across exposure.{building.name}, a building",
                'outside it; a room is an [area.NAME] of a file with place = "indoors"')
-    if exposure.kind == "lot_line" and exposure.shape.is_closed:
-        if not geometry.is_within(unit.shape, exposure.shape):
-            refuse(path, ("unit", unit.name), f"lies outside or across exposure.{exposure.name}", "inside the lot line")

@@ -13,8 +13,9 @@ CLAIMS = (
     "listing and the site's hazard mitigation analysis override every line.",
     "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the purchased copy. "
     "Exposures and facts are as said in the file; what it calls absent was not looked for.",
-    "Not covered: suppression, detection, ventilation and explosion control, electrical clearances, anything no row of "
-    "the table names. Local profiles hold what is listed under them here, no more.")
+    "Not covered: suppression, detection, ventilation and explosion control, electrical clearances, the inside of a "
+    "walk-in unit, which counts as a room (B22), anything no row of the table names. Local profiles hold what is "
+    "listed under them here, no more.")
 
 
 def text(site, findings):
@@ -107,7 +108,9 @@ def measured(finding):
         return "yes" if value else "no"
     if rule.sense == rules.SAID:
         return "said"
-    return number(value, rule.unit)
+    shown = number(value, rule.unit)
+    is_hidden = finding.wrong and shown == number(audit.limit_of(rule, finding.worst), rule.unit)
+    return f"{value:.9g} {rule.unit}" if is_hidden else shown  # too small an excess to be seen in the usual digits
 
 
 def required(finding):

@@ -272,6 +272,13 @@ def test_test_mode_that_is_not_confirmed_twice_does_nothing(capsys, monkeypatch,
     assert len(questions) == (2 if said[:1] == ("TEST",) else 1), "the second question comes after the first yes only"
 
 
+def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli.sys, "stdin", None)
+    monkeypatch.setattr(cli.command, "ask", None)
+    refused(capsys, 1, "test mode: not confirmed, nothing was done", "test-mode", "--run-dir", tmp_path)
+    refused(capsys, 2, "a password or PIN has 6 .. 64", "console-user", "add", "jo", "--state-dir", tmp_path)
+
+
 def test_test_mode_without_a_controller(capsys, monkeypatch, tmp_path):
     typed(monkeypatch, "TEST", "TEST")
     refused(capsys, 3, "no controller answers in", "test-mode", "--run-dir", tmp_path)

@@ -1,9 +1,12 @@
 """The senders in the documentation do what they say, in every language this machine has."""
 
 import contextlib
+import hmac
 import re
 import select
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +69,20 @@ def test_the_example_that_reads_the_status(site, monkeypatch):
         site.write_key("site_ems", bytes(32))
         ends(sent(site, "read_status.py", "site_ems"), "not signed with this key")
     ends(sent(site, "read_status.py"), "read_status.* KEYFILE SOURCE")
+
+
+def test_an_energy_that_nobody_knows_is_no_number(tmp_path):
+    path, key = tmp_path / "hints.sock", bytes(32)
+    (tmp_path / "key").write_text(key.hex())
+    state = struct.pack("<4s16s16xiiiiHHHHH2x16s", b"FBT1", b"site_ems", 0, 0, 0, -1, 150, 100, 0, 0, 0, b"")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as loop:
+        loop.bind(str(path))
+        asking = subprocess.Popen([sys.executable, str(EXAMPLES / "read_status.py"), str(path), str(tmp_path / "key"),
+                                   "site_ems"], stdout=subprocess.PIPE, text=True)
+        loop.settimeout(20)
+        loop.sendto(state + hmac.digest(key, state, "sha256"), loop.recvfrom(64)[1])
+        out = asking.communicate(timeout=20)[0]
+    assert asking.returncode == 0 and ", unknown energy above the reserve of 15.0 % (never" in out, out
 
 
 def ends(found, words):

@@ -101,6 +101,15 @@ def test_a_clock_that_nobody_steers_is_said_and_one_that_cannot_be_is_refused(tm
     assert code == 2 and err.count("\n") == 1 and "the last record is of 2026-03-14T02:07:31Z" in err
 
 
+def test_a_list_by_a_clock_that_cannot_be_is_not_in_order(tmp_path, capsys, now):
+    every_row(tmp_path)
+    assert listed(capsys, tmp_path)[0] == 0
+    now.append((0, "unknown"))
+    code, _, err = listed(capsys, tmp_path)
+    assert code == 1 and err == ("firebreak: the clock says 1970-01-01T00:00:00Z, which cannot be: "
+                                 "tests may be late that are not called so\n")
+
+
 def test_a_reaction_over_the_time_chain_is_said(tmp_path, capsys):
     latest_ms = proof_test.allowed_ms(CONFIG)["1"]
     assert record(capsys, tmp_path, reaction_ms=latest_ms)[2] == ""

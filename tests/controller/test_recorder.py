@@ -10,7 +10,7 @@ import pytest
 from controller import cabinet as cabinets
 from controller import replay
 from controller.journal import JournalReader
-from controller.recorder import chain, reading, rescue
+from controller.recorder import chain, events, reading, rescue
 from controller.recorder.archive import Archive
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits, wrong
@@ -38,6 +38,14 @@ def told(bench):
         "SELECT sequence, kind, code, scope, text FROM events ORDER BY id") if sequence is not None]
 
 
+@pytest.mark.parametrize("instance, words", [
+    ("42c", "42c: water or coolant. The air in the cabinet is humid."),
+    ("40a.rack2", "40a: BMS silent. A BMS is late.")])
+def test_what_is_recorded_of_a_stage_is_what_it_saw(instance, words):
+    """A row has one sentence for all its stages: humid air stood in the record as a leak of coolant."""
+    assert events.row_event(7, instance, True).text == words
+
+
 def test_a_trip_is_told_with_its_row_first_out_and_time(bench):
     bench.start_recorder()
     bench.run(6)
@@ -45,7 +53,7 @@ def test_a_trip_is_told_with_its_row_first_out_and_time(bench):
                                 "utc_uncertainty_us, code, scope, text FROM events WHERE kind = 'trip' ORDER BY id")
     offset_us = bench.clocks.wall_us - bench.clocks.us
     assert first[:7] == (150, 8020, offset_us, "ntp", 41_500, "R801", "cabinet")
-    assert first[7].startswith("1a: emergency stop. An emergency stop is pressed") and first[7].endswith("First out.")
+    assert first[7] == "1a: emergency stop. The emergency stop is pressed: its first contact is open. First out."
     assert second[7].startswith("1b: ") and "First out" not in second[7]
     assert ("state", "", "cabinet", "running -> tripped") in bench.events("state")
     assert verdict(bench).intact

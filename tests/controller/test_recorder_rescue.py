@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from controller import __main__ as firebreak
 from controller.recorder import chain, head, reading, rescue
 from controller.recorder.archive import Archive
 from controller.recorder.database import Database, DatabaseError, Row
@@ -91,6 +92,65 @@ def test_a_damaged_page_that_only_the_second_copy_needs_is_noticed_and_rescued(c
     assert len(cabinet.said) == 1 and rescue.ASIDE in cabinet.said[0]
     assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
+
+
+def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
+    archive = cabinet.start()
+    for number in range(1, 301):
+        archive.write([label("note", "", "cabinet", f"event {number} {'x' * 60}")], meta={"position": number})
+    archive.close()
+    pages = cabinet.path.read_bytes()
+    page = pages.index(b"event 150 ") // 4096
+    cabinet.path.write_bytes(pages[:page * 4096] + b"\xff" * 4096 + pages[page * 4096 + 4096:])
+    cabinet.damage("events_by_kind")
+    archive = cabinet.start()
+    archive.write([label("note", "", "cabinet", "event 301")])
+    archive.close()
+    left = [int(each.split()[1]) for each in cabinet.texts()]
+    assert left[:2] == [1, 2] and left[-2:] == [300, 301] and 150 not in left and len(left) > 250
+    verdict = cabinet.verdict()
+    gap_ends = next(number for number in left if number > 150)
+    assert verdict.intact and verdict.unlinked == [gap_ends] and verdict.missing == 301 - len(left)
+    assert firebreak.main(["verify", "--state-dir", str(cabinet.state_dir)]) == 0
+    assert f"event {gap_ends} follows a gap that damage has left" in capsys.readouterr().out
+    with sqlite3.connect(cabinet.path) as connection:
+        connection.execute("DELETE FROM events WHERE code = 'DAMAGE'")
+    connection.close()
+    assert len(cabinet.verdict().breaks) > 1, "a gap that nothing speaks of"
+
+
+@pytest.mark.parametrize("name, damaged", [
+    (b"scope TEXT", b"sc\xf5pe TEXT"), (b"soc_permille, cell_mV_min", b"soc_permillem cell_mV_min"),
+    (b"meta(key TEXT", b"meta(kay TEXT")])
+def test_a_damaged_name_in_the_schema_does_not_keep_the_recorder_from_starting(cabinet, name, damaged):
+    cabinet.fill()
+    content = cabinet.path.read_bytes()
+    assert content.count(name) == 1
+    cabinet.path.write_bytes(content.replace(name, damaged))
+    archive = cabinet.start()
+    archive.write([label("trip", "", "cabinet", "event 28")], [second(28)])
+    archive.close()
+    assert cabinet.texts()[-1] == "event 28" and len(cabinet.said) == 1 and rescue.ASIDE in cabinet.said[0]
+    assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
+
+
+def test_a_file_format_that_nobody_knows_does_not_keep_the_recorder_from_starting(cabinet):
+    cabinet.fill()
+    content = cabinet.path.read_bytes()
+    cabinet.path.write_bytes(content[:44] + bytes((0, 0, 0, 99)) + content[48:])
+    archive = cabinet.start()
+    archive.write([label("note", "", "cabinet", "event 28")])
+    archive.close()
+    assert cabinet.texts() == ["event 5", "event 20", "event 28"] and rescue.ASIDE in cabinet.said[0]
+
+
+def test_a_table_beside_those_of_the_record_is_no_damage(cabinet):
+    cabinet.fill()
+    with sqlite3.connect(cabinet.path) as connection:
+        connection.execute("ANALYZE")
+    connection.close()
+    cabinet.start().close()
+    assert not cabinet.said and cabinet.texts() == told() and not cabinet.damages()
 
 
 class NoCopy:

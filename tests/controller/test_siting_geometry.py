@@ -127,6 +127,37 @@ def test_overlap_is_more_than_a_touch(shape, overlaps):
     assert g.overlaps(shape, SQUARE) == g.overlaps(SQUARE, shape) == overlaps
 
 
+@pytest.mark.parametrize("size_m", [(12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)])
+@given(st.tuples(numbers, numbers), st.integers(-180, 180), st.sampled_from([(1, 0), (-1, 0), (0, 1), (0, -1)]))
+def test_long_ones_side_by_side_only_touch(size_m, center_m, turned_deg, beside):
+    def beside_m(nearer_m):
+        by = moved(g.Shape((tuple([(size - nearer_m) * way for size, way in zip(size_m, beside, strict=True)]),)),
+                   center_m, turned_deg).points[0]
+        return g.rectangle(by, size_m, turned_deg)
+    first = g.rectangle(center_m, size_m, turned_deg)
+    assert not g.overlaps(first, beside_m(0)) and not g.overlaps(beside_m(0), first)
+    assert g.overlaps(first, beside_m(0.0001)) and g.overlaps(beside_m(0.0001), first)
+
+
+@pytest.mark.parametrize("shape, shares", [
+    (g.rectangle((3, 1), (2, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),  # side by side, corner to corner
+    (g.rectangle((2, 1), (2, 2), 0), True), (SQUARE, True), (g.rectangle((1, 1), (1, 1), 0), True),
+    (g.rectangle((1, 1), (1, 4), 0), True), (g.rectangle((1, 1), (2, 1), 0), True),
+    (g.rectangle((5, 2), (2, 2), 0), False), (g.polygon([(0, 0), (2, 2), (0, 2)]), True),
+    (g.polygon([(-3, -3), (5, 5), (-3, 5)]), True), (g.rectangle((1.5, 4), (2, 3.999), 0), False)])
+@given(st.tuples(numbers, numbers), st.sampled_from([0, 90, 180, 270]))
+def test_areas_that_share_ground(shape, shares, by, turned_deg):
+    first, second = moved(SQUARE, by, turned_deg), moved(shape, by, turned_deg)
+    assert g.share_ground(first, second) == g.share_ground(second, first) == shares
+
+
+@given(rectangles, rectangles)
+def test_rectangles_share_ground_where_they_overlap(first, second):
+    shares = g.share_ground(first, second)
+    assert shares or not g.overlaps(first, second)
+    assert not shares or g.gap(first, second).distance_m == 0
+
+
 @pytest.mark.parametrize("shape, is_within", [
     (g.rectangle((1, 1), (2, 2), 0), True), (g.rectangle((3, 1), (6, 2), 0), True),
     (g.rectangle((3, 3), (6, 2), 0), False), (g.rectangle((3, 3), (2, 2), 0), False),

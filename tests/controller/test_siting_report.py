@@ -57,6 +57,13 @@ def test_ascii_in_eighty_columns_and_no_word_too_much(capsys, name):
         assert words in re.sub(r"\s+", " ", text)
 
 
+def test_a_walk_in_unit_is_not_said_to_be_looked_into(tmp_path):
+    given = site(tmp_path, model(walk_in=True, entry_for_maintenance_only=True))
+    words = " ".join(report.text(given, audit.audit(given)).split())
+    assert "B22 walk-in unit counts as a room yes - applies" in words
+    assert "Not covered: " in words and "the inside of a walk-in unit, which counts as a room (B22)" in words
+
+
 def test_every_rule_is_in_the_report_once(capsys):
     _, text = siting(capsys, EXAMPLES / "yard.toml")
     table, rest = text.split("NOT APPLICABLE\n")
@@ -84,12 +91,36 @@ def test_exit_codes(tmp_path, capsys, changes, code):
 
 
 @pytest.mark.parametrize("option", ["--svg", "--json"])
-@pytest.mark.parametrize("path, words", [("nowhere/plan", "No such file or directory"), ("/dev/full", "No space left")])
+@pytest.mark.parametrize("path, words", [("nowhere/plan", "No such file or directory"), ("/dev/full", "No space left"),
+                                         ("", "No such file or directory")])
 def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words):
     monkeypatch.chdir(tmp_path)
     assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), option, path]) == 3
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith(f"firebreak: {path}: {words}") and err.count("\n") == 1
+    assert out == "" and err.startswith(f"firebreak: {path or repr(path)}: {words}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("identity, changes, words", [
+    ("B11", [NEAR, model(energy_kWh=300.0002)], r"600\.0004 kWh +<= 600 kWh  NOT MET"),
+    ("B14", [room(floor_above_vehicle_access_m=22.8605)], r"22\.8605 m +<= 22\.860 m  NOT MET")])
+def test_a_small_excess_is_seen(tmp_path, identity, changes, words):
+    given = site(tmp_path, *changes)
+    assert re.search(words, line_of(report.text(given, audit.audit(given)), identity))
+
+
+@pytest.mark.parametrize("arguments", [["--svg", "site.toml"], ["--json", "./link.toml"],
+                                       ["--svg", "out", "--json", "../there/out"]])
+def test_no_output_takes_the_place_of_another_file_of_the_command(tmp_path, capsys, monkeypatch, arguments):
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    path = tmp_path / "there" / "site.toml"
+    path.write_text(toml(content()))
+    (tmp_path / "there" / "link.toml").symlink_to(path)
+    assert firebreak.main(["siting", "site.toml", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "is named twice; allowed a file of its own" in err and err.count("\n") == 1
+    assert path.read_text() == toml(content()) and not (tmp_path / "there" / "out").exists()
+    assert siting(capsys, "site.toml", "--svg", "/dev/null", "--json", "/dev/null")[0] == 0
 
 
 def test_a_shortfall_of_a_millimetre_is_seen(tmp_path):

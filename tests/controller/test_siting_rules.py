@@ -3,7 +3,7 @@
 import pytest
 from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence, garage,
                           mode, model, of_high_roof, roof, room, spaced)
-from siting_sites import TESTED, finding, site
+from siting_sites import MODEL, TESTED, finding, site
 
 from controller.siting import audit, fields, rules, scopes
 
@@ -201,6 +201,13 @@ def test_a_barrier_reduces_the_distance(tmp_path, change, verdict):
         assert found.verdict == audit.NOT_MET
 
 
+def test_a_barrier_before_one_edge_leaves_the_other_bare(tmp_path):
+    line_m = [[12.5, -9.0], [12.5, 8.0]]
+    assert finding(tmp_path, "B18", exposure("lot_line", 0, line_m=line_m), BARRIER).verdict == audit.MET
+    around = exposure("lot_line", 0, line_m=[*line_m, [9.0, 8.0]])  # 2.5 m above unit b
+    assert finding(tmp_path, "B18", around, BARRIER).verdict == audit.NOT_MET
+
+
 def test_a_barrier_does_nothing_in_ifc_2018_and_a_test_does(tmp_path):
     behind = (IFC, exposure("lot_line", 1.0), BARRIER)
     assert finding(tmp_path, "B17", *behind).verdict == audit.NOT_MET
@@ -291,6 +298,85 @@ def test_the_newest_edition_wants_both_tests(tmp_path):
     without = model(large_scale_fire_test=None)
     assert finding(tmp_path, "B8", NEWEST, NEAR, LARGE, without).verdict == audit.NEEDS_FACT
     assert finding(tmp_path, "B8", NEAR, LARGE, without).verdict == audit.NOT_APPLICABLE
+
+
+def beside(distance_m, **facts):
+    """Unit b of a model n of its own, so far from unit a."""
+    return {"model": {"n": {**MODEL, **facts}}, "unit": {"b": {"model": "n", "center_m": [6.0 + distance_m, 5.0]}}}
+
+
+def test_the_wider_spacing_of_two_tests_holds(tmp_path):
+    wider = {**TESTED, "ul_9540a_spacing_m": 0.8}
+    for identity, base in (("B7c", (NEAR, LARGE)), ("B33", (mode("dwelling"), model(**TESTED)))):
+        found = finding(tmp_path, identity, *base, beside(0.799, **wider))
+        assert (found.verdict, audit.limit_of(found.rule, found.worst)) == (audit.NOT_MET, 0.8)
+        assert finding(tmp_path, identity, *base, beside(0.8, **wider)).verdict == audit.MET
+
+
+def test_a_fire_area_over_its_maximum_needs_the_test_of_every_unit(tmp_path):
+    mixed = (room(), model(energy_kWh=400, **TESTED), beside(5, energy_kWh=400))
+    assert finding(tmp_path, "B11", *mixed).verdict == audit.NOT_MET
+    assert finding(tmp_path, "B12", *mixed).verdict == audit.NEEDS_FACT
+
+
+def test_mixed_technologies_have_the_least_threshold_and_the_least_maximum(tmp_path):
+    lead = beside(5, technology="lead_acid", energy_kWh=10)
+    assert finding(tmp_path, "B1", NEAR, model(energy_kWh=10.001), lead).verdict == audit.APPLIES
+    found = finding(tmp_path, "B13", NEAR, model(energy_kWh=100), beside(5, technology="sodium_ion", energy_kWh=101))
+    assert (found.verdict, audit.limit_of(found.rule, found.worst)) == (audit.NOT_MET, 200)
+
+
+def test_a_unit_closer_to_a_wall_relies_on_its_test(tmp_path):
+    close = (room(), {"unit": {"a": {"center_m": [1.0, 5.0]}}})
+    assert finding(tmp_path, "B7a", *close).verdict == audit.NEEDS_FACT
+    assert finding(tmp_path, "A96c", *close, model(**TESTED)).verdict == audit.MET
+    assert finding(tmp_path, "A96c", *close, model(**{**TESTED, "ul_9540a_no_flaming_outside": False})
+                   ).verdict == audit.NOT_MET
+
+
+def test_a_container_that_is_not_described_may_be_combustible(tmp_path):
+    found = finding(tmp_path, "B21", model(container=None))
+    assert (found.verdict, found.facts) == (audit.NEEDS_FACT, ("model.m.container",))
+
+
+def test_what_calls_for_the_analysis(tmp_path):
+    none = {"hazard_mitigation_analysis": None}
+    large = (room(), model(energy_kWh=400))
+    for changes in ((beside(5, technology="lead_acid"),), large):
+        found = finding(tmp_path, "A66", none, *changes)
+        assert (found.verdict, found.facts) == (audit.NEEDS_FACT, ("hazard_mitigation_analysis",)), changes
+    assert finding(tmp_path, "A66", none, *large, {"dedicated_building": True}).reason == "nothing calls for it"
+
+
+@pytest.mark.parametrize("kind", ["egress", "air_intake", "opening"])
+def test_people_nearby_are_an_exposure_as_well(tmp_path, kind):
+    near = exposure(kind, 20.0)
+    assert finding(tmp_path, "B10", near).verdict == audit.APPLIES
+    assert finding(tmp_path, "B4", near, model(energy_kWh=51)).verdict == audit.NOT_MET
+
+
+def test_a_roof_is_never_remote(tmp_path):
+    assert finding(tmp_path, "B4", roof(), model(energy_kWh=51)).verdict == audit.NOT_MET
+
+
+def test_rated_walls_belong_to_the_papers_of_a_room(tmp_path):
+    parts = [part for part in fields.PERMIT_PARTS if part != "rated_walls"]
+    assert finding(tmp_path, "A77", {"permit_file": parts}).verdict == audit.MET
+    assert finding(tmp_path, "A77", room(), {"permit_file": parts}).verdict == audit.NOT_MET
+
+
+def test_no_test_reduces_a_distance_below_three_feet(tmp_path):
+    tested = model(large_scale_fire_test="T1", exposure_spacing_tested_m=0.5)
+    assert finding(tmp_path, "B19", exposure("building", 0.913), tested).verdict == audit.NOT_MET
+    assert finding(tmp_path, "B19", exposure("building", 0.914), tested).verdict == audit.MET
+
+
+def test_one_model_that_says_it_does_not_speak_for_another(tmp_path):
+    walk_in = model(walk_in=True, entry_for_maintenance_only=True)
+    other = {"model": {"n": {**MODEL, "size_m": [20, 3]}}, "unit": {"b": {"model": "n", "center_m": [40.0, 5.0]}}}
+    assert finding(tmp_path, "B22", walk_in, other).verdict == audit.APPLIES
+    found = finding(tmp_path, "B22", walk_in, other, {"model": {"n": {"walk_in": None}}})
+    assert (found.verdict, found.facts, found.worst.names) == (audit.NEEDS_FACT, ("model.n.walk_in",), ("m",))
 
 
 def test_a_violation_beside_a_missing_fact_is_a_violation(tmp_path):

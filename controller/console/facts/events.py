@@ -1,7 +1,7 @@
 """Events: from the recorder where there is one, else what the keyframes of the present journal tell."""
 
 from controller import history as h
-from controller import reasons
+from controller import reasons, utc
 from controller.console.facts import base, record
 from safety import matrix as m
 
@@ -12,15 +12,28 @@ FROM_JOURNAL = "No recorder: from the journal of this run, times since its start
 
 
 def facts(shadow, history, recorded):
-    """The page `events` as plain data, oldest first; recorded: record.Record or None.
-
-    What a recorder finds in the journal after a gap is written later than what it has said about the gap.
-    """
+    """The page `events` as plain data, oldest first; recorded: record.Record or None."""
     if recorded is not None:
         events = [{**event, **{name: event[name] or "" for name in WORDS}, "utc_text": record.utc_text(event["utc_us"])}
-                  for event in sorted(recorded.events(COUNT_MAX), key=lambda event: (event["utc_us"], event["id"]))]
+                  for event in _in_order(recorded.events(COUNT_MAX))]
         return {**base.head(shadow), "source": FROM_RECORD, "events": events}
     return {**base.head(shadow), "source": FROM_JOURNAL, "events": [_of_journal(event) for event in history.events]}
+
+
+def _in_order(events):
+    """Events as they happened; given as they were written. What a recorder finds in the journal after a gap is written
+    later than what it has said about the gap: by the clock that nobody can set it finds its place.
+
+    That clock begins anew with each boot, and the day may be set: no event moves beyond either.
+    """
+    parts, before_us = [], None
+    for event in events:
+        offset_us = event["utc_us"] - 1000 * event["uptime_ms"]
+        if before_us is None or abs(offset_us - before_us) > utc.STEP_US:
+            parts.append([])
+        parts[-1].append(event)
+        before_us = offset_us
+    return [event for part in parts for event in sorted(part, key=lambda event: event["uptime_ms"])]
 
 
 def _of_journal(event):

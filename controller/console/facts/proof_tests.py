@@ -2,7 +2,7 @@
 
 import os
 
-from controller import proof_state, proof_tests
+from controller import proof_state, proof_tests, utc
 from controller.places import plain
 
 
@@ -24,10 +24,11 @@ class Ledger:
         return self._found
 
 
-def facts(header, ledger, utc_us):
-    """{rows, summary, wrong} as plain data, None for a controller that says nothing of them.
+def facts(header, ledger, utc_us, clock):
+    """{rows, summary, wrong, clock} as plain data, None for a controller that says nothing of them.
 
-    rows: of proof_state.rows; summary: what is due next, in a few words; wrong: lines about the ledger itself.
+    rows: of proof_state.rows; summary: what is due next, in a few words; wrong: lines about the ledger itself; clock:
+    where the day is known from (utc.py). Of a clock that is not known to be right nobody knows that nothing is late.
     """
     planned = header.get("proof_tests")
     if planned is None:
@@ -35,7 +36,14 @@ def facts(header, ledger, utc_us):
     try:
         found = ledger.read()
     except OSError as error:
-        return {"rows": [], "summary": "proof tests unknown", "wrong": [plain(error, proof_tests.FILE)]}
+        return {"rows": [], "summary": "proof tests unknown", "wrong": [plain(error, proof_tests.FILE)], "clock": clock}
     rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))
-    summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
-    return {"rows": rows, "summary": summary, "wrong": found.lines}
+    return {"rows": rows, "summary": _summary(found, rows, clock), "wrong": found.lines, "clock": clock}
+
+
+def _summary(found, rows, clock):
+    if found.breaks:
+        return "proof-test ledger damaged"
+    next_due = proof_state.summary(rows)
+    is_doubtful = clock == utc.UNKNOWN and next_due and not proof_state.wrong(rows)
+    return next_due + (", clock unknown" if is_doubtful else "")

@@ -1,17 +1,20 @@
 """Status: the one page for everybody; the other pages' facts in short."""
 
+from controller import equipment, setpoint
 from controller import parameters as c
-from controller import setpoint
 from controller.console.facts import alarms, base, hints, links, propagation, racks, rows, why
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-# contact: its inputs, the row of the matrix that watches it (None: always fitted).
-CONTACTS = {"estop": ((s.ESTOP_1_OK, s.ESTOP_2_OK), 1), "fire_panel": ((s.FIRE_ALARM_OK,), 2),
-            "suppression": ((s.SUPPRESSION_OK,), 3), "gas_relay": ((s.GAS_RELAY_OK,), 12),
-            "airflow": ((s.AIRFLOW_OK,), 15), "key_run": ((s.KEY_RUN_OK,), None), "door": ((s.DOOR_OK,), None)}
-EQUIPMENT = {"gas_relay": "gas", "suppression": "suppression", "airflow": "airflow", "door": "door"}
+# contact: its inputs, those of equipment that is not fitted left out (../../equipment.py).
+CONTACTS = {"estop": (s.ESTOP_1_OK, s.ESTOP_2_OK), "fire_panel": (s.FIRE_ALARM_OK,),
+            "smoke": (s.SMOKE_1_OK, s.SMOKE_2_OK), "heat": (s.HEAT_OK,), "fire_trouble": (s.FIRE_TROUBLE_OK,),
+            "suppression": (s.SUPPRESSION_OK,), "gas_relay": (s.GAS_RELAY_OK,), "airflow": (s.AIRFLOW_OK,),
+            "damper": (s.DAMPER_OK,), "cell_voltage": (s.CELL_VOLTAGE_OK,), "bms_fault": (s.BMS_FAULT_OK,),
+            "cooling": (s.HVAC_OK,), "coolant": (s.COOLANT_OK,), "leak": (s.LEAK_OK,),
+            "supervised": (s.SUPERVISED_OK,), "key_run": (s.KEY_RUN_OK,), "door": (s.DOOR_OK,)}
+MOVED_BY_FAN = ("airflow", "damper")  # they prove the fan's air; while it is off they prove nothing
 NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
 RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
 
@@ -21,7 +24,7 @@ def facts(shadow, history, loop, record):
     chain = why.facts(shadow)
     return {
         **base.head(shadow), "lamp": _lamp(shadow), "horn_is_on": bool(shadow.out[s.HORN_ON]),
-        "gas_lfl_permille": gas(shadow), "contacts": {name: contact(shadow, name) for name in CONTACTS},
+        **gas(shadow), "contacts": {name: contact(shadow, name) for name in CONTACTS},
         "interlocks": _interlocks(shadow), "standing": [rows.row_of(shadow, name, history.began_ms.get(name))
                                                         for name in shadow.standing],
         "battery_W": _sum(shadow), "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
@@ -45,21 +48,23 @@ def _lamp(shadow):
 
 
 def gas(shadow):
-    """Reading of each detector that is fitted, permille of LFL, None while it is unknown or says it is faulty."""
-    count = base.cabinet_parameter(shadow, p.P_GAS_DETECTORS)
-    inputs = ((s.GAS_1_LFL_PERMILLE, s.GAS_1_OK), (s.GAS_2_LFL_PERMILLE, s.GAS_2_OK))[:count]
-    return [base.cabinet_value(shadow, value) if base.cabinet_value(shadow, ok) else None for value, ok in inputs]
+    """Reading of each detector that is fitted, by kind: None while it is unknown or says it is faulty."""
+    detectors = shadow.core.kernel.features.gas
+    return {name: [base.cabinet_value(shadow, first) if base.cabinet_value(shadow, first + 1) else None
+                   for _, first in fitted]
+            for name, fitted in (("gas_lfl_permille", detectors.combustible), ("vapour_ppm", detectors.vapour),
+                                 ("toxic_ppm", detectors.toxic))}
 
 
 def contact(shadow, name):
     """"ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
-    inputs, _ = CONTACTS[name]
-    if EQUIPMENT.get(name) in shadow.reader.header.get("not_fitted", {}):
-        return NOT_FITTED
-    if name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
+    lacking = shadow.reader.header.get("not_fitted", {})
+    absent = {signal for each, one in equipment.EQUIPMENT.items() if each in lacking for signal in one.inputs}
+    inputs = [index for index in CONTACTS[name] if s.CABINET_INPUTS[index][0] not in absent]
+    if not inputs or name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]
-    if name == "airflow" and not shadow.out[s.FAN_ON] and 0 in values:
+    if name in MOVED_BY_FAN and not shadow.out[s.FAN_ON] and 0 in values:
         return IDLE
     if 0 in values:
         return NOT_OK
@@ -98,11 +103,11 @@ def _energy(shadow, chain):
 
 
 def _calibration_d(shadow):
-    """Days until the first gas detector's calibration is overdue, None while unknown."""
-    count = base.cabinet_parameter(shadow, p.P_GAS_DETECTORS)
-    values = [base.cabinet_value(shadow, index) for index in (s.GAS_1_CALIBRATION_D, s.GAS_2_CALIBRATION_D)[:count]]
-    values = [value for value in values if value is not None]
-    return min(values) if values else None
+    """Days until the first calibration of a gas detector of any kind is overdue; None while one does not say, unless
+    another is overdue already."""
+    values = [base.cabinet_value(shadow, first + 2) for _, first in shadow.core.kernel.features.gas.detectors]
+    soonest_d = min([value for value in values if value is not None], default=None)
+    return None if None in values and (soonest_d is None or soonest_d >= 0) else soonest_d
 
 
 def _version(shadow):

@@ -8,11 +8,16 @@ from controller.console.pages.text import (RULE, WIDTH, checklist, directed, dur
 from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
-CONTACT_WORDS = {"suppression": "Suppression", "fire_panel": "Fire panel", "estop": "E-stop", "gas_relay": "Gas relay",
-                 "airflow": "Air", "door": "Door"}
+# In the order in which those that are not ok are named; of the others SHOWN_WHEN_OK, as far as there is room.
+CONTACT_WORDS = {"estop": "E-stop", "fire_panel": "Fire panel", "smoke": "Smoke", "heat": "Heat",
+                 "suppression": "Suppression", "gas_relay": "Gas relay", "airflow": "Air", "damper": "Damper",
+                 "cell_voltage": "Cell relay", "bms_fault": "BMS fault", "leak": "Leak", "coolant": "Coolant",
+                 "cooling": "Cooling", "fire_trouble": "Fire trouble", "supervised": "Panel line", "door": "Door"}
+SHOWN_WHEN_OK = ("estop", "fire_panel", "door", "smoke")
 VALUE_WORDS = {"ok": "ok", "not ok": "NOT OK", "unknown": "?"}
-SHOWN_WHEN_WRONG = ("gas_relay", "airflow", "suppression")
-DOOR_WORDS = {"ok": "shut", "not ok": "OPEN", "unknown": "?"}
+OWN_WORDS = {"door": {"ok": "shut", "not ok": "OPEN"}, "smoke": {"ok": "clear", "not ok": "ALARM"},
+             "heat": {"not ok": "ALARM"}, "leak": {"not ok": "WET"}, "bms_fault": {"not ok": "YES"},
+             "fire_trouble": {"not ok": "YES"}}
 KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
@@ -22,20 +27,42 @@ def lines(facts):
 
 
 def _safety(facts):
-    contacts = facts["contacts"]
-    gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
-    words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else "")]
-    words += [f"Gas {' '.join(gas)} %LFL"] if gas else []
-    shown = [(name, value) for name, value in contacts.items() if name in CONTACT_WORDS and value in VALUE_WORDS
-             and not (value == "ok" and name in SHOWN_WHEN_WRONG)]
-    shown.sort(key=lambda each: each[1] == "ok")  # what is wrong stands where nothing is cut off
-    words += [f"{CONTACT_WORDS[name]} {(DOOR_WORDS if name == 'door' else VALUE_WORDS)[value]}"
-              for name, value in shown]
+    words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *_gas(facts)]
+    wrong, right = _contacts(facts["contacts"])
+    first = "  ".join([*words, *wrong])
+    first = fitting(first, *[f"  {word}" for word in right]) if len(first) <= WIDTH else _first(words, wrong)
     count = facts["interlocks"]
     second = (f"INTERLOCKS  {count['armed']} rows armed   {count['tripped']} tripped   {count['warnings']} warning"
               f"{'s' * (count['warnings'] != 1)}   {count['not_fitted']} not fitted")
-    key = f"Key: {KEY_WORDS[contacts['key_run']]}"
-    return ["  ".join(words), second + key.rjust(max(2, WIDTH - len(second))), *_standing(facts)]
+    key = f"Key: {KEY_WORDS[facts['contacts']['key_run']]}"
+    return [first, second + key.rjust(max(2, WIDTH - len(second))), *_standing(facts)]
+
+
+def _gas(facts):
+    """The combustible gas always; vapour and hydrogen or CO while there is some, or nobody knows."""
+    gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
+    words = [f"Gas {' '.join(gas)} %LFL"] if gas else []
+    for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
+        words += [f"{name} {' '.join([scaled(value, 1, 0) for value in values])} ppm"] if any(
+            [value != 0 for value in values]) else []
+    return words
+
+
+def _contacts(contacts):
+    """The contacts in words: (those that are open, then those nobody knows of; of the others those named always)."""
+    wrong = [_contact(name, value) for value in ("not ok", "unknown") for name in CONTACT_WORDS
+             if contacts[name] == value]
+    return wrong, [_contact(name, "ok") for name in SHOWN_WHEN_OK if contacts[name] == "ok"]
+
+
+def _contact(name, value):
+    return f"{CONTACT_WORDS[name]} {OWN_WORDS.get(name, {}).get(value, VALUE_WORDS[value])}"
+
+
+def _first(words, wrong):
+    """As many of the contacts that are wrong as fit beside the words, and how many more there are."""
+    lines = ["  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))]
+    return max([line for line in lines if len(line) <= WIDTH], key=len, default=lines[0])
 
 
 def _standing(facts):
@@ -128,7 +155,7 @@ def _due(facts):
     tests = facts.get("proof_tests")
     if not tests or not tests["summary"]:
         return [calibration]
-    row = nearest(tests["rows"])
+    row = None if tests["wrong"] else nearest(tests["rows"])  # a ledger that is not whole comes before any date
     test_d = row["days_left"] if row else 0
     if calibration_d is not None and calibration_d <= test_d:
         return [calibration, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]

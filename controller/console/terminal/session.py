@@ -91,6 +91,7 @@ class Session:
 
     def press(self, key, now_us):
         """One key."""
+        self.step(now_us)  # a console that stood still: no key brings back a login or a question whose time is over
         self._key_us = now_us
         if key == keys.REDRAW:
             self.is_redraw = True

@@ -1,6 +1,6 @@
 """What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
 
-from controller import proof_state
+from controller import proof_state, utc
 from controller.console.pages.text import RULE, WIDTH, cut, spread
 
 PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
@@ -72,9 +72,11 @@ def _proof_tests(found):
     if found is None:
         return ["  proof tests        not told by this controller: another version"]
     late = len(proof_state.wrong(found["rows"]))
+    clock = ["  clock              not known to be right: more may be late"] if found["clock"] == utc.UNKNOWN else []
     soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
     return [f"  proof tests        {late} overdue or failed, {soon} within {proof_state.LIMITS_D[0]} d, of "
-            f"{len(found['rows'])} rows armed", *[cut(f"  ledger             {line}") for line in found["wrong"]]]
+            f"{len(found['rows'])} rows armed", *clock,
+            *[cut(f"  ledger             {line}") for line in found["wrong"]]]
 
 
 def _due_tests(found):

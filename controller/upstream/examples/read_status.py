@@ -26,5 +26,6 @@ if not hmac.compare_digest(hmac.new(key, data[:-32], hashlib.sha256).digest(), d
     sys.exit("the answer is not signed with this key")
 setpoint_W, low_W, high_W, remaining_Wh, soft, hard, low, high, binding, in_control = struct.unpack_from(
     "<iiiiHHHHH2x16s", data, 36)
-print(f"{setpoint_W} W (R{binding}), available {low_W} (R{low}) .. {high_W} (R{high}) W, {remaining_Wh} Wh above the "
-      f"reserve of {soft / 10} % (never below {hard / 10} %), in control: {in_control.decode().strip(chr(0)) or '-'}")
+energy = "unknown energy" if remaining_Wh < 0 else f"{remaining_Wh} Wh"
+print(f"{setpoint_W} W (R{binding}), available {low_W} (R{low}) .. {high_W} (R{high}) W, {energy} above the reserve of "
+      f"{soft / 10} % (never below {hard / 10} %), in control: {in_control.decode().strip(chr(0)) or '-'}")

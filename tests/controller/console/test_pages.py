@@ -123,6 +123,53 @@ def test_the_status_names_what_is_wrong_first(tmp_path):
     assert re.search("LIMIT    R23[01] stopped, no (dis)?charge", "\n".join(lines))
 
 
+def test_each_contact_that_is_open_is_named(tmp_path):
+    names = {"fire_alarm": "fire_panel", "smoke_2": "smoke", "heat": "heat", "leak": "leak", "coolant": "coolant",
+             "hvac": "cooling", "cell_voltage": "cell_voltage", "bms_fault": "bms_fault", "supervised": "supervised",
+             "fire_trouble": "fire_trouble", "suppression": "suppression"}
+    watched = Watched(tmp_path).run(3)
+    before = watched.facts("status")["contacts"]
+    assert {before[name] for name in names.values()} == {"ok"} and before["damper"] == before["airflow"] == "idle"
+    for name in names:
+        watched.rig.cabinet.plant.force_contact(name, False)
+    facts = watched.run(4).facts("status")
+    assert {facts["contacts"][name] for name in names.values()} == {"not ok"}
+    line = pages.lines("status", facts)[2]
+    assert "Fire panel NOT OK  Smoke ALARM" in line and re.search(r"  \+\d+$", line) and len(line) <= text.WIDTH
+    alone = {**facts, "contacts": {**before, "leak": "not ok", "coolant": "unknown", "door": "unknown"}}
+    assert pages.lines("status", alone)[2].endswith("%LFL  Leak WET  Coolant ?  Door ?  E-stop ok")
+
+
+def test_a_zone_that_is_not_fitted_is_not_asked_for_its_smoke(tmp_path):
+    watched = Watched(tmp_path).run(3)
+    watched.rig.cabinet.plant.force_contact("smoke_2", False)
+    facts = watched.run(4).facts("status")
+    header = watched.seen.shadow.reader.header
+    for lacking, value in (({}, "not ok"), ({"smoke_2": "J. Doe"}, "ok"), ({"smoke": "J. Doe"}, "not fitted")):
+        header["not_fitted"] = lacking
+        assert watched.facts("status")["contacts"]["smoke"] == value, lacking
+    assert "Smoke" not in pages.lines("status", watched.facts("status"))[2] and "Smoke ALARM" in "".join(
+        pages.lines("status", facts)[2])
+
+
+def test_vapour_and_carbon_monoxide_are_read_where_there_are_some(tmp_path):
+    watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(20)
+    facts = watched.facts("status")
+    line = pages.lines("status", facts)[2]
+    vapour, _ = facts["vapour_ppm"]
+    assert vapour > 0 and f"  Vapour {vapour} 0 ppm  " in line and "H2/CO" not in line
+    assert "H2/CO - ppm" in pages.lines("status", {**facts, "toxic_ppm": [None]})[2]
+
+
+def test_a_calibration_of_which_a_detector_says_nothing_is_unknown(tmp_path):
+    """A silent detector left the 180 days of the other one standing there for both."""
+    watched = Watched(tmp_path, actions=[action(3, "device_fault", device="offgas_2", fault="silent")]).run(3)
+    assert watched.facts("status")["gas_calibration_d"] == 180
+    assert watched.run(10).facts("status")["gas_calibration_d"] is None
+    watched.rig.cabinet.plant.set_calibration("toxic", -2)
+    assert watched.run(20).facts("status")["gas_calibration_d"] == -2
+
+
 def test_a_late_device_is_named_with_what_to_check(tmp_path):
     watched = Watched(tmp_path, actions=[action(8, "device_fault", device="bms_2", fault="silent")]).run(11)
     facts = watched.facts("links")

@@ -81,6 +81,27 @@ def test_a_ledger_that_is_damaged_or_no_file_costs_no_page(tmp_path):
     assert any("Is a directory" in line for line in page_of_tests(watched))
 
 
+def test_a_damaged_ledger_is_named_however_far_its_tests_are(tmp_path):
+    ledger(tmp_path, {})
+    with open(pt.path_of(str(tmp_path)), "ab") as file:
+        file.write(b'{"changed": 1}\n')
+    assert "DUE proof-test ledger damaged" in shown(Watched(tmp_path).run(3))
+
+
+@pytest.mark.parametrize("behind_us", [0, UTC_US])
+def test_a_clock_that_is_not_known_to_be_right_is_named_where_nothing_seems_late(tmp_path, monkeypatch, behind_us):
+    ledger(tmp_path, {"15": 353})
+    watched = Watched(tmp_path).run(3)
+    was_us = watched.clocks.utc_us
+    monkeypatch.setattr(watched.clocks, "utc_us", lambda: was_us() - behind_us)
+    assert "DUE proof test of row 15 in 12 d   " in shown(watched) or behind_us
+    watched.seen = None
+    monkeypatch.setattr(watched.clocks, "steered_us", lambda: None)
+    monkeypatch.setattr(watched.clocks, "started_from_rtc", lambda: False)
+    assert "DUE proof test of row 15 in 12 d, clock unknown" in shown(watched)
+    assert "  clock              not known to be right: more may be late" in page_of_tests(watched)
+
+
 def test_a_controller_of_another_version_has_pages_without_proof_tests(tmp_path):
     watched = Watched(tmp_path).run(3)
     del watched.watch().shadow.reader.header["proof_tests"]

@@ -55,6 +55,21 @@ def test_events_are_newest_first_also_behind_a_gap_of_the_recorder(tmp_path):
     assert [line.split()[2] for line in lines[3:]] == ["loss", "latch", "trip", "start"]
 
 
+def test_no_event_moves_beyond_a_clock_that_was_set_or_a_boot(tmp_path):
+    """A clock that was a year ahead until somebody set it kept what came before on top of the page."""
+    keeper = write(tmp_path, [(0, "start", "", "cabinet", "a"), (1000, "note", "", "cabinet", "b"),
+                              (9000, "note", "CLOCK", "cabinet", "c"), (9500, "trip", "R801", "cabinet", "d")])
+    year_us = 365 * 86_400_000_000
+    keeper.execute("UPDATE events SET utc_us = utc_us + ? WHERE id <= 2", (year_us,))
+    keeper.commit()
+    facts = Watched(tmp_path).run(10).facts("events")
+    assert [event["text"] for event in facts["events"]] == ["a", "b", "c", "d"]
+    keeper.execute("UPDATE events SET uptime_ms = uptime_ms - ?, utc_us = utc_us + 10000000 WHERE id = 4", (BOOT_MS,))
+    keeper.commit()
+    assert [event["text"] for event in Watched(tmp_path).run(10).facts("events")["events"]] == ["a", "b", "c", "d"]
+    keeper.close()
+
+
 def test_a_row_that_began_before_the_journal_is_dated_by_the_record(tmp_path):
     write(tmp_path, [(9000, "trip", "R801", "cabinet", "1a: emergency stop. First out.")], [9000]).close()
     watched = Watched(tmp_path, actions=[action(5, "estop_press")]).run(8)

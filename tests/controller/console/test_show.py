@@ -11,11 +11,11 @@ from watched import Watched, action
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
 HEAD = {"cabinet", "state", "uptime_ms", "sequence", "is_live", "locked_out_by"}
 KEYS = {
-    "status": {"lamp", "horn_is_on", "gas_lfl_permille", "contacts", "interlocks", "standing", "battery_W", "grid_W",
-               "load_W", "request_W", "request", "setpoint_W", "binding", "cause", "limits", "available_low_W",
-               "available_high_W", "remaining_Wh", "reserve_in_s", "reserve_permille", "hints", "sources",
-               "binding_sources", "racks", "links", "loop", "record", "tick_ms", "gas_calibration_d", "version",
-               "start", "differs", "proof_tests", "propagation"},
+    "status": {"lamp", "horn_is_on", "gas_lfl_permille", "vapour_ppm", "toxic_ppm", "contacts", "interlocks",
+               "standing", "battery_W", "grid_W", "load_W", "request_W", "request", "setpoint_W", "binding", "cause",
+               "limits", "available_low_W", "available_high_W", "remaining_Wh", "reserve_in_s", "reserve_permille",
+               "hints", "sources", "binding_sources", "racks", "links", "loop", "record", "tick_ms",
+               "gas_calibration_d", "version", "start", "differs", "proof_tests", "propagation"},
     "why": {"request_W", "setpoint_W", "held_back_W", "request", "caps", "ramp", "obligations", "limits", "short_W",
             "short_reason", "binding", "cause", "without", "units", "standing_count", "differs"},
     "alarms": {"standing", "first_out_per_scope", "check", "reset", "start", "cells_are_live", "propagation"},

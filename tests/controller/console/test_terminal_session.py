@@ -105,6 +105,23 @@ def test_a_password_that_was_asked_for_before_another_try_failed_waits_too(perso
     assert person.logs_in() == "anna is logged in." and person.session._failures.count == 0
 
 
+@pytest.mark.parametrize("stood_still_us, who", [(IDLE_US - 1, "anna"), (IDLE_US, None)])
+def test_no_key_brings_back_a_login_that_is_over(person, stood_still_us, who):
+    """The process was stopped, or waited for a disk: the first thing it sees then is the key."""
+    person.logs_in()
+    person.now_us += stood_still_us
+    person.types("T")
+    assert person.session.who == who and bool(person.actions.done) == (who is not None)
+
+
+def test_no_answer_is_taken_to_a_question_that_is_over(person):
+    person.logs_in()
+    person.types("K", "yes")
+    person.now_us += session.QUESTION_US
+    person.types("\r")
+    assert not person.actions.done and person.session.question is None
+
+
 def test_a_login_ends_after_idle_minutes_and_not_before(person):
     person.logs_in()
     person.waits(IDLE_US - 1)
