@@ -120,6 +120,8 @@ class Heating:
         words = self.map.rack + rack * p.RACK_WORDS
         current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000 if known else 0
         heat_uK = current_A * current_A // 100 * self.image[words + p.R_HEATING_NK_PER_A2S] // 10
-        ring = rack * HISTORY_S + at
-        self.place[rack * 2 + 1] += heat_uK - self.heat_uK[ring]
-        self.heat_uK[ring] = heat_uK
+        ring, heats_uK, total_uK = rack * HISTORY_S, self.heat_uK, 0
+        heats_uK[ring + at] = heat_uK
+        for place in range(ring, ring + HISTORY_S):  # anew: a sum that is only carried on keeps a flipped bit for ever
+            total_uK += heats_uK[place]
+        self.place[rack * 2 + 1] = total_uK

@@ -91,7 +91,7 @@ class Permit:
         tried = self.tried
         tried[1] = min(tried[1] + elapsed, s.TICKS_MAX) if self.inp[s.TEST_REQUEST] else 0
         self.features.value[m.F_CLOSING_FAILURES] = tried[0]
-        if tried[0] == FAILURES_MAX or self.state[0] == s.RUNNING:
+        if tried[0] >= FAILURES_MAX or self.state[0] == s.RUNNING:
             tried[0] = 0
 
     def _next(self, state, missing, pcs_demand, dc_demand):
@@ -135,7 +135,7 @@ class Permit:
         return s.CLOSING
 
     def _tested(self):
-        return self.relays[0] == len(RELAY_TEST)
+        return self.relays[0] >= len(RELAY_TEST)
 
     def _read_back(self, enable, supply):
         """True if both permit relays report these levels, on modules that are known."""

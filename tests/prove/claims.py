@@ -610,10 +610,12 @@ def arrays(kernel):
 
 
 def clamps():
-    """What counters are held to: every number of safety/ whose name ends in _MAX and that is no place in an array."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("safety.")]
-    found = {value for module in modules for name, value in vars(module).items()
-             if name.endswith("_MAX") and isinstance(value, int) and value >= CLAMP_MIN}
+    """What counters are held to: every number of safety/ whose name ends in _MAX and that is no place in an array; and
+    the last place of rings, which hold a number of seconds (..._S)."""
+    numbers = [(name, value) for module_name, module in sys.modules.items() if module_name.startswith("safety.")
+               for name, value in vars(module).items() if isinstance(value, int)]
+    found = {value for name, value in numbers if name.endswith("_MAX") and value >= CLAMP_MIN}
+    found |= {value - 1 for name, value in numbers if name.endswith("_S")}
     return sorted({LOW, 0, SMALL, 1_000_000, HIGH} | found | {-each for each in found})
 
 

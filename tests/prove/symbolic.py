@@ -75,6 +75,18 @@ def inverse(a):
     return Cond(a.e.arg(0) if z3.is_not(a.e) else z3.Not(a.e))
 
 
+def says(path, condition):
+    """True if a condition is, word for word, one of those that a path is made of."""
+    waiting = [path.e] if isinstance(path, Cond) and isinstance(condition, Cond) else []
+    while waiting:
+        part = waiting.pop()
+        if part.eq(condition.e):
+            return True
+        if z3.is_and(part):
+            waiting += part.children()
+    return False
+
+
 def formula(a):
     """Z3 expression of a truth value."""
     return z3.BoolVal(a) if isinstance(a, bool) else a.e
@@ -130,6 +142,9 @@ def _compared_with(how, a, constant):
     """A comparison with a constant, of a number that was chosen between a constant and something by comparing that."""
     if a.bits is not None and len(a.bits) == 1 and how in (operator.eq, operator.ne):
         return a.bits[0] if (how is operator.eq) == (constant == 1) else inverse(a.bits[0])
+    if how in (operator.ge, operator.gt, operator.le):  # all in terms of <, so that a path is seen to say it already
+        below = compare(operator.lt, a, constant + (how is not operator.ge))
+        return below if how is operator.le else inverse(below)
     key = how, constant
     if key not in a.compared:
         if a.chosen and any(isinstance(each, int) for each in a.chosen[1:]):
@@ -240,7 +255,7 @@ class Machine:
     def oblige(self, what, condition):
         """`condition` must hold wherever it is asked."""
         needed = either(inverse(self.alive), condition)
-        if needed is not True:
+        if needed is not True and not says(self.alive, condition):
             self.obligations.append((what, needed))
 
     def refute(self, claims):

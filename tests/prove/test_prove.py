@@ -296,7 +296,7 @@ BREAKS = (
     ("permit_holds", "permit", "Permit._wanted", "self.inp[s.LOCK_OUT_OK]", "self.inp[s.ARMED_STORED]"),
     ("relays_are_tested", "permit", "Permit._publish", "self.contactors.update(elapsed, 0)",
      "self.contactors.update(elapsed, 1)"),
-    ("relays_are_tested", "permit", "Permit._tested", "self.relays[0] ==", "self.relays[0] + 1 >="),
+    ("relays_are_tested", "permit", "Permit._tested", "self.relays[0] >=", "self.relays[0] + 1 >="),
     ("relays_are_tested", "permit", "Permit._read_back", "== enable and", "<= enable and"),
     ("no_reset_clears_what_stands", "latches", "Latches._clearable", "return NOT_CLEAR_YET", "found = DONE"),
     ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "return known and not", "return not"),
