@@ -286,6 +286,12 @@ def test_a_channel_does_not_take_itself_for_the_other(channel, accepted):
     assert receiver.accepted == 2 * accepted and receiver.refused[c.R_CHANNEL] == 3 * (1 - accepted)
 
 
+def test_a_sender_begins_with_the_first_frame_at_no_uptime():
+    sender = _sender()
+    sender.finish()
+    assert (sender.frame.get(c.SEQUENCE), sender.frame.get(c.UPTIME_TICKS)) == (1, 0)
+
+
 def test_sequence_and_uptime_come_round():
     sender = _sender()
     sender.sequence, sender.uptime_ticks = c.SEQUENCE_MASK, c.UPTIME_MASK
