@@ -1,4 +1,4 @@
-"""Many courses over a few processes: the starts are made once, each course runs in a process forked from its start."""
+"""Many courses over a few processes: starts are made once, each course runs in a process forked from its start."""
 
 from typing import NamedTuple
 
@@ -27,31 +27,30 @@ class Row(NamedTuple):
 
 
 def run(config, labels, jobs, disarmed=False, seed=1):
-    """Generator of Rows in the order in which they end. disarmed: each course runs with its stage not armed."""
-    starts = _starts(config, labels, disarmed, seed)
+    """Generator of Rows in the order in which they end. disarmed: each course runs with its own stage not armed, all
+    others armed, which is a start of its own."""
+    starts = {} if disarmed else _starts(config, labels, seed)
     ordered = sorted(labels, key=lambda label: (label not in LONG, LONG.index(label) if label in LONG else 0))
     limits = Limits(config)
-    for label, result, wanted in forks.values(ordered, lambda label: _one(label, starts, limits), jobs):
+
+    def one(label):
+        each = EVERY[label]
+        rig = course.started(config, each, (each.stage,), seed) if disarmed else starts[course.start_key(each)]
+        if label in STOPPED:
+            return label, stopped.measured(rig, each), stopped.wanted(each)
+        return label, course.measured(rig, each, limits), tuple(course.wanted(each, rig.cabinet.devices))
+    for label, result, wanted in forks.values(ordered, one, jobs):
         yield _row(label, result, wanted, limits)
 
 
-def _starts(config, labels, disarmed, seed):
+def _starts(config, labels, seed):
     """{key: VirtualRig} of every start that one of these courses needs."""
-    less = tuple({EVERY[label].stage for label in labels}) if disarmed else ()
     starts = {}
     for label in labels:
         key = course.start_key(EVERY[label])
         if key not in starts:
-            starts[key] = course.started(config, EVERY[label], less, seed)
+            starts[key] = course.started(config, EVERY[label], (), seed)
     return starts
-
-
-def _one(label, starts, limits):
-    each = EVERY[label]
-    rig = starts[course.start_key(each)]
-    if label in STOPPED:
-        return label, stopped.measured(rig, each), stopped.wanted(each)
-    return label, course.measured(rig, each, limits), tuple(course.wanted(each, rig.cabinet.devices))
 
 
 def _row(label, result, wanted, limits):

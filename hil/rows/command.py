@@ -49,7 +49,7 @@ def main(arguments):
     limits, rows = Limits(config), []
     realtime.freeze_collector()
     labels = arguments.only or list(COURSES if arguments.disarmed else EVERY)
-    for row in _rows(config, labels, arguments):
+    for row in run(config, labels, arguments.jobs, arguments.disarmed, arguments.seed):
         rows.append(row)
         print(page.line(row, limits), flush=True)
     rows.sort(key=lambda row: labels.index(row.course.label))
@@ -59,15 +59,6 @@ def main(arguments):
     print(f"verdict    {len(rows) - len(wrong)} of {len(rows)} {'found not met' if arguments.disarmed else 'met'}"
           + (f"; not: {', '.join(wrong)}" if wrong else ""))
     return NOT_MET if wrong else MET
-
-
-def _rows(config, labels, arguments):
-    """Rows as they end. With the stages not armed one course after the other: all but its own stage stay armed."""
-    if not arguments.disarmed:
-        yield from run(config, labels, arguments.jobs, False, arguments.seed)
-        return
-    for label in labels:
-        yield from run(config, [label], 1, True, arguments.seed)
 
 
 def _is_wrong(row, limits, disarmed):
