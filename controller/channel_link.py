@@ -4,10 +4,10 @@ It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire
 the kernel's step, whose inputs it gives (`ok`, `permits`, `reason`, `subject`), and `report` after it.
 """
 
+from controller import peer_words
 from drivers.buses.port import NEVER
 from safety import channel as c
 from safety import latches
-from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
 from safety import second as sc
@@ -16,10 +16,6 @@ from safety import signals as s
 ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
 NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered
 RESULTS = (*latches.RESULTS, "channel B does not answer")
-
-
-def _level(closed):
-    return "closed" if closed else "open"
 
 
 class ChannelLink:
@@ -51,8 +47,17 @@ class ChannelLink:
 
     @property
     def code(self):
-        """The kernel's input peer_code: 0 while B permits, else why it does not (peer.REASONS)."""
-        return 0 if self.permits else self.peer.reason or pe.INTERLOCK
+        """The kernel's input peer_code: 0 while B permits, else why it does not (peer_words)."""
+        peer, frame = self.peer, self.receiver.frame
+        if peer.reason in peer_words.UNHEARD:
+            return peer_words.code(peer.reason, self.receiver.last_refusal, 0)
+        if peer.reason != pe.OK:
+            return peer_words.code(peer.reason, self._signal_bits >> max(0, peer.subject - 1) & 1, peer.subject)
+        if frame.get(c.VOTE) == 1:
+            return 0
+        its_reason = frame.get(c.REASON)
+        names = c.REFUSAL if its_reason in peer_words.UNHEARD else c.SUBJECT
+        return peer_words.code(pe.INTERLOCK, its_reason, min(frame.get(names), peer_words.BYTE))
 
     def receive(self, data, now_us):
         """Bytes that have come from channel B."""
@@ -119,45 +124,3 @@ class ChannelLink:
         else:
             self.result = NO_ANSWER
         self.sender.frame.put(c.RESET_KIND, 0)
-
-    def sentence(self):
-        """Who gives no permit and why, in a line; "" while channel B permits."""
-        peer, frame = self.peer, self.receiver.frame
-        if peer.reason == pe.SILENT:
-            return f"channel B silent for {peer.age_ticks * self.tick_ms / 1000:.2f} s{self._refused()}"
-        if peer.reason == pe.NOT_HEARD:
-            return f"channel B not heard since the start{self._refused()}"
-        if peer.reason == pe.OTHER_TABLES:
-            return "channel B runs another version of this program: load this one with ./flash.sh mcu"
-        if peer.reason == pe.OTHER_IMAGE:
-            return (f"channel B holds limit image {frame.get(c.IMAGE_CRC):08x}, this is {peer.own_image_crc:08x}: load "
-                    "this site's with ./flash.sh mcu")
-        if peer.reason == pe.DISAGREES:
-            return self._disagreement(peer.subject - 1, peer.disagree_ticks[peer.subject - 1])
-        if peer.reason == pe.CLOCKS_DIFFER:
-            return f"the clock of channel B runs {peer.drift_permille / 10:+.1f} % against this one"
-        return "" if frame.get(c.VOTE) else f"channel B gives no permit: {self._its_reason(frame)}"
-
-    def _refused(self):
-        """Why the last bytes were refused, if any were and what they say is of use."""
-        reason = self.receiver.last_refusal
-        return f" (bytes come, refused: {c.REFUSALS[reason]})" if reason not in (c.R_NONE, c.R_FIRST) else ""
-
-    def _disagreement(self, place, ticks):
-        name = c.SHARED_NAMES[place].removesuffix("_ok")
-        mine, its = self._signal_bits >> place & 1, self.receiver.frame.get(c.SIGNAL_BITS) >> place & 1
-        return f"{name}: A {_level(mine)}, B {_level(its)} for {ticks * self.tick_ms / 1000:.2g} s"
-
-    def _its_reason(self, frame):
-        """B's own words about itself, or about us."""
-        reason, subject = frame.get(c.REASON), frame.get(c.SUBJECT) - 1
-        if reason == pe.INTERLOCK and 0 <= subject < len(m.STAGES):
-            stage = m.STAGES[subject]
-            return f"stage {stage[m.S_ID]}, {m.CLAUSES[stage[m.S_ROW]][0]}"
-        if reason == pe.DISAGREES and 0 <= subject < len(c.SHARED_NAMES):
-            return f"{c.SHARED_NAMES[subject].removesuffix('_ok')} is not the same in both channels"
-        if reason in (pe.NOT_HEARD, pe.SILENT):
-            refusal = frame.get(c.REFUSAL)
-            told = c.R_FIRST > refusal > c.R_NONE
-            return "it does not hear channel A" + (f" (it gets bytes, refused: {c.REFUSALS[refusal]})" if told else "")
-        return pe.REASONS[reason] if reason < len(pe.REASONS) else f"reason {reason}"

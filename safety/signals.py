@@ -80,7 +80,7 @@ CABINET_INPUTS = (
     ("noc_verified", "bool", 0, 1, G_LOCAL),
     ("self_test_bits", "bits", 0, 7, G_LOCAL),
     ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
-    ("peer_code", "code", 0, 255, G_LOCAL),
+    ("peer_code", "code", 0, (1 << 24) - 1, G_LOCAL),
 )
 (ESTOP_1_OK, FIRE_ALARM_OK, SUPPRESSION_OK, GAS_RELAY_OK, AIRFLOW_OK, KEY_RUN_OK, PERMIT_1_CLOSED, DOOR_OK,
  ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED, CELL_VOLTAGE_OK, SMOKE_1_OK, SMOKE_2_OK, HEAT_OK, FIRE_TROUBLE_OK,

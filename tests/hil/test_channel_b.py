@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+from controller import peer_words
 from controller.benchmarks.kernel_steps import Steps
 from controller.channel_link import ChannelLink
 from hil import __main__ as program
@@ -98,7 +99,7 @@ def test_b_without_supply_drops_it_at_once_and_a_names_it(rig):
     rig.step()
     assert rig.chain() == (False, True)
     rig.step(30)
-    assert rig.link.sentence().startswith("channel B silent for ")
+    assert peer_words.sentence(rig.link.code) == "channel B is silent"
 
 
 def test_a_welded_relay_of_b_is_noticed(rig):
@@ -108,7 +109,7 @@ def test_a_welded_relay_of_b_is_noticed(rig):
     rig.a_runs = True
     rig.step(100)
     assert pe.REASONS[rig.b.second.reason] == "relay does not follow"
-    assert rig.link.sentence() == "channel B gives no permit: relay does not follow"
+    assert peer_words.sentence(rig.link.code) == "channel B gives no permit: relay does not follow"
 
 
 @pytest.mark.wire

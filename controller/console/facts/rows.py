@@ -1,9 +1,10 @@
 """The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets them."""
 
-from controller import reasons
+from controller import peer_words, reasons
 from controller.console.facts import base
 from controller.history import STAGES, scope_of
 from safety import matrix as m
+from safety import signals as s
 
 RESETS = ("self", "remote", "key")  # by the latch of a stage
 
@@ -20,12 +21,20 @@ def row_of(shadow, name, began_ms):
     evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
     clear_ticks = evaluator.clear_count[index]
     return {"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name), "instance": name,
-            "reason": reason_of(stage), "reset": RESETS[stage[m.S_LATCH]],
+            "reason": _reason(shadow, stage), "reset": RESETS[stage[m.S_LATCH]],
             "is_active": bool(evaluator.active[index]), "is_latched": bool(evaluator.latched[index]),
             "began_ms": began_ms,
             "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
             "reset_clear_ms": latches.clear_ticks * base.tick_ms(shadow), "demands": demands_of(stage),
             "effect": effect(stage)}
+
+
+def _reason(shadow, stage):
+    """As reason_of; the row of the second channel says which one gives no permit, and what it names."""
+    found, said = reason_of(stage), peer_words.sentence(base.cabinet_value(shadow, s.PEER_CODE) or 0)
+    if stage[m.S_FEATURE] == m.F_PEER_CODE and stage[m.S_SCOPE] == s.CABINET and said:
+        found["sentence"] = said
+    return found
 
 
 def reason_of(stage):

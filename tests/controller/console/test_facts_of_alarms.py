@@ -2,10 +2,11 @@
 
 import pytest
 
-from controller.console.facts import alarms
+from controller import peer_words
+from controller.console.facts import alarms, rows
 from controller.console.pages import alarms as page
 from controller.console.pages import status as status_page
-from safety import latches, signals as s
+from safety import latches, peer, signals as s
 from watched import Watched, action, of_scenario
 
 
@@ -159,3 +160,14 @@ def test_what_began_before_the_journal_is_not_dated(tmp_path):
     facts = alarms.facts(watched.shadow, history)
     assert [each["began_ms"] for each in facts["standing"] if each["stage"] == "1a"] == [None]
     assert "before the journal begins" in "\n".join(page.lines(facts))
+
+
+def test_the_row_of_the_second_channel_names_the_contact(tmp_path):
+    """Which channel gives no permit, and what it names; once B permits again, what the row is in general."""
+    shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
+    sentences = []
+    for code in (peer_words.code(peer.DISAGREES, 1, 1), peer_words.code(peer.SILENT, 0, 0), 0):
+        shadow.inp[s.PEER_CODE] = code
+        assert rows.row_of(shadow, "1a", None)["reason"]["sentence"] == rows.words_of("1a")[1]
+        sentences.append(rows.row_of(shadow, "51", None)["reason"]["sentence"])
+    assert sentences == ["estop_1: A closed, B open", "channel B is silent", rows.words_of("51")[1]]

@@ -1,0 +1,62 @@
+"""What the kernel's input peer_code says, in a sentence: who gives no permit, why, and which contact or row it names.
+
+The code is one whole number, so that it goes the way of every input: to the kernel, the journal, the console.
+"""
+
+from safety import channel as c
+from safety import matrix as m
+from safety import peer as pe
+
+ITS_REASON_SHIFT, SUBJECT_SHIFT, BYTE = 8, 16, 0xFF
+OF_A = {
+    pe.OTHER_TABLES: "channel B runs another version of this program: load this one with ./flash.sh mcu",
+    pe.OTHER_IMAGE: "channel B holds another limit image: load this site's with ./flash.sh mcu",
+    pe.CLOCKS_DIFFER: f"the clock of channel B differs by over {pe.CLOCK_PERMILLE_MAX // 10} %",
+}
+LEVELS = ("open", "closed")
+UNHEARD = {pe.SILENT: "channel B is silent", pe.NOT_HEARD: "channel B has not been heard since the start"}
+
+
+def code(reason, its_reason, subject):
+    """The three in one number below 2^24. reason: of A about B (peer.REASONS), INTERLOCK where B gives none itself.
+
+    its_reason: B's own (REASONS); why the bytes of a B that is not heard were refused (channel.REFUSALS); where a
+    contact disagrees, 1 if it is closed here. subject: index + 1 of the shared contact, or of the stage that stands in
+    B; where B does not hear us, why it refused our bytes.
+    """
+    return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT
+
+
+def sentence(peer_code):
+    """Who gives no permit and why; "" for 0: channel B permits, or there is none."""
+    reason, its_reason = peer_code & BYTE, peer_code >> ITS_REASON_SHIFT & BYTE
+    subject = (peer_code >> SUBJECT_SHIFT) - 1
+    if reason == pe.OK:
+        return ""
+    if reason in UNHEARD:
+        return UNHEARD[reason] + _refused("bytes come", its_reason)
+    if reason == pe.DISAGREES:
+        return f"{_contact(subject)}: A {LEVELS[its_reason & 1]}, B {LEVELS[its_reason & 1 ^ 1]}"
+    return OF_A.get(reason) or f"channel B gives no permit: {_its_words(its_reason, subject)}"
+
+
+def _refused(who, refusal):
+    """Why the last bytes were refused, if that is of use."""
+    return f" ({who}, refused: {c.REFUSALS[refusal]})" if c.R_NONE < refusal < c.R_FIRST else ""
+
+
+def _contact(subject):
+    """A shared contact by its name."""
+    return c.SHARED_NAMES[subject].removesuffix("_ok") if 0 <= subject < len(c.SHARED_NAMES) else "a contact"
+
+
+def _its_words(reason, subject):
+    """B about itself, or about us."""
+    if reason == pe.INTERLOCK and 0 <= subject < len(m.STAGES):
+        stage = m.STAGES[subject]
+        return f"stage {stage[m.S_ID]}, {m.CLAUSES[stage[m.S_ROW]][0]}"
+    if reason == pe.DISAGREES:
+        return f"{_contact(subject)} is not the same in both channels"
+    if reason in UNHEARD:
+        return "it does not hear channel A" + _refused("it gets bytes", subject + 1)
+    return pe.REASONS[reason] if reason < len(pe.REASONS) else f"reason {reason}"
