@@ -53,11 +53,20 @@ def of(spot):
 
 def _compare(spot):
     node = spot.node
-    for place, operator in enumerate(node.ops):
+    for place, operator in enumerate(node.ops if not _takes_the_larger(spot) else ()):
         if type(operator) in ORDERED or not _is_condition(spot):
             other = COMPARED[type(operator)]()
             ops = [*node.ops[:place], other, *node.ops[place + 1:]]
             yield f"{symbol(operator)} to {symbol(other)}", ast.Compare(node.left, ops, node.comparators)
+
+
+def _takes_the_larger(spot):
+    """`if a > b: b = a`, or with <: what is equal makes no difference."""
+    body = spot.parent.body if _is_condition(spot) and isinstance(spot.parent, ast.If) else []
+    if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(spot.node.ops) != 1:
+        return False
+    sides = {ast.unparse(spot.node.left), ast.unparse(spot.node.comparators[0])}
+    return not spot.parent.orelse and sides == {ast.unparse(body[0].targets[0]), ast.unparse(body[0].value)}
 
 
 def _binary(spot):
