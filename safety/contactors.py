@@ -95,8 +95,8 @@ class Contactors:
 
     def all_reported_open(self):
         """True if every rack's BMS last reported open contactors."""
-        for rack in range(self.layout.racks):
-            if self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN:
+        for at in self.state_at:
+            if self.inp[at] != s.CONTACTOR_OPEN:
                 return False
         return True
 

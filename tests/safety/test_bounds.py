@@ -1,5 +1,6 @@
 """Limits: each alone, all together, never widened by a demand, slow to rise, and no value beyond 2^30 on the way."""
 
+import functools
 import itertools
 import random
 from array import array
@@ -369,13 +370,18 @@ def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
 
 # -- no value leaves what a small int of MicroPython holds
 
-CHECKED = checked_ints.load()
 TOPOLOGIES = ((1, 1, 15), (1, 3, 4), (2, 4, 2), (1, 16, 1), (16, 16, 1), (0, 0, 0))
+
+
+@functools.cache
+def watched():
+    """The modules of the watched kernel, compiled when the first test asks for them."""
+    return checked_ints.load()
 
 
 def extreme_image(chance, units, racks, modules):
     """An image whose parameters are at the ends of their ranges, or anywhere in them."""
-    params, mode = CHECKED["parameters"], chance.randrange(4)
+    params, mode = watched()["parameters"], chance.randrange(4)
 
     def pick(row):
         low, high, default = row[2:5]
@@ -388,7 +394,7 @@ def extreme_image(chance, units, racks, modules):
     for rack in range(racks):
         own = {"unit": rack % units, "modules": modules}
         words += [own.get(row[0], pick(row)) for row in params.RACK_PARAMETERS]
-    for stage in CHECKED["matrix"].STAGES:
+    for stage in watched()["matrix"].STAGES:
         words += [stage[m.S_SET], stage[m.S_CLEAR], p.ticks(stage[m.S_SET_MS], words[4]),
                   p.ticks(stage[m.S_CLEAR_MS], words[4])]
     return array("i", words + [1] * (params.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words)))
@@ -418,7 +424,7 @@ def make_old(kernel):
 def test_no_value_leaves_the_range_of_a_small_int(seed):
     chance = random.Random(seed)
     topology = TOPOLOGIES[seed % len(TOPOLOGIES)]
-    kernel = CHECKED["kernel"].Kernel(extreme_image(chance, *topology))
+    kernel = watched()["kernel"].Kernel(extreme_image(chance, *topology))
     limits = ranges(kernel.layout)
     if seed % 2:
         make_old(kernel)
@@ -435,12 +441,23 @@ def test_no_value_leaves_the_range_of_a_small_int(seed):
 
 
 def test_the_watch_sees_what_it_is_for():
-    assert CHECKED["bounds"].Bounds is not bounds.Bounds
+    assert watched()["bounds"].Bounds is not bounds.Bounds
     with pytest.raises(checked_ints.OutOfRange):
-        CHECKED["bounds"].scale_W(1 << 30, 1_000_000)
+        watched()["bounds"].scale_W(1 << 30, 1_000_000)
     with pytest.raises(checked_ints.OutOfRange):
-        CHECKED["parameters"].ticks(1 << 31, 20)
-    assert CHECKED["bounds"].scale_W((1 << 30) - 1, 999) == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000
+        watched()["parameters"].ticks(1 << 31, 20)
+    assert watched()["bounds"].scale_W((1 << 30) - 1, 999) == ((1 << 30) - 1) // 1000 * 999 + 823 * 999 // 1000
+
+
+@pytest.mark.parametrize("elapsed", [99, 100, 101, 1_000_000])
+def test_a_ramp_of_the_largest_converter_over_a_late_step_stays_a_small_int(elapsed):
+    """The kernel and the watched one, whose products may not pass 2^30, end at the same power."""
+    for kernel in (Kernel, watched()["kernel"].Kernel):
+        bound = kernel(default_image(rated_W=100_000_000)).bounds
+        bound.published_W[:] = array("i", [100_000_000, 60_000_000])
+        bound.update(elapsed, array("i", [m.PCS_RAMP] + [0] * (len(m.DEMANDS) - 1)), True)
+        at = bounds.LIMIT_COUNT + bounds.L_RAMP_TO_ZERO
+        assert (bound.limit_W[bounds.L_RAMP_TO_ZERO], bound.limit_W[at]) == (999_901 if elapsed == 99 else 0, 0)
 
 
 @pytest.mark.parametrize("tick_ms, ramp_ms, ramp_ticks", [(20, 2000, 100), (20, 110, 5), (100, 100, 1), (100, 50, 1)])

@@ -1,17 +1,20 @@
 """One rack's contactors: the whole table, the closing time, and what is never commanded."""
 
 import itertools
+import random
 
 import pytest
 from bench import default_image
 
 from safety import contactors as c
+from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.kernel import Kernel
 
 OPEN, CLOSING, CLOSED, FAULT = c.OPEN, c.CLOSING, c.CLOSED, c.FAULT
 CLOSE_TICKS = 250  # 5 s
+CLOSE_MS, REPORT_MS = 500, 200  # of the walk
 # From what the states mean; rows: step and command, columns: the BMS reports open, precharge, closed, fault.
 EXPECTED = {
     (OPEN, 0): (OPEN, OPEN, OPEN, OPEN),
@@ -26,10 +29,14 @@ EXPECTED = {
 
 
 class Racks:
-    """The contactors of a cabinet, with reports set by hand."""
+    """The contactors of a cabinet, with reports set by hand. rated_mA: of each rack, 140 A if it is not given."""
 
-    def __init__(self, racks=2, **cabinet):
-        self.kernel = Kernel(default_image(racks=racks, **cabinet))
+    def __init__(self, racks=2, rated_mA=(), **cabinet):
+        image = default_image(racks=racks, **cabinet)
+        first = p.ImageMap(1, racks, m.STAGES_PER_SCOPE).rack + p.R_RATED_CURRENT_MA
+        for rack, rated in enumerate(rated_mA):
+            image[first + rack * p.RACK_WORDS] = rated
+        self.kernel = Kernel(image)
         self.contactors = self.kernel.contactors
 
     def report(self, *states):
@@ -37,6 +44,16 @@ class Racks:
         for rack, state in enumerate(states):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.CONTACTOR_STATE)] = state
         return self
+
+    def carry(self, *currents_mA):
+        """What flows through each rack."""
+        for rack, current_mA in enumerate(currents_mA):
+            self.kernel.inp[self.kernel.layout.rack_input(rack, s.RACK_CURRENT_MA)] = current_mA
+        return self
+
+    def told(self):
+        """(step, command, mismatch) of every rack."""
+        return list(zip(self.out(s.CONTACTOR_STEP), self.out(s.CONTACTOR_CLOSE_OK), self.contactors.mismatch))
 
     def update(self, close, elapsed=1):
         """One step."""
@@ -97,6 +114,60 @@ def test_a_rack_that_opens_by_itself_is_not_closed_again():
     racks = Racks(racks=1).report(s.CONTACTOR_CLOSED).update(1)
     assert racks.report(s.CONTACTOR_OPEN).update(1).out(s.CONTACTOR_CLOSE_OK) == [0]
     assert racks.report(s.CONTACTOR_CLOSED).update(1).out(s.CONTACTOR_CLOSE_OK) == [0]
+
+
+class Rack:
+    """One rack's contactors as the rules say it, one attribute for each thing."""
+
+    def __init__(self):
+        self.step, self.closing_ticks, self.open_ticks, self.was_closed = OPEN, 0, 0, 0
+
+    def update(self, elapsed, close, more, report, carries):
+        """One step; returns (step, command, mismatch). carries: 5 % of the rated current or more."""
+        asked = 1 if close and (more or self.step == CLOSED) else 0
+        following = EXPECTED[self.step, asked][report]
+        if carries and asked and self.step == CLOSED and report == s.CONTACTOR_OPEN:
+            following = CLOSED
+        self.closing_ticks = self.closing_ticks + elapsed if following == CLOSING else 0
+        self.step = FAULT if self.closing_ticks > CLOSE_MS // 20 else following
+        command = 1 if asked and self.step != FAULT else 0
+        self.open_ticks = 0 if command else self.open_ticks + elapsed
+        self.was_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_CLOSED: 1}.get(report, self.was_closed)
+        may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: self.was_closed}.get(report, 1)
+        return self.step, command, 1 if may_be_closed and self.open_ticks > REPORT_MS // 20 else 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_step_of_racks_of_different_size_is_what_the_rules_say(seed):
+    print("seed", seed)
+    chance, rated_mA = random.Random(seed), (140_000, 20_000, 280_000)
+    racks = Racks(3, rated_mA, contactor_close_ms_max=CLOSE_MS, contactor_report_ms=REPORT_MS)
+    rules, reports = [Rack() for _ in rated_mA], [s.CONTACTOR_OPEN] * 3
+    close, more, seen = 0, 1, set()
+    for _ in range(1000):
+        if chance.random() < 0.1:  # command and reports may change in one step
+            close, more = chance.choice((0, 1)), chance.choice((0, 1, 1, 1))
+            reports = [chance.choice((0, 1, 2, 3, was, was)) for was in reports]
+        elapsed = chance.choice((1, 1, 1, 4))
+        currents_mA = [chance.choice((0, 1, -1)) * (rated // 20 - chance.choice((0, 1))) for rated in rated_mA]
+        racks.report(*reports).carry(*currents_mA).contactors.update(elapsed, close, more)
+        expected = [rule.update(elapsed, close, more, report, abs(current) * 20 >= rated)
+                    for rule, report, current, rated in zip(rules, reports, currents_mA, rated_mA)]
+        assert racks.told() == expected
+        seen.update(expected)
+    assert [set(column) for column in zip(*seen)] == [{OPEN, CLOSING, CLOSED, FAULT}, {0, 1}, {0, 1}]
+
+
+@pytest.mark.parametrize("step, report", [(CLOSED, s.CONTACTOR_OPEN), (CLOSED, s.CONTACTOR_FAULT),
+                                          (FAULT, s.CONTACTOR_OPEN), (OPEN, s.CONTACTOR_FAULT),
+                                          (CLOSING, s.CONTACTOR_FAULT)])
+@pytest.mark.parametrize("current_mA, carries", [(6999, False), (7000, True), (-7000, True), (-6999, False)])
+def test_only_a_closed_rack_that_reports_itself_open_is_believed_by_its_current(step, report, current_mA, carries):
+    """Its feedback is wrong, it stays closed until row 39 opens it in order; what the others report is a fault."""
+    racks = Racks(2, (20_000, 140_000)).report(s.CONTACTOR_CLOSED, report).carry(0, current_mA)
+    racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, step])
+    kept = carries and (step, report) == (CLOSED, s.CONTACTOR_OPEN)
+    assert racks.update(1).told() == [(CLOSED, 1, 0), (CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
 
 
 @pytest.mark.parametrize("reports", list(itertools.product(range(4), repeat=3)))

@@ -76,6 +76,48 @@ def test_causes_are_published_while_one_stands_and_once_after_it_has_gone():
     assert not bench.standing() and counted(bench)["_combine_anew"] == counted(bench)["_publish_causes"] == 0
 
 
+def test_only_what_stands_is_asked_whether_its_cause_is_gone():
+    bench = running(units=2, racks=2)
+    bench.silent = {s.G_METER_GRID}
+    bench.step(50)
+    asked = Calls(bench.kernel.evaluator, "_miss")
+    assert bench.step(5).standing() == ["50a"] and asked.count == 0
+    bench.silent = set()
+    bench.step(5)
+    assert asked.count == 5
+
+
+@pytest.mark.parametrize("signal, first", [(s.ESTOP_1_OK, 0), (s.FIRE_ALARM_OK, 3)])
+def test_who_was_first_is_asked_when_a_stage_trips_and_not_while_it_stands(signal, first):
+    bench = running()
+    asked = Calls(bench.kernel.evaluator, "_first")
+    bench.inp[signal] = 0
+    bench.step(100)
+    count, stages = asked.count, len(bench.standing())
+    assert 0 < count == stages and bench.out[s.FIRST_OUT_INSTANCE] == first
+    assert len(bench.step(5).standing()) == stages and asked.count == count
+
+
+class Reads(bytearray):
+    """Bytes that count how often one of them is read."""
+
+    count = 0
+
+    def __getitem__(self, at):
+        self.count += 1
+        return super().__getitem__(at)
+
+
+def test_the_mask_looks_only_into_blocks_in_which_something_stands():
+    bench = running(units=2, racks=2)
+    bench.silent = bench.bms_groups(1)
+    evaluator = bench.step(30).kernel.evaluator
+    assert bench.standing() == ["40a"]
+    mask, evaluator.active = evaluator.cause_mask(), Reads(evaluator.active)
+    assert evaluator.cause_mask() == mask != 0
+    assert evaluator.active.count == evaluator.block_first[-1] - evaluator.block_first[-2]
+
+
 def test_gas_is_voted_on_once_a_step_with_news_and_from_its_silence_on():
     bench = running()
     votes, ages = Calls(bench.kernel.features.gas, "_vote"), bench.kernel.features.ages

@@ -1,0 +1,240 @@
+"""The evaluator of all stages against a plain model of its rules, step by step, and where its counters end."""
+
+import random
+
+import pytest
+from bench import default_image
+
+from safety import crc
+from safety import matrix as m
+from safety import parameters as p
+from safety import signals as s
+from safety.evaluate import D_GATE, D_SET_TICKS, Evaluator
+from safety.features import Features
+from safety.kernel import Kernel
+
+UNITS, RACKS = 2, 2
+SCOPES = ((s.CABINET, 1), (s.UNIT, UNITS), (s.RACK, RACKS))
+LATE = (1, 1, 1, 2, 5, 1_000_000, s.TICKS_MAX)  # ticks that a step may have taken
+STEPS, MOVING = 240, 8  # of a walk; instances whose features move
+STORM, CYCLE = 25, 60  # steps of a cycle in which anything may happen; then all is safe again, until the next one
+IMAGE_MAP = p.ImageMap(UNITS, RACKS, m.STAGES_PER_SCOPE)
+
+
+def quick_image(chance):
+    """Debounces and clear times of a few ticks, drawn: a walk of some steps sees each of them end."""
+    image = default_image(UNITS, RACKS)
+    for stage in range(len(m.STAGES)):
+        words = IMAGE_MAP.stage + stage * len(p.STAGE_WORDS)
+        image[words + 2], image[words + 3] = chance.choice((0, 1, 2, 5, s.TICKS_MAX)), chance.choice((0, 1, 2, 5))
+    return image
+
+
+def made(image):
+    """An evaluator over features that nothing computes, and those features."""
+    kernel = Kernel(image)
+    features = Features(kernel.layout, image, IMAGE_MAP, kernel.inp, kernel.fresh, kernel.out)
+    features.known[:] = bytes(len(features.known))
+    return Evaluator(kernel.layout, image, IMAGE_MAP, features), features
+
+
+class Instance:
+    """One stage of one block as the rules say it; `feature` and `gate` are (scope, block in it, number)."""
+
+    def __init__(self, row, place, set_ticks, clear_ticks):
+        self.feature = row[m.S_SCOPE], place, row[m.S_FEATURE]
+        self.gate = (row[m.S_SCOPE], place, row[m.S_GATE]) if row[m.S_GATE] != m.NO_GATE else None
+        self.sense, self.set_at, self.clear_at = row[m.S_SENSE], row[m.S_SET], row[m.S_CLEAR]
+        self.set_ticks, self.clear_ticks = set_ticks, clear_ticks
+        self.latches = row[m.S_LATCH] != m.SELF
+        self.held = self.clear = 0
+        self.active = self.latched = False
+
+    @property
+    def stands(self):
+        """It demands something."""
+        return self.active or self.latched
+
+    def step(self, values, elapsed):
+        """One step over `values` {feature: (value, known)}."""
+        value, known = values[self.feature]
+        if not known:
+            return
+        if value * self.sense >= self.set_at * self.sense:
+            gate, gate_known = values[self.gate] if self.gate else (1, m.KNOWN)
+            if gate_known:
+                self._beyond(elapsed) if gate else self._forget()
+        elif known == m.KNOWN:
+            self._forget()
+            if self.stands:
+                self._safe(value)
+
+    def _forget(self):
+        self.held = 0
+
+    def _beyond(self, elapsed):
+        self.held, self.clear = min(self.held + elapsed, s.TICKS_MAX), 0
+        if self.held >= self.set_ticks:
+            self.latched = self.latched or (self.latches and not self.active)
+            self.active = True
+
+    def _safe(self, value):
+        is_clear = value * self.sense <= self.clear_at * self.sense
+        self.clear = min(self.clear + 1, s.TICKS_MAX) if is_clear else 0
+        if is_clear and self.clear >= self.clear_ticks:
+            self.active = False
+
+
+class Rules:
+    """All instances in the image's order, and which of them is named first."""
+
+    def __init__(self, image):
+        self.all, self.first = [], -1
+        for scope, count in SCOPES:
+            for place in range(count):
+                for stage, row in enumerate(m.STAGES):
+                    words = IMAGE_MAP.stage + stage * len(p.STAGE_WORDS)
+                    if row[m.S_SCOPE] == scope:
+                        self.all.append(Instance(row, place, image[words + 2], image[words + 3]))
+
+    def name_first(self):
+        """Of those that are latched, or if none is of those that are active, the one named before, or the lowest."""
+        latched = [index for index, one in enumerate(self.all) if one.latched]
+        named = latched or [index for index, one in enumerate(self.all) if one.active]
+        if self.first not in named:
+            self.first = min(named, default=-1)
+
+    def mask(self):
+        """CRC-30 of the indices of all that stand."""
+        value = crc.START
+        for index, one in enumerate(self.all):
+            value = crc.add_word(value, index) if one.stands else value
+        return value if any(one.stands for one in self.all) else 0
+
+    def seen(self):
+        """What the evaluator shows in its arrays."""
+        return ([one.held for one in self.all], [one.clear for one in self.all], [one.active for one in self.all],
+                [one.latched for one in self.all], self.first, self.mask())
+
+
+class Walk:
+    """The evaluator and the rules over the same features, which wander about the thresholds of the stages."""
+
+    def __init__(self, seed):
+        self.chance = random.Random(seed)
+        image = quick_image(self.chance)
+        self.rules = Rules(image)
+        self.evaluator, self.features = made(image)
+        self.near, self.safe, self.count = {}, {}, 0
+        for one in self.rules.all:
+            self.safe[one.feature] = min(one.clear_at, self.safe.get(one.feature, one.clear_at), key=one.sense.__mul__)
+            self.near.setdefault(one.feature, set()).update(
+                at + step for at in (one.set_at, one.clear_at) for step in (-one.sense, 0, one.sense))
+            if one.gate:
+                self.near.setdefault(one.gate, set()).update((0, 1))
+        self.values = {feature: (0, 0) for feature in self.near}
+        gated = [one for one in self.rules.all if one.gate]
+        some = self.chance.sample(self.rules.all, MOVING) + self.chance.sample(gated, 2)
+        self.moving = sorted({at for one in some for at in (one.feature, one.gate) if at})
+
+    def at(self, feature):
+        """(place in the arrays, scope block) of a feature."""
+        scope, place, number = feature
+        before = sum(count * len(m.FEATURES[scope]) for scope, count in SCOPES[:scope])
+        block = sum(count for _, count in SCOPES[:scope]) + place
+        return before + place * len(m.FEATURES[scope]) + number, block
+
+    def disturb(self):
+        """Let some features move, or become known, known in part, or unknown; only their blocks are said to change."""
+        self.features.changed[:] = bytes(len(self.features.changed))
+        self.count += 1
+        is_calm, share = self.count % CYCLE > STORM, self.chance.choice((0, 0.1, 0.3))
+        for feature in self.moving:
+            if self.chance.random() < share:
+                value, known = self.chance.choice(sorted(self.near[feature])), self.chance.choice((0, 1, 1, 1, 2))
+                at, block = self.at(feature)
+                value, known = (self.safe.get(feature, 0), m.KNOWN) if is_calm else (value, known)
+                self.values[feature] = self.features.value[at], self.features.known[at] = value, known
+                self.features.changed[block] = 1
+
+    def step(self):
+        """One step of both; what latched and is gone is reset now and then."""
+        elapsed = self.chance.choice(LATE)
+        self.evaluator.update(elapsed)
+        for one in self.rules.all:
+            one.step(self.values, elapsed)
+        if self.chance.random() < 0.5:
+            for index, one in enumerate(self.rules.all):
+                if one.latched and not one.active:
+                    one.latched = False
+                    self.evaluator.latched[index] = 0
+        self.evaluator.refresh_first_out()
+        self.rules.name_first()
+
+    def seen(self):
+        """What the evaluator shows in its arrays."""
+        it = self.evaluator
+        return (list(it.set_count), list(it.clear_count), list(map(bool, it.active)), list(map(bool, it.latched)),
+                it.first_out[0], it.cause_mask())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_step_is_what_the_rules_say(seed):
+    print("seed", seed)
+    walk, firsts = Walk(seed), set()
+    for step in range(STEPS):
+        walk.disturb()
+        walk.step()
+        assert walk.seen() == walk.rules.seen(), f"step {step}"
+        firsts.add(walk.rules.first)
+    assert -1 in firsts and len(firsts) > 3, "the walk saw little"
+
+
+GATED = [index for index, stage in enumerate(m.STAGES) if stage[m.S_GATE] != m.NO_GATE and stage[m.S_SET_MS]]
+
+
+@pytest.mark.parametrize("beside", [0, 1])
+@pytest.mark.parametrize("stage", GATED, ids=[m.STAGES[index][m.S_ID] for index in GATED])
+def test_a_gate_that_is_not_known_holds_the_debounce_and_a_closed_one_begins_it_anew(stage, beside):
+    """Whatever is known of the feature beside the gate."""
+    evaluator, features = made(default_image(UNITS, RACKS))
+    index = max(at for at in range(evaluator.count) if evaluator.stage[at] == stage)
+    gate, needed = evaluator.debounce[index][D_GATE], evaluator.debounce[index][D_SET_TICKS]
+    feature, sense, set_at = evaluator.watch[index]
+    features.known[gate - 1] = beside
+    features.value[feature], features.known[feature] = set_at * sense, m.KNOWN
+    features.changed[:] = b"\1" * len(features.changed)
+    for open_, known, elapsed, counted in ((1, 1, needed - 1, needed - 1), (1, 0, 9, needed - 1), (0, 0, 9, needed - 1),
+                                           (0, 1, 1, 0), (1, 1, needed - 1, needed - 1), (1, 1, 1, needed)):
+        features.value[gate], features.known[gate] = open_, known
+        evaluator.update(elapsed)
+        assert evaluator.set_count[index] == counted and evaluator.active[index] == (counted >= needed)
+
+
+@pytest.mark.parametrize("before, elapsed, after", [
+    (s.TICKS_MAX - 2, 1, s.TICKS_MAX - 1), (s.TICKS_MAX - 1, 1, s.TICKS_MAX), (s.TICKS_MAX, 1, s.TICKS_MAX),
+    (s.TICKS_MAX - 1, 1_000_000, s.TICKS_MAX)])
+def test_counters_stop_where_an_integer_is_still_small(before, elapsed, after):
+    """A cause that stands for years, and one that is gone for years and was never reset (clear time: one per step)."""
+    evaluator, features = made(default_image(UNITS, RACKS))
+    feature, sense, set_at = evaluator.watch[0]
+    features.known[feature] = features.changed[0] = 1
+    features.value[feature] = set_at * sense
+    evaluator.set_count[0] = before
+    evaluator.update(elapsed)
+    assert (evaluator.set_count[0], evaluator.clear_count[0], evaluator.latched[0]) == (after, 0, 1)
+    features.value[feature] = evaluator.debounce[0][1] * sense
+    evaluator.clear_count[0] = before
+    evaluator.update(elapsed)
+    assert (evaluator.set_count[0], evaluator.clear_count[0]) == (0, min(before + 1, s.TICKS_MAX))
+
+
+def test_whatever_was_latched_alone_before_the_restart_is_the_first_out():
+    kernel = Kernel(default_image(UNITS, RACKS))
+    evaluator = kernel.evaluator
+    for index in range(evaluator.count):
+        kernel.boot(0, 0, (index,))
+        assert evaluator.first_out[0] == index
+        evaluator.latched[index] = 0
+        evaluator.refresh_first_out()
+        assert evaluator.first_out[0] == -1 and evaluator.cause_mask() == 0
