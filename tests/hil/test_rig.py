@@ -149,7 +149,7 @@ def order(tmp_path, **changes):
     ({"extends": "/nowhere/site.toml"}, r"the controller ended with exit code 2: .*nowhere/site.toml"),
     ({"scenario": "no such"}, r"the simulated cabinet did not start, exit code 1")])
 def test_what_dies_at_the_start_is_said_in_one_line(tmp_path, capfd, changes, words):
-    made = rig.Rig(order(tmp_path, **changes), None, config.load(str(cli.EXAMPLE)))
+    made = rig.Rig(order(tmp_path, duration_s=600.0, **changes), None, config.load(str(cli.EXAMPLE)))
     with pytest.raises(rig.RigError, match=words) as failure:
         try:
             made.start()
@@ -163,7 +163,7 @@ def test_what_dies_at_the_start_is_said_in_one_line(tmp_path, capfd, changes, wo
 @pytest.mark.parametrize("who, words", [("controller", "the controller ended with exit code -9"),
                                         ("bench", "the simulated cabinet has ended, exit code -9")])
 def test_what_dies_in_the_middle_is_said_in_one_line(tmp_path, who, words):
-    made, views = rig.Rig(order(tmp_path), None, config.load(str(cli.EXAMPLE))), []
+    made, views = rig.Rig(order(tmp_path, duration_s=600.0), None, config.load(str(cli.EXAMPLE))), []
 
     def show(view):
         views.append(view)
