@@ -246,8 +246,9 @@ def test_a_name_that_is_the_number_itself_is_no_change(tmp_path):
         False, True] and all(any("return a.b" in name for name in each) for each in returned)
 
 
-@pytest.mark.parametrize("then, is_told", [("b = a", False), ("a = b", False), ("b = c", True), ("b = a\n        c = a", True),
-                                           ("b = a\n    else:\n        c = a", True)])
+@pytest.mark.parametrize("then, is_told", [
+    ("b = a", False), ("a = b", False), ("b = c", True), ("b = a\n        c = a", True),
+    ("b = a\n    else:\n        c = a", True)])
 def test_to_take_the_larger_of_equals_is_no_change(then, is_told, tmp_path):
     found = ids(f"def f(a, b, c):\n    if a > b:\n        {then}\n    return b\n", tmp_path)
     assert any("> to >=" in name for name in found) == is_told
