@@ -702,7 +702,7 @@ PROOFS = (scale_is_within, taper_is_within, a_limit_never_widens, what_is_publis
           every_value_stays_small_bare)
 
 
-SLOW = (every_value_stays_small, every_value_stays_small_bare)  # a minute each; left out of --quick
+SLOW = (every_value_stays_small, every_value_stays_small_bare)  # minutes each; left out of --quick
 
 
 def work(name, fd):

@@ -26,6 +26,7 @@ TURNED = {operator.lt: operator.gt, operator.gt: operator.lt, operator.le: opera
 COMPUTE = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
            ast.Mod: operator.mod, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
            ast.LShift: operator.lshift, ast.RShift: operator.rshift}
+TOGETHER, TOGETHER_S = 32, 30  # claims that are asked for at once, and for how long before their halves are
 
 
 class Unknown(Exception):
@@ -266,17 +267,24 @@ class Machine:
         if solver.check() != z3.sat:
             return "the assumptions", "contradict each other, or nobody knows"
         open_ = [(what, claim) for what, claim in claims if claim is not True]
-        for start in range(0, len(open_), 32):
-            part = open_[start:start + 32]
+        waiting = [open_[start:start + TOGETHER] for start in range(0, len(open_), TOGETHER)]
+        while waiting:
+            part = waiting.pop()
+            solver.set("timeout", int(min(self.timeout_s, TOGETHER_S if len(part) > 1 else self.timeout_s) * 1000))
             answer = solver.check(z3.Not(z3.And([formula(claim) for _, claim in part])))
-            if answer == z3.unsat:
-                continue
-            if answer == z3.unknown:
-                return part[0][0], f"inconclusive: {solver.reason_unknown()}"
-            model = solver.model()
-            what = next(what for what, claim in part if not z3.is_true(model.eval(formula(claim), True)))
-            return what, str(sorted(((str(each), model[each]) for each in model), key=str))[:300]
+            if answer == z3.unknown and len(part) > 1:
+                waiting += [part[:len(part) // 2], part[len(part) // 2:]]
+            elif answer != z3.unsat:
+                return self._why(solver, answer, part)
         return None
+
+    def _why(self, solver, answer, part):
+        """(claim, model) of the first claim that does not hold, or that it is not known."""
+        if answer == z3.unknown:
+            return part[0][0], f"inconclusive: {solver.reason_unknown()}"
+        model = solver.model()
+        what = next(what for what, claim in part if not z3.is_true(model.eval(formula(claim), True)))
+        return what, str(sorted(((str(each), model[each]) for each in model), key=str))[:300]
 
     def possible(self, condition):
         """False if Z3 shows that the condition cannot be."""

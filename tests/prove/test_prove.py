@@ -287,7 +287,7 @@ BREAKS = (
     ("what_is_published_is_within", "bounds", "Bounds._publish", "min(self.lowest_W[place],",
      "max(self.lowest_W[place],"),
     ("a_demand_never_widens_a_limit", "bounds", "Bounds._limits", "(100 - derate) * 10", "(100 + derate) * 5"),
-    ("a_fault_never_lowers_a_demand", "kernel", "Kernel._add", "if level > self.demand[index]:", "if level:"),
+    ("a_fault_never_lowers_a_demand", "kernel", "Kernel._add", "if level > demand[index]:", "if level:"),
     ("a_fault_never_lowers_a_demand", "kernel", "Kernel._settle", "self.demand[m.CONFLICTS[place][0]] = 0",
      "self.demand[m.D_HORN] = 0"),
     ("a_fault_never_lowers_a_demand", "kernel", "Kernel._settle", "if ticks[place] < self.hold_ticks[place]:",
