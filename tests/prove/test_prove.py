@@ -316,6 +316,12 @@ BREAKS = (
 )
 
 
+def test_what_is_broken_is_there(tmp_path):
+    """Without the solver too: a function that was written anew must not leave a break behind that breaks nothing."""
+    for _, name, function, before, after in BREAKS:
+        assert broken(tmp_path, name, before, after) and before != after, function
+
+
 @pytest.mark.parametrize("claim, name, function, before, after", BREAKS, ids=[f"{row[0]}-{row[2]}" for row in BREAKS])
 def test_a_proof_fails_on_a_broken_function(claim, name, function, before, after, tmp_path, monkeypatch):
     pytest.importorskip("z3")
