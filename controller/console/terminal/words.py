@@ -61,9 +61,8 @@ def tests(facts):
             f"  interlocks         {facts['interlocks']['armed']} rows armed of {facts['interlocks']['built']} built",
             f"  lock-out           {'by ' + facts['locked_out_by'] if facts['locked_out_by'] else 'none'}: K",
             "ON DEMAND", "  lamp test               T: both lamps flash for 5 s; the horn is silent",
-            "NOT BUILT YET",
-            "  guided proof tests      E-stop, fire panel, gas relay: test by hand, look at",
-            "                          page 2 for the row and at page 9 for its time",
+            "BY HAND", "  proof tests             firebreak checklist --site FILE has the steps; page 2",
+            "                          shows the row, page 9 its time",
             *_due_tests(facts["proof_tests"])]
 
 
