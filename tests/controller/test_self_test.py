@@ -175,7 +175,7 @@ def test_a_zone_that_goes_away_reads_as_nothing(tmp_path):
 
 
 def test_every_file_of_the_kernel_is_among_what_is_watched():
-    """All of safety/ but what only channel B or the link runs."""
+    """All of safety/ but what only channel B runs."""
     folder = Path(kernel.__file__).parent
     named = {module.__name__.removeprefix("safety.") for module in self_test.kernel_modules()}
-    assert named == {path.stem for path in folder.glob("*.py")} - {"__init__", "channel", "peer", "second"}
+    assert named == {path.stem for path in folder.glob("*.py")} - {"__init__", "second"}
