@@ -128,7 +128,7 @@ noc_link_ok bool 0 1
 noc_verified bool 0 1
 self_test_bits bits 0 7
 cpu_temperature_ddegC ddegC -600 3000
-peer_code code 0 255
+peer_code code 0 16777215
 """
 UNIT_INPUTS = """
 pcs_power_W W -INT INT
