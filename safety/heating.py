@@ -80,12 +80,13 @@ class Heating:
         rise = self.rise
         rise[0] = rise[1] = rise[2] = 0
         dead = self.value[base + m.F_TEMPERATURE_ZEROS]  # of these 0 is no temperature, nor one to rise from
+        ring = rack * self.layout.modules * HISTORY_S
         for module in range(modules):
-            ring = (rack * self.layout.modules + module) * HISTORY_S
             if not known or dead and self.inp[first + module] == 0:
                 self.history[ring + at] = NO_HISTORY_DDEGC
             else:
                 self._look_back(ring, at, self.inp[first + module])
+            ring += HISTORY_S
         for feature in range(base + m.F_TEMPERATURE_RISING, base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC + 1):
             self.known[feature] = known
         value = self.value
@@ -99,29 +100,31 @@ class Heating:
         """Raise the three rises by one module's, and remember its temperature in the place of the oldest."""
         history, rise = self.history, self.rise
         fast, fastest = ring + (at - FAST_S) % HISTORY_S, ring + (at - FASTEST_S) % HISTORY_S
-        if max(history[ring + at], history[fast], history[fastest]) == NO_HISTORY_DDEGC:
-            self._fill(ring, at, now)
+        self._fill(ring, at, now)
         rise[0] = max(rise[0], now - history[fastest])
         rise[1] = max(rise[1], now - history[fast])
         rise[2] = max(rise[2], now - history[ring + at])
         history[ring + at] = now
 
     def _fill(self, ring, at, now):
-        """Fill what is missing of a module's history with the temperature that came after it."""
-        history, after = self.history, now
-        for back in range(1, HISTORY_S + 1):
+        """Fill the gap right behind a module's second, the only one there may be, with the temperature after it.
+
+        The oldest place may stay a gap: nothing has risen from NO_HISTORY_DDEGC.
+        """
+        history = self.history
+        for back in range(1, HISTORY_S):
             place = ring + (at - back) % HISTORY_S
-            if history[place] == NO_HISTORY_DDEGC:
-                history[place] = after
-            after = history[place]
+            if history[place] != NO_HISTORY_DDEGC:
+                return
+            history[place] = now
 
     def _heat(self, rack, at, known):
         """What a second of the present current explains, in uK; nothing while it is not known."""
         words = self.map.rack + rack * p.RACK_WORDS
-        current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000 if known else 0
+        current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000
         heat_uK = current_A * current_A // 100 * self.image[words + p.R_HEATING_NK_PER_A2S] // 10
         ring, heats_uK, total_uK = rack * HISTORY_S, self.heat_uK, 0
-        heats_uK[ring + at] = heat_uK
+        heats_uK[ring + at] = heat_uK if known else 0
         for place in range(ring, ring + HISTORY_S):  # anew: a sum that is only carried on keeps a flipped bit for ever
             total_uK += heats_uK[place]
         self.place[rack * 2 + 1] = total_uK

@@ -134,36 +134,62 @@ def walk(chance, values):
             for value in values]
 
 
+class Frames:
+    """What one rack's BMS sends: a frame in most steps, none for a while now and then, and at most one dead sensor."""
+
+    def __init__(self, chance, desk, rack, size):
+        self.chance, self.desk, self.rack, self.size = chance, desk, rack, size
+        self.values, self.dead = [250] * size, None
+        self.silent_steps = dict.fromkeys((s.G_BMS_TEMPERATURES, s.G_BMS_PACK), 0)
+        self.heard_at = dict.fromkeys(self.silent_steps)
+        self.temperatures, self.current_A = None, None
+
+    def send(self, total):
+        """The frames of a step that ends after `total` ticks; what is not heard stays as it was."""
+        self.values = walk(self.chance, self.values)
+        if self.chance.random() < 0.05:
+            self.dead = self.chance.choice((None, self.chance.randrange(self.size)))
+        for group, count in self.silent_steps.items():
+            self.silent_steps[group] = count - 1 if count else self.chance.choice((0,) * 60 + (4,) * 12 + (30, 260))
+            if self.silent_steps[group]:
+                self.desk.silence(self.desk.layout.rack_group(self.rack, group))
+            else:
+                self.desk.silent.discard(self.desk.layout.rack_group(self.rack, group))
+                self.heard_at[group] = total
+                self._store(group)
+
+    def _store(self, group):
+        if group == s.G_BMS_PACK:
+            self.current_A = self.chance.choice((-1400, 0, 900))
+            self.desk.rack(s.RACK_CURRENT_MA, 1000 * self.current_A, self.rack)
+        else:
+            self.temperatures = [0 if module == self.dead else each for module, each in enumerate(self.values)]
+            self.desk.temperatures(self.temperatures + [3000] * (self.desk.modules - self.size), self.rack)
+
+    def known(self, total):
+        """(temperatures, current) of frames of the last 500 ms, None for what is older."""
+        told = [at is not None and total - at <= ticks(500) for at in self.heard_at.values()]
+        return self.temperatures if told[0] else None, self.current_A if told[1] else None
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
-    """Three racks of 4, 1 and 3 modules in places for 4; frames come and go, some steps are late."""
+    """Racks of 4, 1 and 3 modules in places for 4; frames come and go, sensors die and recover, steps are late."""
     chance, desk, sizes = random.Random(seed), Desk(racks=3, modules=4), (4, 1, 3)
     for rack, size in enumerate(sizes):
         desk.image[desk.map.rack + rack * p.RACK_WORDS + p.R_MODULES] = size
-    references, phase, total = [Reference() for _ in sizes], [0, 1, 2], 0
-    values, heard, packed = [[250] * 4 for _ in sizes], [None] * 3, [None] * 3
+    references, frames = [Reference() for _ in sizes], [Frames(chance, desk, *each) for each in enumerate(sizes)]
+    total = 0
     for _ in range(900):
         elapsed = chance.choice((1, 2, 5, 5, 9, 24))
         total += elapsed
-        late = []
-        for rack, size in enumerate(sizes):
-            values[rack] = walk(chance, values[rack])
-            desk.temperatures(values[rack][:size] + [3000] * (4 - size), rack)
-            desk.rack(s.RACK_CURRENT_MA, chance.choice((-140_000, 0, 90_000)), rack)
-            for group, heard_at in ((s.G_BMS_TEMPERATURES, heard), (s.G_BMS_PACK, packed)):
-                if chance.random() < 0.7:
-                    desk.silent.discard(desk.layout.rack_group(rack, group))
-                    heard_at[rack] = total
-                else:
-                    desk.silence(desk.layout.rack_group(rack, group))
-            if (phase[rack] + total) // SECOND > (phase[rack] + total - elapsed) // SECOND:
-                late.append(rack)
+        for each in frames:
+            each.send(total)
         desk.step(1, elapsed=elapsed)
-        for rack in late:
-            known = [at[rack] is not None and total - at[rack] <= ticks(500) for at in (heard, packed)]
-            current_A = desk.inp[desk.layout.rack_input(rack, s.RACK_CURRENT_MA)] // 1000
-            references[rack].second(values[rack][:sizes[rack]] if known[0] else None, current_A if known[1] else None)
-            assert seen(desk, rack) == references[rack].features(), (seed, rack, total)
+        for rack, each in enumerate(frames):
+            if (rack + total) // SECOND > (rack + total - elapsed) // SECOND:  # each in another tick of its second
+                references[rack].second(*each.known(total))
+                assert seen(desk, rack) == references[rack].features(), (seed, rack, total)
 
 
 def test_each_rack_looks_back_in_another_tick():

@@ -173,6 +173,55 @@ def test_which_rows_open_which_gate(stage):
         assert kernel.features.known[feature] == 1
 
 
+def asked(kernel, standing, units):
+    """What a set of instances asks for: the highest level of each demand, and the same of each unit by itself."""
+    evaluator = kernel.evaluator
+    demand, of_unit = [0] * m.DEMAND_COUNT, [[0] * m.DEMAND_COUNT for _ in range(units)]
+    for index in standing:
+        levels, block = m.STAGES[evaluator.stage[index]][m.S_DEMAND], evaluator.block[index]
+        concerned = range(units) if block == 0 else [block - 1] if block <= units else [(block - 1 - units) % units]
+        for levels_before in [demand] + [of_unit[unit] for unit in concerned]:
+            levels_before[:] = map(max, levels_before, levels)
+    return demand, sum(of_unit, [])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_demands_are_the_highest_of_what_stands_in_the_cabinet_in_each_unit_and_its_racks(seed):
+    """Sets of up to six instances, active or latched, of three units and five racks, one after the other."""
+    chance, units = random.Random(seed), 3
+    kernel = Plant(units=units, racks=5).kernel
+    evaluator = kernel.evaluator
+    for turn in range(200):
+        standing = chance.sample(range(evaluator.count), chance.choice((0, 1, 2, 6)))
+        for marks in (evaluator.active, evaluator.latched, evaluator.busy):
+            marks[:] = bytes(len(marks))
+        for index in standing:
+            chance.choice((evaluator.active, evaluator.latched))[index] = 1
+            evaluator.busy[evaluator.block[index]] = 1
+        kernel._combine()
+        assert (list(kernel.demand), list(kernel.unit_demand)) == asked(kernel, standing, units), (seed, turn)
+
+
+def test_what_was_latched_in_the_last_run_keeps_its_own_block_busy():
+    """The first and the last instance of the cabinet, of each unit and of each rack, one at a time."""
+    for block in range(1 + 2 + 3):
+        for place in (0, -1):
+            bench = Plant(units=2, racks=3, modules=1)
+            evaluator = bench.kernel.evaluator
+            index = [at for at in range(evaluator.count) if evaluator.block[at] == block][place]
+            bench.kernel.boot(0, 0, (index,))
+            assert list(evaluator.busy) == [each == block for each in range(6)]
+            assert (bench.step().out[s.LATCHED_COUNT], bench.out[s.FIRST_OUT_INSTANCE]) == (1, index)
+
+
+def test_what_was_latched_in_the_last_run_came_before_what_trips_in_the_first_step():
+    bench = Plant()
+    bench.kernel.boot(0, 0, (bench.instance("2"),))
+    bench.inp[s.ESTOP_1_OK] = 0
+    assert bench.step().standing() == ["1a", "2"]
+    assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance("2")
+
+
 def test_a_controlled_stop_is_a_ramp_of_every_unit():
     bench = running(units=2, racks=4)
     before_W = [bench.unit(s.DISCHARGE_W_MAX, unit) for unit in range(2)]
