@@ -175,9 +175,11 @@ class Kernel:
         demand, unit_demand, count = self.demand, self.unit_demand, m.DEMAND_COUNT
         for index in range(count):
             level = levels[index]
-            demand[index] = max(demand[index], level)
+            if level > demand[index]:
+                demand[index] = level
             for unit in range(first, last):
-                unit_demand[unit * count + index] = max(unit_demand[unit * count + index], level)
+                if level > unit_demand[unit * count + index]:
+                    unit_demand[unit * count + index] = level
 
     def _stopping(self):
         """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before all was open."""

@@ -44,43 +44,6 @@ def test_evaluating_only_what_changed_changes_nothing(seed):
         assert (one.active, one.latched, one.first_out) == (other.active, other.latched, other.first_out)
 
 
-def demanded(kernel, unit=None):
-    """By a search among all instances: the highest level that anything standing asks for, of a unit or of all."""
-    evaluator, levels = kernel.evaluator, [0] * m.DEMAND_COUNT
-    units = [None, *range(kernel.layout.units), *kernel.rack_unit]  # that a block is about, None: all of them
-    for index in range(evaluator.count):
-        concerns = unit is None or units[evaluator.block[index]] in (unit, None)
-        if concerns and evaluator.standing(index):
-            levels = list(map(max, levels, m.STAGES[evaluator.stage[index]][m.S_DEMAND]))
-    return levels
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_demands_are_the_highest_of_what_stands_in_their_scope(seed):
-    """Any latches from the last run, in three units and five racks: none reaches another unit, none hides another."""
-    print("seed", seed)
-    chance, yielding = random.Random(seed), [conflict[0] for conflict in m.CONFLICTS]
-    for _ in range(60):
-        kernel = Kernel(default_image(3, 5))
-        chosen = chance.sample(range(kernel.evaluator.count), chance.choice((0, 1, 1, 2, 5)))
-        kernel.boot(0, 0, chosen)
-        kernel.judge(1)
-        assert all(kernel.evaluator.latched[index] for index in chosen)
-        for unit, found in [(None, kernel.demand)] + [
-                (unit, kernel.unit_demand[unit * m.DEMAND_COUNT:(unit + 1) * m.DEMAND_COUNT]) for unit in range(3)]:
-            for place, level in enumerate(demanded(kernel, unit)):
-                assert found[place] == level or unit is None and place in yielding, (unit, m.DEMANDS[place])
-
-
-def test_each_latch_of_the_last_run_stands_in_the_first_step_alone():
-    for index in range(Kernel(default_image(2, 3)).evaluator.count):
-        kernel = Kernel(default_image(2, 3))
-        kernel.boot(0, 0, [index])
-        kernel.judge(1)
-        assert kernel.out[s.LATCHED_COUNT] >= 1 and kernel.evaluator.busy[kernel.evaluator.block[index]]
-        assert kernel.demand == array("i", demanded(kernel)) and kernel.out[s.FIRST_OUT_INSTANCE] == index
-
-
 @pytest.mark.parametrize("seed, past, other_past", [(3, 880, 1170), (5, 1170, 1170), (8, 1100, 880)])
 def test_what_it_carries_over_is_all_there_is(seed, past, other_past):
     """A kernel with quite another past that takes over the state goes on exactly the same: running, or in trouble."""
