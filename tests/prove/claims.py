@@ -714,7 +714,7 @@ def work(name, fd):
     return {"why": why}
 
 
-def run(workers, quick, wall_s_max=1200):
+def run(workers, quick, wall_s_max=3600):
     """Yield (proof, what it is about, None or why it is not held, seconds). The slow ones begin first."""
     chosen = [proof for proof in PROOFS if not quick or proof not in SLOW]
     titles = {proof.__name__: proof.__doc__ for proof in sorted(chosen, key=lambda proof: proof not in SLOW)}
