@@ -41,8 +41,7 @@ class Latches:
         """Age the tokens and carry out the reset the inputs ask for. Returns a result code (RESULTS)."""
         age = self.token_age
         for token in range(TOKENS):
-            if age[token] < self.hour_ticks:
-                age[token] = min(age[token] + elapsed, self.hour_ticks)
+            age[token] = min(age[token] + elapsed, self.hour_ticks)
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
@@ -62,23 +61,18 @@ class Latches:
         return self._clearable(m.KEY) if key_out else KEY_NEEDED
 
     def _spend(self):
-        oldest = 0
+        age, oldest = self.token_age, max(self.token_age)
         for token in range(TOKENS):
-            if self.token_age[token] > self.token_age[oldest]:
-                oldest = token
-        self.token_age[oldest] = 0
+            if age[token] == oldest:
+                age[token] = 0
+                return
 
     def _clear(self, level):
-        """Clear all latches that `level` may clear."""
+        """Clear all latches that `level` may clear. The first-out is named anew when the causes are published."""
         evaluator = self.evaluator
         for index in range(evaluator.count):
-            if self.clears(index, level):
+            if m.STAGES[evaluator.stage[index]][m.S_LATCH] <= level:
                 evaluator.latched[index] = 0
-        evaluator.refresh_first_out()
-
-    def clears(self, index, level):
-        """True for a latched instance that a reset of this level clears."""
-        return self.evaluator.latched[index] and m.STAGES[self.evaluator.stage[index]][m.S_LATCH] <= level
 
     def _clearable(self, level):
         evaluator = self.evaluator

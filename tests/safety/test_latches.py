@@ -92,6 +92,40 @@ def test_what_is_not_known_in_full_is_not_clear(name, kind, known):
     assert desk.ask(kind, key_run=0) == NOT_CLEAR_YET and desk.latched() == [name]
 
 
+def alone(desk, at, others_clear):
+    """Latch one instance whose cause is gone; all others are not latched, and clear as well or anything but."""
+    evaluator, count = desk.evaluator, desk.evaluator.count
+    evaluator.latched[:] = bytes(count)
+    evaluator.active[:] = bytes([0 if others_clear or each == at else 1 for each in range(count)])
+    evaluator.clear_count[:] = array("i", [CLEAR if others_clear or each == at else 0 for each in range(count)])
+    known = evaluator.features.known
+    known[:] = bytes([m.KNOWN if others_clear else 0] * len(known))
+    evaluator.latched[at], known[evaluator.watch[at][0]] = 1, m.KNOWN
+    evaluator.busy[:] = bytes([each == evaluator.block[at] for each in range(len(evaluator.busy))])
+    evaluator.refresh_first_out()
+
+
+LATCHING = [at for at, stage in enumerate(Desk().evaluator.stage) if m.STAGES[stage][m.S_LATCH] != m.SELF]
+
+
+def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row():
+    desk = Desk()
+    evaluator = desk.evaluator
+    assert LATCHING[0] == 0 and LATCHING[-1] == evaluator.count - 1
+    for at in LATCHING:
+        level = m.STAGES[evaluator.stage[at]][m.S_LATCH]
+        for spoil in (lambda: evaluator.active.__setitem__(at, 1),
+                      lambda: evaluator.clear_count.__setitem__(at, CLEAR - 1),
+                      lambda: evaluator.features.known.__setitem__(evaluator.watch[at][0], 0)):
+            alone(desk, at, others_clear=True)
+            spoil()
+            assert (desk.ask(level, key_run=0), evaluator.latched[at]) == (NOT_CLEAR_YET, 1), at
+        alone(desk, at, others_clear=False)
+        if level == m.KEY:
+            assert (desk.ask(m.REMOTE), evaluator.latched[at]) == (KEY_NEEDED, 1), at
+        assert (desk.ask(m.KEY, key_run=0), any(evaluator.latched)) == (DONE, False), at
+
+
 @pytest.mark.parametrize("first, second", [(REMOTE_ROW, KEY_ROW), (KEY_ROW, "41a"), ("41a", "41b"), ("20b", "35b")])
 def test_all_or_nothing(first, second):
     """One cause that is not clear keeps them all, in whatever order they stand."""
