@@ -71,8 +71,12 @@ class Latches:
         """Clear all latches that `level` may clear. The first-out is named anew when the causes are published."""
         evaluator = self.evaluator
         for index in range(evaluator.count):
-            if m.STAGES[evaluator.stage[index]][m.S_LATCH] <= level:
+            if self.clears(index, level):
                 evaluator.latched[index] = 0
+
+    def clears(self, index, level):
+        """True for a latched instance that a reset of this level clears."""
+        return self.evaluator.latched[index] and m.STAGES[self.evaluator.stage[index]][m.S_LATCH] <= level
 
     def _clearable(self, level):
         evaluator = self.evaluator

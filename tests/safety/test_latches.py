@@ -144,6 +144,20 @@ def test_a_key_latch_that_stands_after_a_remote_one_keeps_it_from_nothing():
     assert desk.latched() == ["21a"]
 
 
+@pytest.mark.parametrize("level", (m.REMOTE, m.KEY))
+def test_a_reset_clears_latches_of_its_level_and_none_that_are_not_there(level):
+    """What the controller stores as cleared before the kernel clears it."""
+    desk = running()
+    evaluator, rules = desk.kernel.evaluator, desk.kernel.latches
+    for index in range(evaluator.count):
+        may = m.STAGES[evaluator.stage[index]][m.S_LATCH] <= level
+        told = []
+        for latched in (0, 1):
+            evaluator.latched[index] = latched
+            told.append(bool(rules.clears(index, level)))
+        assert told == [False, may]
+
+
 def test_a_stage_that_only_stands_by_itself_is_nothing_to_reset():
     desk = Desk().stand(SELF_ROW, active=1)
     assert desk.ask(m.REMOTE) == NOTHING and desk.ask(m.KEY, key_run=0) == NOTHING
