@@ -29,7 +29,7 @@ class Heating:
         self.history = array("i", [NO_HISTORY_DDEGC] * (racks * modules * HISTORY_S))  # rack, module, second
         self.heat_uK = array("i", [0] * (racks * HISTORY_S))  # what the current explains, per second
         self.place = array("i", [0] * (racks * 2))  # place of the next second; sum of the heat in uK
-        self.order = array("i", [0] * max(1, modules))
+        self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
 
     def update(self, rack, base, groups):

@@ -112,6 +112,33 @@ def test_a_rack_without_modules_shows_nothing_and_never_rises():
     assert [desk.of_rack(feature)[0] for feature in AT_ONCE + LOOKS_BACK] == [0] * 9
 
 
+def test_a_rack_without_modules_shows_nothing_of_the_rack_before_it():
+    desk = Desk(racks=2, modules=3)
+    desk.image[desk.map.rack + p.RACK_WORDS + p.R_MODULES] = 0
+    desk.temperatures([200, 310, 420]).step(2 * SECOND)
+    assert [desk.of_rack(feature)[0] for feature in AT_ONCE] == [420, 200, 220, 110, 0]
+    assert [desk.of_rack(feature, 1)[0] for feature in AT_ONCE + LOOKS_BACK] == [0] * 9
+
+
+def test_extremes_come_with_a_frame_of_temperatures_and_with_no_other():
+    desk = Desk(modules=3).temperatures([200, 310, 420]).step()
+    groups = {desk.layout.rack_group(0, group) for group in range(s.RACK_GROUP_COUNT)}
+    temperatures = desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)
+    desk.silence(temperatures).temperatures([100] * 3).step()
+    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [(420, KNOWN), (200, KNOWN), (220, KNOWN)]
+    desk.silent = groups - {temperatures}
+    desk.step()
+    assert [desk.of_rack(feature) for feature in AT_ONCE[:3]] == [(100, KNOWN), (100, KNOWN), (0, KNOWN)]
+
+
+def test_temperatures_and_cells_are_known_each_by_their_own_frames():
+    for silent, known in ((s.G_BMS_TEMPERATURES, (KNOWN, UNKNOWN)), (s.G_BMS_CELLS, (UNKNOWN, KNOWN))):
+        desk = Desk(modules=3).step()
+        desk.silence(desk.layout.rack_group(0, silent)).step(ticks(500) + 1)
+        for features, expected in (((m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_SPREAD_MV), known[0]), (AT_ONCE, known[1])):
+            assert {desk.of_rack(feature)[1] for feature in features} == {expected}
+
+
 # -- looking back
 
 @given(st.lists(st.one_of(st.none(), st.tuples(*[st.integers(-600, 3000)] * 2)), min_size=1, max_size=75),
@@ -226,6 +253,14 @@ def test_a_half_minute_of_the_hottest_current_stays_in_range_and_is_forgotten():
 
 # -- silence
 
+def test_in_a_silence_nothing_that_looks_back_is_known_from_its_first_tick_on():
+    desk = Desk().step(3 * SECOND)
+    assert UNKNOWN not in seen(desk)
+    desk.silence(desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(ticks(500))
+    assert UNKNOWN not in seen(desk)
+    assert seen(desk.step()) == [UNKNOWN] * 4
+
+
 def test_after_a_silence_no_old_rise_counts_until_it_was_computed_anew():
     desk = Desk().temperatures([250] * 15).step(3 * SECOND).temperatures([300] * 15).step(SECOND)
     assert seen(desk)[:3] == [(50, KNOWN), (50, KNOWN), (1, KNOWN)]
@@ -257,6 +292,12 @@ def test_gaps_at_the_end_of_a_second_do_not_keep_row_23_from_tripping():
     bench.step(39 + 74 - counted)
     assert bench.standing() == []
     assert bench.step().standing() == ["23a"]
+
+
+def test_a_new_kernel_has_room_for_what_its_topology_needs_and_nothing_in_it():
+    for modules in (3, 0):
+        new = Desk(racks=2, modules=modules).features.racks.heating
+        assert (list(new.place), list(new.order), list(new.rise)) == ([0] * 4, [0] * modules, [0] * 3)
 
 
 def test_the_history_is_as_long_as_its_longest_row():
