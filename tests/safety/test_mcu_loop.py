@@ -116,6 +116,16 @@ def test_a_frame_longer_than_the_buffer_is_taken_in_pieces():
     assert second.receiver.accepted >= 1 and not board.line
 
 
+def test_the_channel_hears_of_bytes_only_when_there_are_some():
+    board, second, _ = _started()
+    heard, receive = [], second.receive
+    second.receive = lambda data, count: heard.append(count) or receive(data, count)
+    board.line += b"x" * 70
+    board.ticks = [0, 0, 0, 1]
+    loop.turn(board, second)
+    assert heard == [len(loop.LINE), 70 - len(loop.LINE)]
+
+
 def test_the_relay_falls_before_a_latch_is_remembered():
     board, second, sender = _started()
     _turns(board, second, sender, 4)
@@ -133,6 +143,7 @@ def test_whatever_ends_it_leaves_the_relay_off_and_the_watchdog_unkicked():
     with pytest.raises(StopIteration):
         loop.run(board)
     assert board.log[-1] == ("relay", 0) and board.log.count("kick") == 3
+    assert board.log[:3] == [("relay", 0), ("start", 20), "locked"]
 
 
 @pytest.mark.parametrize("options", [{"wanted": True}, {"data": b""}])
