@@ -251,5 +251,19 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
     assert pe.table_crc() != right
 
 
+def test_where_a_word_ends_and_which_table_a_row_is_in_count(monkeypatch):
+    seen = set()
+    for reasons in (("ab", "c"), ("a", "bc"), ("abc",), ("ab", "c", "")):
+        monkeypatch.setattr(pe, "REASONS", reasons)
+        seen.add(pe.table_crc())
+    assert len(seen) == 4
+
+
+def test_before_its_first_step_it_knows_of_nobody():
+    pair = Pair()
+    assert (pair.peer.reason, pair.peer.subject, pair.peer.drift_permille) == (pe.NOT_HEARD, 0, 0)
+    assert not pair.peer.trusted() and not pair.peer.permits()
+
+
 def test_the_reasons_have_names():
     assert len(pe.REASONS) == pe.CONTACT_OPEN + 1 and array("i", range(len(pe.REASONS)))[pe.OK] == 0
