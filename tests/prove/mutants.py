@@ -193,11 +193,16 @@ def spots(parent, statement, function):
             yield from spots(node, inner, function)
 
 
-def returns_the_same(new, old, namespace):
-    """True for `return NAME` to `return 0` where the module's NAME is 0."""
-    if not isinstance(new, ast.Return) or not isinstance(old.value, (ast.Name, ast.Attribute)):
-        return False
-    return operators.value_of(old.value, namespace) == new.value.value
+def is_the_same(new, old, namespace):
+    """True for `return NAME` to `return 0`, and for `a + NAME` to `a - NAME`, where the module's NAME is 0."""
+    if isinstance(new, ast.BinOp) and isinstance(new.op, (ast.Add, ast.Sub)) and isinstance(old, ast.BinOp):
+        return new.right is old.right and isinstance(old.op, (ast.Add, ast.Sub)) and _value(old.right, namespace) == 0
+    return isinstance(new, ast.Return) and _value(old.value, namespace) == new.value.value
+
+
+def _value(node, namespace):
+    """What a name stands for, None for anything but a name of the module."""
+    return operators.value_of(node, namespace) if isinstance(node, (ast.Name, ast.Attribute)) else None
 
 
 def in_code(source, namespace):
@@ -207,7 +212,7 @@ def in_code(source, namespace):
             if isinstance(spot.node, ast.arguments) or spot.field in ("returns", "annotation", "decorator_list"):
                 continue
             for operator, new in operators.of(spot):
-                if returns_the_same(new, spot.node, namespace):
+                if is_the_same(new, spot.node, namespace):
                     continue
                 mutant = Mutant(source, name, operator, spot, new)
                 mutant.fresh = spot.statement is function

@@ -246,6 +246,12 @@ def test_a_name_that_is_the_number_itself_is_no_change(tmp_path):
         False, True] and all(any("return a.b" in name for name in each) for each in returned)
 
 
+@pytest.mark.parametrize("name, is_told", [("NONE", False), ("ONE", True), ("b", True)])
+def test_to_take_nothing_away_is_no_change(name, is_told, tmp_path):
+    found = ids(f"NONE, ONE = 0, 1\n\n\ndef f(a, b):\n    return a + {name}, b[a + {name}]\n", tmp_path)
+    assert any("+ to -" in each for each in found) == is_told and any("index -1" in each for each in found)
+
+
 @pytest.mark.parametrize("then, is_told", [
     ("b = a", False), ("a = b", False), ("b = c", True), ("b = a\n        c = a", True),
     ("b = a\n    else:\n        c = a", True)])
