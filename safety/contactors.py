@@ -28,13 +28,14 @@ TRANSITIONS = {
 class Contactors:
     """Step and closing time of every rack's contactors."""
 
-    def __init__(self, layout, image, image_map, inp, out, mismatch):
+    def __init__(self, layout, image, image_map, inp, out, mismatch, ages):
         """mismatch: one byte per rack, set to 1 while a rack that was told to open still reports that it is closed."""
-        self.layout, self.inp, self.out, self.mismatch = layout, inp, out, mismatch
+        self.layout, self.inp, self.out, self.mismatch, self.ages = layout, inp, out, mismatch, ages
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
         self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
         self.current_at = tuple([layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in range(layout.racks)])
+        self.pack_group = tuple([layout.rack_group(rack, s.G_BMS_PACK) for rack in range(layout.racks)])
         self.rated_mA = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
                                for rack in range(layout.racks)])
         self.out_at = tuple([layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
@@ -68,8 +69,13 @@ class Contactors:
             self._supervise(rack, out[at], elapsed)
 
     def _flows(self, rack):
-        """A closed rack that reports itself open, and carries 5 % of its rated current all the same."""
+        """A closed rack that reports itself open, and is known to carry 5 % of its rated current all the same.
+
+        A current that is not known any more speaks against no report: the command is withdrawn.
+        """
         if self.step[rack] != CLOSED or self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN:
+            return False
+        if not self.ages.known(self.pack_group[rack]):
             return False
         return abs(self.inp[self.current_at[rack]]) * 20 >= self.rated_mA[rack]
 

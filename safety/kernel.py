@@ -43,7 +43,8 @@ class Kernel:
         self.evaluator = Evaluator(layout, image, image_map, self.features)
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
-        self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features.racks.mismatch)
+        self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features.racks.mismatch,
+                                     self.features.ages)
         self.permit = Permit(layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors)
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)

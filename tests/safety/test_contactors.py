@@ -46,9 +46,16 @@ class Racks:
         return self
 
     def carry(self, *currents_mA):
-        """What flows through each rack."""
+        """What flows through each rack, as its BMS has just said."""
         for rack, current_mA in enumerate(currents_mA):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.RACK_CURRENT_MA)] = current_mA
+            self.heard(rack, 0)
+        return self
+
+    def heard(self, rack, age_ticks):
+        """So long ago the current of a rack was heard; None: never since the start."""
+        ages, group = self.kernel.features.ages, self.kernel.layout.rack_group(rack, s.G_BMS_PACK)
+        ages.seen[group], ages.ticks[group] = age_ticks is not None, age_ticks or 0
         return self
 
     def told(self):
@@ -168,6 +175,14 @@ def test_only_a_closed_rack_that_reports_itself_open_is_believed_by_its_current(
     racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, step])
     kept = carries and (step, report) == (CLOSED, s.CONTACTOR_OPEN)
     assert racks.update(1).told() == [(CLOSED, 1, 0), (CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
+
+
+@pytest.mark.parametrize("age_ticks, kept", [(0, True), (25, True), (26, False), (None, False)])
+def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks, kept):
+    """bms_warn_ms is 500 ms, 25 ticks. What is left is the report: open, so the command is withdrawn."""
+    racks = Racks(1).report(s.CONTACTOR_OPEN).carry(140_000).heard(0, age_ticks)
+    racks.contactors.step[0] = CLOSED
+    assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
 
 
 @pytest.mark.parametrize("reports", list(itertools.product(range(4), repeat=3)))
