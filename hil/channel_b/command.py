@@ -27,9 +27,11 @@ NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the ti
 # A trial has not passed also when what is answered or printed cannot be read.
 FAILURES = (trials.TrialError, EmulatorError, OSError, ValueError, LookupError)
 COUNTS = (
-    ("healthy", "kernel", "kernel step", "channel_b"), ("healthy", "step", "step with link and relay", None),
+    ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
+    ("healthy", "step", "step with link and relay", None),
     ("healthy", "report", "making a frame", None), ("healthy", "receive", "taking a frame", None),
-    ("tripped", "kernel", "kernel step, tripped", None), ("tripped", "step", "step with link and relay, tripped", None))
+    ("tripped", "kernel", "kernel step, the half that channel B runs, tripped", None),
+    ("tripped", "step", "step with link and relay, tripped", None))
 FUEL_SCRIPT = """import sys
 sys.path.insert(0, "/input")
 import course
@@ -230,5 +232,5 @@ def _fuel(lab):
             raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
         used.append(fuel)
     timing.wait_s(wasm.SETTLE_S)
-    return f"{COUNTED_STEPS} steps", [figure("kernel step, WebAssembly build, mean",
+    return f"{COUNTED_STEPS} steps", [figure("kernel step, the half that channel B runs, WebAssembly build, mean",
                                              round((used[1] - used[0]) / COUNTED_STEPS), "instructions")]
