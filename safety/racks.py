@@ -15,7 +15,7 @@ BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
 DROP_S = 2  # row 24: a fall of 0.25 V within 2 s
 LOAD_SAG_MV = 150  # of a cell for a step of rated current: twice what 0.5 mohm and polarisation make of 140 A (ours)
-NO_CELLS_MV = -1
+NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
 
 
 class Racks:
@@ -40,8 +40,7 @@ class Racks:
         for rack in range(self.layout.racks):
             self.clock[rack] += elapsed
             due = self.clock[rack] >= self.second_ticks
-            if due:
-                self.clock[rack] %= self.second_ticks  # what is beyond belongs to the next second
+            self.clock[rack] %= self.second_ticks  # what is beyond belongs to the next second
             self._rack(rack, rack + 1, due)
 
     def _rack(self, rack, block, due):
@@ -101,9 +100,8 @@ class Racks:
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
         for at in range(rack * DROP_S, rack * DROP_S + DROP_S):
-            if self.cells_mV[at] != NO_CELLS_MV:
-                explained = max(0, current - self.current_mA[at]) // 1000 * LOAD_SAG_MV * 1000 // rated
-                drop = max(drop, self.cells_mV[at] - lowest - explained)
+            explained = max(0, (current - self.current_mA[at]) // 1000) * LOAD_SAG_MV * 1000 // rated
+            drop = max(drop, self.cells_mV[at] - lowest - explained)
         return drop
 
     def _current(self, rack, first, base, pack, both):
