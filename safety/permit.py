@@ -67,12 +67,19 @@ class Permit:
             timer[0] = 0
             if before not in ENDING:  # once opening was decided, no change from stopping to tripped takes it back
                 timer[2] = 0
-            if before == s.CLOSING and self.state[0] == s.INHIBITED:
-                timer[1] = self.retry_ticks
-            if before == s.CLOSING and self.state[0] == s.TRIPPED and not (self._tested() and self._above_breaking()):
-                timer[2] = 1  # the converter has not started: there is no load to open under, but a short circuit
+            if before == s.CLOSING and self.state[0] != s.RUNNING:
+                self._leave_closing()
             self.relays[0] = self.relays[1] = 0
         self._publish(elapsed, pcs_demand, dc_demand)
+
+    def _leave_closing(self):
+        """No converter has run yet: no ramp is needed, and there is no load to open under but a short circuit."""
+        self.out[s.PCS_ENABLE_OK] = 0
+        self.timer[1], self.timer[2] = self.retry_ticks, 0 if self._shorted() else 1
+
+    def _shorted(self):
+        """While closing: contactors are closed already, and what flows through one is beyond its breaking capacity."""
+        return self._tested() and self._above_breaking()
 
     def missing(self, pcs_demand, dc_demand):
         """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or past the start."""
@@ -124,12 +131,13 @@ class Permit:
         return s.CLOSING if self._wanted() and self.inp[s.ARMED_STORED] else s.READY
 
     def _from_closing(self, missing):
-        """Evidence that is withdrawn while the contactors close ends the attempt; no current can flow yet."""
+        """Evidence that is withdrawn while the contactors close ends the attempt, as a failed closing does."""
+        ended = s.STOPPING if self._shorted() else s.INHIBITED  # a stop waits for the fuse
         if missing != I_NONE or not self._wanted():
-            return s.INHIBITED
+            return ended
         if self.contactors.count(c.FAULT) or self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks:
             self.tried[0] += 1
-            return s.INHIBITED
+            return ended
         if self._tested() and self._all_closed() and self._read_back(1, 1):
             return s.RUNNING
         return s.CLOSING
