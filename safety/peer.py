@@ -58,13 +58,18 @@ class Peer:
         self.reason, self.subject = NOT_HEARD, 0
         self.age_ticks = 0
         self.disagree_ticks = array("i", [0] * len(c.SHARED))
-        self._fresh = self._heard = self._differing = 0
+        self._fresh = self._heard = 0
+        self.drift_permille = 0  # of the last whole window: > 0 when the other is fast
+        self._forget()
+
+    def _forget(self):
+        """Whoever was silent so long that its permit has lapsed may have started anew, as may its clock."""
+        self.receiver.forget()
+        self._waited_ticks = 0  # since a frame was accepted or the sequence forgotten
         self._own_ticks = 0  # since the window began
         self._window_uptime = -1  # the other's uptime at the beginning of the window; -1: none has begun
-        self.drift_permille = 0  # of the last whole window: > 0 when the other is fast
         self._wrong_way = 0  # of the last window: the sign of a drift beyond the limit
         self._clocks_differ = False
-        self._waited_ticks = 0  # since a frame was accepted or the sequence forgotten
 
     def heard(self):
         """The receiver has accepted a frame."""
@@ -84,26 +89,21 @@ class Peer:
             self._compare_clocks()
         else:
             self._wait(elapsed)
-        self._compare_signals(elapsed, signal_bits, known_bits)
-        self.subject = 0
-        self.reason = self._judge()
+        differing = self._differing(elapsed, signal_bits, known_bits)
+        self.reason = self._judge(differing)
+        self.subject = differing if self.reason == DISAGREES else 0
 
     def permits(self):
         """True if nothing is wrong with the other channel and it gives its permit."""
         return self.reason == OK and self.receiver.frame.get(c.VOTE) == 1
 
     def _wait(self, elapsed):
-        """No news. Whoever was silent so long that its permit has lapsed may have started anew, as may its clock."""
         self.age_ticks = min(self.age_ticks + elapsed, s.TICKS_MAX)
         self._waited_ticks += elapsed
         if self._waited_ticks >= self.expiry_ticks:
-            self._waited_ticks = 0
-            self.receiver.forget()
-            self._window_uptime = -1
-            self._wrong_way = 0
-            self._clocks_differ = False
+            self._forget()
 
-    def _judge(self):
+    def _judge(self, differing):
         frame = self.receiver.frame
         if self.age_ticks >= self.expiry_ticks:
             return SILENT if self._heard else NOT_HEARD
@@ -113,21 +113,19 @@ class Peer:
             return OTHER_TABLES
         if frame.get(c.IMAGE_CRC) != self.own_image_crc:
             return OTHER_IMAGE
-        if self._differing:
-            for place in range(len(self.disagree_ticks)):
-                if self.disagree_ticks[place] >= self.disagree_ticks_max:
-                    self.subject = place + 1
-                    return DISAGREES
+        if differing:
+            return DISAGREES
         return CLOCKS_DIFFER if self._clocks_differ else OK
 
-    def _compare_signals(self, elapsed, signal_bits, known_bits):
-        frame, ticks = self.receiver.frame, self.disagree_ticks
+    def _differing(self, elapsed, signal_bits, known_bits):
+        """Index + 1 of the first shared signal that both know and see differently for too long, or 0."""
+        frame, ticks, found = self.receiver.frame, self.disagree_ticks, 0
         differing = (signal_bits ^ frame.get(c.SIGNAL_BITS)) & known_bits & frame.get(c.KNOWN_BITS)
-        if not differing and not self._differing:
-            return
         for place in range(len(ticks)):
             ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX) if differing >> place & 1 else 0
-        self._differing = differing
+            if not found and ticks[place] >= self.disagree_ticks_max:
+                found = place + 1
+        return found
 
     def _compare_clocks(self):
         """At the end of a window: how far the other's uptime has come while this side counted its own ticks."""
@@ -143,8 +141,7 @@ class Peer:
     def _judge_window(self, ahead):
         """ahead: ticks by which the other's clock has run further than this one's, at most as many as were counted."""
         self.drift_permille = ahead * 1000 // self._own_ticks
-        way = 1 if ahead > 0 else -1
-        if ahead * way * 1000 <= self._own_ticks * CLOCK_PERMILLE_MAX:
-            way = 0
+        limit = self._own_ticks * CLOCK_PERMILLE_MAX
+        way = 1 if ahead * 1000 > limit else -1 if -ahead * 1000 > limit else 0
         self._clocks_differ = way != 0 and way == self._wrong_way
         self._wrong_way = way

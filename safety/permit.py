@@ -121,7 +121,7 @@ class Permit:
     def _from_ending(self, state, pcs_demand, dc_demand):
         """A trip stands as long as something demands it; then, and after a controlled stop, all must be open."""
         demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
-        if state == s.TRIPPED and demanded or not self.timer[2]:
+        if demanded or not self.timer[2]:
             return state
         return s.INHIBITED if self.contactors.all_reported_open() else state
 

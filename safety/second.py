@@ -95,7 +95,7 @@ def _contact_masks(mine):
         if mine[instance] and contact in c.SHARED_NAMES:
             bit = 1 << c.SHARED_NAMES.index(contact)
             fitted |= bit
-            if contact == name and stage[m.S_DEMAND][m.D_DC] >= m.DC_OPEN_AT_ZERO:
+            if contact == name:
                 opening |= bit
         instance += 1
     return fitted, opening
@@ -106,7 +106,7 @@ class Second:
 
     def __init__(self, image, latch_level):
         """image: of channel A; latch_level: what was remembered of the last run (`latch_level` below). ValueError."""
-        if image[p.H_SCHEMA] != p.IMAGE_SCHEMA or len(image) != image_map_of(image).words:
+        if len(image) < len(p.HEADER) or image[p.H_SCHEMA] != p.IMAGE_SCHEMA or len(image) != image_map_of(image).words:
             raise ValueError("limit image is not of this program's schema or topology")
         mine = own_image(image)
         self.kernel = Kernel(mine)
@@ -125,7 +125,7 @@ class Second:
         self._rested = False  # the other was seen without a permit since ours fell
         self._relay_ticks, self._relay_failed = 0, False
         self._frame_ticks = self._contact_bits = 0
-        self._mask = -1  # none yet
+        self._mask = 0  # nothing stands yet
         self._ordered, self._reset_result = False, 0
 
     def receive(self, data, count):

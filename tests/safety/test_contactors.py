@@ -185,6 +185,13 @@ def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks
     assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
 
 
+@pytest.mark.parametrize("silent", [0, 1])
+def test_each_rack_is_believed_by_a_current_of_its_own(silent):
+    racks = Racks(2).report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).carry(140_000, 140_000).heard(silent, 26)
+    racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, CLOSED])
+    assert [told[0] for told in racks.update(1).told()] == [FAULT if rack == silent else CLOSED for rack in range(2)]
+
+
 @pytest.mark.parametrize("reports", list(itertools.product(range(4), repeat=3)))
 def test_all_open_means_every_rack(reports):
     racks = Racks(racks=3).report(*reports)

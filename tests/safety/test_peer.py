@@ -10,6 +10,7 @@ from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
+from safety import signals as s
 
 IMAGE_CRC, TABLE_CRC = 11, 22
 WINDOW_TICKS = 250  # 5 s
@@ -108,6 +109,16 @@ def test_a_restarted_other_is_first_silent_then_heard():
     assert reasons[-1] == pe.OK
 
 
+@pytest.mark.parametrize("between, reason", [(21, pe.OK), (22, pe.SILENT)])
+def test_after_a_silence_the_second_frame_must_come_in_time_too(between, reason):
+    """What was heard of a sender is forgotten once per expiry, counted from the last time."""
+    pair = _paired()
+    pair.step(EXPIRY_TICKS, frame=False)
+    pair.step()
+    pair.step(between, frame=False)
+    assert pair.step() == reason
+
+
 @pytest.mark.parametrize("field, reason", [(c.IMAGE_CRC, pe.OTHER_IMAGE), (c.TABLE_CRC, pe.OTHER_TABLES)])
 def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason):
     pair = _paired()
@@ -140,6 +151,21 @@ def test_disagreement_is_counted_per_signal_and_from_the_beginning_each_time():
     pair.bits = CLOSED
     pair.step()
     assert list(pair.peer.disagree_ticks) == [0] * len(c.SHARED)
+
+
+def test_of_two_signals_that_disagree_the_first_is_named():
+    pair = _paired()
+    pair.bits ^= 0b10110
+    assert pair.step(DISAGREE_TICKS) == pe.DISAGREES and pair.peer.subject == 2
+    pair.bits ^= 0b00010
+    assert pair.step() == pe.DISAGREES and pair.peer.subject == 3
+
+
+def test_no_signal_is_named_for_another_reason():
+    pair = _paired()
+    pair.bits ^= 1
+    pair.put(c.IMAGE_CRC, IMAGE_CRC + 1)
+    assert pair.step(DISAGREE_TICKS) == pe.OTHER_IMAGE and pair.peer.subject == 0
 
 
 @pytest.mark.parametrize("side", ["own", "other"])
@@ -184,6 +210,33 @@ def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason
     assert _windows(pair, WINDOW_TICKS) == pe.OK
 
 
+@pytest.mark.parametrize("more_ticks", [-250, -6, -5, -1, 0, 1, 5, 6, 250, 1000])
+def test_the_drift_is_that_of_the_last_window_at_most_the_whole_of_it(more_ticks):
+    pair = _paired()
+    _windows(pair, WINDOW_TICKS + more_ticks)
+    assert pair.peer.drift_permille == min(more_ticks, WINDOW_TICKS) * 1000 // WINDOW_TICKS
+    pair.step(WINDOW_TICKS - 1)
+    assert pair.peer.drift_permille == min(more_ticks, WINDOW_TICKS) * 1000 // WINDOW_TICKS
+    pair.step()
+    assert pair.peer.drift_permille == 0
+
+
+def test_a_window_may_begin_at_an_uptime_of_zero():
+    pair = Pair()
+    pair.sender.uptime_ticks = c.UPTIME_MASK - 1
+    pair.step(2)
+    assert pair.sender.uptime_ticks == 0
+    _windows(pair, WINDOW_TICKS + 5)
+    assert pair.peer.drift_permille == 20
+
+
+def test_clocks_that_differed_are_compared_anew_after_a_silence():
+    pair = _paired()
+    assert _windows(pair, 2 * WINDOW_TICKS, 2) == pe.CLOCKS_DIFFER
+    pair.step(EXPIRY_TICKS, frame=False)
+    assert pair.step(2) == pe.OK
+
+
 @pytest.mark.parametrize("told_ticks", [WINDOW_TICKS + 6, WINDOW_TICKS - 6, 0])
 @pytest.mark.parametrize("begins", range(0, WINDOW_TICKS, 50))
 def test_a_clock_that_goes_wrong_at_any_time_is_noticed_within_three_windows(told_ticks, begins):
@@ -219,8 +272,10 @@ def test_a_clock_window_does_not_span_a_silence():
     for _ in range(5):
         pair.step(100)
         pair.step(EXPIRY_TICKS, told=0, frame=False)
-        pair.step(2)
-    assert pair.step(2 * WINDOW_TICKS) == pe.OK and pair.peer.drift_permille == 0
+        for _ in range(2 * WINDOW_TICKS):
+            pair.step()
+            assert pair.peer.drift_permille == 0
+    assert pair.peer.reason == pe.OK
 
 
 def test_the_uptime_may_come_round():
@@ -234,8 +289,18 @@ def test_late_steps_stay_within_small_integers():
     for _ in range(5):
         pair.step(elapsed=1_000_000, told=0)
         pair.step(elapsed=1_000_000, told=c.UPTIME_MASK)
+    pair.bits ^= 1
     pair.step(2000, elapsed=1_000_000, frame=False)
     assert pair.peer.age_ticks <= 1_000_000_000 and abs(pair.peer.drift_permille) <= 1000
+    assert max(pair.peer.disagree_ticks) == s.TICKS_MAX
+
+
+def test_of_a_step_that_is_later_than_can_be_counted_the_rest_is_the_others_lead():
+    pair = _paired()
+    pair.step(elapsed=pe.OWN_TICKS_MAX)
+    assert pair.peer.drift_permille == 0
+    pair.step(elapsed=2 * pe.OWN_TICKS_MAX)
+    assert pair.peer.drift_permille == 1000
 
 
 def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):

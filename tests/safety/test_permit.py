@@ -214,6 +214,13 @@ def test_every_converter_must_be_at_zero():
     assert not desk.permit._pcs_current_zero()
 
 
+@pytest.mark.parametrize("unit", [0, 1])
+def test_a_converter_that_is_not_known_is_not_at_zero(unit):
+    desk = Desk(racks=2, units=2)
+    desk.know(desk.layout.unit_group(unit, s.G_PCS_MEASURE), False)
+    assert not desk.permit._pcs_current_zero()
+
+
 # -- the evidence
 
 def groups_by_name(layout):

@@ -10,6 +10,7 @@ from safety import channel as c
 from safety import latches
 from safety import matrix as m
 from safety import parameters as p
+from safety import peer as pe
 from safety import second as sc
 from safety import signals as s
 from safety.kernel import Kernel
@@ -83,6 +84,27 @@ def test_a_cut_image_file_is_refused(data):
         sc.read_file(data)
 
 
+@pytest.mark.parametrize("words", range(len(p.HEADER) + 1))
+def test_an_image_too_short_to_have_a_topology_is_refused_when_it_is_used(words):
+    image = sc.read_file(sc.file_bytes(default_image()[:words]))
+    assert len(image) == words
+    with pytest.raises(ValueError, match="schema or topology"):
+        sc.Second(image, 0)
+
+
+@pytest.mark.parametrize("name", c.SHARED_NAMES)
+def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
+    feature = {contact: feature for feature, contact in sc.CONTACT_OF_FEATURE.items()}.get(name, name)
+    image = default_image()
+    first = sc.image_map_of(image).armed
+    cabinet = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
+    for place, stage in enumerate(cabinet):
+        image[first + place] = 1 if m.CABINET_FEATURES[stage[m.S_FEATURE]] == feature else 0
+    second = sc.Second(image, 0)
+    assert second.fitted_bits == _bit(name)
+    assert second.opening_bits == (0 if name == "airflow_ok" else _bit(name))
+
+
 def test_an_image_of_another_schema_or_topology_is_refused():
     for place in (p.H_SCHEMA, p.H_RACKS):
         image = default_image()
@@ -92,6 +114,28 @@ def test_an_image_of_another_schema_or_topology_is_refused():
 
 
 # The permit.
+
+def test_before_its_first_step_it_permits_nothing_and_has_nothing_to_say():
+    second = sc.Second(default_image(), 0)
+    assert (second.permit, second.reason, second.subject) == (0, pe.NOT_HEARD, 0)
+    assert (second.latch_level, second.frame_due, second.kernel.out[s.CAUSE_MASK]) == (0, False, 0)
+    frame = sc.Second(default_image(), 0)
+    frame.report()
+    assert [frame.sender.frame.get(field) for field in (c.VOTE, c.REASON, c.SIGNAL_BITS, c.RESET_RESULT)] == [
+        0, pe.NOT_HEARD, 0, 0]
+
+
+@pytest.mark.parametrize("vote, reason", [(0, "none"), (1, "waits until the other gives no permit")])
+def test_two_frames_before_the_first_step_are_no_rest(vote, reason):
+    bench = ChannelB().hear(vote=vote).hear(vote=vote).alone()
+    assert bench.why == reason and bench.second.permit == (reason == "none")
+
+
+def test_a_reset_that_is_there_before_the_first_step_is_taken():
+    bench = ChannelB(level=m.REMOTE)
+    bench.hear(reset_kind=m.REMOTE).hear().alone(2)
+    assert bench.told(c.RESET_RESULT) == latches.CHANGED
+
 
 def test_a_first_permit_needs_two_frames_and_another_that_permits_nothing():
     bench = ChannelB()
@@ -178,6 +222,26 @@ def test_an_open_contact_holds_the_first_permit_before_its_debounce_has_run():
     for _ in range(20):
         permits.append(bench.step().second.permit)
     assert permits == [0] * 20
+
+
+@pytest.mark.parametrize("ending", ["none", "relay does not follow"])
+def test_a_subject_goes_with_its_reason(ending):
+    bench = permitting().step(DISAGREE_TICKS, signal_bits=CLOSED & ~_bit("fire_alarm_ok"), vote=0)
+    assert bench.second.subject == 1 + sc.CONTACT_NAMES.index("fire_alarm_ok")
+    if ending != "none":
+        bench.follows, bench.relay = False, 1
+        bench.step(20)
+    bench.step(1, signal_bits=CLOSED)
+    assert (bench.why, bench.second.subject) == (ending, 0)
+
+
+def test_ticks_of_a_relay_stay_small_numbers():
+    bench = permitting()
+    bench.follows, bench.relay = False, 0
+    for _ in range(3):
+        bench.second.permit = 1
+        bench.second._watch_relay(s.TICKS_MAX, CLOSED)
+    assert bench.second._relay_ticks == s.TICKS_MAX
 
 
 @pytest.mark.parametrize("ticks, permit", [(9, 1), (10, 0)])
@@ -315,6 +379,63 @@ def test_what_was_latched_is_latched_after_a_restart(level, stage):
     assert bench.step(300).why == "interlock"
     assert _reset(bench, level) == "done"
     assert bench.step(2, reset_kind=0).second.permit
+
+
+LATCHING = [index for index in range(sc.Second(default_image(), 0).kernel.evaluator.count)
+            if m.STAGES[index][m.S_LATCH] != m.SELF]
+
+
+@pytest.mark.parametrize("first", LATCHING)
+def test_it_remembers_the_strictest_latch_of_any_instance(first):
+    for other in LATCHING:
+        second = sc.Second(default_image(), 0)
+        kernel = second.kernel
+        kernel.judge = lambda elapsed, kernel=kernel: kernel.out.__setitem__(s.CAUSE_MASK, 7)
+        kernel.evaluator.latched[first] = kernel.evaluator.latched[other] = 1
+        second.step(1, CLOSED)
+        levels = [m.STAGES[kernel.evaluator.stage[index]][m.S_LATCH] for index in (first, other)]
+        assert second.latch_level == max(levels)
+
+
+def test_it_looks_at_the_latches_only_when_what_stands_has_changed():
+    """40 instances in each step would be a tenth of the instructions that it has."""
+    second = sc.Second(default_image(), 0)
+    kernel, evaluator = second.kernel, second.kernel.evaluator
+    kernel.judge, kernel.evaluator = lambda elapsed: None, None
+    second.step(1, CLOSED)
+    kernel.out[s.CAUSE_MASK], kernel.evaluator = 5, evaluator
+    evaluator.latched[LATCHING[0]] = 1
+    second.step(1, CLOSED)
+    assert second.latch_level == m.STAGES[LATCHING[0]][m.S_LATCH]
+    kernel.evaluator = None
+    second.step(1, CLOSED)
+    assert second.latch_level
+
+
+def test_every_field_of_its_frame_is_what_it_says():
+    bench = permitting()
+    second, frame = bench.second, bench.second.sender.frame
+    uptime = second.sender.uptime_ticks
+    bench.contacts &= ~_bit("gas_relay_ok")
+    bench.step(3, elapsed=5)
+    assert second.sender.uptime_ticks == uptime + 15
+    second.permit, second.reason, second.subject, second._reset_result = 1, 9, 300, latches.NO_TOKENS
+    second.kernel.out[s.CAUSE_MASK - 1] = second.kernel.out[s.FIRST_OUT_INSTANCE - 1] = 17
+    second.kernel.out[s.FIRST_OUT_INSTANCE], second.kernel.out[s.CAUSE_MASK] = 41, 123456789
+    second.receive(bytes(frame.bytes), c.FRAME_BYTES)
+    refused = second.receiver.refusals
+    assert refused and second.receiver.last_refusal == c.R_CHANNEL
+    second.frame_due = True
+    sent = second.report()
+    assert sent is frame.bytes and not second.frame_due and frame.sealed()
+    assert {name: frame.get(getattr(c, name)) for name in (
+        "SIGNAL_BITS", "KNOWN_BITS", "VOTE", "REASON", "SUBJECT", "FIRST_OUT", "CAUSE_MASK", "RESET_RESULT", "REFUSAL",
+        "REFUSED")} == {
+        "SIGNAL_BITS": CLOSED & ~_bit("gas_relay_ok"), "KNOWN_BITS": CLOSED, "VOTE": 1, "REASON": 9, "SUBJECT": 300,
+        "FIRST_OUT": 42, "CAUSE_MASK": 123456789, "RESET_RESULT": latches.NO_TOKENS, "REFUSAL": c.R_CHANNEL,
+        "REFUSED": refused}
+    due = [second.step(1, bench.contacts) or second.frame_due for _ in range(2)]
+    assert due == [False, True]
 
 
 def test_its_frame_says_what_it_sees_and_every_other_tick():
