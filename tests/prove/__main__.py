@@ -145,7 +145,8 @@ def in_step(options):
 def main(argv):
     """Exit code: 0 when everything is proved, 1 when something is not, 2 for wrong arguments or list of equivalents."""
     options = parsed(argv)
-    show(sizes.line())
+    for line in sizes.lines():
+        show(line)
     good = True
     try:
         if {"coverage", "mutation"} & set(options.only):

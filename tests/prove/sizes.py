@@ -25,7 +25,33 @@ def lines_of(text):
     return len(text.splitlines()), len(code), len(tables)
 
 
-def line():
-    """One line for the report."""
-    whole, code, tables = (sum(column) for column in zip(*(lines_of(source.text) for source in mutants.sources())))
-    return f"safety/ has {whole} lines, {code} of code: {code - tables} in functions and classes, {tables} of tables"
+def imported(tree):
+    """Names of the modules of safety/ that a module imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "safety":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("safety."):
+            found.add(node.module.removeprefix("safety."))
+    return found
+
+
+def part_of(sources, name="kernel"):
+    """Names of the modules that `name` needs, itself among them."""
+    trees = {source.name: source.tree for source in sources}
+    found, new = set(), {name} & set(trees)
+    while new:
+        found |= new
+        new = set().union(*(imported(trees[each]) for each in new)) - found
+    return found
+
+
+def lines():
+    """Lines for the report: the kernel, and what of the second channel runs here too."""
+    sources = mutants.sources()
+    kernel = part_of(sources)
+    shares = {"the kernel": [source for source in sources if source.name in kernel],
+              "the second channel": [source for source in sources if source.name not in kernel]}
+    for name, share in [(name, share) for name, share in shares.items() if share]:
+        whole, code, tables = (sum(column) for column in zip(*(lines_of(source.text) for source in share)))
+        yield f"{name}: {whole} lines, {code} of code: {code - tables} in functions and classes, {tables} of tables"

@@ -409,6 +409,18 @@ def test_what_nobody_knows_is_not_held(tmp_path):
     assert machine.refute([("all", False)]) == ("the assumptions", "contradict each other, or nobody knows")
 
 
-def test_lines_of_code(tmp_path):
+def test_lines_of_code():
     import sizes
     assert sizes.lines_of(TINY) == (19, 11, 2)
+
+
+def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
+    import mutants
+    import sizes
+    tree = ast.parse("from array import array\nfrom safety import a as b, c\nfrom safety.d import E")
+    assert sizes.imported(tree) == {"a", "c", "d"}
+    sources = mutants.sources()
+    kernel = sizes.part_of(sources)
+    assert {source.name for source in sources} - kernel == {"__init__", "channel", "mcu.__init__", "mcu.loop", "peer",
+                                                            "second"}
+    assert [line.partition(":")[0] for line in sizes.lines()] == ["the kernel", "the second channel"]

@@ -12,6 +12,12 @@ IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((c.START_1, c.START_2))
 
 
+def test_every_input_is_found_by_its_name():
+    assert [c.index_of(row[0]) for row in s.CABINET_INPUTS] == list(range(len(s.CABINET_INPUTS)))
+    with pytest.raises(ValueError, match="no cabinet input estop_9_ok"):
+        c.index_of("estop_9_ok")
+
+
 def _sender():
     sender = c.Sender(c.CHANNEL_A, IMAGE_CRC, TABLE_CRC)
     sender.frame.put(c.SIGNAL_BITS, 0x7F)

@@ -91,6 +91,27 @@ def test_the_next_release_has_a_hold_off_of_its_own():
     assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
 
 
+LATER, HELD = ticks(100), ticks(1000)  # row 2 stands so much later than row 3; of the horn in the test
+
+
+@pytest.mark.parametrize("signals, fan, horn", [
+    ((s.SUPPRESSION_OK,), [0] * HOLD_OFF_TICKS, []), ((s.FIRE_ALARM_OK,), [], [0] * HELD),
+    ((s.SUPPRESSION_OK, s.FIRE_ALARM_OK), [0] * HOLD_OFF_TICKS, [1] * LATER + [0] * HELD)])
+def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
+    """The table has one today; with a second one neither may take the other's."""
+    monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up")))
+    bench = Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000)).step(30)
+    for signal in signals:
+        bench.inp[signal] = 0
+    while not bench.standing():
+        bench.step()
+    told = []
+    for _ in range(80):
+        told.append((bench.out[s.FAN_ON], bench.out[s.HORN_ON]))
+        bench.step()
+    assert [list(levels) for levels in zip(*told)] == [off + [1] * (80 - len(off)) for off in (fan, horn)]
+
+
 def test_its_time_stays_in_range():
     bench = release(holding())
     bench.kernel.conflict_ticks[0] = s.TICKS_MAX - 1
