@@ -409,6 +409,30 @@ def test_what_nobody_knows_is_not_held(tmp_path):
     assert machine.refute([("all", False)]) == ("the assumptions", "contradict each other, or nobody knows")
 
 
+IMPORTS = """
+import importlib, pathlib, sys
+sys.path[:0] = sys.argv[1:]
+import safety.mcu.loop, safety.peer, safety.second
+found = set()
+def see(frame, event, _):
+    if event == "call" and frame.f_globals.get("__name__", "").startswith("safety."):
+        found.add(f"{frame.f_globals['__name__']}.{frame.f_code.co_name}")
+sys.setprofile(see)
+for path in sorted(pathlib.Path(sys.argv[1]).glob("test_*.py")):
+    importlib.import_module(path.stem)
+sys.setprofile(None)
+print(*sorted(found))
+"""
+
+
+def test_no_test_file_runs_a_kernel_when_it_is_collected():
+    """What runs then cannot be swapped: its mutants would need new modules, which takes five times as long."""
+    words = [sys.executable, "-c", IMPORTS, str(HERE.parent / "safety"), str(HERE.parents[1])]
+    ran = subprocess.run(words, check=True, text=True, capture_output=True).stdout.split()
+    assert not [name for name in ran if name.split(".")[1] not in ("crc", "parameters", "signals")
+                and name != "safety.second.file_bytes"]
+
+
 def test_lines_of_code():
     import sizes
     assert sizes.lines_of(TINY) == (19, 11, 2)

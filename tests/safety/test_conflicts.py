@@ -1,6 +1,7 @@
 """The kernel where its parts meet: an agent's hold-off against the fan, other chemistry, no racks, and taking over."""
 
 import copy
+import functools
 
 import pytest
 from bench import default_image
@@ -130,7 +131,8 @@ def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
 
 # -- cells of the other chemistry
 
-def nickel():
+@functools.cache
+def _nickel():
     """A cabinet with the thresholds of nickel manganese cobalt, running."""
     image = default_image()
     first = p.ImageMap(1, 1, m.STAGES_PER_SCOPE).stage
@@ -144,15 +146,12 @@ def nickel():
     return bench.step(40)
 
 
-NICKEL = nickel()
-
-
 @pytest.mark.parametrize("name, set_mV, clear_mV", m.NMC_THRESHOLDS)
 def test_other_thresholds_trip_and_clear_where_they_say(name, set_mV, clear_mV):
     row = m.STAGES[[stage[m.S_ID] for stage in m.STAGES].index(name)]
     high, debounce = row[m.S_SENSE] > 0, ticks(row[m.S_SET_MS])
     signal, beyond = (s.CELL_VOLTAGE_MV_MAX, 1) if high else (s.CELL_VOLTAGE_MV_MIN, -1)
-    bench = copy.deepcopy(NICKEL).alone(name)
+    bench = copy.deepcopy(_nickel()).alone(name)
     assert bench.out[s.STATE] == s.RUNNING and bench.standing() == []
     bench.set_rack(signal, set_mV - beyond)
     assert bench.wait(debounce + 60).standing() == []

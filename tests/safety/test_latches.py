@@ -105,14 +105,12 @@ def alone(desk, at, others_clear):
     evaluator.refresh_first_out()
 
 
-LATCHING = [at for at, stage in enumerate(Desk().evaluator.stage) if m.STAGES[stage][m.S_LATCH] != m.SELF]
-
-
 def test_every_latch_of_every_unit_and_rack_is_judged_by_its_own_cause_and_row():
     desk = Desk()
     evaluator = desk.evaluator
-    assert LATCHING[0] == 0 and LATCHING[-1] == evaluator.count - 1
-    for at in LATCHING:
+    latching = [at for at, stage in enumerate(evaluator.stage) if m.STAGES[stage][m.S_LATCH] != m.SELF]
+    assert latching[0] == 0 and latching[-1] == evaluator.count - 1
+    for at in latching:
         level = m.STAGES[evaluator.stage[at]][m.S_LATCH]
         for spoil in (lambda: evaluator.active.__setitem__(at, 1),
                       lambda: evaluator.clear_count.__setitem__(at, CLEAR - 1),

@@ -14,7 +14,6 @@ from safety import evidence
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
-from safety.kernel import Kernel
 
 OPEN_TICKS, ZERO_TICKS, UNKNOWN_TICKS, STOPPING_TICKS = ticks(200), ticks(2000), ticks(200), ticks(5000)
 
@@ -236,7 +235,7 @@ def groups_by_name(layout):
 REASONS = {"io_1": evidence.I_IO_1, "io_2": evidence.I_IO_2, "io_3": evidence.I_IO_3, "meter_": evidence.I_METER,
            "gas_": evidence.I_GAS, "offgas_": evidence.I_GAS, "toxic": evidence.I_GAS, "climate": evidence.I_CLIMATE,
            "ups": evidence.I_UPS, "pcs_": evidence.I_PCS, "bms_": evidence.I_BMS}
-GROUPS = groups_by_name(Kernel(default_image(units=2, racks=2)).layout)
+GROUPS = groups_by_name(s.Layout(2, 2, 15))
 
 
 @pytest.mark.parametrize("name", GROUPS)

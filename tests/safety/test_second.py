@@ -381,8 +381,8 @@ def test_what_was_latched_is_latched_after_a_restart(level, stage):
     assert bench.step(2, reset_kind=0).second.permit
 
 
-LATCHING = [index for index in range(sc.Second(default_image(), 0).kernel.evaluator.count)
-            if m.STAGES[index][m.S_LATCH] != m.SELF]
+CABINET = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
+LATCHING = [index for index, stage in enumerate(CABINET) if stage[m.S_LATCH] != m.SELF]
 
 
 @pytest.mark.parametrize("first", LATCHING)
@@ -393,8 +393,7 @@ def test_it_remembers_the_strictest_latch_of_any_instance(first):
         kernel.judge = lambda elapsed, kernel=kernel: kernel.out.__setitem__(s.CAUSE_MASK, 7)
         kernel.evaluator.latched[first] = kernel.evaluator.latched[other] = 1
         second.step(1, CLOSED)
-        levels = [m.STAGES[kernel.evaluator.stage[index]][m.S_LATCH] for index in (first, other)]
-        assert second.latch_level == max(levels)
+        assert second.latch_level == max(CABINET[first][m.S_LATCH], CABINET[other][m.S_LATCH])
 
 
 def test_it_looks_at_the_latches_only_when_what_stands_has_changed():
@@ -406,7 +405,7 @@ def test_it_looks_at_the_latches_only_when_what_stands_has_changed():
     kernel.out[s.CAUSE_MASK], kernel.evaluator = 5, evaluator
     evaluator.latched[LATCHING[0]] = 1
     second.step(1, CLOSED)
-    assert second.latch_level == m.STAGES[LATCHING[0]][m.S_LATCH]
+    assert second.latch_level == CABINET[LATCHING[0]][m.S_LATCH]
     kernel.evaluator = None
     second.step(1, CLOSED)
     assert second.latch_level
