@@ -61,11 +61,11 @@ class Latches:
         return self._clearable(m.KEY) if key_out else KEY_NEEDED
 
     def _spend(self):
-        age, oldest = self.token_age, max(self.token_age)
-        for token in range(TOKENS):
-            if age[token] == oldest:
-                age[token] = 0
-                return
+        age, oldest = self.token_age, 0
+        for token in range(TOKENS - 1):
+            if age[token + 1] > age[oldest]:
+                oldest = token + 1
+        age[oldest] = 0
 
     def _clear(self, level):
         """Clear all latches that `level` may clear. The first-out is named anew when the causes are published."""
