@@ -174,6 +174,7 @@ class Fresh:
         if any(name.split(".")[0] == "safety" for name in sys.modules):
             raise RuntimeError("safety is imported already")
         self.session, self.contexts, self.learned = session, contexts, learned
+        self.modules = [source.module for source in mutants.sources()]  # once: to parse them takes 0.1 s
 
     def tests(self, mutant):
         """Names of the tests that may tell a mutant. Data may concern every test."""
@@ -227,8 +228,8 @@ class Fresh:
     def _import(self, finder):
         """Why the mutated kernel cannot be imported, "" if it can. Only what safety/ itself raises counts."""
         try:
-            for source in mutants.sources():
-                importlib.import_module(source.module)
+            for module in self.modules:
+                importlib.import_module(module)
         except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError, OverflowError) as error:
             frames = traceback.extract_tb(error.__traceback__)
             if finder.loaded and pathlib.Path(frames[-1].filename).is_relative_to(mutants.FOLDER):
