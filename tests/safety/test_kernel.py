@@ -6,8 +6,10 @@ from array import array
 import pytest
 from bench import default_image
 from parity_steps import Walk
+from rows import ticks
 from started import Plant, running
 
+from safety import bounds
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -79,6 +81,36 @@ def arrays(kernel):
             if isinstance(value, (array, bytearray)) and not any(value is other for other in found.values()):
                 found[path + name] = value
     return found
+
+
+def started_with(kernel):
+    """{path: content} of the arrays of a new kernel that are not all zero."""
+    out = array("i", [0] * len(kernel.out))
+    out[s.FIRST_OUT] = out[s.FIRST_OUT_INSTANCE] = -1
+    out[s.IMAGE_CRC], out[s.EVIDENCE_TOTAL] = p.image_crc(kernel.image), kernel.permit.evidence.total
+    known = [m.CABINET_FEATURES.index(name) for name in KNOWN_AT_ONCE]
+    limits = {(unit * 2 + way) * len(bounds.LIMITS) + limit for unit in range(2) for way in range(2)
+              for limit in (bounds.L_PCS_RATED, bounds.L_INSTALLER)}
+    return {
+        "out": out, "crc": [p.image_crc(kernel.image), 0, 0], "standing": [0, 1, 0], "evaluator.first_out": [-1],
+        "features.known": [at in known for at in range(len(kernel.features.known))],
+        "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
+        "bounds.signature": [-1] * 2, "gas.history": [-1] * 10, "heating.history": [100_000] * 3 * 4 * 30,
+        "latches.token_age": [ticks(3_600_000)] * 3, "racks.clock": [0, 1, 2], "image": kernel.image}
+
+
+# The kernel itself says these: nothing has to come over a wire first.
+KNOWN_AT_ONCE = ("closing_failures", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "noc_lost_s",
+                 "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "monitor_silence_ms", "energised",
+                 "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign")
+
+
+def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
+    """Of every array, also of those that are written before they are read: two new kernels are the same."""
+    kernel = Kernel(default_image(units=2, racks=3, modules=4))
+    expected = started_with(kernel)
+    for path, value in arrays(kernel).items():
+        assert list(value) == list(expected.get(path, [0] * len(value))), path
 
 
 def test_every_array_that_changes_is_carried_over():
