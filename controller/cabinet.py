@@ -11,7 +11,7 @@ from controller.channel_link import ChannelLink
 from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
-from controller.image import ProcessImage, operator_at, own_names, packed_name
+from controller.image import ProcessImage, operator_at, own_names, packed_name, peer_at
 from controller.journal import JournalWriter
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from controller.store import ARMED, MISSING, UNREADABLE
@@ -55,7 +55,7 @@ class Cabinet:
         self._saved = None
         self.answer = 0
         self._run, self._lamp_test_ms = 1, 0
-        self._operator_at = operator_at(self.core.layout)
+        self._operator_at, self._peer_at = operator_at(self.core.layout), peer_at(self.core.layout)
         self.locked_out = self._stored_name = ""
         self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
@@ -119,6 +119,7 @@ class Cabinet:
         if self.peer is not None:
             self.peer.update(elapsed_ticks)
             inp[s.PEER_CODE] = self.peer.code
+            inp[self._peer_at], inp[self._peer_at + 1] = self.peer.causes()
         if self.self_test is not None:
             self.self_test.step()
             inp[s.SELF_TEST_BITS] = self.self_test.bits
@@ -278,7 +279,7 @@ class Cabinet:
 
     def _show_locked_out(self, name):
         self.locked_out = name
-        self.image.inp[self._operator_at + 1:] = packed_name(name)
+        self.image.inp[self._operator_at + 1:self._peer_at] = packed_name(name)
 
     def _key_is_out(self):
         return self.core.kernel.features.ages.known(s.G_IO_1) and not self.core.inp[s.KEY_RUN_OK]

@@ -5,6 +5,7 @@ the kernel's step, whose inputs it gives (`ok`, `permits`, `reason`, `subject`),
 """
 
 from controller import peer_words
+from controller.image import PEER_EMPTY
 from drivers.buses.port import NEVER
 from safety import channel as c
 from safety import latches
@@ -99,9 +100,12 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self):
-        """(first-out instance or -1, mask) that stand in channel B: what an operator must name to reset it."""
+        """(first-out instance, mask) that stand in channel B: what an operator must name to reset it.
+
+        PEER_EMPTY where nothing stands, or B is not heard: what it said before may be long past.
+        """
         frame = self.receiver.frame
-        return frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK)
+        return (frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK)) if self.peer.trusted() else PEER_EMPTY
 
     def order_reset(self, kind, first_out, mask):
         """Pass a reset on, for what the operator saw of B (`causes`); `result` stays NONE until B has answered."""

@@ -4,8 +4,8 @@ Drivers (and the shell, for the local signals) write into `inp` and set `fresh` 
 `freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it. Behind the kernel's
 inputs lie the slots for the hints of one tick: source + 1 (0: empty), kind, quantity, value_W, valid_ms; and behind
 them, per unit, the set-point that was sent last and its code (controller/sent.py), the time left of a lamp test, ms,
-and who has locked the cabinet out. Of the words behind the hints the core looks at the lamp test alone: the others are
-for whoever reads the journal.
+who has locked the cabinet out, and what stands in the second channel. Of the words behind the hints the core looks at
+the lamp test alone: the others are for whoever reads the journal.
 """
 
 from array import array
@@ -21,15 +21,22 @@ HINT_INPUTS = tuple([f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for wor
 SENT = ("sent_W", "sent_code")
 OPERATOR = ("lamp_test_ms", "locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
 NAME_CHARACTERS_MAX = 4 * (len(OPERATOR) - 1)  # of a person, in ASCII, four to a word
+PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
+PEER_EMPTY = (-1, 0)  # nothing stands there, it is not heard, or there is none
 
 
 def own_names(units):
     """Names of the words behind the kernel's inputs."""
-    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR]
+    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR, *PEER]
 
 
 def words(layout):
     """Words of a whole image of inputs."""
+    return peer_at(layout) + len(PEER)
+
+
+def peer_at(layout):
+    """Place of the PEER words."""
     return operator_at(layout) + len(OPERATOR)
 
 
@@ -59,6 +66,7 @@ class ProcessImage:
     def __init__(self, layout):
         self.layout = layout
         self.inp = array("i", [0] * words(layout))
+        self.inp[peer_at(layout):] = array("i", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)
         self._none = bytes(layout.groups)

@@ -4,6 +4,7 @@ from array import array
 
 from controller import cabinet as cabinets
 from controller.core import STANDING_BITS
+from controller.image import PEER, PEER_EMPTY
 from controller.journal import KEYFRAME, JournalError, JournalReader
 from controller.setpoint import Bounds
 from safety import signals as s
@@ -20,6 +21,8 @@ class Snapshot:
         self.layout = s.Layout(*header["safety_image"][p.H_UNITS:p.H_MODULES + 1])
         self.stage_names = header["stage_instances"]
         self.output_names = header["output_names"]
+        names = list(header["input_names"])
+        self._peer_at = names.index(PEER[0]) if PEER[0] in names else None  # None: of an older version
         self.inp = array("i", [0] * self.reader.counts[0])
         self.out = array("i", [0] * self.reader.counts[2])
         self.sequence = None
@@ -49,6 +52,13 @@ class Snapshot:
     def cause_mask(self):
         """CRC-30 over what stands."""
         return self.out[s.CAUSE_MASK]
+
+    @property
+    def causes(self):
+        """What a reset names: first-out and cause mask here, then those of the second channel."""
+        at = self._peer_at
+        peer = PEER_EMPTY if at is None else tuple(self.inp[at:at + len(PEER)])
+        return (self.first_out, self.cause_mask, *peer)
 
     @property
     def standing_words(self):

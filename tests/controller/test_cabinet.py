@@ -437,7 +437,7 @@ def running(**options):
 def who(bench):
     """What the journal says of a lock-out, and what the start of a restarted cabinet would read."""
     first = image.operator_at(bench.cabinet.core.layout) + 1
-    return image.name_of(bench.cabinet.core.inp[first:]), list(bench.stored["values"])
+    return image.name_of(bench.cabinet.core.inp[first:first + 4]), list(bench.stored["values"])
 
 
 def is_kept_open(bench):

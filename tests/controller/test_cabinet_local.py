@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from controller import cabinet as cabinets
-from controller import command, hint_codes, store
-from safety import matrix
+from controller import command, hint_codes, image, store
+from safety import latches, matrix
 from safety import signals as s
 from site_files import SiteFiles
 from test_cabinet import CONFIG, RUN_TICKS, Bench, found, is_kept_open, running
@@ -258,13 +258,49 @@ def test_where_the_panels_path_is_supervised_no_heartbeat_is_taken_for_a_link():
 
 # -- second channel (row 51), tests of itself (row 44)
 
+class Peer:
+    """Stands in for channel_link.ChannelLink: what a test says stands in the second channel, and what it answers."""
+
+    def __init__(self):
+        self.code, self.standing, self.orders = 0, (-1, 0), []
+        self.result = self.at_once = latches.NONE
+
+    def update(self, elapsed_ticks):
+        """Nothing comes in."""
+
+    def report(self):
+        """Nothing goes out."""
+
+    def causes(self):
+        return self.standing
+
+    def order_reset(self, *order):
+        self.orders.append(order)
+        self.result = self.at_once
+
+
+def with_peer(bench):
+    """The bench and the second channel that it has from now on."""
+    bench.cabinet.peer = Peer()
+    return bench, bench.cabinet.peer
+
+
 def test_what_the_second_channel_says_is_passed_on():
-    peer = SimpleNamespace(code=0, update=lambda elapsed_ticks: None, report=lambda: None)
-    bench = running()
-    bench.cabinet.peer = peer
+    bench, peer = with_peer(running())
     assert bench.tick().state == "running" and told(bench, s.PEER_CODE) == 0
     peer.code = 7
     assert bench.tick().standing == [] and told(bench, s.PEER_CODE) == 7, "its row is not armed in this cabinet"
+
+
+def test_what_stands_in_the_second_channel_is_told_in_every_tick():
+    bench = running()
+    at = image.peer_at(bench.cabinet.core.layout)
+    assert len(bench.cabinet.core.inp) == at + 2
+    assert list(bench.cabinet.core.inp[at:]) == [-1, 0], "there is none"
+    bench, peer = with_peer(bench)
+    for causes in ((0, s.INT_MAX), (7, 9), (-1, 0)):
+        peer.standing = causes
+        assert tuple(bench.tick().cabinet.core.inp[at:]) == causes
 
 
 def test_a_reset_is_passed_on_for_what_stands_in_the_second_channel():

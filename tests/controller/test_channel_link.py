@@ -208,6 +208,13 @@ def test_a_reset_reaches_b_only_for_what_stands_there(channels):
     assert channels.b.permit and channels.link.causes() == (-1, 0)
 
 
+def test_nothing_stands_in_a_b_that_is_not_heard(channels):
+    _estop_in_both(channels)
+    channels.cut_to_a = True
+    channels.step(EXPIRY_TICKS + 1)
+    assert channels.link.causes() == (-1, 0)
+
+
 def test_a_reset_that_b_does_not_hear_is_no_success(channels):
     first_out, mask = _estop_in_both(channels)
     channels.cut_to_a = channels.cut_to_b = True

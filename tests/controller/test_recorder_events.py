@@ -168,7 +168,7 @@ def test_lock_outs_and_lamp_tests(seen):
     lamp_test, *locked_out = [seen.reader.header["input_names"].index(name) for name in image.OPERATOR]
 
     def now(name="", lamp_test_ms=0):
-        seen.inp[locked_out[0]:] = image.packed_name(name)
+        seen.inp[locked_out[0]:locked_out[-1] + 1] = image.packed_name(name)
         seen.inp[lamp_test] = lamp_test_ms
         return [event.text for event in finder.feed(seen.frame())]
     assert now("anna") == ["locked out by anna"] and now("anna") == []
@@ -179,7 +179,8 @@ def test_lock_outs_and_lamp_tests(seen):
 
 
 def test_a_lock_out_that_stands_at_the_start_is_told(seen):
-    seen.inp[-4:] = image.packed_name("anna")
+    at = seen.reader.header["input_names"].index(image.OPERATOR[1])
+    seen.inp[at:at + 4] = image.packed_name("anna")
     assert "locked out by anna" in [event.text for event in EventFinder(seen).feed(seen.frame())]
 
 

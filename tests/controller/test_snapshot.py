@@ -1,9 +1,11 @@
 """The newest state out of a journal: equal to what the controller had, and never mixed up after a loss."""
 
+from array import array
+
 import pytest
 
 from controller import cabinet as cabinets
-from controller import config, snapshot
+from controller import config, image, snapshot
 from controller.journal import JournalError, JournalWriter
 from controller.setpoint import O_SETPOINT_W
 from hil.scenario import Action
@@ -97,8 +99,28 @@ def test_a_journal_without_a_frame_says_so(tmp_path):
 def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
     rig.run(1)
     found = snapshot.read(str(tmp_path / "journal"))
-    assert (found.standing, found.first_out, found.cause_mask) == ([], -1, 0)
+    assert (found.standing, found.first_out, found.cause_mask, found.causes) == ([], -1, 0, (-1, 0, -1, 0))
     assert found.out[s.STATE] != s.TRIPPED
+
+
+def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
+    inp = rig.controller.cabinet.image.inp
+    inp[image.peer_at(rig.controller.cabinet.core.layout):] = array("i", (5, 1 << 29))
+    rig.run(3.5)
+    found = snapshot.read(str(tmp_path / "journal"))
+    assert found.causes == (found.first_out, found.cause_mask, 5, 1 << 29) and found.first_out >= 0 < found.cause_mask
+
+
+def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
+    header = cabinets.journal_header(CONFIG)
+    header["input_names"] = header["input_names"][:-2]
+    inp, fresh, out, state = blank()
+    path = str(tmp_path / "old")
+    journal = JournalWriter(path, header, len(inp) - 2, len(fresh), len(out), len(state), 1 << 20)
+    out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 3, 7
+    journal.append(0, 1, inp[:-2], fresh, out, state)
+    assert snapshot.read(path).causes == (3, 7, -1, 0)
+    journal.close()
 
 
 # -- a shadow: the same, with a core that makes every tick again
