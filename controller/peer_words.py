@@ -6,6 +6,7 @@ The code is one whole number, so that it goes the way of every input: to the ker
 from safety import channel as c
 from safety import matrix as m
 from safety import peer as pe
+from safety import signals as s
 
 ITS_REASON_SHIFT, SUBJECT_SHIFT, BYTE = 8, 16, 0xFF
 OF_A = {
@@ -14,6 +15,7 @@ OF_A = {
     pe.CLOCKS_DIFFER: f"the clock of channel B differs by over {pe.CLOCK_PERMILLE_MAX // 10} %",
 }
 LEVELS = ("open", "closed")
+OF_B = tuple([stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET])  # its instances: it has no units or racks
 UNHEARD = {pe.SILENT: "channel B is silent", pe.NOT_HEARD: "channel B has not been heard since the start"}
 
 
@@ -38,6 +40,11 @@ def sentence(peer_code):
     if reason == pe.DISAGREES:
         return f"{_contact(subject)}: A {LEVELS[its_reason & 1]}, B {LEVELS[its_reason & 1 ^ 1]}"
     return OF_A.get(reason) or f"channel B gives no permit: {_its_words(its_reason, subject)}"
+
+
+def stage_in_b(first_out):
+    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for what cannot be."""
+    return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 
 def _refused(who, refusal):

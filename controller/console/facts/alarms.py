@@ -1,11 +1,13 @@
 """Alarms: what tripped first, what followed, what to check in which order, what a reset needs, what the start lacks."""
 
-from controller import reasons
+from controller import image, peer_words, reasons
 from controller.console.facts import base, propagation, record, rows
 from safety import latches as l
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+
+CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 
 
 def facts(shadow, history, recorded=None):
@@ -19,8 +21,19 @@ def facts(shadow, history, recorded=None):
             "first_out_per_scope": [{"scope": scope, "instance": name, "stage": name.partition(".")[0],
                                      "name": rows.words_of(name)[0], "began_ms": began_ms}
                                     for scope, name, began_ms in history.first_out_per_scope()],
-            "check": check(ordered), "reset": reset(shadow, ordered), "start": start(shadow),
-            "cells_are_live": True, "propagation": propagation.facts(shadow, history)}
+            "channel_b": channel_b(shadow), "check": check(ordered), "reset": reset(shadow, ordered),
+            "start": start(shadow), "cells_are_live": True, "propagation": propagation.facts(shadow, history)}
+
+
+def channel_b(shadow):
+    """What stands in the second channel: {stage, name, reset} of its first-out, None when nothing does."""
+    first_out, mask = shadow.causes[2:]
+    if (first_out, mask) == image.PEER_EMPTY:
+        return None
+    stage = peer_words.stage_in_b(first_out)
+    if stage is None:
+        return {"stage": "?", "name": "not of this version", "reset": "unknown"}
+    return {"stage": stage[m.S_ID], "name": rows.words_of(stage[m.S_ID])[0], "reset": rows.RESETS[stage[m.S_LATCH]]}
 
 
 def _recorded(row, recorded):
@@ -44,10 +57,10 @@ def check(ordered):
 
 
 def reset(shadow, standing):
-    """What a reset needs now: {needs, left, allowed, next_token_ms, cause_mask, first_out, waits, result}.
+    """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, waits, result}.
 
     needs: None (nothing is latched), "remote" or "key"; waits: instances whose cause is not gone long enough, with the
-    time still due (None while it stands); result: what a reset by that way would come to now.
+    time still due (None while it stands); result: what a reset by that way would come to now, in this channel.
     """
     rules = shadow.core.kernel.latches
     latched = [row for row in standing if row["is_latched"]]
@@ -55,7 +68,7 @@ def reset(shadow, standing):
     if latched:
         needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
     return {"needs": needs, "left": rules.left(), "allowed": rules.allowed, "next_token_ms": next_token_ms(shadow),
-            "first_out": shadow.first_out, "cause_mask": shadow.cause_mask, "result": _verdict(shadow, needs),
+            **dict(zip(CAUSES, shadow.causes)), "result": _verdict(shadow, needs),
             "waits": [{"instance": row["instance"], "stage": row["stage"], "scope": row["scope"],
                        "due_ms": None if row["is_active"] else row["reset_clear_ms"] - row["clear_for_ms"]}
                       for row in latched if row["is_active"] or row["clear_for_ms"] < row["reset_clear_ms"]]}

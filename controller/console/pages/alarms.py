@@ -12,12 +12,12 @@ def lines(facts):
     """The page (facts/alarms.py) as lines."""
     standing = facts["standing"]
     if not standing:
-        return page([*head(facts), "Nothing stands: no interlock row is active or latched.", "", RULE,
-                     *_start(facts), *_resets(facts["reset"])])
-    ahead = _ahead(facts["propagation"])
-    return page([*head(facts), *_first(standing[0], facts), *_followed(standing, facts, STANDING_SHOWN - len(ahead)),
-                 *ahead, RULE, *_check(facts), RULE,
-                 *_reset(facts["reset"]), *_start(facts), "Cells stay live with contactors open."])
+        return page([*head(facts), f"Nothing stands{_here(facts)}: no interlock row is active or latched.",
+                     *(_in_b(facts["channel_b"]) or [""]), RULE, *_start(facts), *_resets(facts["reset"])])
+    besides = [*_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
+    return page([*head(facts), *_first(standing[0], facts), *_followed(standing, facts, STANDING_SHOWN - len(besides)),
+                 *besides, RULE, *_check(facts), RULE,
+                 *_reset(facts), *_start(facts), "Cells stay live with contactors open."])
 
 
 def _moment(row, facts):
@@ -51,6 +51,18 @@ def _followed(standing, facts, shown):
         words = [f"{each['scope']}: row {each['stage']}" for each in scopes]
         out += folded("FIRSTS", ", ".join(words) + ".", 2)
     return out
+
+
+def _here(facts):
+    """Words that are needed where something stands in the other channel."""
+    return " in A" if facts["channel_b"] else ""
+
+
+def _in_b(found):
+    """What stands in the second channel; nothing where nothing does."""
+    if found is None:
+        return []
+    return folded("IN B", f"row {found['stage']} {found['name']}, first out in channel B; {found['reset']} reset", 1)
 
 
 def _ahead(found):
@@ -97,9 +109,11 @@ def _resets(reset):
     return folded("RESETS", words + ".", 1)
 
 
-def _reset(reset):
+def _reset(facts):
+    reset = facts["reset"]
     if reset["needs"] is None:
-        return folded("RESET", "Nothing is latched: what stands goes by itself with its cause.", 1) + _resets(reset)
+        words = f"Nothing is latched{_here(facts)}: what stands goes by itself with its cause."
+        return folded("RESET", words, 1) + _resets(reset)
     how = "with the key on site (turn it out of RUN, firebreak reset --key)" if reset["needs"] == "key" \
         else "remote (firebreak reset)"
     out = folded("RESET", f"{how}. Now it would be: {reset['result']}.", 2)

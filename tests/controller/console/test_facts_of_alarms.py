@@ -1,13 +1,15 @@
 """The 3 am page: the first-out leads, what followed is in order, resets and their tokens are the kernel's own."""
 
+import json
+
 import pytest
 
 from controller import peer_words
 from controller.console.facts import alarms, rows
 from controller.console.pages import alarms as page
 from controller.console.pages import status as status_page
-from safety import latches, peer, signals as s
-from watched import Watched, action, of_scenario
+from safety import latches, matrix, peer, second, signals as s
+from watched import Watched, action, of_scenario, two_channels
 
 
 def test_the_first_out_leads_and_the_rest_follows_in_time(tmp_path):
@@ -171,3 +173,55 @@ def test_the_row_of_the_second_channel_names_the_contact(tmp_path):
         assert rows.row_of(shadow, "1a", None)["reason"]["sentence"] == rows.words_of("1a")[1]
         sentences.append(rows.row_of(shadow, "51", None)["reason"]["sentence"])
     assert sentences == ["estop_1: A closed, B open", "channel B is silent", rows.words_of("51")[1]]
+
+
+def stuck_at_b(watched, at_s):
+    """The E-stop is pressed for channel B alone, for 0.3 s."""
+    watched.run(at_s).rig.channel_b.stuck["estop_1_ok"] = 0
+    watched.run(at_s + 0.3).rig.channel_b.stuck.clear()
+    return watched
+
+
+def test_what_stands_in_the_second_channel_has_a_line_of_its_own(tmp_path):
+    watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(3)
+    assert watched.facts("alarms")["channel_b"] is None
+    facts = stuck_at_b(watched, 4).run(5).facts("alarms")
+    assert [row["stage"] for row in facts["standing"]] == ["51"]
+    assert facts["channel_b"] == {"stage": "1a", "name": "emergency stop", "reset": "key"}
+    named = [facts["reset"][name] for name in ("first_out", "cause_mask", "peer_first_out", "peer_cause_mask")]
+    assert tuple(named) == (watched.shadow.first_out, watched.shadow.cause_mask,
+                            *watched.rig.controller.cabinet.peer.causes())
+    assert json.loads(json.dumps(facts))["channel_b"] == facts["channel_b"]
+    assert "IN B   row 1a emergency stop, first out in channel B; key reset" in page.lines(facts)
+
+
+def test_where_it_stands_in_the_second_channel_alone_the_page_says_of_which_channel_it_speaks(tmp_path):
+    watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
+    watched.rig.controller.run_request(False)
+    facts = stuck_at_b(watched, 12).run(13).facts("alarms")
+    assert facts["standing"] == [], "row 51 acts on an energised cabinet"
+    assert page.lines(facts)[2:4] == ["Nothing stands in A: no interlock row is active or latched.",
+                                      "IN B   row 1a emergency stop, first out in channel B; key reset"]
+    watched.rig.plant.key_run = False
+    facts = watched.run(14).facts("alarms")
+    assert [row["stage"] for row in facts["standing"]] == ["47"]
+    assert "RESET  Nothing is latched in A: what stands goes by itself with its cause." in page.lines(facts)
+
+
+def test_a_first_out_that_no_second_channel_can_have_breaks_no_page(tmp_path):
+    shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
+    cabinet_scope = len([name for name in shadow.stage_names if "." not in name])
+    for first_out in (cabinet_scope, 0xFFFE, 1 << 29, -1, -5):
+        shadow.inp[-2:] = type(shadow.inp)("i", (first_out, 7))
+        assert alarms.channel_b(shadow) == {"stage": "?", "name": "not of this version", "reset": "unknown"}
+
+
+def test_every_row_of_the_second_channel_has_its_name(tmp_path):
+    """Its instances are those of the cabinet, in this kernel's order: it has no units and no racks."""
+    shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
+    names = [name for name in shadow.stage_names if "." not in name]
+    for first_out, name in enumerate(names):
+        shadow.inp[-2:] = type(shadow.inp)("i", (first_out, 7))
+        assert alarms.channel_b(shadow)["stage"] == name
+    evaluator = second.Second(shadow.core.safety_image, 0).kernel.evaluator
+    assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names

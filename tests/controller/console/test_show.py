@@ -18,7 +18,8 @@ KEYS = {
                "gas_calibration_d", "version", "start", "differs", "proof_tests", "propagation"},
     "why": {"request_W", "setpoint_W", "held_back_W", "request", "caps", "ramp", "obligations", "limits", "short_W",
             "short_reason", "binding", "cause", "without", "units", "standing_count", "differs"},
-    "alarms": {"standing", "first_out_per_scope", "check", "reset", "start", "cells_are_live", "propagation"},
+    "alarms": {"standing", "first_out_per_scope", "channel_b", "check", "reset", "start", "cells_are_live",
+               "propagation"},
     "events": {"source", "events"}, "trend": {"span_ms", "source", "quantities"}, "racks": {"racks"},
     "links": {"devices", "summary", "buses", "has_counters"}}
 

@@ -1,6 +1,7 @@
 """A virtual rig with a journal in a folder, and a Watch beside it: for the tests of facts and pages."""
 
 import os
+import shutil
 from pathlib import Path
 
 from controller import config
@@ -79,6 +80,15 @@ class Watched:
     def shadow(self):
         """The watch's snapshot.Shadow, up to date."""
         return self.watch().shadow
+
+
+def two_channels(folder):
+    """The example site with a second channel; its files are written into folder."""
+    shutil.copytree(Path(config.__file__).parent / "sites", folder / "sites")
+    path = folder / "sites" / "types" / "firebreak_645.toml"
+    text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')
+    path.write_text(text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1))
+    return config.load(folder / "sites" / "example" / "cabinet.toml")
 
 
 def of_scenario(name, folder):
