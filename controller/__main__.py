@@ -12,7 +12,7 @@ import sys
 
 from controller import cabinet as cabinets
 from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
-from controller import matrix_report, reason_book
+from controller import matrix_report, peer_words, reason_book
 from controller.console import bench, can_up, console, export, hint, key, operator, proof_test, record, show, sources
 from controller.console import upstream
 from controller.journal import JournalError
@@ -22,7 +22,7 @@ from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTOR
 from controller.siting import command as siting
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
-from safety import latches
+from safety import matrix
 
 # Modules with commands of their own: each has add(commands).
 COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, bench, can_up,
@@ -228,12 +228,14 @@ def _reset(arguments):
     try:
         seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
         kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
-        result = command.ask(os.path.join(arguments.run_dir, "command.sock"), kind, seen.first_out, seen.cause_mask)
+        answer = command.reset(os.path.join(arguments.run_dir, "command.sock"), kind, *seen.causes)
     except (OSError, JournalError) as error:
         say(f"no controller answers in {arguments.run_dir}: {plain(error, 'command.sock')}")
         return NO_START
-    print(f"reset of {', '.join(seen.standing) or 'nothing'}: {command.words(result)}")
-    return 0 if result == latches.DONE else 1
+    in_b = peer_words.stage_in_b(seen.causes[2])
+    named = [*seen.standing, *([f"{in_b[matrix.S_ID]} in channel B"] if in_b else [])]
+    print(f"reset of {', '.join(named) or 'nothing'}: {answer.words()}")
+    return 0 if answer.is_done else 1
 
 
 if __name__ == "__main__":

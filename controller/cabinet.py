@@ -24,13 +24,18 @@ TEST_MS = 60_000  # the kernel ends a test of this length; then nothing runs unt
 LOCKED_OUT = "locked_out."  # and the name of who did it: a value of the stored record
 NOC_VERIFIED = "noc_verified"  # a value of the stored record: the operations centre was heard at least once (row 46)
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
+# Results after which a reset goes on to the second channel. Not after a refusal that holds there too: the operator has
+# not seen what stands now, no more resets are allowed in this hour, the key is asked for. What is not clear yet may be
+# row 51 alone, which stands here until the second channel permits: it would wait for ever for the reset it waits for.
+PASSED_ON = (latches.DONE, latches.NOT_CLEAR_YET, latches.NOTHING)
 
 
 class Cabinet:
     """The controller of one cabinet. `keeper`: takes records of what must survive (store.Keeper or alike).
 
     `answer`: how what an operator asked for ended in the last tick, 0: nothing did. Of a reset latches.RESULTS, of a
-    lock-out command.ACCEPTED, of both command.NOT_STORED. `locked_out`: who has locked the cabinet out, "" for nobody.
+    lock-out command.ACCEPTED, of both command.NOT_STORED. `peer_answer`: how that reset ended in the second channel
+    (channel_link.RESULTS), NONE where it was not asked. `locked_out`: who has locked the cabinet out, "" for nobody.
     """
 
     def __init__(self, config, loaded, keeper, journal=None):
@@ -53,12 +58,14 @@ class Cabinet:
         self._hour_ms = self.core.kernel.latches.hour_ticks * config.tick_ms
         self._armed = self._armed_number = None
         self._saved = None
-        self.answer = 0
+        self.answer, self.peer_answer = 0, latches.NONE
         self._run, self._lamp_test_ms = 1, 0
         self._operator_at, self._peer_at = operator_at(self.core.layout), peer_at(self.core.layout)
         self.locked_out = self._stored_name = ""
         self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
+        self._asked_of_peer = None  # the same of the second channel, for when it has
+        self._ended = 0  # how it ended here, while the second channel has not answered
         self._clearing = ()  # instances it will clear, once the store has acknowledged record number _clearing_number
         self._clearing_number = 0
         self._recorded = None  # (cause mask, run state, first-out) of the last frame
@@ -86,7 +93,7 @@ class Cabinet:
         core, image = self.core, self.image
         self.field.read(now_us)
         self._local(image.inp, elapsed_ticks)
-        self.answer = self._pass_reset() if self._asked else 0
+        self.answer, self.peer_answer = self._pass_reset() if self._asked else 0, latches.NONE
         if self._lock_number is not None:
             self.answer = self._pass_lock_out()
         if self._lamp_test_ms:
@@ -99,6 +106,8 @@ class Cabinet:
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
         if core.inp[s.RESET_KIND]:
             self._end_reset(core.out[s.RESET_RESULT])
+        if self._ended:
+            self._await_peer()
         if self._test:
             self._end_test(elapsed_ticks)
         if self.journal is not None:
@@ -194,9 +203,21 @@ class Cabinet:
         return self.core.kernel.latches.verdict(*self._asked, self._key_is_out())
 
     def _end_reset(self, result):
-        """The reset has been carried out or refused: what the store holds is written anew as it is."""
-        self.answer = result
+        """The reset has been carried out or refused: what the store holds is written anew as it is.
+
+        Where there is a second channel, its turn comes now, and the operator is answered when it has answered.
+        """
         self._asked, self._clearing, self._saved = None, (), None
+        if self.peer is not None and result in PASSED_ON:
+            self._ended = result
+            self.peer.order_reset(*self._asked_of_peer)
+        else:
+            self.answer = result
+
+    def _await_peer(self):
+        """Answer the operator once the second channel has answered, or has had its time."""
+        if self.peer.result != latches.NONE:
+            self.answer, self.peer_answer, self._ended = self._ended, self.peer.result, 0
 
     def summary(self):
         """(reason code of the binding limit, run state, set-point of all units in W) of the last tick."""
@@ -204,13 +225,15 @@ class Cabinet:
         out = core.out
         return (out[core.chain_at + O_BINDING_REASON], out[s.STATE], out[core.chain_at + O_SETPOINT_W])
 
-    def request_reset(self, kind, first_out, mask):
-        """An operator's reset, naming the first-out and the mask the operator saw; replaces one that still waits."""
+    def request_reset(self, kind, first_out, mask, peer_first_out, peer_mask):
+        """An operator's reset, naming the first-outs and masks the operator saw; replaces one that still waits.
+
+        peer_...: of the second channel, image.PEER_EMPTY where the operator saw nothing there.
+        """
         if self._clearing:
             self._end_reset(0)
-        self._asked = (kind, first_out, mask)
-        if self.peer is not None:  # what stands in the second channel is reset with it
-            self.peer.order_reset(kind, *self.peer.causes())
+        self._ended = 0
+        self._asked, self._asked_of_peer = (kind, first_out, mask), (kind, peer_first_out, peer_mask)
 
     def request_hint(self, source_index, kind, quantity, value_W, valid_ms):
         """A hint that was found genuine and in range; the next tick takes it.

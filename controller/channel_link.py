@@ -16,7 +16,7 @@ from safety import signals as s
 
 ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
 NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered
-RESULTS = (*latches.RESULTS, "channel B does not answer")
+RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B does not answer")
 
 
 class ChannelLink:
@@ -34,6 +34,7 @@ class ChannelLink:
         self.wake_us = NEVER
         self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
         self._signal_bits = self._known_bits = 0
+        self._order = None  # (kind, first-out, mask) of a reset that B has not answered
         self._frame_ticks = self._order_ticks = 0
 
     @property
@@ -108,23 +109,41 @@ class ChannelLink:
         return (frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK)) if self.peer.trusted() else PEER_EMPTY
 
     def order_reset(self, kind, first_out, mask):
-        """Pass a reset on, for what the operator saw of B (`causes`); `result` stays NONE until B has answered."""
+        """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has answered.
+
+        B is asked only for what it says itself: numbers that are not these may be any, also such as no frame can hold.
+        """
+        now = self.causes()
+        if not self.peer.trusted():
+            self.result = NO_ANSWER
+        elif (first_out, mask) != now:
+            self.result = latches.CHANGED
+        elif now == PEER_EMPTY:
+            self.result = latches.NOTHING  # B would ask for tokens or the key before it sees that there is nothing
+        else:
+            self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
+
+    def _follow_order(self, elapsed):
+        """Ask until B has said what became of it, or for ORDER_MS_MAX."""
+        if self._order is None:
+            return
+        self._order_ticks += elapsed
+        is_asked = self.sender.frame.get(c.RESET_KIND)
+        if self.peer.trusted():
+            result = self.receiver.frame.get(c.RESET_RESULT)
+            if is_asked and result != latches.NONE:
+                return self._end_order(min(result, NO_ANSWER))
+            if not is_asked and result == latches.NONE:  # else B still gives its answer to the order before this one
+                self._ask(*self._order)
+        if self._order_ticks * self.tick_ms >= ORDER_MS_MAX:
+            self._end_order(NO_ANSWER)
+
+    def _ask(self, kind, first_out, mask):
         frame = self.sender.frame
         frame.put(c.RESET_KIND, kind)
         frame.put(c.RESET_FIRST_OUT, first_out + 1)
         frame.put(c.RESET_MASK, mask)
-        self.result, self._order_ticks = latches.NONE, 0
 
-    def _follow_order(self, elapsed):
-        """Ask until B has said what became of it, or for ORDER_MS_MAX."""
-        if not self.sender.frame.get(c.RESET_KIND):
-            return
-        self._order_ticks += elapsed
-        result = self.receiver.frame.get(c.RESET_RESULT) if self.peer.trusted() else latches.NONE
-        if result != latches.NONE:
-            self.result = min(result, NO_ANSWER)
-        elif self._order_ticks * self.tick_ms < ORDER_MS_MAX:
-            return
-        else:
-            self.result = NO_ANSWER
+    def _end_order(self, result):
+        self.result, self._order = result, None
         self.sender.frame.put(c.RESET_KIND, 0)

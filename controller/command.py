@@ -1,6 +1,7 @@
 """Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer.
 
-A reset names the first-out instance and the cause mask the operator saw; the kernel refuses it when they have changed.
+A reset names the first-out instance and the cause mask the operator saw, those of the second channel too; each channel
+refuses it when they have changed.
 The socket lies in the run directory, whose permissions say who may send. A changed key of a source of hints comes the
 same way, bytes and all, because the loop reads no file after its start.
 """
@@ -10,16 +11,19 @@ import os
 import re
 import socket
 import struct
+from typing import NamedTuple
 
+from controller import channel_link
+from controller.image import PEER_EMPTY
 from safety import latches
 
-REQUEST = struct.Struct("<4sBxxxii")  # magic, what, first-out instance, cause mask
-ANSWER = struct.Struct("<4sB")
+REQUEST = struct.Struct("<4sBxxxiiii")  # magic, what, first-out instance, cause mask, both of the second channel
+ANSWER = struct.Struct("<4sBB")  # magic, answer, of a reset: the second channel's (channel_link.RESULTS)
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE = 5, 6
-LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person
+LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
 LOCK_OUT, END_LOCK_OUT = 21, 22
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
@@ -91,15 +95,15 @@ class Listener:
     def _obey(self, data, cabinet):
         if len(data) == KEY_CHANGE.size:
             return self._obey_key(*KEY_CHANGE.unpack(data))
-        if len(data) == LOCK.size:
-            return self._obey_lock(cabinet, *LOCK.unpack(data))
         if len(data) != REQUEST.size:
             return REFUSED_FORM
-        magic, what, first_out, mask = REQUEST.unpack(data)
+        magic, what, *seen = REQUEST.unpack(data)
+        if what in (LOCK_OUT, END_LOCK_OUT):
+            return self._obey_lock(cabinet, *LOCK.unpack(data))
         if magic == MAGIC and what in (REMOTE_RESET, KEY_RESET):
             if self._waiting is not None:
                 return BUSY
-            cabinet.request_reset(what, first_out, mask)
+            cabinet.request_reset(what, *seen)
             return None
         if magic == MAGIC and what in (RUN, STOP):
             cabinet.request_run(what == RUN)
@@ -114,7 +118,7 @@ class Listener:
     def _obey_lock(self, cabinet, magic, what, padded):
         """None: answered when it is stored."""
         name = padded.rstrip(b"\0")
-        if magic != MAGIC or what not in (LOCK_OUT, END_LOCK_OUT) or not PERSON.fullmatch(name):
+        if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
         if self._waiting is not None:
             return BUSY
@@ -126,17 +130,17 @@ class Listener:
         known = self._change_key(source, None if what == REVOKE_KEY else key, made_s, what == ROTATE_KEY)
         return ACCEPTED if known else NO_SOURCE
 
-    def answer(self, result):
+    def answer(self, result, peer_result=latches.NONE):
         """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count anew."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             sender, self._waiting = self._waiting, None
-            self._send(result, sender)
+            self._send(result, sender, peer_result)
 
-    def _send(self, answer, sender):
+    def _send(self, answer, sender, peer_result=latches.NONE):
         try:
             if sender:
-                self._socket.sendto(ANSWER.pack(MAGIC, answer), sender)
+                self._socket.sendto(ANSWER.pack(MAGIC, answer, peer_result), sender)
         except OSError:
             self.dropped += 1
 
@@ -161,24 +165,51 @@ def words(answer):
     return named.get(answer) or latches.RESULTS[answer]
 
 
-def ask(path, what, first_out=-1, mask=0):
+class Answer(NamedTuple):
+    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset latches.RESULTS.
+
+    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where it was not asked
+    because the reset was refused here (cabinet.PASSED_ON).
+    """
+
+    here: int | None
+    channel_b: int
+
+    @property
+    def is_done(self):
+        """True when a reset has reset something and nobody has refused it."""
+        both = {self.here, self.channel_b}
+        return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
+
+    def words(self):
+        """The answer of both in words."""
+        there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
+        return words(self.here) + (f"; {there}" if self.channel_b else "")
+
+
+def ask(path, what):
     """Send one command to the socket at `path` and return the answer code, None when nobody answered in time.
 
     Raises OSError when there is no such socket.
     """
-    return _exchange(path, REQUEST.pack(MAGIC, what, first_out, mask))
+    return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
+
+
+def reset(path, kind, first_out, mask, peer_first_out, peer_mask):
+    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns Answer."""
+    return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
 
 
 def lock_out(path, name, is_locked):
     """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no name."""
     if not PERSON.fullmatch(name.encode("ascii", "replace")):
         raise ValueError(f"{name}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
-    return _exchange(path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii")))
+    return _exchange(path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii"))).here
 
 
 def change_key(path, what, source, key, made_s):
     """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As `ask`."""
-    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s))
+    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
 
 
 def _exchange(path, datagram):
@@ -189,6 +220,8 @@ def _exchange(path, datagram):
         with short(path) as name:
             client.sendto(datagram, name)
         try:
-            return ANSWER.unpack(client.recv(16))[1]
+            data = client.recv(16)
         except TimeoutError:
-            return None
+            return Answer(None, latches.NONE)
+        # A controller of another version, running on while this one was installed, answers in another form.
+        return Answer(*ANSWER.unpack(data)[1:]) if len(data) == ANSWER.size else Answer(REFUSED_FORM, latches.NONE)

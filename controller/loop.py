@@ -134,7 +134,7 @@ class Loop:
             wire.give(now_us)
         for port in self.can_ports:
             port.service(now_us)
-        self.commands.answer(self.cabinet.answer)
+        self.commands.answer(self.cabinet.answer, self.cabinet.peer_answer)
         self.hints.answer(now_us)
         if not self.cabinet.keeper.ok and not self._told:
             self._told = True

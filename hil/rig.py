@@ -180,10 +180,10 @@ class Rig:
 
     def _do_reset(self, message):
         kind = command.KEY_RESET if message["by"] == "key" else command.REMOTE_RESET
-        self._ask(kind)
+        self._command(lambda path: command.reset(path, kind, *self._causes()))
 
     def _do_run_request(self, message):
-        self._ask(command.RUN if message["on"] else command.STOP)
+        self._command(lambda path: command.ask(path, command.RUN if message["on"] else command.STOP))
 
     def _do_hint(self, message):
         source = message["source"]
@@ -195,10 +195,13 @@ class Rig:
         if said is not None and not hint_codes.taken(said[1].code):
             print(f"rig: the hint of {source}: {hint_codes.text(said[1].code)[1]}", file=sys.stderr)
 
-    def _ask(self, what):
+    def _causes(self):
+        """What the operator of a scenario sees when he looks now."""
+        return snapshot.read(os.path.join(self.directory, "journal")).causes
+
+    def _command(self, give):
         try:
-            seen = snapshot.read(os.path.join(self.directory, "journal"))
-            command.ask(os.path.join(self.directory, "command.sock"), what, seen.first_out, seen.cause_mask)
+            give(os.path.join(self.directory, "command.sock"))
         except (OSError, JournalError) as error:
             print(f"rig: the controller did not take the command: {error}", file=sys.stderr)
 

@@ -4,6 +4,7 @@ Byte-accurate: every frame takes its time on its wire; the plant and the devices
 controller is the same object the real loop runs (controller.cabinet.Cabinet), with the same drivers.
 """
 
+from controller import image
 from controller.cabinet import Cabinet, open_journal
 from controller.store import ARMED, CLEAN, Loaded
 from drivers.buses.can_port import CanPort
@@ -82,9 +83,10 @@ class VirtualController:
         """An operator looks at what stands and asks for a reset of exactly that; of a dead controller, in vain."""
         if self.cabinet is None:
             return
-        out = self.cabinet.core.kernel.out
-        kind = matrix.KEY if by == "key" else matrix.REMOTE
-        self.cabinet.request_reset(kind, out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK])
+        core = self.cabinet.core
+        kind, peer_at = matrix.KEY if by == "key" else matrix.REMOTE, image.peer_at(core.layout)
+        self.cabinet.request_reset(kind, core.out[s.FIRST_OUT_INSTANCE], core.out[s.CAUSE_MASK],
+                                   *core.inp[peer_at:peer_at + len(image.PEER)])
 
     def run_request(self, on):
         """Ask for running or for a controlled stop."""

@@ -157,8 +157,9 @@ class CommandFlood(Datagrams):
 def senseless_command(draw):
     """A datagram that no controller may act on."""
     what = draw.choice((command.REMOTE_RESET, command.KEY_RESET, 0, 6, 255))
-    return draw.choice((command.REQUEST.pack(command.MAGIC, what, draw.randrange(100), draw.randrange(1, 2**30)),
-                        command.REQUEST.pack(b"FBC0", command.STOP, -1, 0),
+    seen = (draw.randrange(100), draw.randrange(1, 2**30), draw.randrange(100), draw.randrange(1, 2**30))
+    return draw.choice((command.REQUEST.pack(command.MAGIC, what, *seen),
+                        command.REQUEST.pack(b"FBC0", command.STOP, -1, 0, -1, 0),
                         draw.randbytes(draw.randrange(200))))
 
 

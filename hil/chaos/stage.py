@@ -7,7 +7,6 @@ import threading
 
 from controller import command, snapshot, statistics
 from controller.benchmarks.machine import memory_kB
-from safety import latches
 
 KEEPER = "controller.store"
 CAPABLE_S = 60.0  # hang guard: to run again after trips takes about ten seconds
@@ -64,22 +63,20 @@ class Stage:
         if self.wait_for(lambda: self.state == "running", RESET_AFTER_S):
             return True, "runs again by itself"
         self.act("key", run=False)
-        answer = None
         for _ in range(RESETS_MAX):
             self.wait(KEY_SEEN_S)
             answer = self._reset()
-            if answer == latches.DONE:
+            if answer.is_done:
                 break
         self.act("key", run=True)
         return (self.wait_for(lambda: self.state == "running"),
-                f"runs again after a reset with the key: {command.words(answer)}")
+                f"runs again after a reset with the key: {answer.words()}")
 
     def _reset(self):
-        """The controller's answer to a reset of what stands now."""
+        """command.Answer to a reset of what stands now."""
         seen = snapshot.read(os.path.join(self.directory, "journal"))
         try:
-            return command.ask(os.path.join(self.directory, "command.sock"), command.KEY_RESET, seen.first_out,
-                               seen.cause_mask)
+            return command.reset(os.path.join(self.directory, "command.sock"), command.KEY_RESET, *seen.causes)
         finally:
             seen.close()
 

@@ -111,7 +111,7 @@ class Bench:
         return self.keeper.records[-1]
 
     def reset(self, kind=matrix.REMOTE):
-        self.cabinet.request_reset(kind, self.out[s.FIRST_OUT_INSTANCE], self.out[s.CAUSE_MASK])
+        self.cabinet.request_reset(kind, self.out[s.FIRST_OUT_INSTANCE], self.out[s.CAUSE_MASK], *image.PEER_EMPTY)
         return self.tick()
 
     def trip(self, rack=0):
@@ -323,7 +323,7 @@ def test_a_second_reset_replaces_one_that_waits():
     bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
     bench.keeper.durable = len(bench.keeper.records)
     bench.reset()
-    bench.cabinet.request_reset(matrix.REMOTE, 0, 12345)  # of something nobody saw
+    bench.cabinet.request_reset(matrix.REMOTE, 0, 12345, *image.PEER_EMPTY)  # of something nobody saw
     bench.tick()
     assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1"]
     assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []

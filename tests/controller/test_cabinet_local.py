@@ -1,7 +1,5 @@
 """What the controller itself tells the kernel: test mode, operations centre, second channel, tests of itself."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from controller import cabinet as cabinets
@@ -9,7 +7,7 @@ from controller import command, hint_codes, image, store
 from safety import latches, matrix
 from safety import signals as s
 from site_files import SiteFiles
-from test_cabinet import CONFIG, RUN_TICKS, Bench, found, is_kept_open, running
+from test_cabinet import CLEAR_TICKS, CONFIG, RUN_TICKS, Bench, found, is_kept_open, running
 
 TEST_TICKS = cabinets.TEST_MS // CONFIG.tick_ms
 STOP_TICKS = 60  # a controlled stop ends within a second
@@ -303,13 +301,88 @@ def test_what_stands_in_the_second_channel_is_told_in_every_tick():
         assert tuple(bench.tick().cabinet.core.inp[at:]) == causes
 
 
-def test_a_reset_is_passed_on_for_what_stands_in_the_second_channel():
-    orders = []
-    bench = running()
-    bench.cabinet.peer = SimpleNamespace(code=0, update=lambda elapsed_ticks: None, report=lambda: None,
-                                         causes=lambda: (7, 9), order_reset=lambda *order: orders.append(order))
-    bench.cabinet.request_reset(command.KEY_RESET, 1, 2)
-    assert orders == [(command.KEY_RESET, 7, 9)]
+def asked_of_both(bench, kind=matrix.REMOTE, here=None):
+    """Ask for a reset of what stands, or of what somebody has seen `here`; of (7, 9) in the second channel."""
+    seen = here or (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.CAUSE_MASK])
+    bench.cabinet.request_reset(kind, *seen, 7, 9)
+    return bench.tick()
+
+
+def test_a_reset_is_passed_on_for_what_was_seen_and_answered_when_both_have_ended_it():
+    bench, peer = with_peer(Bench().tick(100).trip().tick(CLEAR_TICKS))
+    peer.standing = (7, 10)
+    asked_of_both(bench)
+    assert bench.standing == [] and bench.answers == [] and peer.orders == [(matrix.REMOTE, 7, 9)]
+    bench.tick(20)
+    assert bench.answers == []
+    peer.result = latches.CHANGED
+    bench.tick()
+    assert (bench.answers, bench.cabinet.peer_answer) == ([latches.DONE], latches.CHANGED)
+    bench.tick(5)
+    assert (bench.answers, bench.cabinet.peer_answer, len(peer.orders)) == ([latches.DONE], latches.NONE, 1)
+
+
+def test_what_the_second_channel_answers_at_once_is_answered_in_the_same_tick():
+    bench, peer = with_peer(Bench().tick(100).trip().tick(CLEAR_TICKS))
+    peer.at_once = latches.NOTHING
+    asked_of_both(bench)
+    assert (bench.answers, bench.cabinet.peer_answer) == ([latches.DONE], latches.NOTHING)
+
+
+def test_the_second_channel_is_asked_when_the_store_holds_the_reset():
+    bench, peer = with_peer(Bench().tick(100).trip().tick(CLEAR_TICKS))
+    bench.keeper.durable = len(bench.keeper.records)
+    asked_of_both(bench).tick(10)
+    assert peer.orders == [] and bench.standing == ["29.rack1"]
+    bench.keeper.durable += 1
+    bench.tick()
+    assert len(peer.orders) == 1 and bench.standing == []
+
+
+@pytest.mark.parametrize("wait_ticks, kind, here, answer, is_passed_on", [
+    (CLEAR_TICKS, matrix.REMOTE, None, latches.DONE, True),
+    (CLEAR_TICKS - 40, matrix.REMOTE, None, latches.NOT_CLEAR_YET, True),
+    (CLEAR_TICKS, matrix.REMOTE, (0, 12345), latches.CHANGED, False),
+    (CLEAR_TICKS, matrix.KEY, None, latches.KEY_NEEDED, False)])
+def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(wait_ticks, kind, here, answer, is_passed_on):
+    bench, peer = with_peer(Bench().tick(100).trip().tick(wait_ticks))
+    peer.at_once = latches.DONE
+    asked_of_both(bench, kind, here)
+    assert bench.answers == [answer] and bool(peer.orders) == is_passed_on
+    assert bench.cabinet.peer_answer == (latches.DONE if is_passed_on else latches.NONE)
+
+
+def test_without_a_reset_left_here_none_is_passed_on():
+    spent = found(store.CLEAN, token_ages_ms=[0, 0, 0])
+    bench, peer = with_peer(Bench(loaded=spent).tick(100).trip().tick(CLEAR_TICKS))
+    assert asked_of_both(bench).answers == [latches.NO_TOKENS] and peer.orders == []
+
+
+def test_a_reset_that_the_store_does_not_take_is_not_passed_on():
+    bench, peer = with_peer(Bench().tick(100).trip().tick(CLEAR_TICKS))
+    bench.keeper.durable = len(bench.keeper.records)
+    asked_of_both(bench)
+    bench.keeper.ok = False
+    bench.tick(5)
+    assert bench.answers == [command.NOT_STORED] and peer.orders == []
+
+
+def test_the_second_channel_alone_can_be_reset():
+    bench, peer = with_peer(running())
+    peer.at_once = latches.DONE
+    asked_of_both(bench)
+    assert (bench.answers, bench.cabinet.peer_answer) == ([latches.NOTHING], latches.DONE)
+    assert bench.stored["token_ages_ms"] == [], "which costs no reset here"
+
+
+def test_a_new_reset_is_not_answered_with_what_became_of_the_last_one():
+    bench, peer = with_peer(running())
+    asked_of_both(bench)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_reset(matrix.REMOTE, 0, 12345, 7, 9)
+    peer.result = latches.DONE
+    bench.tick(3)
+    assert bench.answers == [latches.CHANGED]
 
 
 class SelfTest:

@@ -6,9 +6,10 @@ import pytest
 
 from controller import peer_words
 from controller.benchmarks.kernel_steps import Steps
-from controller.channel_link import RESULTS, ChannelLink
+from controller.channel_link import NO_ANSWER, ORDER_MS_MAX, RESULTS, ChannelLink
 from drivers.buses.port import NEVER
 from safety import channel as c
+from safety import latches
 from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
@@ -91,7 +92,7 @@ def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
     both.link.report()
     frame = both.link.poll(0)
     sealed = bytes(frame)
-    both.link.order_reset(m.KEY, 3, 4)
+    both.link.sender.frame.put(c.RESET_KIND, m.KEY)
     assert frame == sealed
 
 
@@ -194,8 +195,7 @@ def _reset(channels, kind, first_out, mask):
     while not channels.link.result and steps < 100:
         channels.step()
         steps += 1
-    channels.step(6)
-    return RESULTS[channels.link.result]
+    return RESULTS[channels.link.result].removeprefix("channel B: ")
 
 
 def test_a_reset_reaches_b_only_for_what_stands_there(channels):
@@ -205,7 +205,53 @@ def test_a_reset_reaches_b_only_for_what_stands_there(channels):
     channels.contacts &= ~sc.KEY_BIT
     channels.step(2)
     assert _reset(channels, m.KEY, first_out, mask) == "done"
+    channels.step(6)
     assert channels.b.permit and channels.link.causes() == (-1, 0)
+
+
+@pytest.mark.parametrize("first_out, mask", [(-1, 0), (0, 4), (-(1 << 31), -(1 << 31)), ((1 << 31) - 1, (1 << 31) - 1)])
+def test_b_is_not_asked_for_what_it_has_not_said(channels, first_out, mask):
+    """Also not for numbers that no frame can hold: cut off, they could be those that stand."""
+    now = _estop_in_both(channels)
+    channels.contacts &= ~sc.KEY_BIT
+    channels.step(2)
+    for seen in ((first_out, mask), (now[0] + 0x10000, now[1]), (now[0], now[1] - (1 << 30))):
+        assert _reset(channels, m.KEY, *seen) == "changed"
+        channels.step(6)
+        assert channels.link.causes() == now
+
+
+def test_what_latched_in_b_on_the_way_is_not_cleared(channels):
+    """What A has heard of B was still what the operator saw: B itself refuses."""
+    first_out, mask = _estop_in_both(channels)
+    channels.contacts &= ~sc.KEY_BIT
+    channels.step(2)
+    channels.cut_to_b = True
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.contacts &= ~_bit("fire_alarm_ok")
+    channels.step(10)
+    channels.contacts |= _bit("fire_alarm_ok")
+    assert channels.link.result == latches.NONE
+    channels.cut_to_b = False
+    channels.step(8)
+    assert channels.link.result == latches.CHANGED and channels.link.causes()[0] == first_out
+
+
+def test_each_order_has_an_answer_of_its_own(channels):
+    """B gives its last answer until it has heard that nothing is asked any more: an order at once is no old one."""
+    first_out, mask = _estop_in_both(channels)
+    assert _reset(channels, m.KEY, first_out, mask) == "key needed"
+    channels.contacts &= ~sc.KEY_BIT
+    assert _reset(channels, m.KEY, first_out, mask) == "done"
+
+
+def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
+    """No token and no key: B would look for those first."""
+    for _ in range(4):
+        channels.link.order_reset(m.REMOTE, -1, 0)
+        assert channels.link.result == latches.NOTHING
+    channels.link.order_reset(m.KEY, -1, 0)
+    assert channels.link.result == latches.NOTHING and channels.link.sender.frame.get(c.RESET_KIND) == 0
 
 
 def test_nothing_stands_in_a_b_that_is_not_heard(channels):
@@ -213,21 +259,37 @@ def test_nothing_stands_in_a_b_that_is_not_heard(channels):
     channels.cut_to_a = True
     channels.step(EXPIRY_TICKS + 1)
     assert channels.link.causes() == (-1, 0)
+    channels.link.order_reset(m.KEY, -1, 0)
+    assert channels.link.result == NO_ANSWER, "nobody knows what stands there"
 
 
 def test_a_reset_that_b_does_not_hear_is_no_success(channels):
     first_out, mask = _estop_in_both(channels)
     channels.cut_to_a = channels.cut_to_b = True
-    assert _reset(channels, m.KEY, first_out, mask) == "channel B does not answer"
-    assert channels.link.sender.frame.get(c.RESET_KIND) == 0
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.step(ORDER_MS_MAX // 20 - 1)
+    assert channels.link.result == latches.NONE
+    channels.step()
+    assert channels.link.result == NO_ANSWER and channels.link.sender.frame.get(c.RESET_KIND) == 0
 
 
 def test_an_answer_of_whom_is_not_trusted_is_none(channels):
     first_out, mask = _estop_in_both(channels)
     channels.cut_to_a = channels.cut_to_b = True
-    channels.link.receiver.frame.put(c.RESET_RESULT, RESULTS.index("done"))
+    channels.link.order_reset(m.KEY, first_out, mask)
     channels.step(EXPIRY_TICKS + 1)
-    assert _reset(channels, m.KEY, first_out, mask) == "channel B does not answer"
+    channels.link.receiver.frame.put(c.RESET_RESULT, latches.DONE)
+    channels.step(ORDER_MS_MAX // 20)
+    assert channels.link.result == NO_ANSWER
+
+
+def test_an_answer_that_this_version_does_not_know_is_none(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.step()
+    channels.link.receiver.frame.put(c.RESET_RESULT, 200)
+    channels.link.update(1)
+    assert channels.link.result == NO_ANSWER
 
 
 def test_the_code_is_never_0_while_b_gives_no_permit(channels):

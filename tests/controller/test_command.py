@@ -3,11 +3,12 @@
 import os
 import socket
 import stat
+import struct
 import threading
 
 import pytest
 
-from controller import command
+from controller import channel_link, command
 from safety import latches
 
 pytestmark = pytest.mark.wire
@@ -20,8 +21,8 @@ class Cabinet:
         self.resets, self.runs, self.lamp_tests, self.lock_outs, self.verdict = [], [], 0, [], 0
         self.tests, self.test_verdict = 0, command.ACCEPTED
 
-    def request_reset(self, kind, first_out, mask):
-        self.resets.append((kind, first_out, mask))
+    def request_reset(self, *asked):
+        self.resets.append(asked)
 
     def request_run(self, run):
         self.runs.append(run)
@@ -52,15 +53,15 @@ class Client:
             self.socket.sendto(data, name)
 
     def heard(self):
-        """Answer codes that have come."""
+        """Answer codes that have come; (code, channel B's) where it has one."""
         codes = []
         while True:
             try:
-                magic, code = command.ANSWER.unpack(self.socket.recv(64))
+                magic, code, there = command.ANSWER.unpack(self.socket.recv(64))
             except BlockingIOError:
                 return codes
             assert magic == command.MAGIC
-            codes.append(code)
+            codes.append((code, there) if there else code)
 
 
 @pytest.fixture
@@ -78,17 +79,17 @@ def place(tmp_path):
         each.socket.close()
 
 
-def request(what, first_out=-1, mask=0, magic=command.MAGIC):
-    return command.REQUEST.pack(magic, what, first_out, mask)
+def request(what, *seen, magic=command.MAGIC):
+    return command.REQUEST.pack(magic, what, *(seen or (-1, 0, -1, 0)))
 
 
 @pytest.mark.parametrize("what", [command.REMOTE_RESET, command.KEY_RESET])
 def test_a_reset_is_answered_when_it_has_ended(place, what):
     listener, cabinet, client = place
     one = client()
-    one.say(request(what, 7, 0x3FFFFFFF))
+    one.say(request(what, 7, 0x3FFFFFFF, 5, 0x3FFFFFFE))
     listener.receive(cabinet)
-    assert cabinet.resets == [(what, 7, 0x3FFFFFFF)]
+    assert cabinet.resets == [(what, 7, 0x3FFFFFFF, 5, 0x3FFFFFFE)]
     listener.answer(0)
     assert one.heard() == []
     listener.answer(latches.DONE)
@@ -96,17 +97,27 @@ def test_a_reset_is_answered_when_it_has_ended(place, what):
     assert one.heard() == [latches.DONE]
 
 
+def test_what_channel_b_has_answered_is_in_the_answer(place):
+    listener, cabinet, client = place
+    one = client()
+    for there in (latches.CHANGED, channel_link.NO_ANSWER, latches.NONE):
+        one.say(request(command.REMOTE_RESET))
+        listener.receive(cabinet)
+        listener.answer(latches.DONE, there)
+    assert one.heard() == [(latches.DONE, latches.CHANGED), (latches.DONE, channel_link.NO_ANSWER), latches.DONE]
+
+
 def test_only_one_reset_waits_at_a_time(place):
     listener, cabinet, client = place
     one, other = client(), client()
-    one.say(request(command.REMOTE_RESET, 1, 1))
+    one.say(request(command.REMOTE_RESET, 1, 1, -1, 0))
     listener.receive(cabinet)
-    other.say(request(command.REMOTE_RESET, 2, 2))
+    other.say(request(command.REMOTE_RESET, 2, 2, -1, 0))
     listener.receive(cabinet)
-    assert cabinet.resets == [(command.REMOTE_RESET, 1, 1)] and other.heard() == [command.BUSY]
+    assert cabinet.resets == [(command.REMOTE_RESET, 1, 1, -1, 0)] and other.heard() == [command.BUSY]
     listener.answer(latches.CHANGED)
     assert (one.heard(), other.heard()) == ([latches.CHANGED], [])
-    other.say(request(command.REMOTE_RESET, 2, 2))
+    other.say(request(command.REMOTE_RESET, 2, 2, -1, 0))
     listener.receive(cabinet)
     assert len(cabinet.resets) == 2
 
@@ -122,7 +133,8 @@ def test_run_and_stop_are_answered_at_once(place, what, run):
 
 @pytest.mark.parametrize("data", [
     b"", b"x", request(command.RUN)[:-1], request(command.RUN) + b"\0", request(command.RUN, magic=b"FBC2"), request(0),
-    request(7), request(command.TEST_MODE, magic=b"FBC2"), request(255), bytes(64), bytes(65)])
+    request(7), request(command.TEST_MODE, magic=b"FBC2"), request(255), bytes(64), bytes(65),
+    struct.pack("<4sBxxxii", command.MAGIC, command.KEY_RESET, -1, 0)])  # a reset that does not name channel B: too old
 def test_anything_else_is_refused_and_does_nothing(place, data):
     listener, cabinet, client = place
     one = client()
@@ -266,18 +278,34 @@ def test_ask_gets_the_answer(place, tmp_path):
     listener, cabinet, _ = place
     answers = []
     asker = threading.Thread(target=lambda: answers.append(
-        command.ask(str(tmp_path / "command.sock"), command.KEY_RESET, 3, 4)))
+        command.reset(str(tmp_path / "command.sock"), command.KEY_RESET, 3, 4, 5, 6)))
     asker.start()
     while not cabinet.resets:
         listener.receive(cabinet)
-    listener.answer(latches.KEY_NEEDED)
+    listener.answer(latches.KEY_NEEDED, latches.DONE)
     asker.join()
-    assert (cabinet.resets, answers) == ([(command.KEY_RESET, 3, 4)], [latches.KEY_NEEDED])
+    assert (cabinet.resets, answers) == ([(command.KEY_RESET, 3, 4, 5, 6)], [(latches.KEY_NEEDED, latches.DONE)])
 
 
 def test_ask_gives_up_when_nobody_answers(place, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "ANSWER_S", 0.01)
     assert command.ask(str(tmp_path / "command.sock"), command.RUN) is None
+    asked = command.reset(str(tmp_path / "command.sock"), command.REMOTE_RESET, -1, 0, -1, 0)
+    assert (asked.words(), asked.is_done) == ("no answer", False)
+
+
+@pytest.mark.parametrize("data", [b"", b"FBC1\1", b"FBC1\1\0\0"])
+def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
+    """The program was installed anew, the controller was not started anew."""
+    path = str(tmp_path / "command.sock")
+    answers = []
+    with command.bound(path, 0o600) as old:
+        old.setblocking(True)
+        asker = threading.Thread(target=lambda: answers.append(command.ask(path, command.RUN)))
+        asker.start()
+        old.sendto(data, old.recvfrom(64)[1])
+        asker.join()
+    assert answers == [command.REFUSED_FORM]
 
 
 def test_ask_says_when_there_is_no_controller(tmp_path):
@@ -290,6 +318,29 @@ def test_every_answer_has_words_of_its_own(code):
     words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 110))}
     assert len(words) == len(latches.RESULTS) + 11
     assert command.words(code) in words
+
+
+DONE, NOTHING = latches.DONE, latches.NOTHING
+
+
+@pytest.mark.parametrize("here, there, words, is_done", [
+    (DONE, latches.NONE, "done", True),
+    (DONE, DONE, "done; channel B: done", True),
+    (DONE, NOTHING, "done; channel B: nothing to reset", True),
+    (NOTHING, DONE, "nothing to reset; channel B: done", True),
+    (NOTHING, NOTHING, "nothing to reset; channel B: nothing to reset", False),
+    (NOTHING, latches.NONE, "nothing to reset", False),
+    (latches.NOT_CLEAR_YET, DONE, "not clear yet; channel B: done", False),
+    (DONE, latches.CHANGED, "done; channel B: changed", False),
+    (DONE, latches.KEY_NEEDED, "done; channel B: key needed", False),
+    (DONE, channel_link.NO_ANSWER, "done; channel B does not answer", False),
+    (DONE, 255, "done; channel B does not answer", False),
+    (latches.CHANGED, latches.NONE, "changed", False),
+    (None, latches.NONE, "no answer", False),
+    (command.NOT_STORED, latches.NONE, "the store does not take it: see the controller's messages", False)])
+def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_done):
+    answer = command.Answer(here, there)
+    assert (answer.words(), answer.is_done) == (words, is_done)
 
 
 def test_a_run_directory_may_lie_deeper_than_a_socket_address_is_long(tmp_path):

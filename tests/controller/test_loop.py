@@ -20,6 +20,7 @@ from controller.hint_client import HintClient
 from controller.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
+from safety import latches
 from safety import signals as s
 from wired_site import WiredSite, said
 
@@ -105,8 +106,7 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
 def _ask_until_done(site, seen):
     answers = []
     while not answers or answers[-1] == 3 and len(answers) < 10_000:
-        answers.append(command.ask(str(site.folder / "command.sock"), command.REMOTE_RESET, seen.first_out,
-                                   seen.cause_mask))
+        answers.append(command.reset(str(site.folder / "command.sock"), command.REMOTE_RESET, *seen.causes).here)
     return answers
 
 
@@ -254,7 +254,7 @@ def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, c
 def test_commands_reach_the_cabinet_in_the_slack(silent):
     answers = []
     path = str(silent.loop.commands._path)
-    asker = threading.Thread(target=lambda: answers.append(command.ask(path, command.REMOTE_RESET, 1, 1)))
+    asker = threading.Thread(target=lambda: answers.append(command.reset(path, command.REMOTE_RESET, 1, 1, -1, 0)))
 
     def on_tick(ticks):
         if ticks == 2:
@@ -264,7 +264,25 @@ def test_commands_reach_the_cabinet_in_the_slack(silent):
     silent.on_tick = on_tick
     silent.loop.run()
     asker.join()
-    assert answers == [2]  # changed: nothing of the kind stands
+    assert answers == [(2, 0)]  # changed: nothing of the kind stands, and there is no second channel
+
+
+def test_what_the_second_channel_has_answered_reaches_who_asked(silent):
+    answers = []
+    path = str(silent.loop.commands._path)
+    asker = threading.Thread(target=lambda: answers.append(command.reset(path, command.REMOTE_RESET, 1, 1, 2, 3)))
+
+    def on_tick(ticks):
+        if ticks == 2:
+            asker.start()
+        if silent.cabinet.answer:  # of a cabinet with a second channel
+            silent.cabinet.answer, silent.cabinet.peer_answer = latches.NOT_CLEAR_YET, latches.DONE
+        if ticks > 2 and not asker.is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    asker.join()
+    assert answers == [(latches.NOT_CLEAR_YET, latches.DONE)]
 
 
 def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch):

@@ -166,10 +166,10 @@ def test_no_senseless_command_can_act():
     for _ in range(3000):
         data = floods.senseless_command(draw)
         if len(data) == commands.REQUEST.size:
-            magic, what, _, mask = commands.REQUEST.unpack(data)
-            acting += [data] * (magic == commands.MAGIC and (what in (commands.RUN, commands.STOP) or mask == 0))
-        sizes = (commands.KEY_CHANGE.size, commands.LOCK.size)
-        acting += [data] * (len(data) in sizes and data.startswith(commands.MAGIC))
+            magic, what, _, mask, *_ = commands.REQUEST.unpack(data)
+            acts = (commands.RUN, commands.STOP, commands.LOCK_OUT, commands.END_LOCK_OUT)
+            acting += [data] * (magic == commands.MAGIC and (what in acts or mask == 0))
+        acting += [data] * (len(data) == commands.KEY_CHANGE.size and data.startswith(commands.MAGIC))
     assert acting == []
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controller import config, peer_words
+from controller import cabinet as cabinets
+from controller import command, config, peer_words, replay, snapshot
 from hil.simulate import VirtualRig
 from safety import evidence, peer, signals as s
 
@@ -98,6 +99,95 @@ def test_b_with_the_image_of_another_site_never_permits(site):
     rig.run(5)
     assert out(rig)[s.STATE] == s.INHIBITED and rig.channel_b.second.permit == 0
     assert "limit image" in said(rig)
+
+
+# -- resets
+
+def after_an_estop_at_b(site, tmp_path=None):
+    """A rig whose channel B alone saw the E-stop pressed, 6 s after it was released: row 51 in A, row 1a in B."""
+    path = str(tmp_path / "journal") if tmp_path else None
+    rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path).run(4)
+    rig.channel_b.stuck["estop_1_ok"] = 0
+    rig.run(4.3)
+    rig.channel_b.stuck.clear()
+    rig.run(11)
+    assert rig.trips.standing() == ["51"] and "stage 1a" in said(rig)
+    return rig
+
+
+def answer(rig):
+    """How the reset under way ends, in words."""
+    for _ in range(100):
+        rig.step()
+        cabinet = rig.controller.cabinet
+        if cabinet.answer:
+            return command.Answer(cabinet.answer, cabinet.peer_answer).words()
+    return None
+
+
+def test_a_reset_clears_b_first_because_row_51_waits_for_it_and_then_a(site):
+    rig = after_an_estop_at_b(site)
+    rig.controller.reset("key")
+    assert answer(rig) == "key needed", "of A, whose key is in RUN: B is not asked"
+    rig.plant.key_run = False
+    rig.run(12)
+    rig.controller.reset("key")
+    assert answer(rig) == "not clear yet; channel B: done"
+    rig.run(18)
+    rig.controller.reset("key")
+    assert answer(rig) == "done; channel B: nothing to reset"
+    rig.plant.key_run = True
+    rig.run(25)
+    assert out(rig)[s.STATE] == s.RUNNING and rig.observer.violations == []
+
+
+def test_a_remote_reset_does_not_clear_what_waits_for_the_key_in_b(site):
+    rig = after_an_estop_at_b(site)
+    rig.controller.reset("remote")
+    assert answer(rig) == "not clear yet; channel B: key needed"
+
+
+def test_the_journal_says_what_stands_in_b_and_a_reset_of_less_clears_nothing_there(site, tmp_path):
+    """The E-stop latched in B alone; somebody who looked before that asks for a reset after it."""
+    rig = VirtualRig(site, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, str(tmp_path / "journal")).run(4)
+    before = snapshot.read(str(tmp_path / "journal")).causes
+    assert before == (-1, 0, -1, 0)
+    rig.plant.key_run = False
+    rig.run(10)
+    self_clearing = snapshot.read(str(tmp_path / "journal")).causes
+    rig.channel_b.stuck["estop_1_ok"] = 0
+    rig.run(10.3)
+    rig.channel_b.stuck.clear()
+    rig.run(17)
+    now = snapshot.read(str(tmp_path / "journal")).causes
+    assert now[:2] == self_clearing[:2], "nothing is energised, so that A latches nothing and looks as before"
+    assert now[2:] == rig.controller.cabinet.peer.causes() and peer_words.stage_in_b(now[2])[0] == "1a"
+    rig.controller.cabinet.request_reset(command.KEY_RESET, *self_clearing)
+    assert answer(rig) == "nothing to reset; channel B: changed"
+    rig.run(18)
+    assert snapshot.read(str(tmp_path / "journal")).causes == now
+    rig.controller.cabinet.request_reset(command.KEY_RESET, *now)
+    assert answer(rig) == "nothing to reset; channel B: done"
+    rig.run(19)
+    assert snapshot.read(str(tmp_path / "journal")).causes == self_clearing
+    rig.controller.cabinet.journal.close()
+
+
+def test_a_b_that_falls_silent_does_not_answer(site):
+    rig = after_an_estop_at_b(site)
+    rig.plant.key_run = False
+    rig.run(12)
+    rig.controller.reset("key")
+    rig.channel_b.mute = True
+    assert answer(rig) == "not clear yet; channel B does not answer"
+    assert rig.controller.cabinet.core.inp[-2:].tolist() == [-1, 0]
+
+
+def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
+    rig = after_an_estop_at_b(site, tmp_path)
+    rig.controller.cabinet.journal.close()
+    report = replay.replay(str(tmp_path / "journal"), cabinets.core_of)
+    assert report.exit_code == replay.EQUAL and report.frames > 500
 
 
 @pytest.mark.parametrize("said, line", [

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from controller import command, spool
+from controller.image import PEER_EMPTY
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
@@ -36,13 +37,13 @@ class Actions:
         """A reset of what the person saw; seen: view.Seen."""
         kind = command.KEY_RESET if with_key else command.REMOTE_RESET
         try:
-            result = command.ask(self._socket, kind, seen.first_out, seen.cause_mask)
-            told = command.words(result)
+            answer = command.reset(self._socket, kind, *seen.causes)
+            told, advice = answer.words(), _advice(answer)
         except OSError as error:
-            result, told = None, f"not sent, {error.strerror or error}"
+            told, advice = f"not sent, {error.strerror or error}", ""
         said = self.note(now_us, "RESET", who, f"{'key' if with_key else 'remote'} reset of {seen.words} "
-                                               f"({seen.first_out}, {seen.cause_mask:#x}): {told}")
-        return f"Reset: {told}{_advice(result)}.{said}"
+                                               f"({_numbers(*seen.causes)}): {told}")
+        return f"Reset: {told}{advice}.{said}"
 
     def lock_out(self, now_us, who, is_locked):
         """Lock the cabinet out in this person's name, or end that."""
@@ -63,7 +64,7 @@ class Actions:
 
     def acknowledge(self, now_us, who, seen):
         """Say to all consoles that this person has seen this alarm."""
-        content = {"who": who, "where": self._where, "first_out": seen.first_out, "cause_mask": seen.cause_mask}
+        content = {"who": who, "where": self._where, "causes": seen.causes}
         said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         try:
@@ -75,11 +76,11 @@ class Actions:
         return f"Acknowledged: {seen.words}.{said}"
 
     def acknowledged(self, alarm):
-        """Who has acknowledged this (first-out, cause mask), as a line, or None."""
+        """Who has acknowledged this (what a reset would name), as a line, or None."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), \
                 open(os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED), "rb") as file:
             content = json.loads(file.read(_BYTES_MAX).decode("ascii"))
-            if alarm == (content["first_out"], content["cause_mask"]):
+            if alarm == tuple(content["causes"]):
                 return spool.plain(f"ACK    {content['who']} at {content['where']} has seen this alarm.")
         return None
 
@@ -108,10 +109,18 @@ class Actions:
         self._export = None
 
 
-def _advice(result):
-    return {latches.CHANGED: ": what stands is not what the page showed, look again",
+def _numbers(first_out, mask, peer_first_out, peer_mask):
+    in_b = f"; B {peer_first_out}, {peer_mask:#x}" if (peer_first_out, peer_mask) != PEER_EMPTY else ""
+    return f"{first_out}, {mask:#x}{in_b}"
+
+
+def _advice(answer):
+    """What to do next; of channel B, whose waits and tokens no page knows, in few words: the line is short."""
+    in_b = {latches.CHANGED: ": look at IN B again", latches.KEY_NEEDED: ": turn the key switch out of RUN"}
+    here = {latches.CHANGED: ": what stands is not what the page showed, look again",
             latches.NOT_CLEAR_YET: ": see WAITS on this page", latches.NO_TOKENS: ": see RESETS for the next one",
-            latches.KEY_NEEDED: ": turn the key switch out of RUN"}.get(result, "")
+            latches.KEY_NEEDED: ": turn the key switch out of RUN"}
+    return in_b.get(answer.channel_b) or here.get(answer.here, "")
 
 
 class Export:

@@ -59,7 +59,7 @@ class Session:
         """Lines for the end of the page."""
         if self.page == "alarms":
             line = self._actions.acknowledged(self._view.alarm)
-            return [line] if line and self._view.alarm[0] >= 0 else []
+            return [line] if line and max(self._view.alarm[::2]) >= 0 else []
         return self._actions.exported() if self.page == "export" else []
 
     def say(self, text, now_us):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from controller import clock, hint_statistics
 from controller.console import pages, sources, watch
-from controller.console.facts import base
+from controller.console.facts import alarms, base
 from controller.console.pages.text import RULE
 from controller.console.terminal import words
 from controller.journal import JournalError
@@ -23,8 +23,7 @@ _TROUBLE = (OSError, JournalError, sqlite3.Error)
 class Seen(NamedTuple):
     """What a page of alarms has shown, so that a reset can name it."""
 
-    first_out: int
-    cause_mask: int
+    causes: tuple  # as snapshot.Snapshot has them
     words: str
     left: int
 
@@ -93,8 +92,8 @@ class View:
 
     @property
     def alarm(self):
-        """(first-out, cause mask) of now, None when there is nothing to be seen."""
-        return (self._watch.shadow.first_out, self._watch.shadow.cause_mask) if self._watch else None
+        """What stands now, as a reset would name it, None when there is nothing to be seen."""
+        return self._watch.shadow.causes if self._watch else None
 
     def page(self, name, part, extra=()):
         """Page of one of words.PAGES, its part from 0 (taken modulo the parts); extra: lines for its end."""
@@ -134,13 +133,14 @@ def _short(error):
 
 
 def _seen(facts):
-    standing, reset = facts["standing"], facts["reset"]
-    if not standing:
+    reset = facts["reset"]
+    named = [f"row {row['stage']} {row['reason']['name']}, {row['scope']}" for row in facts["standing"]]
+    if facts["channel_b"]:
+        named.append(f"row {facts['channel_b']['stage']} {facts['channel_b']['name']}, channel B")
+    if not named:
         return None
-    first = standing[0]
-    more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
-    return Seen(reset["first_out"], reset["cause_mask"],
-                f"row {first['stage']} {first['reason']['name']}, {first['scope']}{more}", reset["left"])
+    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    return Seen(tuple([reset[name] for name in alarms.CAUSES]), named[0] + more, reset["left"])
 
 
 def _cut(head, body, part, seen=None):

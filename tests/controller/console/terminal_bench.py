@@ -6,7 +6,7 @@ import re
 from controller.console.terminal import view
 
 ROWS, COLUMNS = 24, 80
-SEEN = view.Seen(4, 0x1234, "row 29 cell over voltage, rack 2", 2)
+SEEN = view.Seen((4, 0x1234, -1, 0), "row 29 cell over voltage, rack 2", 2)
 
 
 class Vt100:
@@ -70,7 +70,7 @@ class FakeView:
     """What a session asks a view."""
 
     def __init__(self):
-        self.is_live, self.is_key_out, self.alarm = True, False, (SEEN.first_out, SEEN.cause_mask)
+        self.is_live, self.is_key_out, self.alarm = True, False, SEEN.causes
         self.locked_out_by = None
 
 

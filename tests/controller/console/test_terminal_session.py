@@ -194,7 +194,7 @@ def test_a_reset_names_what_was_seen_when_its_key_was_pressed(person):
     person.types("2")
     person.sees(SEEN)
     assert person.types("R") == "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
-    person.sees(SEEN._replace(cause_mask=0x9999))  # the page is drawn anew while the question is open
+    person.sees(SEEN._replace(causes=(4, 0x9999, -1, 0)))  # the page is drawn anew while the question is open
     assert person.types("yes\r") == "Reset: done."
     assert person.actions.done == [("reset", "anna", SEEN, False)]
 
@@ -216,6 +216,15 @@ def test_only_yes_resets(person, answer):
     person.sees(SEEN)
     person.types("R", answer)
     assert not person.actions.done
+
+
+@pytest.mark.parametrize("alarm, shown", [
+    ((4, 0x1234, -1, 0), True), ((-1, 0, 0, 0x1234), True), ((-1, 0, -1, 0), False)])
+def test_who_has_seen_what_stands_in_either_channel_is_shown(person, alarm, shown):
+    person.actions.acknowledged = lambda asked: f"ACK    {asked}"
+    person.view.alarm = alarm
+    person.types("2")
+    assert person.session.extra() == [f"ACK    {alarm}"] * shown
 
 
 def test_a_reset_from_another_page_shows_the_alarms_first(person):

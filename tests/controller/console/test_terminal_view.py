@@ -9,7 +9,7 @@ import pytest
 from controller.console.pages.text import RULE
 from controller.console.terminal import view, words
 from safety import latches, matrix
-from watched import Watched, action
+from watched import Watched, action, two_channels
 
 ESTOP = [action(20, "estop_press"), action(22, "estop_release")]
 
@@ -48,8 +48,23 @@ def test_lines_give_way_only_when_they_have_to():
 def test_the_page_of_alarms_says_what_a_reset_would_name(tripped):
     made = look(tripped)
     seen = made.page("alarms", 0).seen
-    assert seen.words == "row 1a emergency stop, cabinet and 1 more" and (seen.first_out, seen.cause_mask) == made.alarm
+    assert seen.words == "row 1a emergency stop, cabinet and 1 more" and seen.causes == made.alarm
     assert made.page("status", 0).seen is None
+    made.close()
+
+
+@pytest.mark.parametrize("runs, words", [(True, "row 51 second channel, cabinet and 1 more"),
+                                         (False, "row 1a emergency stop, channel B")])
+def test_what_stands_in_channel_b_is_seen_too(tmp_path, runs, words):
+    """Row 51 acts on an energised cabinet: at rest B stands alone, and can be reset and acknowledged all the same."""
+    watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
+    assert look(watched).page("alarms", 0).seen is None
+    watched.rig.controller.run_request(runs)
+    watched.run(12).rig.channel_b.stuck["estop_1_ok"] = 0
+    made = look(watched.run(12.3))
+    seen = made.page("alarms", 0).seen
+    assert seen.words == words and seen.causes == made.alarm
+    assert seen.causes[2:] == watched.rig.controller.cabinet.peer.causes() != (-1, 0)
     made.close()
 
 
@@ -77,8 +92,8 @@ def test_a_reset_of_what_was_seen_before_something_changed_is_refused(tmp_path):
     rules = watched.core.kernel.latches
     now = made.page("alarms", 0).seen
     assert now != seen
-    assert rules.verdict(matrix.KEY, seen.first_out, seen.cause_mask, True) == latches.CHANGED
-    assert rules.verdict(matrix.KEY, now.first_out, now.cause_mask, True) != latches.CHANGED
+    assert rules.verdict(matrix.KEY, *seen.causes[:2], True) == latches.CHANGED
+    assert rules.verdict(matrix.KEY, *now.causes[:2], True) != latches.CHANGED
     made.close()
 
 

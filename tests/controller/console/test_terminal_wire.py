@@ -14,10 +14,10 @@ import threading
 
 import pytest
 
-from controller import command
+from controller import channel_link, command, spool
 from controller.console.terminal import actions, line, login, process, session, users, view
 from safety import latches
-from terminal_bench import FakeActor, Vt100
+from terminal_bench import SEEN, FakeActor, Vt100
 from watched import Watched, action
 
 pytestmark = pytest.mark.wire
@@ -237,10 +237,50 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
     shown = terminal.types("yes\r")
     thread.join(GUARD_S)
     listener.close()
-    assert got == [(command.REMOTE_RESET, seen.first_out, seen.cause_mask)]
+    assert got == [(command.REMOTE_RESET, *seen.causes)]
     assert shown[21] == "Reset: key needed: turn the key switch out of RUN."
     assert terminal.types("A")[21].startswith("Acknowledged: row 1a")
     assert any(text == "ACK    anna at ttyS0 has seen this alarm." for text in terminal.types("2"))
+
+
+@pytest.mark.parametrize("answer, line", [
+    ((latches.DONE, latches.NONE), "Reset: done."),
+    ((latches.DONE, latches.NOTHING), "Reset: done; channel B: nothing to reset."),
+    ((latches.NOT_CLEAR_YET, latches.DONE), "Reset: not clear yet; channel B: done: see WAITS on this page."),
+    ((latches.NOT_CLEAR_YET, latches.KEY_NEEDED),
+     "Reset: not clear yet; channel B: key needed: turn the key switch out of RUN."),
+    ((latches.NOTHING, latches.CHANGED),
+     "Reset: nothing to reset; channel B: changed: look at IN B again."),
+    ((latches.CHANGED, latches.NONE), "Reset: changed: what stands is not what the page showed, look again."),
+    ((latches.DONE, latches.NO_TOKENS), "Reset: done; channel B: no tokens."),
+    ((latches.NO_TOKENS, latches.NONE), "Reset: no tokens: see RESETS for the next one."),
+    ((latches.DONE, channel_link.NO_ANSWER), "Reset: done; channel B does not answer."),
+    ((None, latches.NONE), "Reset: no answer.")])
+def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, answer, line):
+    asked = []
+    monkeypatch.setattr(command, "reset", lambda *details: asked.append(details) or command.Answer(*answer))
+    made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
+    assert made.reset(1, "anna", SEEN, True) == line and len(line) < 80
+    assert asked == [(str(tmp_path / "command.sock"), command.KEY_RESET, *SEEN.causes)]
+    told = command.Answer(*answer).words()
+    assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
+        f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {told}"]
+
+
+def test_what_stands_in_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
+    made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
+    there = SEEN._replace(causes=(-1, 0, 0, 0x3FFFFFFF), words="row 1a emergency stop, channel B")
+    asked = []
+    monkeypatch.setattr(command, "reset", lambda *details: asked.append(details) or command.Answer(latches.NOTHING, 1))
+    made.reset(1, "anna", there, False)
+    assert asked == [(str(tmp_path / "command.sock"), command.REMOTE_RESET, -1, 0, 0, 0x3FFFFFFF)]
+    assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
+        "anna at ttyS0: remote reset of row 1a emergency stop, channel B (-1, 0x0; B 0, 0x3fffffff): "
+        "nothing to reset; channel B: done"]
+    made.acknowledge(2, "anna", there)
+    assert made.acknowledged(there.causes) == "ACK    anna at ttyS0 has seen this alarm."
+    for other in ((-1, 0, 0, 0x3FFFFFFE), (-1, 0, -1, 0), SEEN.causes):
+        assert made.acknowledged(other) is None
 
 
 def test_no_controller_is_a_page(tmp_path):
