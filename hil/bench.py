@@ -78,6 +78,14 @@ class RemoteController:
         """Have the rig start it again."""
         self._send({"what": "start"})
 
+    def stall(self, duration_ms):
+        """Have the rig stop the process for so long."""
+        self._send({"what": "stall", "duration_ms": duration_ms})
+
+    def spoil_store(self):
+        """Have the rig spoil both copies in the state directory."""
+        self._send({"what": "spoil_store"})
+
     def reset(self, by):
         """Have the rig ask for a reset, as an operator would."""
         self._send({"what": "reset", "by": by})

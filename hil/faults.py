@@ -20,7 +20,7 @@ _PERMILLE = Field(NUMBER, 0, 0, 1000)
 class World(NamedTuple):
     """Everything an action may touch.
 
-    controller has kill(), start(), reset(kind), run_request(on) and, in virtual time, hint(...).
+    controller has kill(), start(), stall(ms), spoil_store(), reset(kind), run_request(on) and hint(...).
     """
 
     plant: object
@@ -88,6 +88,9 @@ ACTIONS = {
                "flip_permille": _PERMILLE, "drop_permille": _PERMILLE}, _set_noise),
     "controller_kill": ({}, lambda world, a: world.controller.kill()),
     "controller_start": ({}, lambda world, a: world.controller.start()),
+    "controller_stall": ({"duration_ms": Field(INTEGER, REQUIRED, 20, 5000)},
+                         lambda world, a: world.controller.stall(a["duration_ms"])),
+    "store_spoil": ({}, lambda world, a: world.controller.spoil_store()),
     "reset": ({"by": Field(TEXT, "remote", choices=("remote", "key"))},
               lambda world, a: world.controller.reset(a["by"])),
     "run_request": (ON, lambda world, a: world.controller.run_request(a["on"])),

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import msgpack
 import numpy as np
@@ -177,6 +178,17 @@ class Rig:
     def _do_start(self, message):
         self.restarts += 1
         self._start_controller()
+
+    def _do_stall(self, message):
+        self.controller.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(message["duration_ms"] / 1000)
+        finally:
+            self.controller.send_signal(signal.SIGCONT)
+
+    def _do_spoil_store(self, message):
+        for name in store.COPIES:
+            pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
 
     def _do_reset(self, message):
         kind = command.KEY_RESET if message["by"] == "key" else command.REMOTE_RESET

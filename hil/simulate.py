@@ -6,7 +6,7 @@ controller is the same object the real loop runs (controller.cabinet.Cabinet), w
 
 from controller import image
 from controller.cabinet import Cabinet, open_journal
-from controller.store import ARMED, CLEAN, Loaded
+from controller.store import ARMED, CLEAN, UNREADABLE, Loaded
 from drivers.buses.can_port import CanPort
 from hil.cabinet import SimulatedCabinet, observed_wiring
 from hil.channel_b.virtual import VirtualChannelB
@@ -28,6 +28,7 @@ class MemoryStore:
         self.ok = True
         self.record = None
         self.count = 0
+        self.is_spoiled = False  # neither copy can be read at the next start
 
     def submit(self, record):
         """Keep a record; returns its number."""
@@ -41,6 +42,8 @@ class MemoryStore:
 
     def loaded(self):
         """What a start finds."""
+        if self.is_spoiled:
+            return Loaded(UNREADABLE, None, 0, [])
         if self.record is None:
             return Loaded(CLEAN, None, 0, [])
         return Loaded(ARMED if self.record["armed"] else CLEAN, self.record, self.count, [])
@@ -78,6 +81,25 @@ class VirtualController:
             wire.on_up = _nobody
         for bus in self.can.values():
             bus.ends.clear()
+
+    def stall(self, duration_ms):
+        """The loop stands still for so long, then goes on with one step of that length."""
+        if self.cabinet is None:
+            return
+        cabinet, plain = self.cabinet, self.cabinet.tick
+        ticks = waits = duration_ms // self.config.tick_ms
+
+        def tick(now_us, elapsed_ticks):
+            nonlocal waits
+            waits -= 1
+            if waits < 1:
+                cabinet.tick = plain
+                plain(now_us, ticks)
+        cabinet.tick = tick
+
+    def spoil_store(self):
+        """Neither copy in the state directory can be read at the next start."""
+        self.store.is_spoiled = True
 
     def reset(self, by):
         """An operator looks at what stands and asks for a reset of exactly that; of a dead controller, in vain."""

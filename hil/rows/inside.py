@@ -4,32 +4,15 @@ import os
 import tempfile
 
 from controller.self_test import SelfTest
-from controller.store import UNREADABLE, Loaded
 from safety import parameters as p
 
 COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system tells them
-STALL_MS = 500
 
 
 def flip_word(rig):
     """One bit of the limit image in memory: of the wait for a fuse, which nothing asks for meanwhile."""
     at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
     rig.controller.cabinet.core.kernel.image[at] ^= 1
-
-
-def late_step(rig):
-    """The loop stands still for STALL_MS, then goes on with a step of that length."""
-    cabinet, plain = rig.controller.cabinet, rig.controller.cabinet.tick
-    missed = STALL_MS // rig.config.tick_ms
-
-    def tick(now_us, elapsed_ticks):
-        nonlocal missed
-        if missed > 1:
-            missed -= 1
-            return
-        cabinet.tick = plain
-        plain(now_us, STALL_MS // rig.config.tick_ms)
-    cabinet.tick = tick
 
 
 class _Tested(SelfTest):
@@ -64,10 +47,4 @@ def hot_processor(rig):
     os.pwrite(rig.zone, HOT, 0)
 
 
-def store_unreadable(rig):
-    """Neither copy in the state directory can be read at the next start."""
-    rig.controller.store.loaded = lambda: Loaded(UNREADABLE, None, 0, [])
-
-
-INSIDE = {each.__name__: each for each in (flip_word, late_step, watch_itself, change_program, hot_processor,
-                                           store_unreadable)}
+INSIDE = {each.__name__: each for each in (flip_word, watch_itself, change_program, hot_processor)}
