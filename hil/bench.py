@@ -265,6 +265,8 @@ class Bench:
                 self.snapshot, self.seen_ino = found, inode
         except (OSError, JournalError):
             return
+        if self.snapshot.sequence is None:
+            self.snapshot.reader.skip()  # to search the whole ring for more than the first frames takes two ticks
         newest = self.snapshot.reader.newest()
         for sequence in self.snapshot.follow():
             age_us = (newest - sequence) * self.config.tick_ms * 1000 if newest is not None else 0
