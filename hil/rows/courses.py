@@ -284,8 +284,9 @@ RACK = (
     Course("39", (do("key", run=False),), before=(do("weld", rack=1),), name="39 weld",
            seen=lambda plant: not plant.relays.coils["contactor_supply"]),
     Course("40a", _silent("bms_1")), Course("40b", _silent("bms_1"), alone=("40a",)), Course("40c", _silent("bms_1")),
+    # For longer than three periods, so that at any phase three of each of its frames are bad.
     Course("40d", (do("device_fault", device="bms_1", fault="bad_crc"),
-                   do("device_fault", 0.3, device="bms_1", fault="bad_crc", value=False))),
+                   do("device_fault", 0.32, device="bms_1", fault="bad_crc", value=False))),
     Course("45a", (do("sensor_invalid", rack=1, module=4),)),
     Course("45b", (do("sensor_invalid", rack=1, module=4),)),
     Course("45c", (do("sensor_zero", rack=1, module=4),), alone=("26a", "26b")),
