@@ -109,8 +109,8 @@ class Bench:
         self.recording, self.ending, self.is_orphan = True, False, False
         self.config = configs.load(order["site"])
         self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
-        load = loads.load_of(order, self.scenario)
-        self.cabinet = SimulatedCabinet(self.config, load.power, order["seed"], {"soc": order["soc_pct"] / 100})
+        self.cabinet = SimulatedCabinet(self.config, self._load_power(), order["seed"],
+                                        {"soc": order["soc_pct"] / 100})
         self.observer = Observer(observed_wiring(self.cabinet))
         self.beats = Beats(self.observer.wiring) if order.get("beats") else None
         self.trips = TripWatch(self.config.layout())
@@ -128,6 +128,10 @@ class Bench:
         self.start_ns = 0
         self.step_due_us = self.sample_due_us = self.view_due_us = 0
         self.last_us = 0
+
+    def _load_power(self):
+        """t_s -> W of the load."""
+        return loads.load_of(self.order, self.scenario).power
 
     def _wire(self, bus):
         can_tap, rtu_tap = self.observer.can_tap, self.observer.rtu_tap(bus.name)
@@ -177,25 +181,34 @@ class Bench:
     def run(self):
         """Until the rig says so; what happened within the duration is recorded and written at its end."""
         self.start_ns = time.monotonic_ns()
-        duration_us = round(self.order["duration_s"] * 1e6)
-        wires = [self._heard, *self.servers]
+        self._play()
         while not self.ending:
-            self._wait([*wires, self.connection])
-            self._service(self.now_us())
-            self._flush()
-            self._hear()
+            self.turn()
+        if self.is_orphan:
+            self._stop_orphan()
+
+    def _play(self):
+        """The part of the run that is recorded."""
+        duration_us = round(self.order["duration_s"] * 1e6)
+        while self.recording and not self.ending:
+            self.turn()
             if self.recording and self.now_us() >= duration_us:
                 self._finish()
-        if self.is_orphan:
-            self._stop_orphan(wires)
 
-    def _stop_orphan(self, wires):
+    def turn(self):
+        """Wait for bytes or for what is due, and serve that: the plant's step at most once."""
+        self._wait([self._heard, *self.servers, self.connection])
+        self._service(self.now_us())
+        self._flush()
+        self._hear()
+
+    def _stop_orphan(self):
         """The rig has died without a word, so nobody else is left to stop the controller."""
         self.recording = False
         self.controller.signal(signal.SIGTERM)
         until_us = self.now_us() + round(ORPHAN_S * 1e6)
         while not self.controller.ended() and self.now_us() < until_us:
-            self._wait(wires)
+            self._wait([self._heard, *self.servers])
             self._service(self.now_us())
         self.controller.signal(signal.SIGKILL)
 
@@ -311,21 +324,27 @@ class Bench:
         """The recording ends; from now on the wires are all that is served."""
         self.recording = False
         self._follow(self.now_us())
-        content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
-                   "violations": self.observer.violations, "trips": self.trips.trips}
-        if self.beats is not None:
-            content |= {"beats": self.beats.packed(), "setpoints_W": self.beats.setpoints_W.tobytes(),
-                        "start_ns": self.start_ns}
+        content = self._content()
         with open(os.path.join(self.order["run_dir"], RESULT), "wb") as file:
             file.write(msgpack.packb(content))
         self.send({"what": "done"})
 
 
-def main(argv):
-    """argv: descriptor of the socket, the order as JSON."""
+    def _content(self):
+        """What the result file holds."""
+        content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
+                   "violations": self.observer.violations, "trips": self.trips.trips}
+        if self.beats is not None:
+            content |= {"beats": self.beats.packed(), "setpoints_W": self.beats.setpoints_W.tobytes(),
+                        "start_ns": self.start_ns}
+        return content
+
+
+def main(argv, kind=Bench):
+    """argv: descriptor of the socket, the order as JSON; kind: of Bench."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the rig, which ends this process in order
     connection = socket.socket(fileno=int(argv[0]))
-    bench = Bench(json.loads(argv[1]), connection)
+    bench = kind(json.loads(argv[1]), connection)
     bench.announce()
     data = connection.recv(65_536)
     message = msgpack.unpackb(data) if data else {"what": "end"}

@@ -47,7 +47,11 @@ class Rig:
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order, scenario, config):
-        """order: dict for the bench; scenario: loaded one or None; config: the checked base configuration."""
+        """order: dict for the bench; scenario: loaded one or None; config: the checked base configuration.
+
+        Beside what the bench takes, an order may name the `bench`'s module and `cabinet_more`, text at the end of the
+        cabinet's file.
+        """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
         self.controller = self.bench = None
@@ -66,7 +70,8 @@ class Rig:
     def start(self):
         """Start the bench, learn its wires, write the cabinet's file and start the controller on it."""
         order = json.dumps(self.order)
-        self.bench = subprocess.Popen([sys.executable, "-m", "hil.bench", str(self._bench_end.fileno()), order],
+        module = self.order.get("bench", "hil.bench")
+        self.bench = subprocess.Popen([sys.executable, "-m", module, str(self._bench_end.fileno()), order],
                                       pass_fds=(self._bench_end.fileno(),), cwd=ROOT, process_group=0)
         self._bench_end.close()
         wires = self._receive()
@@ -83,6 +88,7 @@ class Rig:
         lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
         lines += [f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
                   for name, channel in wires["cans"].items()]
+        lines.append(self.order.get("cabinet_more", ""))
         pathlib.Path(self.directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
 
     def _commission(self):
