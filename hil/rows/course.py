@@ -1,4 +1,7 @@
-"""One course in virtual time: a running cabinet, the cause, and what is seen from outside until all has followed."""
+"""One course: a running cabinet, the cause, and what is seen from outside until all has followed.
+
+A rig is a VirtualRig, or what bench_watch.py makes of the rig of real processes.
+"""
 
 import dataclasses
 from typing import NamedTuple
@@ -70,18 +73,29 @@ def start_key(course):
 
 def started(config, course, less=(), seed=1):
     """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
-    rig = VirtualRig(armed(config, course.armed, less + course.alone), _load, seed, (), {"soc": course.soc_pct / 100})
+    rig = VirtualRig(armed(config, course.armed, less + course.alone), load_W, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
         apply(rig, each)
     if not course.starts:
-        start_s = START_S if abs(course.power_kW) > 100 else GENTLE_START_S
-        rig.clockwork = _clockwork(rig, _hints(4.0, course.power_kW, start_s))
-        rig.run(start_s)
+        bring_up(rig, course)
     return rig
 
 
-def _load(t_s):
+def load_W(t_s):
+    """The load, at any time."""
     return LOAD_W
+
+
+def bring_up(rig, course):
+    """From the controller's first tick until the cabinet runs with the course's power."""
+    begin_s, start_s = rig.now_us / 1e6, start_duration_s(course)
+    rig.clockwork = _clockwork(rig, _hints(begin_s + 4.0, course.power_kW, start_s))
+    rig.run(begin_s + start_s)
+
+
+def start_duration_s(course):
+    """How long a start takes until the course's power flows; a course that is the start itself waits for none."""
+    return 0.0 if course.starts else START_S if abs(course.power_kW) > 100 else GENTLE_START_S
 
 
 def measured(rig, course, limits):
@@ -92,7 +106,7 @@ def measured(rig, course, limits):
         _renew(rig, course, course.settle_s)
         rig.run(rig.now_us / 1e6 + course.settle_s)
     watch = Watch(rig, course, wanted(course, rig.cabinet.devices))
-    slowest_us = round(_slowest_s(course, limits) * 1e6)
+    slowest_us = round(slowest_s(course, limits) * 1e6)
     wind(rig, course, LAG_S_MAX + slowest_us / 1e6)
     inside = [each for each in course.cause if each.do in INSIDE]
     while rig.now_us < watch.shown_us() + slowest_us and not watch.complete():
@@ -111,7 +125,7 @@ def wind(rig, course, duration_s):
     rig.clockwork = _clockwork(rig, actions + _hints(rig.now_us / 1e6, course.power_kW, duration_s))
 
 
-def _slowest_s(course, limits):
+def slowest_s(course, limits):
     """How long to wait for the slowest effect once the sensor shows the cause."""
     return 2 * HOLD_S + max([limits.effect_ms(course.stage, name) for name in (
         effects.OPENED, effects.CHARGE, *effects.COILS)]) / 1000

@@ -1,7 +1,8 @@
 """What each course is held to: the site's own chain (controller/time_chain.py), with the plant's lag for the sensor.
 
 What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause, and what passes until
-then is measured. A time in the plant is known to one tick, the one at whose end it is sampled.
+then is measured. In virtual time a time in the plant is known to one tick, the one at whose end it is sampled, and that
+of a stage exactly; in real processes both are known to one step of the bench.
 """
 
 from controller import bus_times, time_chain
@@ -15,29 +16,35 @@ PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
 class Limits:
     """Of one site, in ms from the moment in which the sensor shows the cause."""
 
-    def __init__(self, config):
+    def __init__(self, config, step_ms=0):
+        """step_ms: of the bench in real processes, 0 in virtual time."""
         self.config, self.schedule = config, bus_times.schedule(config)
+        self._told_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
 
     def decision_ms(self, stage_id):
-        """The stage stands this late, at the latest."""
+        """The stage is known to stand this late, at the latest."""
+        return self._decided_ms(stage_id) + self._told_ms
+
+    def _decided_ms(self, stage_id):
         return sum([part.time_ms for part in self._decision(stage_id) if not part.is_assumed])
 
     def earliest_ms(self, stage_id, cause):
-        """No earlier than its debounce and the silence that it waits for, counted from the last thing heard."""
+        """No earlier than its debounce and the silence that it waits for, counted from the last thing heard; what a
+        sensor shows is known to one step as well."""
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         is_bound = _is(stage_id, m.CABINET, m.F_IMAGE_CHANGED) or (
             _is(stage_id, m.CABINET, m.F_GAS_DETECTORS_LOST) and not self._period_ms(cause))
         silence_ms = 0 if is_bound else parts.get("silence", 0)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
-        return max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms)
+        return max(0, silence_ms - self._period_ms(cause) + debounce_ms - self.config.tick_ms) - self._told_ms
 
     def permit_ms(self, stage_id):
         """The byte that drops the converter's permit is on the wire."""
-        return self.decision_ms(stage_id) + self._write_ms("pcs_enable_ok")
+        return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
     def effect_ms(self, stage_id, effect):
         """The effect shows in the plant."""
-        seen_ms = self.decision_ms(stage_id) + self.config.tick_ms
+        seen_ms = self._decided_ms(stage_id) + self._sampled_ms
         demand = STAGES[stage_id][m.S_DEMAND]
         if effect in effects.COILS:
             return seen_ms + self._write_ms(effects.COILS[effect].output, demand) + time_chain.RELAY_MS

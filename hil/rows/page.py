@@ -48,12 +48,12 @@ def line(row, limits):
     return f"{row.course.label:11} stands {stands} s; {', '.join(slowest) or 'nothing to see'}  {ending}"
 
 
-def page(rows, limits):
-    """The Markdown page of all rows."""
+def page(rows, limits, head=HEAD):
+    """The Markdown page of all rows. head: what is said above the table."""
     plain = [row for row in rows if row.course.label not in STOPPED]
     wired = [row for row in rows if row.course.label in STOPPED]
     plain.sort(key=lambda row: (STAGES[row.course.stage][m.S_ROW], row.course.label))
-    lines = [HEAD, _count(plain), "", *_table(COLUMNS, [_cells(row, limits) for row in plain])]
+    lines = [head, _count(plain), "", *_table(COLUMNS, [_cells(row, limits) for row in plain])]
     if wired:
         lines += [WIRED_HEAD, *_table(WIRED_COLUMNS, [_wired(row, limits) for row in sorted(wired, key=_number)])]
     missed = [f"- {row.course.label}: {'; '.join(row.complaints)}" for row in plain + wired if not row.is_met]
