@@ -1,6 +1,7 @@
 """The command line of `python -m hil rows`."""
 
 import argparse
+import contextlib
 import difflib
 import json
 import pathlib
@@ -10,10 +11,13 @@ from controller import config as configs
 from controller import realtime
 from hil import forks
 from hil.arguments import output_file, whole
-from hil.rows import page, verdict
+from hil.result import INTERRUPTED
+from hil.rows import page, real_page, verdict
 from hil.rows.campaign import EVERY, run
 from hil.rows.courses import COURSES
 from hil.rows.limits import Limits
+from hil.rows.real import Campaign
+from hil.rows.real_courses import NOT_DONE
 from hil.rows.stopped import STOPPED
 
 EXAMPLE = pathlib.Path(configs.__file__).parent / "sites" / "example" / "cabinet.toml"
@@ -34,16 +38,18 @@ def add(commands):
     parser.add_argument("--seed", metavar="NUMBER", type=whole(0, SEED_MAX), default=1, help="(%(default)s)")
     parser.add_argument("--disarmed", action="store_true",
                         help="with the stages not armed: each must be found not met, or the course shows nothing")
+    parser.add_argument("--real", action="store_true",
+                        help="in real processes and real time: the controller's own on ptys and a CAN server")
     parser.set_defaults(run=main)
 
 
 def main(arguments):
-    """Returns 0 when every course is met (with --disarmed: none), else 1. Raises ConfigError, OSError."""
+    """Returns 0 when every course is met (with --disarmed: none), else 1. Raises ConfigError, RigError, OSError."""
+    if arguments.real:
+        return _real(arguments)
     wired = [label for label in arguments.only or () if label in STOPPED]
     if arguments.disarmed and wired:
-        why = "the wiring acts, armed or not"
-        print(f"rig: --disarmed: allowed are stages; {', '.join(wired)}: {why}", file=sys.stderr)
-        return WRONG_INPUT
+        return _refuse(f"--disarmed: allowed are stages; {', '.join(wired)}: the wiring acts, armed or not")
     print(f"seed       {arguments.seed}", flush=True)
     config = configs.load(str(EXAMPLE))
     limits, rows = Limits(config), []
@@ -56,9 +62,56 @@ def main(arguments):
     _write(arguments.json, lambda: json.dumps(page.document(rows, limits, arguments.seed), indent=1) + "\n")
     _write(arguments.md, lambda: page.page(rows, limits))
     wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]
-    print(f"verdict    {len(rows) - len(wrong)} of {len(rows)} {'found not met' if arguments.disarmed else 'met'}"
-          + (f"; not: {', '.join(wrong)}" if wrong else ""))
+    print(_verdict(rows, wrong, "found not met" if arguments.disarmed else "met"))
     return NOT_MET if wrong else MET
+
+
+def _real(arguments):
+    """The courses in the rig of real processes; a campaign that is interrupted writes nothing."""
+    wanted = arguments.only or list(EVERY)
+    labels = [label for label in wanted if label not in NOT_DONE]
+    if arguments.disarmed:
+        return _refuse("--real: a controller's own process has every required stage armed; leave --disarmed out")
+    if not labels:
+        return _refuse(f"--real: {wanted[0]} is not done in real processes: {NOT_DONE[wanted[0]]}; allowed is any "
+                       f"other than {', '.join(NOT_DONE)}")
+    print(f"seed       {arguments.seed}", flush=True)
+    campaign = Campaign(configs.load(str(EXAMPLE)), arguments.jobs, arguments.seed,
+                        lambda line: print(line, flush=True))
+    found = []
+    try:
+        with contextlib.closing(campaign.run(labels)) as courses:
+            for ended in courses:
+                found.append(ended)
+                print(page.line(ended.row, campaign.limits), flush=True)
+    except KeyboardInterrupt:
+        print(f"verdict    interrupted: {len(found)} of {len(labels)} courses run")
+        return INTERRUPTED
+    found.sort(key=lambda ended: wanted.index(ended.row.course.label))
+    not_done = {label: NOT_DONE[label] for label in wanted if label in NOT_DONE}
+    _write(arguments.json, lambda: json.dumps(
+        real_page.document(found, campaign.limits, arguments.seed, not_done), indent=1) + "\n")
+    _write(arguments.md, lambda: real_page.markdown(found, campaign.limits, not_done))
+    return _told([ended.row for ended in found], not_done)
+
+
+def _told(rows, not_done):
+    """Print what is not done and the verdict; returns the exit code."""
+    for label, why in not_done.items():
+        print(f"{label:11} not done: {why}")
+    wrong = [row.course.label for row in rows if not row.is_met]
+    print(_verdict(rows, wrong, "met") + (f"; {len(not_done)} not done" if not_done else ""))
+    return NOT_MET if wrong else MET
+
+
+def _verdict(rows, wrong, word):
+    return (f"verdict    {len(rows) - len(wrong)} of {len(rows)} {word}"
+            + (f"; not: {', '.join(wrong)}" if wrong else ""))
+
+
+def _refuse(line):
+    print(f"rig: {line}", file=sys.stderr)
+    return WRONG_INPUT
 
 
 def _is_wrong(row, limits, disarmed):
