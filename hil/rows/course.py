@@ -183,13 +183,15 @@ class Watch:
                 self._stands_us = round(trip["t_s"] * 1e6)
 
     def _allow(self):
-        """What stood before, what a dead or silenced module does by itself, zero power where it follows from that or
-        from the racks' own limits, and a lamp that says: no energy."""
+        """What stood before, what a dead or silenced module or the second channel does by itself, zero power where it
+        follows from that or from the racks' own limits, and a lamp that says: no energy."""
         if not self._told and not self._allowed:
             for name in self._rig.trips.standing():
                 self._allowed.update(effects.demanded(STAGES[name.partition(".")[0]]))
         if self.witness.since_us[effects.OPENED] is not None or self.witness.since_us[effects.ENABLE] is not None:
             self._allowed.add(effects.LAMP)
+        if not self._rig.plant.relays.channel_b_closed:
+            self._allowed.update((effects.ENABLE, effects.OPENED))
         power_kW = self._course.power_kW
         if effects.asks_for_zero(self._allowed, power_kW) or effects.racks_allow_none(self._rig.plant, power_kW):
             self._allowed.add(effects.POWER)
