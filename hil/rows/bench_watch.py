@@ -6,6 +6,7 @@ themselves. The journal is followed on every step, so that a standing stage is k
 
 import contextlib
 import os
+import select
 import sys
 
 from controller import statistics
@@ -14,6 +15,7 @@ from hil.faults import Clockwork
 from hil.rows import course, stopped
 from hil.rows.limits import Limits
 from hil.rows.real_courses import REAL, has_start
+from hil.rows.second_channel import NAME, SecondChannel
 from hil.rows.stopped import STOPPED
 
 STEP_ms = bench.STEP_US // 1000
@@ -79,8 +81,21 @@ class CourseBench(bench.Bench):
         self._limits = Limits(self.config, STEP_ms)
         self._course = REAL[order["course"]]
         self._rig = SteppedRig(self)
+        self._second = self._fit_second() if self.config.channel_b else None
         for each in self._course.at_start:
             course.apply(self._rig, each)
+
+    def _fit_second(self):
+        second = SecondChannel(self.cabinet.plant, self.config.safety_image)
+        self.ptys[NAME] = second
+        self._heard.register(second.fileno(), select.EPOLLIN | select.EPOLLET)
+        self.world = self.world._replace(devices={**self.world.devices, NAME: second.device})
+        return second
+
+    def _step(self, now_us):
+        if self._second is not None:
+            self._second.step(now_us)
+        super()._step(now_us)
 
     def note_step(self, elapsed_us):
         """How long a step was: of a machine that stalls it is long."""

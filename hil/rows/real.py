@@ -18,7 +18,7 @@ from controller.snapshot import read
 from hil import bench
 from hil.benchmarks import order as orders
 from hil.rig import Rig, RigError
-from hil.rows import course, effects, stopped, verdict
+from hil.rows import course, effects, second_channel, stopped, verdict
 from hil.rows.campaign import Row
 from hil.rows.courses import STAGES
 from hil.rows.limits import Limits
@@ -57,6 +57,8 @@ class CourseRig(Rig):
         order = orders.made(config, None, 0.0, seed) | {
             "run_dir": directory, "bench": BENCH, "course": each.label, "soc_pct": each.soc_pct,
             "cabinet_more": cabinet_more(each)}
+        if course.SECOND_CHANNEL in each.armed:
+            order |= second_channel.site(directory)
         super().__init__(order, None, config)
         self.may_be_killed = any([action.do == "controller_kill" for action in each.cause])
 
@@ -64,6 +66,13 @@ class CourseRig(Rig):
         """What the bench has written."""
         with open(os.path.join(self.directory, bench.RESULT), "rb") as file:
             return msgpack.unpackb(file.read())
+
+    def _write_cabinet_file(self, wires):
+        """The second channel's plug has a section of its own."""
+        ports = dict(wires["ports"])
+        if second_channel.NAME in ports:
+            self.order["cabinet_more"] += second_channel.section(ports.pop(second_channel.NAME))
+        super()._write_cabinet_file({**wires, "ports": ports})
 
     def _whole(self, shown):
         return shown

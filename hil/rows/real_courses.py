@@ -7,20 +7,16 @@ armed in virtual time, the time of its own stage is what it shows; its effects m
 from hil.rows.campaign import EVERY
 from hil.rows.inside import INSIDE
 
-SECOND_CHANNEL = "51"
 WHY_NOT = {
     "flip_word": "a bit of the limit image in the controller's own memory",
     "change_program": "a constant of a function in the controller's own memory",
     "hot_processor": "a temperature that the operating system tells, which is the machine's own"}
-NO_CHANNEL_B = "the rig of real processes has no second channel"
 # What the site says for it: an analysis that asks for the derate arms 46b.
 CABINET_MORE = {"46b": "[hma]\nnoc_derate = true\n"}
 
 
 def why_not(course):
     """Why this course does not run in real processes; None if it does."""
-    if SECOND_CHANNEL in course.armed:
-        return NO_CHANNEL_B
     inside = [each.do for each in course.before + course.cause if each.do in INSIDE]
     return f"inside the controller: {WHY_NOT[inside[-1]]}" if inside else None
 
@@ -31,8 +27,9 @@ def has_start(course):
 
 
 def cabinet_more(course):
-    """Text at the end of the cabinet's file that arms what the course needs and the example site has not."""
-    return "".join([CABINET_MORE[stage] for stage in course.armed])
+    """Text at the end of the cabinet's file that arms what the course needs and the example site has not; row 51 has a
+    site of its own."""
+    return "".join([CABINET_MORE.get(stage, "") for stage in course.armed])
 
 
 NOT_DONE = {label: why_not(each) for label, each in EVERY.items() if why_not(each)}
