@@ -33,6 +33,7 @@ class MemoryStore:
     def submit(self, record):
         """Keep a record; returns its number."""
         self.record = record
+        self.is_spoiled = False
         self.count += 1
         return self.count
 

@@ -22,8 +22,8 @@ CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 ROOT = Path(campaign.__file__).parents[2]
 # Of each kind of source and of each kind of effect some; all but three from one start.
-SAMPLE = ["1a", "2", "4", "10b", "12b", "21a", "29", "36", "40c", "41a", "44b", "46c start", "47", "49", "49 io_1",
-          "51", "51 contact", "51 silent"]
+SAMPLE = ["1a", "2", "4", "10b", "12b", "21a", "29", "36", "40c", "41a", "44b", "44d", "46c start", "47", "49",
+          "49 io_1", "51", "51 contact", "51 silent"]
 
 
 def found(label, *before):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller import config as configs
-from controller import statistics
+from controller import statistics, store
 from hil.__main__ import main
 from hil.rows import bench_watch, command, course, effects, real, real_page, second_channel
 from hil.rows.campaign import EVERY, Row
@@ -56,6 +56,29 @@ def test_the_cabinets_file_arms_what_the_course_needs(tmp_path, label, is_armed)
     plain = CONFIG.safety_image[:]
     armed = course.armed(CONFIG, ("46b",) if is_armed else (), ()).safety_image
     assert config.safety_image == armed and (armed != plain) == bool(is_armed)
+
+
+def test_a_stalled_controller_is_stopped_and_goes_on(tmp_path):
+    rig, signals = made_rig(tmp_path, "44b"), []
+    rig.controller = SimpleNamespace(send_signal=signals.append)
+    rig._do_stall({"duration_ms": 0})
+    assert signals == [signal.SIGSTOP, signal.SIGCONT]
+
+
+def test_of_a_spoiled_store_neither_copy_can_be_read(tmp_path):
+    rig = made_rig(tmp_path, "44d")
+    rig._commission()
+    kept = store.Store(str(tmp_path / "state"))
+    assert kept.load().state == store.CLEAN
+    rig._do_spoil_store({})
+    assert kept.load().state == store.UNREADABLE
+
+
+def test_a_hint_to_a_killed_controller_is_said_in_vain(tmp_path, capsys):
+    rig = made_rig(tmp_path, "44c")
+    rig.controller = SimpleNamespace(poll=lambda: -9)
+    rig._do_hint({"source": "scheduler"})
+    assert capsys.readouterr().err == ""
 
 
 def test_a_second_channel_has_a_site_of_its_own(tmp_path):

@@ -112,7 +112,22 @@ def test_a_controller_that_is_started_again_finds_its_store():
     assert len(virtual.controller.can["can0"].ends) == 1
 
 
-@pytest.mark.parametrize("do, arguments", [("reset", {"by": "remote"}), ("run_request", {"on": True})])
+def test_a_controller_that_starts_on_a_spoiled_store_asks_for_the_key_and_keeps_a_new_record():
+    virtual = rig(actions=[action(5, "controller_kill"), action(6, "store_spoil"), action(7, "controller_start")])
+    virtual.run(9)
+    assert [trip["stage"] for trip in virtual.trips.trips] == ["44d"]
+    assert virtual.controller.store.loaded().record is not None
+
+
+@pytest.mark.parametrize("duration_ms, trips", [(480, []), (520, ["44b"])])
+def test_a_controller_that_stands_still_notices_when_it_goes_on(duration_ms, trips):
+    virtual = rig(actions=[action(5, "controller_stall", duration_ms=duration_ms)]).run(5.4)
+    assert virtual.trips.trips == []
+    assert [trip["stage"] for trip in virtual.run(6).trips.trips] == trips
+
+
+@pytest.mark.parametrize("do, arguments", [("reset", {"by": "remote"}), ("run_request", {"on": True}),
+                                           ("controller_stall", {"duration_ms": 500})])
 def test_what_is_asked_of_a_dead_controller_is_asked_in_vain(do, arguments):
     virtual = rig(actions=[action(1, "controller_kill"), action(2, do, **arguments)]).run(3)
     assert virtual.controller.cabinet is None
