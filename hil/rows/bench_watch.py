@@ -14,7 +14,7 @@ from hil import bench
 from hil.faults import Clockwork
 from hil.rows import course, stopped
 from hil.rows.limits import Limits
-from hil.rows.real_courses import REAL, has_start
+from hil.rows.real_courses import REAL, has_start, stalls_loop
 from hil.rows.second_channel import NAME, SecondChannel
 from hil.rows.stopped import STOPPED
 
@@ -125,7 +125,7 @@ class CourseBench(bench.Bench):
         self._step_us_max, loop = 0, self._loop_statistics()
         self.found = stopped.measured(rig, each) if each.label in STOPPED else course.measured(
             rig, each, self._limits)
-        self.machine = machine(self._step_us_max, loop, self._loop_statistics())
+        self.machine = machine(self._step_us_max, loop, None if stalls_loop(each) else self._loop_statistics())
 
     def _wait_for_first_tick(self):
         while not self._has_ticked(None):
@@ -167,7 +167,8 @@ def wanted(each, devices):
 
 def machine(step_us_max, before, after):
     """{what the machine held back meanwhile}: of this process its longest step, of the loop its ticks that were skipped
-    or ended late. before, after: content of the loop's statistics; a controller that was started since counts anew."""
+    or ended late. before, after: content of the loop's statistics, after None where they say nothing; a controller that
+    was started since counts anew."""
     found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found

@@ -26,6 +26,11 @@ def has_start(course):
     return course.starts or any([each.do == "controller_start" for each in course.cause])
 
 
+def stalls_loop(course):
+    """True if ticks that the loop misses are the course's own doing, not the machine's."""
+    return any([each.do == "controller_stall" for each in course.cause])
+
+
 def cabinet_more(course):
     """Text at the end of the cabinet's file that arms what the course needs and the example site has not; row 51 has a
     site of its own."""

@@ -13,12 +13,13 @@ import pytest
 from controller import config as configs
 from controller import statistics, store
 from hil.__main__ import main
+from hil.rig import RigError
 from hil.rows import bench_watch, command, course, effects, real, real_page, second_channel
 from hil.rows.campaign import EVERY, Row
 from hil.rows.command import EXAMPLE
 from hil.rows.courses import STAGES
 from hil.rows.limits import Limits
-from hil.rows.real_courses import BESIDE, NOT_DONE, REAL
+from hil.rows.real_courses import BESIDE, NOT_DONE, REAL, has_start, stalls_loop
 from safety.second import CONTACT_NAMES
 
 CONFIG = configs.load(str(EXAMPLE))
@@ -284,6 +285,21 @@ def test_a_campaign_that_is_interrupted_writes_nothing(monkeypatch, capsys, tmp_
     assert main(["rows", "--real", "--only", "29,1a", "--json", str(tmp_path / "a.json")]) == 130
     assert capsys.readouterr().out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rig_that_cannot_be_started_ends_the_campaign(monkeypatch, capsys):
+    class Broken(Told):
+        def _attempt(self, label):
+            raise RigError("the simulated cabinet did not start, exit code 1")
+    monkeypatch.setattr(command, "Campaign", lambda *order: Broken())
+    assert main(["rows", "--real", "--only", "29,1a"]) == 3
+    assert capsys.readouterr().err == "rig: the simulated cabinet did not start, exit code 1\n"
+
+
+def test_whose_doing_missed_ticks_are():
+    assert [label for label, each in REAL.items() if stalls_loop(each)] == ["44b"]
+    assert [label for label, each in REAL.items() if has_start(each)] == ["38a", "38a relay", "44c", "44d",
+                                                                          "46c start"]
 
 
 @pytest.mark.parametrize("label", ["1a", "44 stopped"])
