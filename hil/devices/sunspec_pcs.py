@@ -83,6 +83,7 @@ class SunSpecPcs(RegisterDevice):
         self._now_us = self._shown_ac_us = self._shown_dc_us = -1
         self._second_us = None
         self._silence_s = self._heartbeat = None
+        self.reversions = 0  # how often the set-point has expired
         self._energy_Wh = {"701.TotWhInj": 0.0, "701.TotWhAbs": 0.0}
         self._handlers = {"704.WSet": self._setpoint_written, "704.WSetEna": self._setpoint_written,
                           "704.WSetMod": self._setpoint_written, "704.WSetPct": self._setpoint_written,
@@ -215,6 +216,7 @@ class SunSpecPcs(RegisterDevice):
             return
         image.put("704.WSetRvrtRem", left_s - 1)
         if left_s == 1:
+            self.reversions += 1
             image.put("704.WSetEna", image.get("704.WSetEnaRvrt"))
             image.put("704.WSet", image.get("704.WSetRvrt"))
             image.put("704.WSetPct", image.get("704.WSetPctRvrt"))

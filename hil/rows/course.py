@@ -152,6 +152,8 @@ class Watch:
         self.caused_us = rig.now_us + (0 if last.do in INSIDE else max(rig.tick_us, round(last.at_s * 1e6)))
         self._modules = [device for name, device in rig.cabinet.devices.items() if name.startswith("io_")]
         self._expiries = _expiries(self._modules)
+        self._converters = [device for name, device in rig.cabinet.devices.items() if name.startswith("pcs_")]
+        self._reversions = _reversions(self._converters)
         self.witness = effects.Witness(rig.plant, self._stage, rig.now_us)
         self._seen_us = None if course.seen else self.caused_us
         self._trips, self._events = len(rig.trips.trips), len(rig.observer.timeline)
@@ -184,7 +186,8 @@ class Watch:
 
     def _allow(self):
         """What stood before, what a dead or silenced module or the second channel does by itself, zero power where it
-        follows from that or from the racks' own limits, and a lamp that says: no energy."""
+        follows from that, from a converter that hears nothing or from the racks' own limits, and a lamp that says: no
+        energy."""
         if not self._told and not self._allowed:
             for name in self._rig.trips.standing():
                 self._allowed.update(effects.demanded(STAGES[name.partition(".")[0]]))
@@ -193,7 +196,8 @@ class Watch:
         if not self._rig.plant.relays.channel_b_closed:
             self._allowed.update((effects.ENABLE, effects.OPENED))
         power_kW = self._course.power_kW
-        if effects.asks_for_zero(self._allowed, power_kW) or effects.racks_allow_none(self._rig.plant, power_kW):
+        if (effects.asks_for_zero(self._allowed, power_kW) or effects.racks_allow_none(self._rig.plant, power_kW)
+                or _reversions(self._converters) != self._reversions):
             self._allowed.add(effects.POWER)
         if self._course.starts or _expiries(self._modules) != self._expiries:
             self._allowed.update(effects.DISCRETE)
@@ -229,6 +233,10 @@ class Watch:
 
 def _expiries(modules):
     return sum([module.expiries for module in modules])
+
+
+def _reversions(converters):
+    return sum([converter.reversions for converter in converters])
 
 
 def _probed(rig, course):

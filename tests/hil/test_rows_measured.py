@@ -109,6 +109,14 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
     assert complaint.startswith("power zero after ") and complaint.endswith(" ms, which nothing asks for")
 
 
+def test_a_converter_that_hears_nothing_may_stop_before_its_row():
+    """Its set-point expires on a second of its own clock: at another phase that is sooner than row 41 stands."""
+    each = COURSES["41a"]._replace(settle_s=0.4, before=(do("bridge_chain"),))
+    cabinet = course.started(CONFIG, each)
+    result = course.measured(cabinet, each, LIMITS)
+    assert result.since_ms[effects.POWER] < result.stands_ms and result.unwanted == {}
+
+
 def test_a_permit_that_stays_is_found():
     complaints = found("1a", do("device_fault", device="io_1", fault="coils_stuck", value={"0": 1}))
     assert "PCS enable off did not come" in complaints
