@@ -20,6 +20,7 @@ from hil.rows.command import EXAMPLE
 from hil.rows.courses import STAGES
 from hil.rows.limits import Limits
 from hil.rows.real_courses import BESIDE, NOT_DONE, REAL, has_start, stalls_loop
+from hil.rows.stopped import STOPPED
 from safety.second import CONTACT_NAMES
 
 CONFIG = configs.load(str(EXAMPLE))
@@ -256,6 +257,14 @@ def test_the_page_and_the_document():
     good, bad = json.loads(json.dumps(doc))["courses"]
     assert not doc["ok"] and doc["command"] == "rows --real" and doc["not_done"] == {"44a": "inside"}
     assert good["held_back"] == CALM and "timeline" not in good and bad["timeline"] == [[1, "heat", ""]]
+
+
+def test_the_page_names_every_course():
+    text = (ROOT / "hil" / "ROWS_REAL.md").read_text(encoding="ascii")
+    lines = [line for line in text.splitlines() if line.startswith("| ") and line.endswith(("| yes |", "| **no** |"))]
+    assert text.startswith(real_page.HEAD) and len(lines) == len(REAL)
+    assert {line.split(" | ")[1] for line in lines} >= {label for label in REAL if label not in STOPPED}
+    assert all(f"- {label}: {why}" in text.splitlines() for label, why in NOT_DONE.items())
 
 
 @pytest.mark.parametrize("arguments, words", [
