@@ -40,18 +40,15 @@ class Ages:
 
     def _block(self, block, elapsed):
         ticks, fresh, seen = self.ticks, self.fresh, self.seen
-        news, oldest, most = 0, 0, s.TICKS_MAX
+        news = oldest = 0
         for group in range(self.block_first[block], self.block_first[block + 1]):
             if fresh[group]:
                 ticks[group] = 0
                 seen[group] = news = 1
             else:
-                age = ticks[group] + elapsed
-                if age > most:
-                    age = most
-                ticks[group] = age
-                if age > oldest and seen[group]:
-                    oldest = age
+                ticks[group] = min(ticks[group] + elapsed, s.TICKS_MAX)
+                if seen[group]:
+                    oldest = max(oldest, ticks[group])
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 

@@ -43,7 +43,7 @@ def taper_permille(value, full_at, none_at):
         span, left = -span, -left
     if left <= 0:
         return 0
-    return 1000 if left >= span else left * 1000 // span
+    return min(left, span) * 1000 // span if span else 1000
 
 
 class Bounds:

@@ -429,7 +429,8 @@ def test_a_rack_without_news_is_left_alone_until_it_is_silent():
 
 @pytest.mark.parametrize("parameter, group", [
     ("io_silent_ms", s.G_IO_1), ("io_silent_ms", s.G_IO_2), ("meter_silent_ms", s.G_METER_GRID),
-    ("meter_silent_ms", s.G_METER_LOAD), ("gas_silent_ms", s.G_GAS_1), ("gas_silent_ms", s.G_GAS_2)])
+    ("meter_silent_ms", s.G_METER_LOAD), *[("gas_silent_ms", group) for group in range(s.G_GAS_1, s.G_TOXIC + 1)],
+    ("io_silent_ms", s.G_IO_3), ("monitor_silent_ms", s.G_CLIMATE), ("monitor_silent_ms", s.G_UPS)])
 def test_budgets_come_from_the_parameters_and_round_up(parameter, group):
     desk = Desk(**{parameter: 410}).step().silence(group).step(21)
     assert desk.features.ages.known(group) == 1

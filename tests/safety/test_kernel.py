@@ -105,12 +105,28 @@ KNOWN_AT_ONCE = ("closing_failures", "step_late_ms", "boot_not_clean", "boot_sto
                  "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign")
 
 
+# Entries of each array with 2 units, 3 racks and 4 modules: no more than are needed, for memory is short on a board.
+SIZES = {
+    "ages.news": 4, "ages.oldest_ticks": 4, "ages.seen": 35, "ages.ticks": 35, "bounds.limit_W": 52,
+    "bounds.lowest_W": 4, "bounds.published_W": 4, "bounds.rack_limit": 33, "bounds.rack_now": 11,
+    "bounds.signature": 2, "conflict_ticks": 1, "contactors.closing_ticks": 3, "contactors.open_ticks": 3,
+    "contactors.step": 3, "contactors.was_closed": 3, "crc": 3, "demand": 16, "evaluator.active": 190,
+    "evaluator.busy": 6, "evaluator.clear_count": 190, "evaluator.first_out": 1, "evaluator.latched": 190,
+    "evaluator.set_count": 190, "features.boot": 2, "features.changed": 6, "features.frozen_ticks": 2,
+    "features.known": 129, "features.noc_ticks": 1, "features.raw_hash": 2, "features.value": 129, "gas.clock": 2,
+    "gas.high": 2, "gas.history": 10, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
+    "heating.place": 6, "heating.rise": 3, "latches.token_age": 3, "permit.relays": 2, "permit.state": 1,
+    "permit.timer": 3, "permit.tried": 2, "racks.bad_frames": 6, "racks.cells_mV": 6, "racks.clock": 3,
+    "racks.current_mA": 6, "racks.mismatch": 3, "standing": 3, "unit_demand": 32}
+
+
 def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
     """Of every array, also of those that are written before they are read: two new kernels are the same."""
     kernel = Kernel(default_image(units=2, racks=3, modules=4))
     expected = started_with(kernel)
     for path, value in arrays(kernel).items():
         assert list(value) == list(expected.get(path, [0] * len(value))), path
+        assert len(value) == SIZES.get(path, len(value)), path
 
 
 def test_every_array_that_changes_is_carried_over():
