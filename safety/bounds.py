@@ -11,6 +11,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.contactors import CLOSED
+from safety.features import TICKS_FOR_MS_MAX
 
 LIMITS = ("pcs_rated", "installer", "bms_current", "cell_voltage_taper", "temperature_taper", "bms_silence", "derate",
           "inhibit", "ramp_to_zero", "stop", "permit", "soc_taper", "test")
@@ -28,6 +29,7 @@ RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLO
 TAPER_DDEGC = ((400, 500), (450, 550))
 COLD_TAPER_DDEGC = ((100, 0), (-100, -200))  # row 25 as a taper: 10 K above the temperature that inhibits (ours)
 SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))  # the last 3 %, where a cell's voltage turns steep (ours)
+FULL_PERMILLE = 1000  # of a limit that takes nothing away
 TEST_PERMILLE = 50  # of rated power: TEST mode, design page
 
 
@@ -43,7 +45,7 @@ def taper_permille(value, full_at, none_at):
         span, left = -span, -left
     if left <= 0:
         return 0
-    return min(left, span) * 1000 // span if span else 1000
+    return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
 
 
 class Bounds:
@@ -158,10 +160,10 @@ class Bounds:
         reported = image[words + p.R_CELLS_REPORTED]
         now[RL_CELL_VOLTAGE] = taper_permille(
             inp[first + s.CELL_VOLTAGE_MV_MAX], image[words + p.R_CHARGE_TAPER_MV],
-            image[words + p.R_CHARGE_END_MV]) if reported else 1000
+            image[words + p.R_CHARGE_END_MV]) if reported else FULL_PERMILLE
         now[RL_CELL_VOLTAGE + 1] = taper_permille(
             inp[first + s.CELL_VOLTAGE_MV_MIN], image[words + p.R_DISCHARGE_TAPER_MV],
-            image[words + p.R_DISCHARGE_END_MV]) if reported else 1000
+            image[words + p.R_DISCHARGE_END_MV]) if reported else FULL_PERMILLE
         self._rack_temperature(rack, words)
 
     def _rack_temperature(self, rack, words):
@@ -174,12 +176,12 @@ class Bounds:
         for way in range(2):
             hot, cold, charge = TAPER_DDEGC[way], COLD_TAPER_DDEGC[way], SOC_TAPER_PERMILLE[way]
             now[RL_TEMPERATURE + way] = min(taper_permille(hottest, hot[0], hot[1]),
-                                            taper_permille(coldest, cold[0], cold[1])) if reported else 1000
+                                            taper_permille(coldest, cold[0], cold[1])) if reported else FULL_PERMILLE
             now[RL_SOC + way] = taper_permille(soc, charge[0], charge[1])
 
     def _silence_permille(self, rack, words):
         """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
-        age_ms = min(self.features.ages.oldest_ticks[1 + rack], 1_000_000) * self.tick_ms
+        age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
         return taper_permille(age_ms, self.image[words + p.R_BMS_WARN_MS], self.image[words + p.R_BMS_RAMP_MS])
 
     def _rack_limits(self, unit, way):
@@ -189,7 +191,7 @@ class Bounds:
         online = 0
         current_mA = s.INT_MAX
         voltage_V = s.INT_MAX
-        voltage = temperature = silence = charge = 1000
+        voltage = temperature = silence = charge = FULL_PERMILLE
         for rack in range(self.layout.racks):
             first = rack * RACK_LIMITS
             if self.rack_unit[rack] != unit or not limit[first + RL_CLOSED]:

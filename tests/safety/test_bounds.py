@@ -113,6 +113,88 @@ def image_with(racks=3, **changed):
     return image
 
 
+@pytest.mark.parametrize("rack", range(3))
+@pytest.mark.parametrize("signal, value, way, index, left_W", [
+    (s.CELL_VOLTAGE_MV_MAX, 3550, CHARGE, bounds.L_CELL_VOLTAGE_TAPER, 125_000),
+    (s.CELL_VOLTAGE_MV_MIN, 2900, DISCHARGE, bounds.L_CELL_VOLTAGE_TAPER, 125_000),
+    (s.MODULE_TEMPERATURE_DDEGC, 425, CHARGE, bounds.L_TEMPERATURE_TAPER, 187_500),
+    (s.SOC_PERMILLE, 985, CHARGE, bounds.L_SOC_TAPER, 125_000),
+    (s.SOC_PERMILLE, 15, DISCHARGE, bounds.L_SOC_TAPER, 125_000),
+    (s.CHARGE_CURRENT_MA_MAX, 60_000, CHARGE, bounds.L_BMS_CURRENT, 137_934),
+    (s.DISCHARGE_CURRENT_MA_MAX, 60_000, DISCHARGE, bounds.L_BMS_CURRENT, 133_795),
+    (s.RACK_VOLTAGE_MV, 500_999, CHARGE, bounds.L_BMS_CURRENT, 203_700)])
+def test_the_weakest_rack_decides_whichever_it_is(rack, signal, value, way, index, left_W):
+    bench = running(racks=3)
+    bench.set_rack(signal, value, rack)
+    assert limit_W(bench.step(2), way, index) == left_W
+
+
+@pytest.mark.parametrize("rack", range(3))
+def test_the_silent_rack_decides_whichever_it_is(rack):
+    bench = running(racks=3)
+    bench.silent |= bench.bms_groups(rack)
+    bench.step(26)
+    assert [limit_W(bench, way, bounds.L_BMS_SILENCE) for way in (CHARGE, DISCHARGE)] == [240_000] * 2
+
+
+@pytest.mark.parametrize("signal, way, left_W", [
+    (s.CHARGE_CURRENT_MA_MAX, CHARGE, 107_282), (s.DISCHARGE_CURRENT_MA_MAX, DISCHARGE, 104_063)])
+@pytest.mark.parametrize("allowed_mA", [140_000, 140_100, 500_000])
+def test_a_bms_that_allows_more_than_the_rack_is_rated_for_widens_nothing(signal, way, left_W, allowed_mA):
+    bench = running()
+    bench.set_rack(signal, allowed_mA)
+    assert limit_W(bench.step(), way, bounds.L_BMS_CURRENT) == left_W  # 140 A x 0.97 x 790 V (x 0.97)
+
+
+def test_no_limit_is_ever_above_the_converters_rating():
+    for bench in (Plant(), running(), running(racks=3)):
+        every_rack((s.CONTACTOR_STATE, s.CONTACTOR_OPEN))(bench.step())
+        bench.step()
+        assert max(bench.kernel.bounds.limit_W) <= RATED_W
+
+
+def two_units():
+    """An image of two unequal units, each with its own limits both ways."""
+    image = default_image(units=2, racks=2)
+    words = p.ImageMap(2, 2, m.STAGES_PER_SCOPE).unit
+    for unit, values in enumerate(((200_000, 150_000, 300_000), (90_000, 70_000, 60_000))):
+        for place, value in zip((p.U_RATED_W, p.U_INSTALLER_CHARGE_W_MAX, p.U_INSTALLER_DISCHARGE_W_MAX), values):
+            image[words + unit * p.UNIT_WORDS + place] = value
+    image[words + p.U_RACK_SHARING_PERMILLE] = 900
+    image[words + p.UNIT_WORDS + p.U_EFFICIENCY_PERMILLE_MIN] = 500
+    return image
+
+
+def test_every_unit_has_limits_of_its_own_both_ways():
+    bench = Plant(two_units()).run()
+    found = [[[limit_W(bench, way, index, unit) for index in (
+        bounds.L_PCS_RATED, bounds.L_INSTALLER, bounds.L_BMS_CURRENT, bounds.L_SOC_TAPER)] for way in range(2)]
+        for unit in range(2)]
+    # 140 A x 0.9 x 790 V (x 0.97), 140 A x 0.97 x 790 V beyond 90 kW, and half of that after losses
+    assert found == [[[200_000, 150_000, 99_540, 200_000], [200_000, 200_000, 96_553, 200_000]],
+                     [[90_000, 70_000, 90_000, 90_000], [90_000, 60_000, 53_641, 90_000]]]
+    assert [both(bench, unit) for unit in range(2)] == [[99_540, 96_553], [70_000, 53_641]]
+
+
+@pytest.mark.parametrize("ticks", [1, 10, 60])
+def test_every_unit_ramps_from_what_it_has_and_recovers_at_its_own_pace(ticks):
+    bench = Plant(two_units()).run()
+    kernel, before = bench.kernel, list(bench.kernel.bounds.published_W)
+    demand = array("i", [0] * (2 * len(m.DEMANDS)))
+    demand[m.D_PCS] = demand[len(m.DEMANDS) + m.D_PCS] = m.PCS_RAMP
+    for _ in range(ticks):
+        kernel.bounds.update(1, demand, True)
+    ramp_ticks = kernel.bounds.ramp_ticks
+    steps = [rated // ramp_ticks + 1 for rated in (200_000, 200_000, 90_000, 90_000)]
+    ramped = [max(0, then - ticks * step) for then, step in zip(before, steps)]
+    assert list(kernel.bounds.published_W) == ramped
+    demand[:] = array("i", [0] * len(demand))
+    kernel.bounds.update(1, demand, True)
+    # 5 % of rated a second, 20 ms
+    assert list(kernel.bounds.published_W) == [min(then, now + share) for then, now, share in zip(
+        before, ramped, (201, 201, 91, 91))]
+
+
 @pytest.mark.parametrize("changed, left_W, names", [
     ({"installer_charge_W_max": 100_000}, [100_000, 250_000], ["installer", "pcs_rated"]),
     ({"installer_discharge_W_max": 0}, [250_000, 0], ["pcs_rated", "installer"]),

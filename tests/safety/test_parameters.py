@@ -142,6 +142,16 @@ def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
 
 
+@pytest.mark.parametrize("rack", range(3))
+@pytest.mark.parametrize("word, value, fits", [
+    (p.R_UNIT, -1, False), (p.R_UNIT, 0, True), (p.R_UNIT, 1, True), (p.R_UNIT, 2, False),
+    (p.R_MODULES, -1, False), (p.R_MODULES, 0, True), (p.R_MODULES, 15, True), (p.R_MODULES, 16, False)])
+def test_every_racks_unit_and_modules_are_those_of_the_topology(rack, word, value, fits):
+    image, image_map = default_image(units=2, racks=3, modules=15), p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
+    image[image_map.rack + rack * p.RACK_WORDS + word] = value
+    assert p.fits(image, image_map) == fits
+
+
 @pytest.mark.parametrize("value, fits", [(0, True), (s.INT_MAX, True), (s.INT_MAX + 1, False), (-s.INT_MAX, True),
                                          (-s.INT_MAX - 1, False)])
 def test_what_a_microcontroller_can_store(value, fits):

@@ -56,6 +56,13 @@ def test_news_of_one_rack_are_worked_out_for_it_alone(rack, unit):
     assert (calls["_rack"], calls["_rack_limits"], calls["_limits"]) == (1, 4, 4)
 
 
+def test_a_demand_is_worked_out_in_every_step_but_what_the_racks_allow_is_not():
+    bench = running(racks=3)
+    bench.inp[s.TEST_REQUEST] = 1
+    calls = counted(bench.step(2), 5)
+    assert (calls["_limits"], calls["_rack_limits"]) == (10, 0)
+
+
 def test_a_published_limit_is_left_alone_once_it_has_arrived():
     bench = running()
     for current_mA in (1000, 100_000):
