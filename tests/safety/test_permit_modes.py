@@ -277,3 +277,40 @@ def test_closing_is_no_longer_a_state_once_it_runs():
     bench.inp[s.RUN_REQUEST] = 1
     seen = [bench.step().out[s.STATE] for _ in range(30)]
     assert [state for state, _ in itertools.groupby(seen)] == [READY, CLOSING, RUNNING]
+
+
+# -- what is said of the start, and for how long is counted
+
+def test_the_count_of_the_evidence_is_said_at_rest_and_stays_as_it_was_later():
+    desk = Desk()
+    desk.inp[s.KEY_RUN_OK] = 0
+    for state in (INHIBITED, READY, CLOSING):
+        desk.at(state)
+        desk.out[s.EVIDENCE_COUNT] = -7
+        desk.update()
+        assert desk.out[s.EVIDENCE_COUNT] == desk.permit.evidence.done != -7
+    for state in (RUNNING, STOPPING, TRIPPED):
+        desk.at(state)
+        desk.out[s.EVIDENCE_COUNT] = -7
+        desk.update()
+        assert desk.out[s.EVIDENCE_COUNT] == -7
+
+
+@pytest.mark.parametrize("state", [RUNNING, STOPPING])
+@pytest.mark.parametrize("pcs, dc, reason", [(0, 0, evidence.I_NONE), (m.PCS_RAMP, 0, evidence.I_NONE),
+                                             (m.PCS_RAMP, m.DC_INHIBIT, evidence.I_INTERLOCK)])
+def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
+    desk = Desk()
+    arrange_one(desk, state)
+    desk.rack(s.CELLS_ONLINE, 0)
+    desk.inp[s.RUN_REQUEST] = desk.inp[s.LOCK_OUT_OK] = 1
+    desk.update(pcs, dc)
+    assert desk.out[s.INHIBIT_REASON] == reason
+
+
+def test_the_times_of_a_state_and_of_a_test_stay_small_numbers():
+    desk = Desk()
+    desk.inp[s.TEST_REQUEST] = 1
+    for _ in range(3):
+        desk.update(elapsed=s.TICKS_MAX)
+    assert desk.permit.timer[0] == desk.permit.tried[1] == s.TICKS_MAX
