@@ -1,4 +1,6 @@
-"""How an attempt to close ends: open at once, but above the breaking capacity only after the fuse (C65)."""
+"""How an attempt to close ends: open at once, above the breaking capacity only after the fuse (C65), or running."""
+
+import itertools
 
 import pytest
 from permit_desk import CLOSING, INHIBITED, STOPPING, TRIPPED, Desk, arrange_one
@@ -6,6 +8,7 @@ from rows import ticks
 
 from safety import contactors as c
 from safety import matrix as m
+from safety import permit
 from safety import signals as s
 
 FUSE_TICKS = ticks(30_000)
@@ -73,3 +76,53 @@ def test_in_the_relay_test_nothing_is_closed_and_nothing_is_waited_for(step):
     desk = closing_under(BREAKS_MA + 1, "not wanted")
     desk.permit.relays[0] = step
     assert desk.update() == (INHIBITED, 0, 0)
+
+
+# -- what a relay's level is believed from
+
+LEVELS = tuple(itertools.product(range(2), repeat=2))
+
+
+@pytest.mark.parametrize("known", LEVELS)
+@pytest.mark.parametrize("levels", LEVELS)
+def test_a_relay_is_read_back_only_on_modules_that_are_known(levels, known):
+    desk = Desk()
+    for group, is_known in zip((s.G_IO_1, s.G_IO_2), known):
+        desk.know(group, is_known)
+    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = levels
+    for wanted in LEVELS:
+        assert bool(desk.permit._read_back(*wanted)) == (all(known) and wanted == levels)
+
+
+@pytest.mark.parametrize("step", range(len(permit.RELAY_TEST)))
+@pytest.mark.parametrize("told", LEVELS)
+@pytest.mark.parametrize("reported", LEVELS)
+def test_a_step_of_the_relay_test_was_told_before_it_is_believed(step, told, reported):
+    desk, wanted = Desk(), permit.RELAY_TEST[step]
+    desk.permit.relays[0], desk.permit.relays[1] = step, 7
+    desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK] = told
+    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
+    desk.permit._test_relays(3)
+    done = told == reported == wanted
+    assert list(desk.permit.relays) == ([step + 1, 0] if done else [step, 10])
+    assert (desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK]) == wanted
+
+
+def test_the_time_of_a_step_stays_a_small_number():
+    desk = Desk()
+    for _ in range(2):
+        desk.permit._test_relays(s.TICKS_MAX)
+    assert desk.permit.relays[1] == s.TICKS_MAX
+
+
+@pytest.mark.parametrize("step", range(len(permit.RELAY_TEST) + 1))
+@pytest.mark.parametrize("rack_step, reported, running", [
+    (c.CLOSED, (1, 1), True), (c.CLOSING, (1, 1), False), (c.CLOSED, (0, 1), False), (c.CLOSED, (1, 0), False)])
+def test_it_runs_when_the_relays_are_tested_all_racks_closed_and_both_permits_read_back(step, rack_step, reported,
+                                                                                        running):
+    desk = closing_under(0, "")
+    desk.permit.relays[0] = step
+    desk.permit.contactors.step[1] = rack_step
+    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
+    tested = step == len(permit.RELAY_TEST)
+    assert desk.permit._from_closing(0) == (s.RUNNING if tested and running else CLOSING)
