@@ -180,6 +180,70 @@ def test_the_widest_number_and_the_longest_time():
     assert s.MODULE_TEMPERATURE_RANGE_DDEGC == (-600, 3000)
 
 
+# Outputs in their order, name and unit.
+CABINET_OUTPUTS = """
+pcs_enable_ok bool
+contactor_supply_ok bool
+fan_on bool
+horn_on bool
+lamp_on bool
+red_lamp_on bool
+supervisory_ok bool
+pre_alarm_on bool
+shunt_trip_on bool
+aux_load_ok bool
+notify_maintenance bool
+notify_operator bool
+state code
+inhibit_reason code
+first_out stage
+first_out_instance index
+cause_mask hash
+active_count count
+latched_count count
+resets_left count
+obligations_ok bool
+arm_request bool
+reset_result code
+image_crc hash
+evidence_count count
+evidence_total count
+"""
+UNIT_OUTPUTS = """
+charge_W_max W
+discharge_W_max W
+charge_reason limit
+discharge_reason limit
+pcs_run_ok bool
+"""
+RACK_OUTPUTS = """
+contactor_close_ok bool
+contactor_step code
+"""
+
+
+@pytest.mark.parametrize("table, text", [(s.CABINET_OUTPUTS, CABINET_OUTPUTS), (s.UNIT_OUTPUTS, UNIT_OUTPUTS),
+                                         (s.RACK_OUTPUTS, RACK_OUTPUTS)], ids=["cabinet", "unit", "rack"])
+def test_outputs_are_those_that_were_written_down_twice(table, text):
+    assert list(table) == [tuple(line.split()) for line in text.split("\n") if line]
+
+
+def test_the_numbers_that_journals_and_the_other_channel_know():
+    """A level or a state is stored as its number: another one would be read as something else."""
+    assert (m.NO_GATE, m.KNOWN, m.IN_PART, p.IMAGE_SCHEMA) == (-1, 1, 2, 2)
+    assert (m.PCS_RAMP, m.PCS_STOP) == (m.INHIBIT_BY_RAMP, m.INHIBIT_AT_ONCE) == (1, 2)
+    assert (m.DC_INHIBIT, m.DC_OPEN_AT_ZERO, m.DC_OPEN, m.DC_OPEN_ONLY_AT_ZERO) == (1, 2, 3, 4)
+    assert (m.SELF, m.REMOTE, m.KEY) == (s.CABINET, s.UNIT, s.RACK) == (0, 1, 2)
+    assert s.STATES == ("inhibited", "ready", "closing", "running", "stopping", "tripped")
+    assert (s.UNIT_INPUT_COUNT, s.UNIT_GROUP_COUNT, s.UNIT_OUTPUT_COUNT) == (7, 2, 5)
+    assert (s.RACK_GROUP_COUNT, s.RACK_OUTPUT_COUNT) == (6, 2)
+
+
+def test_where_cells_of_the_other_chemistry_clear():
+    assert m.NMC_THRESHOLDS == (("27", 4150, 4050), ("28", 4200, 4150), ("29", 4250, 4150), ("31a", 3200, 3300),
+                                ("31b", 3000, 3200), ("32", 2800, 3100), ("33", 2200, 3000))
+
+
 # What comes in one frame or one reply: a signal in another's group would count as known when that one is.
 ARRIVES_WITH = {
     "io_1": "estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed door_ok",
