@@ -54,7 +54,7 @@ class Contactors:
         for rack in range(self.layout.racks):
             asked = close if more or self.step[rack] == CLOSED else 0
             step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
-            if step == FAULT and asked and self._flows(rack):
+            if step == FAULT and self._flows(rack):
                 step = CLOSED  # the feedback is wrong: row 39 opens it in order, the loss of its command under current
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)

@@ -23,9 +23,8 @@ def suspicion_pct(value, known, base):
     largest = second = 0
     for feature, of_rack, trips_at in SIGNS:
         at = base + feature if of_rack else feature
-        sign = min(SIGN_PCT_MAX, max(0, value[at]) * 100 // trips_at) if known[at] else 0
-        if sign > largest:
-            largest, second = sign, largest
-        elif sign > second:
-            second = sign
+        if known[at]:
+            sign = min(SIGN_PCT_MAX, value[at] * 100 // trips_at)
+            second = max(second, min(largest, sign))
+            largest = max(largest, sign)
     return largest + second if second >= SECOND_PCT_MIN else 0

@@ -185,6 +185,14 @@ def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks
     assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
 
 
+def test_times_stay_small_numbers_however_late_a_step_is():
+    racks = Racks(1).report(s.CONTACTOR_PRECHARGE)
+    racks.update(1, elapsed=s.INT_MAX)
+    assert list(racks.contactors.closing_ticks) == [s.TICKS_MAX] and racks.told()[0][:2] == (FAULT, 0)
+    racks.update(0, elapsed=s.INT_MAX)
+    assert list(racks.contactors.open_ticks) == [s.TICKS_MAX]
+
+
 @pytest.mark.parametrize("silent", [0, 1])
 def test_each_rack_is_believed_by_a_current_of_its_own(silent):
     racks = Racks(2).report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).carry(140_000, 140_000).heard(silent, 26)

@@ -53,11 +53,12 @@ def test_it_is_seen_in_its_tick():
 
 @pytest.mark.parametrize("rated_mA, step_mA, drop_mV", [
     (140_000, 0, 300), (140_000, 14_000, 285), (140_000, 140_000, 150), (140_000, 280_000, 0), (140_000, 420_000, 0),
-    (300_000, 300_000, 150), (300_000, 30_999, 285), (140_000, -140_000, 300)])
+    (300_000, 300_000, 150), (300_000, 30_999, 285), (140_000, -140_000, 300), (1000, 10_000, 500)])
 def test_a_load_step_explains_its_own_sag_and_charging_explains_none(rated_mA, step_mA, drop_mV):
     desk = Desk()
     desk.image[desk.map.rack + p.R_RATED_CURRENT_MA] = rated_mA
-    assert after_seconds(desk, [(3300, 0)] * 3 + [(3000, step_mA)])[-1] == drop_mV
+    start_mV = 3300 if rated_mA > 1000 else 5000  # so small a rack that a step explains 1.5 V
+    assert after_seconds(desk, [(start_mV, 0)] * 3 + [(3000, step_mA)])[-1] == drop_mV
 
 
 def test_a_load_step_explains_for_as_long_as_it_lies_within_the_two_seconds():
@@ -183,6 +184,16 @@ def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
 
 
+@pytest.mark.parametrize("welded", range(3))
+def test_each_rack_has_a_vote_of_its_own(welded):
+    desk = Desk(racks=3)
+    desk.features.racks.mismatch[welded] = 1
+    for rack in range(3):
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
+    desk.step()
+    assert [desk.of_rack(m.F_CONTACTOR_MISMATCH, rack)[0] for rack in range(3)] == [rack == welded for rack in range(3)]
+
+
 @pytest.mark.parametrize("report, vote", [(s.CONTACTOR_OPEN, 0), (s.CONTACTOR_CLOSED, 1)])
 def test_a_vote_without_the_current_is_known_in_part(report, vote):
     desk = Desk().step()
@@ -245,11 +256,30 @@ def test_any_group_of_a_rack_is_news_of_that_rack_alone():
         assert list(desk.step().features.changed[2:]) == [0, 0]
 
 
-def test_a_tick_longer_than_a_second_is_a_second():
+@pytest.mark.parametrize("tick_ms, second_ticks", [(20, 50), (10, 100), (143, 6), (1000, 1), (2000, 1)])
+def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks):
     desk = Desk()
-    desk.image[p.H_TICK_MS] = 2000
-    assert racks.Racks(features.Features(desk.layout, desk.image, desk.map, desk.inp, desk.kernel.fresh,
-                                         desk.out)).second_ticks == 1
+    desk.image[p.H_TICK_MS] = tick_ms
+    found = features.Features(desk.layout, desk.image, desk.map, desk.inp, desk.kernel.fresh, desk.out)
+    assert found.racks.second_ticks == found.gas.second_ticks == second_ticks
+
+
+def test_frames_that_were_bad_fill_the_bucket_and_no_more():
+    desk = Desk().step()
+    for count, full in ((400, 400), (900, 900), (1900, 1000), (s.INT_MAX, 1000)):
+        desk.rack(s.BMS_BAD_FRAMES, count)
+        assert desk.step().of_rack(m.F_BMS_BAD_FRAMES_RECENT) == (full, KNOWN)
+
+
+def test_the_suspicion_of_each_rack_is_that_of_its_own_signs_and_always_known():
+    desk = Desk(racks=2).silence(*range(50)).step(2 * SECOND)
+    assert desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT) == (0, KNOWN), "a sign that is not known counts nothing"
+    desk.silent.clear()
+    desk.rack(s.CELL_VOLTAGE_MV_MIN, 3000, 1)
+    desk.rack(s.CELL_VOLTAGE_MV_MAX, 3400, 1)
+    desk.temperatures([250] * 14 + [401], 1)
+    desk.step()
+    assert [desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT, rack) for rack in range(2)] == [(0, KNOWN), (200, KNOWN)]
 
 
 class EveryRack(racks.Racks):
