@@ -111,7 +111,11 @@ class Evaluator:
         return busy
 
     def _beyond(self, index, elapsed):
-        """At or beyond the threshold: it counts where the gate is open, not at all where the gate is not known."""
+        """At or beyond the threshold: it counts where the gate is open, not at all where the gate is not known.
+
+        Whatever the gate says, it is not clear: a reset would be of a cause that stands.
+        """
+        self.clear_count[index] = 0
         value, known = self.features.value, self.features.known
         gate = self.debounce[index][D_GATE]
         if gate == m.NO_GATE or (known[gate] and value[gate]):
@@ -121,7 +125,6 @@ class Evaluator:
 
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
-        self.clear_count[index] = 0
         if self.set_count[index] >= self.debounce[index][D_SET_TICKS] and not self.active[index]:
             self.active[index] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:

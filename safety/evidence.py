@@ -63,10 +63,11 @@ class Evidence:
                       if group not in hidden]
         return tuple(found)
 
-    def missing(self, at_rest, waiting):
+    def missing(self, is_open, at_rest, waiting):
         """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.
 
-        at_rest: nothing is closed yet. waiting: a failed closing is still to be waited for.
+        is_open: nothing was told to close yet. at_rest: nor are the permit relays under test. waiting: a failed closing
+        is still to be waited for.
         """
         self.done, ages = 0, self.ages
         first = self._item(self.inp[s.LOCK_OUT_OK], I_LOCKED, I_NONE)
@@ -74,8 +75,8 @@ class Evidence:
         for group, reason in self.groups:
             first = self._item(ages.known(group), reason, first)
         first = self._item(self._cells_ok(), I_CELLS, first)
-        if at_rest:
-            first = self._at_rest(waiting, first)
+        if is_open:
+            first = self._open(at_rest, waiting, first)
         return first
 
     def _item(self, is_there, reason, first):
@@ -85,15 +86,15 @@ class Evidence:
             return first
         return first if first else reason
 
-    def _at_rest(self, waiting, first):
+    def _open(self, at_rest, waiting, first):
         """What can only be asked of a cabinet in which nothing is closed yet."""
         first = self._item(self._racks_ok(s.CONTACTOR_STATE), I_CONTACTOR, first)
         first = self._item(self._racks_ok(s.RACK_CURRENT_MA), I_CURRENT, first)
         dropped = not self.inp[s.PERMIT_1_CLOSED] and not self.inp[s.PERMIT_2_CLOSED]
-        first = self._item(dropped, I_PERMIT, first)
+        first = self._item(dropped or not at_rest, I_PERMIT, first)
         first = self._item(self._voltages_ok(), I_VOLTAGES, first)
         first = self._item(self._no_cause(), I_CAUSE, first)
-        return self._item(not waiting, I_WAIT, first)
+        return self._item(not waiting or not at_rest, I_WAIT, first)
 
     def _cells_ok(self):
         """Every rack that tells has all its cells online."""

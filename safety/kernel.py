@@ -69,7 +69,14 @@ class Kernel:
         for index in latched:
             self.evaluator.latched[index] = 1
             self.evaluator.busy[self.evaluator.block[index]] = 1
+            self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
         self.evaluator.refresh_first_out()
+
+    def _end_hold_off(self, row):
+        """Of a row that stood before the restart: the fan, which fails on, has run meanwhile and goes on."""
+        for place in range(len(m.CONFLICTS)):
+            if m.CONFLICTS[place][1] == row:
+                self.conflict_ticks[place] = self.hold_ticks[place]
 
     def state_blocks(self):
         """Every array that carries over from one step to the next, in a fixed order (keyframes, second channel)."""

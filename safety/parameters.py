@@ -41,7 +41,7 @@ CABINET_PARAMETERS = (
     ("supervised_fitted", "bool", 0, 1, 1, "fixed"),
     ("monitor_silent_ms", "ms", 1000, 10_000, 10_000, "down"),
     ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
-    ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "fixed"),
+    ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
     ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
 )
 (P_IO_SILENT_MS, P_METER_SILENT_MS, P_METER_FROZEN_MS, P_GAS_SILENT_MS, P_GAS_REQUIRED, P_GAS_DETECTORS,

@@ -73,21 +73,22 @@ class Permit:
         self._publish(elapsed, pcs_demand, dc_demand)
 
     def _leave_closing(self):
-        """No converter has run yet: no ramp is needed, and there is no load to open under but a short circuit."""
+        """No converter has run yet, so no ramp is needed; what flows all the same is opened as its demand says."""
         self.out[s.PCS_ENABLE_OK] = 0
-        self.timer[1], self.timer[2] = self.retry_ticks, 0 if self._shorted() else 1
+        self.timer[1], self.timer[2] = self.retry_ticks, 0 if self._loaded() else 1
 
-    def _shorted(self):
-        """While closing: contactors are closed already, and what flows through one is beyond its breaking capacity."""
-        return self._tested() and self._above_breaking()
+    def _loaded(self):
+        """While closing: contactors may be closed already, and not known to carry less than 5 % of rated current."""
+        return self._tested() and (self._current_zero() != 1 or self._above_breaking())
 
     def missing(self, pcs_demand, dc_demand):
         """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or past the start."""
         state = self.state[0]
-        starting = state in STARTING
         evidence = I_NONE
+        starting = state in STARTING
         if starting:  # later the count stays as it was
-            evidence = self.evidence.missing(state in AT_REST, self.timer[1])
+            at_rest = state in AT_REST
+            evidence = self.evidence.missing(at_rest or not self._tested(), at_rest, self.timer[1])
             self.out[s.EVIDENCE_COUNT] = self.evidence.done
         if dc_demand >= m.DC_INHIBIT or starting and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
@@ -132,7 +133,7 @@ class Permit:
 
     def _from_closing(self, missing):
         """Evidence that is withdrawn while the contactors close ends the attempt, as a failed closing does."""
-        ended = s.STOPPING if self._shorted() else s.INHIBITED  # a stop waits for the fuse
+        ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
         if missing != I_NONE or not self._wanted():
             return ended
         if self.contactors.count(c.FAULT) or self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks:
@@ -197,14 +198,13 @@ class Permit:
 
     def _may_open(self, state, pcs_demand, dc_demand):
         """Whether the contactors may open now: at zero current, or after the time the demand allows (effects I, Z)."""
-        waited = self.timer[0]
-        current = self._current_zero()
+        waited, current = self.timer[0], self._current_zero()
         if self._above_breaking() and waited < self.fuse_ticks:
             return False
         if state == s.STOPPING:
             return current == 1 and waited > 0 or waited >= self.stopping_ticks
-        if dc_demand < m.DC_OPEN_AT_ZERO:  # a stop alone opens nothing; once it is reset, as a controlled stop does
-            return pcs_demand < m.PCS_STOP and (current == 1 or waited >= self.stopping_ticks)
+        if dc_demand < m.DC_OPEN_AT_ZERO:  # a stop alone opens nothing; once it is reset, or locked out: in order
+            return (pcs_demand < m.PCS_STOP or not self._wanted()) and (current == 1 or waited >= self.stopping_ticks)
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return current == 1 or current < 0 and self._pcs_current_zero()
         if current == 1 and (pcs_demand >= m.PCS_STOP or waited > 0):

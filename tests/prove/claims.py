@@ -402,6 +402,20 @@ def breaking(cabinet):
     return found
 
 
+def carrying(cabinet):
+    """Some rack is known to carry 5 % of its rated current or more."""
+    from safety import parameters as p, signals as s
+    kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
+    found = False
+    for rack in range(layout.racks):
+        rated = kernel.image[kernel.permit.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+        times = machine.compute(ast.Mult, kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], 20, "20 times")
+        back = machine.compute(ast.Add, times, rated, "and its rating")
+        known = machine.call(kernel.features.ages.known, layout.rack_group(rack, s.G_BMS_PACK))
+        found = either(found, both(truth(known), either(at_most(rated, times), at_most(back, 0))))
+    return found
+
+
 def permit_holds():
     """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a cause demands"""
     from safety import matrix as m, signals as s
@@ -411,7 +425,8 @@ def permit_holds():
     permit, out = kernel.permit, kernel.out
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
     before, supply, enable = permit.state[0], out[s.CONTACTOR_SUPPLY_OK], out[s.PCS_ENABLE_OK]
-    load, tests = breaking(cabinet), testing(permit)  # nothing has closed in the relay test
+    load, carried = breaking(cabinet), carrying(cabinet)
+    tests = testing(permit)  # nothing has closed in the relay test
     machine.call(permit.update, cabinet.elapsed(), pcs, dc)
     state, opens, stops = permit.state[0], at_most(m.DC_OPEN_AT_ZERO, dc), at_most(m.PCS_STOP, pcs)
     off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
@@ -426,6 +441,9 @@ def permit_holds():
         ("above what its contactors may break, nothing under load opens before the fuse has had its time",
          implies(both(both(load, equal(supply, 1)), inverse(tests)),
                  either(inverse(off), at_most(permit.fuse_ticks, permit.timer[0])))),
+        ("in gas (row 12) nothing under load opens",
+         implies(both(both(equal(dc, m.DC_OPEN_ONLY_AT_ZERO), carried), both(equal(supply, 1), inverse(tests))),
+                 inverse(off))),
         ("locked out, unasked or over the test's time, nothing closes or runs",
          implies(unwanted(kernel), inverse(closing_or_running)))]
     for unit in range(cabinet.layout.units):

@@ -1,9 +1,9 @@
-"""How an attempt to close ends: open at once, above the breaking capacity only after the fuse (C65), or running."""
+"""How an attempt to close ends: open at once where nothing flows, else as a stop or a trip opens, or running."""
 
 import itertools
 
 import pytest
-from permit_desk import CLOSING, INHIBITED, STOPPING, TRIPPED, Desk, arrange_one
+from permit_desk import CLOSING, INHIBITED, LOAD_MA, STOPPING, TRIPPED, ZERO_MA, Desk, arrange_one
 from rows import ticks
 
 from safety import contactors as c
@@ -41,7 +41,7 @@ def closing_under(current_mA, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("current_mA", [BREAKS_MA, -BREAKS_MA])
+@pytest.mark.parametrize("current_mA", [ZERO_MA, -ZERO_MA])
 def test_an_attempt_to_close_that_ends_opens_at_once(way, current_mA):
     desk = closing_under(current_mA, way)
     assert desk.update(*desk.way) == (INHIBITED, 0, 0)
@@ -49,14 +49,17 @@ def test_an_attempt_to_close_that_ends_opens_at_once(way, current_mA):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("current_mA", [BREAKS_MA + 1, -BREAKS_MA - 1])
-def test_on_a_short_circuit_it_waits_for_the_fuse_and_starts_no_converter(way, current_mA):
+@pytest.mark.parametrize("current_mA, waits", [
+    (LOAD_MA, ticks(5000)), (-LOAD_MA, ticks(5000)), (BREAKS_MA, ticks(5000)), (BREAKS_MA + 1, FUSE_TICKS),
+    (-BREAKS_MA - 1, FUSE_TICKS)])
+def test_but_under_a_current_it_is_a_stop_that_starts_no_converter(way, current_mA, waits):
+    """Racks that equalise, or a short circuit: at zero current, after 5 s, or after the fuse (C65)."""
     desk = closing_under(current_mA, way)
     tried = desk.permit.tried[0]
-    for _ in range(FUSE_TICKS):
+    for _ in range(waits):
         assert desk.update(*desk.way) == (STOPPING, 0, 1)
         assert desk.out[desk.layout.unit_output(0, s.PCS_RUN_OK)] == 0
-    assert desk.permit.timer[1] == max(0, desk.permit.retry_ticks - FUSE_TICKS + 1)
+    assert desk.permit.timer[1] == max(0, desk.permit.retry_ticks - waits + 1)
     assert desk.update(*desk.way) == (STOPPING, 0, 0)
     assert desk.permit.tried[0] == tried + (way in ("contactor fault", "relay silent", "too slow"))
     for rack in range(2):
@@ -65,10 +68,17 @@ def test_on_a_short_circuit_it_waits_for_the_fuse_and_starts_no_converter(way, c
     assert desk.update(*desk.way) == (INHIBITED, 0, 0)
 
 
-@pytest.mark.parametrize("current_mA, supply", [(BREAKS_MA, 0), (BREAKS_MA + 1, 1)])
-def test_a_trip_while_closing_opens_at_once_or_waits_likewise(current_mA, supply):
+@pytest.mark.parametrize("current_mA, pcs, dc, opens", [
+    (ZERO_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, 0), (ZERO_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, 0),
+    (LOAD_MA, m.PCS_STOP, m.DC_OPEN, ticks(200)), (LOAD_MA, m.PCS_RAMP, m.DC_OPEN_AT_ZERO, ticks(2000)),
+    (BREAKS_MA + 1, m.PCS_STOP, m.DC_OPEN, FUSE_TICKS), (LOAD_MA, m.PCS_STOP, m.DC_OPEN_ONLY_AT_ZERO, None)])
+def test_a_trip_while_closing_opens_as_its_demand_says(current_mA, pcs, dc, opens):
+    """Row 12 at zero current only, however long: an arc in gas."""
     desk = closing_under(current_mA, "too slow")
-    assert desk.update(m.PCS_RAMP, m.DC_OPEN_AT_ZERO) == (TRIPPED, 0, supply)
+    for _ in range(FUSE_TICKS + 9 if opens is None else opens):
+        assert desk.update(pcs, dc) == (TRIPPED, 0, 1)
+    if opens is not None:
+        assert desk.update(pcs, dc) == (TRIPPED, 0, 0)
 
 
 @pytest.mark.parametrize("step", range(5))

@@ -113,6 +113,17 @@ def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, sig
     assert [list(levels) for levels in zip(*told)] == [off + [1] * (80 - len(off)) for off in (fan, horn)]
 
 
+@pytest.mark.parametrize("stood", [True, False])
+def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
+    """Without a controller the fan's contact falls and the fan runs: what the agent's hold-off kept off is gone."""
+    bench = holding()
+    names = ("3", "12a") if stood else ("12a",)
+    bench.kernel.boot(True, False, [bench.instance(name) for name in names])
+    assert bench.step().out[s.FAN_ON] == 1 and set(names) < set(bench.standing())
+    if not stood:
+        assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
+
+
 def test_its_time_stays_in_range():
     bench = release(holding())
     bench.kernel.conflict_ticks[0] = s.TICKS_MAX - 1

@@ -61,6 +61,7 @@ class Instance:
         if not known:
             return
         if value * self.sense >= self.set_at * self.sense:
+            self.clear = 0  # also behind a closed gate: a reset would be of a cause that stands
             gate, gate_known = values[self.gate] if self.gate else (1, m.KNOWN)
             if gate_known:
                 self._beyond(elapsed) if gate else self._forget()
@@ -73,7 +74,7 @@ class Instance:
         self.held = 0
 
     def _beyond(self, elapsed):
-        self.held, self.clear = min(self.held + elapsed, s.TICKS_MAX), 0
+        self.held = min(self.held + elapsed, s.TICKS_MAX)
         if self.held >= self.set_ticks:
             self.latched = self.latched or (self.latches and not self.active)
             self.active = True

@@ -290,3 +290,39 @@ def test_a_kernel_refuses_an_image_of_another_schema_or_length():
     image[p.H_SCHEMA] += 1
     with pytest.raises(ValueError, match="schema"):
         Kernel(image)
+
+
+# -- which rack is on which converter's bus is what the image says, not where it stands in a row
+
+PAIRS = (0, 0, 1, 1)
+
+
+def paired():
+    """A running cabinet whose first two racks are on the first converter, the others on the second."""
+    image = default_image(units=2, racks=4)
+    for rack, unit in enumerate(PAIRS):
+        image[p.ImageMap(2, 4, m.STAGES_PER_SCOPE).rack + rack * p.RACK_WORDS + p.R_UNIT] = unit
+    return Plant(image).run()
+
+
+@pytest.mark.parametrize("rack", range(4))
+def test_a_racks_limit_and_its_stop_are_of_its_own_converter(rack):
+    bench = paired()
+    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 0, rack)
+    bench.step(2)
+    assert [bench.unit(s.CHARGE_W_MAX, unit) == 0 for unit in range(2)] == [unit == PAIRS[rack] for unit in range(2)]
+    bench = paired()
+    bench.set_rack(s.CELL_VOLTAGE_MV_MAX, 3650, rack)
+    bench.wait(ticks(3000))
+    inhibited = [bench.kernel.unit_demand[unit * m.DEMAND_COUNT + m.D_CHARGE_INHIBIT] > 0 for unit in range(2)]
+    assert bench.standing() and inhibited == [unit == PAIRS[rack] for unit in range(2)]
+
+
+@pytest.mark.parametrize("rack", range(4))
+def test_a_racks_voltage_is_compared_with_its_own_converters(rack):
+    bench = paired()
+    bench.set_rack(s.RACK_VOLTAGE_MV, 760_000, rack)
+    bench.step(2)
+    values = [bench.kernel.features.value[bench.kernel.features.unit_base + unit * m.UNIT_FEATURE_COUNT
+                                          + m.F_BUS_MISMATCH_MV] for unit in range(2)]
+    assert [value > 0 for value in values] == [unit == PAIRS[rack] for unit in range(2)]

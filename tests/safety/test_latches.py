@@ -399,3 +399,22 @@ def test_a_restart_gives_no_reset_back():
     bench.step(ticks(6000))
     assert bench.out[s.RESETS_LEFT] == 0
     assert bench.reset().step().out[s.RESET_RESULT] == NO_TOKENS
+
+
+@pytest.mark.parametrize("name, signal, safe, beyond, gate, is_open, shut", [
+    ("20a", s.MODULE_TEMPERATURE_DDEGC, 250, 520, s.RACK_CURRENT_MA, -50_000, 0)])
+def test_a_cause_behind_a_closed_gate_is_not_clear(name, signal, safe, beyond, gate, is_open, shut):
+    """Modules too hot to be charged are no more so when nobody charges them, but a reset is for what has gone."""
+    plant = running()
+    plant.set_rack(gate, is_open)
+    plant.set_rack(signal, beyond)
+    plant.wait(ticks(10_000))
+    assert name in plant.standing()
+    plant.set_rack(gate, shut)
+    plant.set_rack(signal, safe)
+    plant.step(CLEAR + ticks(31_000))
+    plant.set_rack(signal, beyond)
+    plant.step(2)
+    assert not plant.kernel.evaluator.active[plant.instance(name)], "the gate is closed"
+    plant.key_reset().step()
+    assert name in plant.standing() and latches.RESULTS[plant.out[s.RESET_RESULT]] == "not clear yet"

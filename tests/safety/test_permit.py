@@ -134,6 +134,7 @@ def may_open(pcs, dc, rack_carries, pcs_carries, waited):
 @pytest.mark.parametrize("pcs_carries", ["zero", "load", "unknown"])
 def test_when_a_trip_opens(rack_carries, pcs_carries):
     desk = Desk()
+    desk.inp[s.RUN_REQUEST] = 1
     for pcs, dc, waited in itertools.product(range(3), range(5), WAITED):
         if not stops(pcs, dc):
             continue
@@ -147,6 +148,23 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
         _, enable, supply = desk.update(pcs, dc)
         assert supply == (0 if may_open(pcs, dc, rack_carries, pcs_carries, waited) else 1), (pcs, dc, waited)
         assert enable == (supply if pcs < m.PCS_STOP else 0)
+
+
+@pytest.mark.parametrize("unasked", [s.RUN_REQUEST, s.LOCK_OUT_OK])
+@pytest.mark.parametrize("waited, carries, opens", [(0, "zero", True), (249, "load", False), (250, "load", True),
+                                                    (249, "unknown", False), (250, "unknown", True)])
+@pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
+def test_a_stop_alone_opens_nothing_but_a_lock_out_or_a_stop_request_does(unasked, waited, carries, opens, dc):
+    """Row 38b may stand for as long as its sensor is broken: nobody could work on the cabinet."""
+    desk = Desk()
+    arrange_one(desk, TRIPPED)
+    desk.at(TRIPPED, waited=waited - 1)
+    desk.current(carries)
+    desk.inp[s.RUN_REQUEST] = desk.inp[s.LOCK_OUT_OK] = 1
+    assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 1)
+    desk.at(TRIPPED, waited=waited - 1)
+    desk.inp[unasked] = 0
+    assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 0 if opens else 1)
 
 
 @pytest.mark.parametrize("rack_carries, opens", [("zero", 1), ("load", STOPPING_TICKS), ("unknown", STOPPING_TICKS)])

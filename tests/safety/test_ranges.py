@@ -40,7 +40,7 @@ ups_fitted bool 0 1 1 fixed
 supervised_fitted bool 0 1 1 fixed
 monitor_silent_ms ms 1000 10000 10000 down
 agent_hold_off_ms ms 0 600000 0 down
-fuse_wait_ms ms 0 30000 30000 fixed
+fuse_wait_ms ms 0 30000 30000 up
 contactor_report_ms ms 100 2000 600 down
 """
 UNIT_PARAMETERS = """
