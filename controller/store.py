@@ -78,6 +78,8 @@ class Store:
             return Loaded(UNREADABLE, None, 0, lines)
         generation, record = max(whole, key=lambda copy: copy[0])
         self._generation = generation
+        if _is_of_two(whole):
+            return Loaded(UNREADABLE, None, generation, [f"{self.directory}: the two copies are not of one store"])
         if len(whole) == 1 and not lines:
             lines = [f"{self.directory}: one copy of the store is missing"]
         # The copy that is gone may have been the newer one, with a latch that this one lacks.
@@ -95,6 +97,15 @@ class Store:
             raise StoreError(f"{self.directory}: the store could not be saved: {error.strerror}") from None
 
 
+def _is_of_two(whole):
+    """True for copies that no cut of power leaves: of one number and unlike, or further apart than one save.
+
+    A failed save takes a number as well; that a cut of power hits the very next one is left to the key on site.
+    """
+    numbers = [generation for generation, _ in whole]
+    return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
+
+
 def check_record(record):
     """Raises StoreError unless the record has exactly the fields of empty_record, of their kinds."""
     if set(record) != set(RECORD_FIELDS):
@@ -102,6 +113,11 @@ def check_record(record):
     for name, kind in RECORD_FIELDS.items():
         if not isinstance(record[name], kind):
             raise StoreError(f"record field {name} is a {type(record[name]).__name__}, not a {kind.__name__}")
+    numbers = [*record["token_ages_ms"], *record["latches"].values(), *record["values"].values()]
+    if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers):
+        raise StoreError("a record holds whole numbers from 0 to 2^31 - 1")
+    if not all(isinstance(name, str) for name in (*record["latches"], *record["values"])):
+        raise StoreError("latches and values of a record have texts as names")
 
 
 def encode(generation, record):
@@ -121,10 +137,10 @@ def decode(content):
     magic, crc, generation, body_bytes = HEAD.unpack_from(content)
     if magic != MAGIC or len(content) != HEAD.size + body_bytes or crc32(content[CRC_AT:]) != crc:
         return None
-    record = msgpack.unpackb(content[HEAD.size:])
     try:
+        record = msgpack.unpackb(content[HEAD.size:])
         check_record(record)
-    except StoreError:
+    except (StoreError, ValueError, TypeError, msgpack.UnpackException):  # the right CRC of what is no record
         return None
     return generation, record
 

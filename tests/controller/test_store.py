@@ -4,6 +4,7 @@ import errno
 import os
 import select
 import signal
+import struct
 
 import pytest
 
@@ -294,12 +295,45 @@ def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
 @pytest.mark.parametrize("wrong, words", [
     ({"armed": 1}, "a record has the fields armed, clean, latches, token_ages_ms, values, not armed"),
     (dict(record(), latches=[1]), "record field latches is a list, not a dict"),
-    (dict(record(), values={"x": "y" * st.RECORD_BYTES_MAX}), "at most 65512 fit")])
+    (dict(record(), values={"x" * st.RECORD_BYTES_MAX: 1}), "at most 65512 fit"),
+    (dict(record(), values={"x": "y"}), "whole numbers from 0 to 2\\^31 - 1"),
+    (dict(record(), token_ages_ms=[-1]), "whole numbers"), (dict(record(), token_ages_ms=[2**31]), "whole numbers"),
+    (dict(record(), latches={7: 1}), "texts as names")])
 def test_a_wrong_record_is_refused_before_anything_is_written(tmp_path, wrong, words):
     store = real_store(tmp_path, OLD)
     with pytest.raises(st.StoreError, match=words):
         store.save(wrong)
     assert st.Store(str(tmp_path)).load().record == OLD
+
+
+def sealed(generation, body):
+    """A copy with a right CRC over any bytes."""
+    rest = struct.pack("<QI", generation, len(body)) + body
+    return struct.pack("<8sI", st.MAGIC, st.crc32(rest)) + rest
+
+
+@pytest.mark.parametrize("body", [b"\xc1", b"\x05", b"\x90", b"\x80\x80", b"\x81\x90\x01", b"\xa1", b"",
+                                  st.msgpack.packb(dict(record(), token_ages_ms=["x"])),
+                                  st.msgpack.packb(dict(record(), latches={"1a": [1]}))])
+def test_what_has_a_right_crc_and_is_no_record_is_damaged(tmp_path, body):
+    for name in st.COPIES:
+        (tmp_path / name).write_bytes(sealed(3, body))
+    found = st.Store(str(tmp_path)).load()
+    assert found.state == st.UNREADABLE and len(found.lines) == 2
+
+
+@pytest.mark.parametrize("numbers, unlike, state", [
+    ((4, 4), False, st.ARMED), ((5, 4), True, st.ARMED), ((4, 5), True, st.ARMED),
+    ((4, 4), True, st.UNREADABLE), ((4, 77), True, st.UNREADABLE), ((77, 4), True, st.UNREADABLE),
+    ((6, 4), False, st.UNREADABLE)])
+def test_copies_that_no_cut_of_power_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
+    """One of another cabinet would take the latches away with it."""
+    ours = dict(record(1, 0), latches={"12a": 1})
+    for name, number, content in zip(st.COPIES, numbers, (ours, dict(ours, latches={}) if unlike else ours)):
+        (tmp_path / name).write_bytes(st.encode(number, content))
+    found = st.Store(str(tmp_path)).load()
+    assert found.state == state
+    assert found.lines == ([f"{tmp_path}: the two copies are not of one store"] if state == st.UNREADABLE else [])
 
 
 def answered(keeper, number):
