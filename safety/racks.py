@@ -136,7 +136,7 @@ class Racks:
         count = self.inp[first + s.BMS_BAD_FRAMES]
         last, bucket = 2 * rack, 2 * rack + 1
         if self.fresh[groups + s.G_BMS_STATE]:
-            room = BAD_FRAMES_MAX - self.bad_frames[bucket]
-            self.bad_frames[bucket] += min(room, max(0, count - self.bad_frames[last]))
+            new = min(BAD_FRAMES_MAX, max(0, count - self.bad_frames[last]))
+            self.bad_frames[bucket] = min(BAD_FRAMES_MAX, self.bad_frames[bucket] + new)
             self.bad_frames[last] = count
         self._put(base + m.F_BMS_BAD_FRAMES_RECENT, self.bad_frames[bucket], state)

@@ -264,6 +264,22 @@ def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks)
     assert found.racks.second_ticks == found.gas.second_ticks == second_ticks
 
 
+class Small(int):
+    """A number whose sums a 32-bit MicroPython must hold without its heap."""
+
+    def __add__(self, other):
+        found = int(self) + int(other)
+        assert found < 1 << 30
+        return Small(found)
+
+
+def test_however_many_frames_were_bad_their_sum_stays_a_small_number():
+    desk = Desk().step()
+    desk.features.racks.bad_frames = [Small(0), Small(1000)]
+    desk.rack(s.BMS_BAD_FRAMES, s.INT_MAX)
+    assert desk.step().of_rack(m.F_BMS_BAD_FRAMES_RECENT) == (1000, KNOWN)
+
+
 def test_frames_that_were_bad_fill_the_bucket_and_no_more():
     desk = Desk().step()
     for count, full in ((400, 400), (900, 900), (1900, 1000), (s.INT_MAX, 1000)):
