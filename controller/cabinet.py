@@ -80,7 +80,8 @@ class Cabinet:
         latched = [names.index(name) for name in record.get("latches", {}) if name in names]
         latched = [index for index in latched if armed[index]]
         lost = len(latched) < len(record.get("latches", {}))
-        self._noc_verified = record.get("values", {}).get(NOC_VERIFIED, 0)
+        verified = record.get("values", {}).get(NOC_VERIFIED, 0)
+        self._noc_verified = verified if loaded.state != UNREADABLE else 0  # it may be another cabinet's
         locked = [name.removeprefix(LOCKED_OUT) for name in record.get("values", {}) if name.startswith(LOCKED_OUT)]
         self._stored_name = "".join(locked[:1])
         self._show_locked_out(self._stored_name)

@@ -79,7 +79,8 @@ class Store:
         generation, record = max(whole, key=lambda copy: copy[0])
         self._generation = generation
         if _is_of_two(whole):
-            return Loaded(UNREADABLE, None, generation, [f"{self.directory}: the two copies are not of one store"])
+            lines = [f"{self.directory}: the two copies are not of one store"]
+            return Loaded(UNREADABLE, _both(whole), generation, lines)
         if len(whole) == 1 and not lines:
             lines = [f"{self.directory}: one copy of the store is missing"]
         # The copy that is gone may have been the newer one, with a latch that this one lacks.
@@ -104,6 +105,14 @@ def _is_of_two(whole):
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
+
+
+def _both(whole):
+    """A record in which no latch, lock-out or spent token of either copy is lost; armed, not clean."""
+    (_, one), (_, other) = whole
+    return {"armed": 1, "clean": 0, "latches": one["latches"] | other["latches"],
+            "values": one["values"] | other["values"],
+            "token_ages_ms": max(one["token_ages_ms"], other["token_ages_ms"], key=len)}
 
 
 def check_record(record):

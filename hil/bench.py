@@ -329,7 +329,6 @@ class Bench:
             file.write(msgpack.packb(content))
         self.send({"what": "done"})
 
-
     def _content(self):
         """What the result file holds."""
         content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),

@@ -409,3 +409,13 @@ def test_what_a_test_of_itself_finds_is_row_44(change, stage, ticks):
         change.get("bits", 0), change.get("cpu_temperature_ddegC", 611))
     assert bench.state == "tripped" and bench.stored["latches"] == {stage: 1}
     assert next(row for row in matrix.STAGES if row[matrix.S_ID] == stage)[matrix.S_ROW] == 44
+
+
+@pytest.mark.parametrize("state, verified", [(store.ARMED, 1), (store.CLEAN, 1), (store.UNREADABLE, 0)])
+def test_what_two_unlike_stores_leave_keeps_the_lock_and_verifies_no_operations_centre(state, verified):
+    """A lock-out and a latch of either copy hold; that the centre was heard may be said of another cabinet."""
+    record = {**store.empty_record(), "values": {cabinets.LOCKED_OUT + "eve": 1, cabinets.NOC_VERIFIED: 1},
+              "latches": {"12a": 1}}
+    bench = Bench(store.Loaded(state, record, 1, [])).tick(3)
+    assert bench.cabinet.locked_out == "eve" and told(bench, s.NOC_VERIFIED) == verified
+    assert "12a" in bench.standing and ("44d" in bench.standing) == (state == store.UNREADABLE)

@@ -323,17 +323,21 @@ def test_what_has_a_right_crc_and_is_no_record_is_damaged(tmp_path, body):
 
 
 @pytest.mark.parametrize("numbers, unlike, state", [
-    ((4, 4), False, st.ARMED), ((5, 4), True, st.ARMED), ((4, 5), True, st.ARMED),
+    ((4, 4), False, st.ARMED), ((5, 4), True, st.ARMED), ((4, 5), True, st.CLEAN),
     ((4, 4), True, st.UNREADABLE), ((4, 77), True, st.UNREADABLE), ((77, 4), True, st.UNREADABLE),
     ((6, 4), False, st.UNREADABLE)])
 def test_copies_that_no_cut_of_power_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
     """One of another cabinet would take the latches away with it."""
-    ours = dict(record(1, 0), latches={"12a": 1})
-    for name, number, content in zip(st.COPIES, numbers, (ours, dict(ours, latches={}) if unlike else ours)):
+    ours = dict(record(1, 0), latches={"12a": 1}, values={"locked_out.eve": 1}, token_ages_ms=[7])
+    foreign = dict(record(0, 1), latches={"2": 1}, values={"noc_verified": 1}, token_ages_ms=[])
+    for name, number, content in zip(st.COPIES, numbers, (ours, foreign if unlike else ours)):
         (tmp_path / name).write_bytes(st.encode(number, content))
     found = st.Store(str(tmp_path)).load()
     assert found.state == state
     assert found.lines == ([f"{tmp_path}: the two copies are not of one store"] if state == st.UNREADABLE else [])
+    if state == st.UNREADABLE and unlike:
+        assert found.record == {"armed": 1, "clean": 0, "latches": {"12a": 1, "2": 1}, "token_ages_ms": [7],
+                                "values": {"locked_out.eve": 1, "noc_verified": 1}}
 
 
 def answered(keeper, number):

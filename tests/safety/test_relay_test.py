@@ -223,7 +223,9 @@ def test_a_trip_while_closing_opens_in_its_tick(level, contact):
     while bench.out[s.STATE] == CLOSING:
         assert bench.kernel.permit.relays[0] < len(LEVELS) or not bench.standing()
         bench.step()
-    assert bench.out[s.STATE] == TRIPPED or level is not None and bench.out[s.INHIBIT_REASON] == evidence.I_CAUSE
+    at_once = contact in (s.ESTOP_1_OK, s.GAS_RELAY_OK)  # rows without a debounce; the others are seen counting it
+    assert bench.out[s.STATE] == (TRIPPED if at_once or level is None else INHIBITED)
+    assert bench.out[s.INHIBIT_REASON] == (evidence.I_INTERLOCK if at_once or level is None else evidence.I_CAUSE)
     for _ in range(3):
         assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
         assert [bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)] == [0, 0]
