@@ -38,15 +38,11 @@ class Bms:
 
     def update(self, rack, dt_s):
         """Refresh limits and faults of `rack` from its cells; dt_s since the last call."""
-        coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
-        charge = (CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
-                  * min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest)))
-        discharge = (DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
-                     * min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest)))
+        charge, discharge = shares(rack)
         step_A = self.rated_A * RECOVERY_PER_S * dt_s
         self.charge_limit_A = min(self.rated_A * charge, self.charge_limit_A + step_A)
         self.discharge_limit_A = min(self.rated_A * discharge, self.discharge_limit_A + step_A)
-        self._protect(_conditions(rack, hottest, self.rated_A), dt_s)
+        self._protect(_conditions(rack, self.rated_A), dt_s)
 
     def _protect(self, bits, dt_s):
         self._bad_s = self._bad_s + dt_s if bits else 0.0
@@ -58,14 +54,24 @@ class Bms:
         self.fault_bits = self._latched | self.injected_bits
 
 
-def _conditions(rack, hottest_degC, rated_A):
+def shares(rack):
+    """(charge, discharge): the share of the rated current that the rack's cells of now allow."""
+    coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
+    charge = (CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
+              * min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest)))
+    discharge = (DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
+                 * min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest)))
+    return charge, discharge
+
+
+def _conditions(rack, rated_A):
     """The bits of every protection condition that holds now."""
     bits = 0
     if rack.cell_voltage_V_max >= CELL_V_MAX:
         bits |= FAULT_OVER_VOLTAGE
     if rack.cell_voltage_V_min <= CELL_V_MIN:
         bits |= FAULT_UNDER_VOLTAGE
-    if hottest_degC >= TEMPERATURE_DEGC_MAX:
+    if max(rack.temperatures_degC) >= TEMPERATURE_DEGC_MAX:
         bits |= FAULT_OVER_TEMPERATURE
     if abs(rack.current_A) >= CURRENT_TIMES_RATED_MAX * rated_A:
         bits |= FAULT_OVER_CURRENT

@@ -5,7 +5,7 @@ Two outputs are on no wire: `maintenance` and `operator` tell somebody, and no c
 
 from typing import NamedTuple
 
-from hil.plant import contactors
+from hil.plant import bms, contactors
 from safety import matrix as m
 
 ZERO_SHARE = 0.01  # of rated power, as the observer's `power_zero`
@@ -79,8 +79,11 @@ def asks_for_zero(names, power_kW):
 
 
 def racks_allow_none(plant, power_kW):
-    """True if a rack's own limit leaves no power this way."""
-    return any([(rack.discharge_limit_A if power_kW > 0 else rack.charge_limit_A) <= 0 for rack in plant.racks])
+    """True if a rack's own limit leaves no power this way, or its cells will not once the BMS looks at them: it does so
+    once in a while only, and a controller that has heard of the cells may be ahead of it."""
+    way = int(power_kW > 0)
+    return any([min((rack.charge_limit_A, rack.discharge_limit_A)[way], bms.shares(rack)[way]) <= 0
+                for rack in plant.racks])
 
 
 class Witness:

@@ -130,6 +130,17 @@ def made(label="29", **changed):
     return verdict.complaints(each, good._replace(**changed), LIMITS, names)
 
 
+@pytest.mark.parametrize("offset_V, power_kW, is_none", [
+    (-0.6, 200.0, True), (-0.6, -200.0, False), (0.4, -200.0, True), (0.4, 200.0, False), (0.0, 200.0, False),
+    (0.0, -200.0, False)])
+def test_what_follows_from_the_cells_is_known_before_their_bms_has_looked(offset_V, power_kW, is_none):
+    """The BMS looks ten times a second; a controller that heard of the cell in between was said to stop unasked."""
+    plant = course.started(CONFIG, COURSES["46c start"]).plant
+    plant.set_cell_offset(1, offset_V)
+    assert min(plant.racks[1].charge_limit_A, plant.racks[1].discharge_limit_A) > 0
+    assert effects.racks_allow_none(plant, power_kW) == is_none
+
+
 @pytest.mark.parametrize("changed, words", [
     ({}, []), ({"stands_ms": 1960.0}, ["tripped after 1960 ms, too early: not before 1980 ms"]),
     ({"stands_ms": 2200.0}, ["trip after 2200 ms, later than 2122 ms"]),

@@ -335,7 +335,8 @@ def test_a_course_that_did_not_come_to_its_end_is_a_row_too(label):
 @pytest.mark.wire
 def test_a_course_in_real_processes(tmp_path):
     """Order and content: the permit's byte, the relay, the contactors; nothing is left behind. When the stage stands is
-    known to a step only, which the byte may be ahead of."""
+    known to a step only, which the byte and what follows from it may be ahead of: but nothing comes that it does not
+    ask for."""
     out = tmp_path / "rows.json"
     (tmp_path / "tmp").mkdir()
     ran = subprocess.run([sys.executable, "-m", "hil", "rows", "--real", "--only", "33,44a", "--json", str(out)],
@@ -346,7 +347,7 @@ def test_a_course_in_real_processes(tmp_path):
     assert one["stage"] == "33" and one["stands_ms"] > 0
     assert 0 < one["permit_ms"] <= since_ms[effects.ENABLE] < since_ms[effects.OPENED]
     assert {effects.HORN, effects.LAMP} <= {name for name, time_ms in since_ms.items() if time_ms is not None}
-    assert one["unwanted"] == {} and list((tmp_path / "tmp").iterdir()) == []
+    assert set(one["unwanted"]) <= set(since_ms) and list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.wire
