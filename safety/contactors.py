@@ -10,6 +10,7 @@ from safety import parameters as p
 from safety import signals as s
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
+STILL_CLOSED, LOST = 1, 2  # of `mismatch`: told to open and does not, told to stay closed and did not
 CONTACTOR_STEP_AFTER = s.CONTACTOR_STEP - s.CONTACTOR_CLOSE_OK
 STEPS = ("open", "closing", "closed", "fault")
 # (step, close command, reported state) -> next step; what is not listed keeps its step.
@@ -17,7 +18,8 @@ TRANSITIONS = {
     (OPEN, 1, s.CONTACTOR_OPEN): CLOSING, (OPEN, 1, s.CONTACTOR_PRECHARGE): CLOSING,
     (OPEN, 1, s.CONTACTOR_CLOSED): CLOSED, (OPEN, 1, s.CONTACTOR_FAULT): FAULT,
     (CLOSING, 1, s.CONTACTOR_CLOSED): CLOSED, (CLOSING, 1, s.CONTACTOR_FAULT): FAULT,
-    (CLOSED, 1, s.CONTACTOR_OPEN): FAULT, (CLOSED, 1, s.CONTACTOR_FAULT): FAULT,
+    (CLOSED, 1, s.CONTACTOR_OPEN): FAULT, (CLOSED, 1, s.CONTACTOR_PRECHARGE): FAULT,
+    (CLOSED, 1, s.CONTACTOR_FAULT): FAULT,
     (CLOSING, 0, s.CONTACTOR_OPEN): OPEN, (CLOSING, 0, s.CONTACTOR_PRECHARGE): OPEN,
     (CLOSING, 0, s.CONTACTOR_CLOSED): OPEN, (CLOSED, 0, s.CONTACTOR_OPEN): OPEN,
     (CLOSED, 0, s.CONTACTOR_CLOSED): OPEN, (CLOSED, 0, s.CONTACTOR_PRECHARGE): OPEN,
@@ -29,7 +31,7 @@ class Contactors:
     """Step and closing time of every rack's contactors."""
 
     def __init__(self, layout, image, image_map, inp, out, mismatch, ages):
-        """mismatch: one byte per rack, set to 1 while a rack that was told to open still reports that it is closed."""
+        """mismatch: one byte per rack, STILL_CLOSED or LOST while its report is not what it was told."""
         self.layout, self.inp, self.out, self.mismatch, self.ages = layout, inp, out, mismatch, ages
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
@@ -62,11 +64,12 @@ class Contactors:
                     step = FAULT
             else:
                 self.closing_ticks[rack] = 0
+            lost = step == FAULT and (self.step[rack] == CLOSED or self.mismatch[rack] == LOST)
             self.step[rack] = step
             at = self.out_at[rack]
             out[at] = 1 if asked and step != FAULT else 0
             out[at + CONTACTOR_STEP_AFTER] = step
-            self._supervise(rack, out[at], elapsed)
+            self._supervise(rack, out[at], lost, elapsed)
 
     def _flows(self, rack):
         """A closed rack that reports itself open, and is known to carry 5 % of its rated current all the same.
@@ -79,8 +82,9 @@ class Contactors:
             return False
         return abs(self.inp[self.current_at[rack]]) * 20 >= self.rated_mA[rack]
 
-    def _supervise(self, rack, closed, elapsed):
-        """Row 39: told to open for long enough for relay, contactor and report, and still not reported open.
+    def _supervise(self, rack, closed, lost, elapsed):
+        """Row 39: told to open for long enough for relay, contactor and report, and still not reported open; or lost,
+        until it is told to open and reports that it is.
 
         A fault of contactors that had not been closed is a pre-charge that failed, which is row 38's.
         """
@@ -89,7 +93,8 @@ class Contactors:
         if reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED:
             self.was_closed[rack] = reported == s.CONTACTOR_CLOSED
         still = reported != s.CONTACTOR_OPEN and (reported != s.CONTACTOR_FAULT or self.was_closed[rack])
-        self.mismatch[rack] = 1 if still and self.open_ticks[rack] > self.report_ticks else 0
+        is_still = still and self.open_ticks[rack] > self.report_ticks
+        self.mismatch[rack] = LOST if lost else STILL_CLOSED if is_still else 0
 
     def count(self, step):
         """How many racks stand at `step`."""

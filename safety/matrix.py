@@ -300,7 +300,7 @@ CLAUSES = {
     36: ("current above twice the rating, or a short circuit", "C64-C65", "C"),
     37: ("insulation low", "C61-C62", "G"),
     38: ("pre-charge failed three times, or rack and bus voltage differ", "C67, C69", "C"),
-    39: ("contactor welded, its feedback wrong, or current on an open string", "C70-C72", "C"),
+    39: ("contactor not as told, welded, or current on an open string", "C70-C72", "C"),
     40: ("BMS silent, its counter frozen, many bad frames, or its fault contact open", "C74-C76, A61", "C"),
     41: ("PCS silent, or its power above the limit", "C66, C79", "D"),
     42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "C"),

@@ -9,6 +9,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import runaway
 from safety import signals as s
+from safety.contactors import LOST
 from safety.heating import Heating
 
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
@@ -122,15 +123,17 @@ class Racks:
         self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
 
     def _contactors(self, rack, first, base, state, pack):
-        """Row 39: closed although told to open, or a current through a rack that reports itself open.
+        """Row 39: lost although told to stay closed, or closed although told to open, or a current through a rack that
+        reports itself open.
 
-        `mismatch` is of the step before: a report of open contactors that came with this one takes it back.
+        `mismatch` is of the step before: a report of open contactors that came with this one takes STILL_CLOSED back.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         flows = pack and abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated
         is_open = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN
         known = m.KNOWN if state & pack else m.IN_PART if state else 0
-        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if (flows if is_open else self.mismatch[rack]) else 0, known)
+        differs = self.mismatch[rack] == LOST or (flows if is_open else self.mismatch[rack])
+        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known)
 
     def _bad_frames(self, rack, first, base, groups, state):
         count = self.inp[first + s.BMS_BAD_FRAMES]

@@ -22,7 +22,7 @@ EXPECTED = {
     (CLOSING, 0): (OPEN, OPEN, OPEN, CLOSING),
     (CLOSING, 1): (CLOSING, CLOSING, CLOSED, FAULT),
     (CLOSED, 0): (OPEN, OPEN, OPEN, CLOSED),
-    (CLOSED, 1): (FAULT, CLOSED, CLOSED, FAULT),
+    (CLOSED, 1): (FAULT, FAULT, CLOSED, FAULT),
     (FAULT, 0): (OPEN, FAULT, FAULT, FAULT),
     (FAULT, 1): (FAULT, FAULT, FAULT, FAULT),
 }
@@ -123,11 +123,29 @@ def test_a_rack_that_opens_by_itself_is_not_closed_again():
     assert racks.report(s.CONTACTOR_CLOSED).update(1).out(s.CONTACTOR_CLOSE_OK) == [0]
 
 
+@pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
+def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_reports_open(reported):
+    racks = Racks(racks=2).report(s.CONTACTOR_CLOSED, s.CONTACTOR_CLOSED).update(1)
+    racks.report(s.CONTACTOR_CLOSED, reported)
+    for _ in range(3):
+        assert racks.update(1).told() == [(CLOSED, 1, 0), (FAULT, 0, c.LOST)]
+    for state in (s.CONTACTOR_OPEN, s.CONTACTOR_CLOSED):
+        assert racks.report(s.CONTACTOR_CLOSED, state).update(1).told()[1] == (FAULT, 0, c.LOST)
+    racks.report(s.CONTACTOR_CLOSED, s.CONTACTOR_PRECHARGE)
+    assert racks.update(0).told() == [(OPEN, 0, 0), (FAULT, 0, c.LOST)]
+    assert racks.report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).update(0).told() == [(OPEN, 0, 0), (OPEN, 0, 0)]
+
+
+def test_a_rack_that_never_closed_is_not_lost():
+    racks = Racks(racks=1).report(s.CONTACTOR_PRECHARGE).update(1).report(s.CONTACTOR_FAULT).update(1)
+    assert racks.told() == [(FAULT, 0, 0)] and racks.update(1).told() == [(FAULT, 0, 0)]
+
+
 class Rack:
     """One rack's contactors as the rules say it, one attribute for each thing."""
 
     def __init__(self):
-        self.step, self.closing_ticks, self.open_ticks, self.was_closed = OPEN, 0, 0, 0
+        self.step, self.closing_ticks, self.open_ticks, self.was_closed, self.lost = OPEN, 0, 0, 0, False
 
     def update(self, elapsed, close, more, report, carries):
         """One step; returns (step, command, mismatch). carries: 5 % of the rated current or more."""
@@ -135,13 +153,15 @@ class Rack:
         following = EXPECTED[self.step, asked][report]
         if carries and asked and self.step == CLOSED and report == s.CONTACTOR_OPEN:
             following = CLOSED
+        self.lost = following == FAULT and (self.lost or self.step == CLOSED)
         self.closing_ticks = self.closing_ticks + elapsed if following == CLOSING else 0
         self.step = FAULT if self.closing_ticks > CLOSE_MS // 20 else following
         command = 1 if asked and self.step != FAULT else 0
         self.open_ticks = 0 if command else self.open_ticks + elapsed
         self.was_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_CLOSED: 1}.get(report, self.was_closed)
         may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: self.was_closed}.get(report, 1)
-        return self.step, command, 1 if may_be_closed and self.open_ticks > REPORT_MS // 20 else 0
+        still = may_be_closed and self.open_ticks > REPORT_MS // 20
+        return self.step, command, c.LOST if self.lost else c.STILL_CLOSED if still else 0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -162,7 +182,9 @@ def test_every_step_of_racks_of_different_size_is_what_the_rules_say(seed):
                     for rule, report, current, rated in zip(rules, reports, currents_mA, rated_mA)]
         assert racks.told() == expected
         seen.update(expected)
-    assert [set(column) for column in zip(*seen)] == [{OPEN, CLOSING, CLOSED, FAULT}, {0, 1}, {0, 1}]
+    steps, commands, mismatches = [set(column) for column in zip(*seen)]
+    assert (steps, commands) == ({OPEN, CLOSING, CLOSED, FAULT}, {0, 1})
+    assert mismatches == {0, c.STILL_CLOSED, c.LOST}
 
 
 @pytest.mark.parametrize("step, report", [(CLOSED, s.CONTACTOR_OPEN), (CLOSED, s.CONTACTOR_FAULT),
@@ -174,7 +196,8 @@ def test_only_a_closed_rack_that_reports_itself_open_is_believed_by_its_current(
     racks = Racks(2, (20_000, 140_000)).report(s.CONTACTOR_CLOSED, report).carry(0, current_mA)
     racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, step])
     kept = carries and (step, report) == (CLOSED, s.CONTACTOR_OPEN)
-    assert racks.update(1).told() == [(CLOSED, 1, 0), (CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
+    differs = c.LOST if step == CLOSED else 0
+    assert racks.update(1).told() == [(CLOSED, 1, 0), (CLOSED, 1, 0) if kept else (FAULT, 0, differs)]
 
 
 @pytest.mark.parametrize("age_ticks, kept", [(0, True), (25, True), (26, False), (None, False)])
@@ -182,7 +205,7 @@ def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks
     """bms_warn_ms is 500 ms, 25 ticks. What is left is the report: open, so the command is withdrawn."""
     racks = Racks(1).report(s.CONTACTOR_OPEN).carry(140_000).heard(0, age_ticks)
     racks.contactors.step[0] = CLOSED
-    assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, 0)]
+    assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, c.LOST)]
 
 
 def test_times_stay_small_numbers_however_late_a_step_is():

@@ -12,6 +12,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import racks
 from safety import signals as s
+from safety.contactors import LOST, STILL_CLOSED
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 SECOND = ticks(1000)
@@ -173,21 +174,21 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
 # -- row 39: the contactors
 
 @pytest.mark.parametrize("report", range(4))
-@pytest.mark.parametrize("mismatch", [0, 1])
+@pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
 @pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
 def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
     desk = Desk()
     desk.features.racks.mismatch[0] = mismatch
     desk.rack(s.CONTACTOR_STATE, report)
     desk.rack(s.RACK_CURRENT_MA, current_mA)
-    vote = flows if report == s.CONTACTOR_OPEN else mismatch
+    vote = 1 if mismatch == LOST else flows if report == s.CONTACTOR_OPEN else mismatch
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
 
 
 @pytest.mark.parametrize("welded", range(3))
 def test_each_rack_has_a_vote_of_its_own(welded):
     desk = Desk(racks=3)
-    desk.features.racks.mismatch[welded] = 1
+    desk.features.racks.mismatch[welded] = STILL_CLOSED
     for rack in range(3):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
     desk.step()
@@ -197,7 +198,7 @@ def test_each_rack_has_a_vote_of_its_own(welded):
 @pytest.mark.parametrize("report, vote", [(s.CONTACTOR_OPEN, 0), (s.CONTACTOR_CLOSED, 1)])
 def test_a_vote_without_the_current_is_known_in_part(report, vote):
     desk = Desk().step()
-    desk.features.racks.mismatch[0] = 1
+    desk.features.racks.mismatch[0] = STILL_CLOSED
     desk.rack(s.CONTACTOR_STATE, report)
     desk.rack(s.RACK_CURRENT_MA, 50_000)
     assert silent(desk, s.G_BMS_PACK).of_rack(m.F_CONTACTOR_MISMATCH) == (vote, IN_PART)
@@ -213,7 +214,7 @@ def test_a_slow_bms_that_reports_open_at_last_was_not_welded():
     bench.held[bench.rack_at(s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
     bench.step(2).silent |= bench.bms_groups()
     bench.step(ticks(600) + 1)
-    assert bench.kernel.features.racks.mismatch[0] == 1
+    assert bench.kernel.features.racks.mismatch[0] == STILL_CLOSED
     bench.held.clear()
     bench.silent.clear()
     bench.step().silent |= bench.bms_groups()

@@ -250,7 +250,7 @@ def test_what_shows_in_the_relay_test_ends_the_attempt_before_anything_is_told_t
     assert (bench.out[s.STATE], bench.out[s.INHIBIT_REASON]) == (INHIBITED, reason)
 
 
-# -- row 39: what is told to open and does not
+# -- row 39: what is told to open and does not, and what is told to stay closed and does not
 
 @pytest.mark.parametrize("reported, trips", [(s.CONTACTOR_FAULT, True), (s.CONTACTOR_CLOSED, True),
                                              (s.CONTACTOR_PRECHARGE, True), (s.CONTACTOR_OPEN, False)])
@@ -276,6 +276,41 @@ def test_a_rack_that_reports_open_under_current_keeps_its_command_until_row_39_o
     if kept:
         assert "39" in bench.step(ticks(300)).standing() and bench.out[s.PCS_ENABLE_OK] == 0
         assert bench.step(ticks(200) + 1).rack(s.CONTACTOR_CLOSE_OK, 1) == 0
+
+
+@pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
+@pytest.mark.parametrize("then", [None, s.CONTACTOR_CLOSED])
+def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
+    """A supply that fails, a BMS that opens its rack: nobody told it to, and no current need flow. One that is back is
+    not closed: its command was withdrawn."""
+    bench = running(racks=2)
+    state = bench.rack_at(s.CONTACTOR_STATE, 1)
+    bench.held[state] = reported
+    bench.step(1)
+    assert bench.rack(s.CONTACTOR_CLOSE_OK, 0) == 1 and bench.rack(s.CONTACTOR_CLOSE_OK, 1) == 0
+    if then is not None:
+        bench.held[state] = then
+    bench.step(ticks(300) - 1)
+    assert not bench.standing() and bench.out[s.STATE] == RUNNING and bench.out[s.HORN_ON] == 0
+    bench.step()
+    assert bench.standing() == ["39"] and bench.out[s.STATE] == TRIPPED
+    assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.SHUNT_TRIP_ON], bench.out[s.HORN_ON]) == (0, 1, 1)
+    assert bench.step(ticks(200) + 1).out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+@pytest.mark.parametrize("told_after", [0, 1, 13])
+def test_one_that_opens_just_before_it_is_told_to_is_not(told_after):
+    """E-stop in hard wiring, the second channel, the BMS's own contact: what opens the rack reaches the kernel too."""
+    bench = running(racks=2)
+    for rack in range(2):
+        bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_OPEN
+    bench.step(1 + told_after)
+    bench.inp[s.ESTOP_1_OK] = 0
+    bench.step(ticks(3000))
+    assert "39" not in bench.standing() and "1a" in bench.standing()
+    assert bench.out[s.SHUNT_TRIP_ON] == 0
+
+
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 def test_a_trip_in_the_relay_test_gives_no_supply_whatever_current_is_reported(level):
     """Nothing was told to close: no fuse is to be waited for, and a relay that had dropped stays so."""
