@@ -34,7 +34,7 @@ class Kernel:
         if len(image) != image_map.words:
             raise ValueError("limit image length does not fit its topology")
         if not p.fits(image, image_map):  # or it would be an IndexError at the very trip, or another rack's temperature
-            raise ValueError("limit image holds a word beyond 2^30, or a unit or modules its topology does not have")
+            raise ValueError("limit image holds a word beyond 2^30, no tick, or units or modules its topology has not")
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
         self.fresh = bytearray(layout.groups)

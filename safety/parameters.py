@@ -131,7 +131,10 @@ def in_range(value):
 
 
 def fits(image, image_map):
-    """True if no word is out of range and every rack's unit and modules are among those that the header names."""
+    """True if no word is out of range, a tick takes time, and every rack's unit and modules are among those that the
+    header names."""
+    if image[H_TICK_MS] < 1:
+        return False
     for word in image:
         if not in_range(word):
             return False

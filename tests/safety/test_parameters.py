@@ -11,6 +11,8 @@ from safety import parameters as p
 from safety import signals as s
 from safety.evaluate import D_GATE
 from safety.kernel import CRC_STEPS, Kernel
+from safety.second import Second
+from safety.second import Second
 
 TABLES = {"CABINET": (p.CABINET_PARAMETERS, "P_"), "UNIT": (p.UNIT_PARAMETERS, "U_"),
           "RACK": (p.RACK_PARAMETERS, "R_")}
@@ -140,6 +142,17 @@ def test_no_two_blocks_share_a_feature(units, racks):
                                                             (500, 20, 25), (500, 30, 17), (5000, 100, 50)])
 def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
+
+
+@pytest.mark.parametrize("tick_ms, fits", [(-1, False), (0, False), (1, True), (20, True)])
+def test_a_tick_takes_time(tick_ms, fits):
+    image = default_image()
+    image[p.H_TICK_MS] = tick_ms
+    assert p.fits(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE)) == fits
+    if not fits:
+        for user in (Kernel, lambda words: Second(words, m.SELF)):
+            with pytest.raises(ValueError, match="no tick"):
+                user(image)
 
 
 @pytest.mark.parametrize("rack", range(3))
