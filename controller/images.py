@@ -8,6 +8,7 @@ the panel's contact satisfies it as long as it is closed.
 from array import array
 
 from controller import equipment, schema
+from controller.layers import refuse
 from controller.parameters import CONTROL_PARAMETERS
 from safety import matrix, parameters, signals
 
@@ -152,6 +153,10 @@ def rack_parameters(values, topology, rack, budgets):
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
     derived = {"unit": topology.rack_units[rack], **rack_facts(topology)[rack]}
+    if derived["temperatures_reported"] and not values.said("rack", number, "modules"):
+        path = ("rack", number, "modules")
+        refuse(values.numbered(*path).file, path, "0 is not allowed: its BMS tells the temperature of each module",
+               f"1..{max(schema.RACK['modules'].allowed)}")
     return {row[0]: int(derived[row[0]] if row[0] in derived else budgets.get(
         ("rack", number, row[0]), values.said("rack", number, row[0])))
         for row in parameters.RACK_PARAMETERS}

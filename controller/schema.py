@@ -31,7 +31,7 @@ INPUT_NAMES = {role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] =
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[:signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
 
-_FACT = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+_FACT = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f]{1,200}")  # blanks alone say nothing
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
 _PORT = re.compile(r"/(?!dev/tty(USB|ACM)\d)[^\x00-\x20]{1,200}")
 _PORT_TEXT = "a path that stays the same when plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"

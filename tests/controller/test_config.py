@@ -223,6 +223,8 @@ REFUSALS = {
                         "example/site.toml; allowed 1000..130000"),
     "fixed": ("site", NEW, "[rack.all]\ncells = 241", "example/site.toml:rack.all.cells: 241 is not allowed, it "
               "differs from 240 in types/firebreak_645.toml; allowed 240"),
+    "no_modules": ("type", "modules = 15", "modules = 0", "types/firebreak_645.toml:rack.1.modules: 0 is not allowed: "
+                   "its BMS tells the temperature of each module; allowed 1..64"),
     "fixed_device": ("cabinet", NEW, "[device.meter_grid]\nunit_id = 3",
                      "example/cabinet.toml:device.meter_grid.unit_id: "
                      "3 is not allowed, it differs from 1 in example/site.toml; allowed 1"),
@@ -326,6 +328,8 @@ REFUSALS = {
                         "known key; allowed gas, offgas, offgas_2, toxic, suppression, smoke, smoke_2, heat, "),
     "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
                        "allowed who accepted it, when and why, on one line"),
+    "blanks_accept": ("site", NEW, '[not_fitted]\ndoor = "  "', 'example/site.toml:not_fitted.door: "  " is not '
+                      "allowed; allowed who accepted it, when and why, on one line"),
     "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ",
                 "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
                 "2001 is not allowed; allowed 10..2000 (half of the 4000 ms after which this PCS falls back)"),
