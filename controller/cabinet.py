@@ -331,6 +331,7 @@ def journal_header(config):
             "output_names": outputs + list(CHAIN_OUTPUTS) + hint_table.output_names(len(config.sources)) + units,
             "stage_instances": stage_instances(layout), "names": dict(config.names),
             "not_fitted": dict(config.topology.not_fitted), "proof_tests": proof_plan.plan(config),
+            "proof_allowed_ms": proof_plan.allowed_ms(config),
             "chemistry": config.hma["chemistry"], "neighbours": dict(config.neighbours),
             "buses": [{"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}
                       for bus in config.buses],

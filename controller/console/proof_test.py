@@ -9,7 +9,7 @@ import io
 import json
 import os
 
-from controller import checklist, clock, config, printed, proof_plan, proof_state, proof_tests, spool, utc
+from controller import clock, config, printed, proof_plan, proof_state, proof_tests, spool, utc
 from controller.journal import JournalError, JournalReader
 from controller.layers import ConfigError
 from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
@@ -59,23 +59,15 @@ def _plan(arguments):
     """({key: days} of the armed rows, {key: allowed ms}, name of the cabinet). Raises ConfigError, NoPlanError."""
     if arguments.site is not None:
         found = config.load(arguments.site)
-        return proof_plan.plan(found), allowed_ms(found), found.names[-1][1]
+        return proof_plan.plan(found), proof_plan.allowed_ms(found), found.names[-1][1]
     try:
         reader = JournalReader(os.path.join(arguments.run_dir, "journal"))
         header = reader.header
         reader.close()
-        return header["proof_tests"], {}, list(header["names"].values())[-1]
+        return header["proof_tests"], header["proof_allowed_ms"], list(header["names"].values())[-1]
     except (OSError, JournalError, KeyError) as error:
         why = "of another version" if isinstance(error, KeyError) else plain(error)
         raise NoPlanError(f"no controller says which rows are armed: {why}; give --site FILE") from None
-
-
-def allowed_ms(found):
-    """{key: the latest time of its armed stages, ms}: the longest, as a test proves the row; found: Config."""
-    times_ms = {}
-    for test in checklist.facts(found)["tests"]:
-        times_ms.setdefault(test["key"], []).append(test["latest_ms"])
-    return {key: max(each_ms) for key, each_ms in times_ms.items()}
 
 
 def moment(clocks=None):
@@ -95,15 +87,18 @@ def _record(arguments):
         planned, allowed, _ = _plan(arguments)
         if arguments.row not in planned:
             raise LedgerError(f"row {arguments.row} is not armed here; armed {', '.join(planned)}")
+        if arguments.result == PASSED and arguments.reaction_ms > allowed[arguments.row]:
+            raise LedgerError(f"row {arguments.row} with {arguments.reaction_ms} ms is {SLOW}, "
+                              f"{allowed[arguments.row]} ms: this test has {FAILED}")
         if now[0] < utc.EARLIEST_US:
             raise LedgerError(f"the clock says {proof_tests.utc_text(now[0])}, which cannot be: set the clock first")
     except (ConfigError, LedgerError, NoPlanError) as error:
         say(ascii_of(error))
         return NO_START if isinstance(error, NoPlanError) else WRONG_INPUT
-    return _written(arguments, now, allowed.get(arguments.row))
+    return _written(arguments, now)
 
 
-def _written(arguments, now, latest_ms):
+def _written(arguments, now):
     try:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         record = proof_tests.Ledger(arguments.state_dir).test(
@@ -117,8 +112,6 @@ def _written(arguments, now, latest_ms):
                    f"{record.reaction_ms} ms; hash {record.hash}"))
     if record.clock != utc.NTP:
         say(f"the clock is not synchronised ({record.clock}): the date {record.recorded_utc[:10]} is uncertain")
-    if latest_ms is not None and record.reaction_ms > latest_ms:
-        say(f"{SLOW}: {record.reaction_ms} ms measured, {latest_ms} ms is the latest")
     for line in wrong:
         say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
     _tell_recorder(arguments.run_dir, record)
@@ -149,7 +142,7 @@ def _list(arguments):
         say(ascii_of(plain(error, proof_tests.path_of(arguments.state_dir))))
         return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
     utc_us, source = moment()
-    rows = [{**row, "allowed_ms": allowed.get(row["row"])} for row in proof_state.rows(
+    rows = [{**row, "allowed_ms": allowed[row["row"]]} for row in proof_state.rows(
         planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))]
     facts = {"cabinet": name, "utc": proof_tests.utc_text(utc_us), "clock": source, "head": found.head,
              "records": len(found.records), "wrong": found.lines, "rows": rows}
@@ -164,8 +157,9 @@ def _list(arguments):
 
 
 def is_slow(row):
-    """True where the last test measured longer than the time chain allows."""
-    return bool(row["last"] and row["allowed_ms"] is not None and row["last"]["reaction_ms"] > row["allowed_ms"])
+    """True where the last test measured longer than the time chain allows: since it was recorded, its site was changed.
+    """
+    return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
 
 def _state(row):
@@ -246,6 +240,9 @@ MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}
 
 def _verify(arguments):
     path = proof_tests.path_of(arguments.state_dir)
+    if not os.path.isdir(arguments.state_dir):
+        say(f"--state-dir {ascii_of(arguments.state_dir)}: there is no such folder")
+        return WRONG_INPUT
     try:
         head = None if arguments.head is None else bytes.fromhex(arguments.head)
         if head is not None and len(head) != len(chain.START):

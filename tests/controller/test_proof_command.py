@@ -110,11 +110,23 @@ def test_a_list_by_a_clock_that_cannot_be_is_not_in_order(tmp_path, capsys, now)
                                  "tests may be late that are not called so\n")
 
 
-def test_a_reaction_over_the_time_chain_is_said(tmp_path, capsys):
-    latest_ms = proof_test.allowed_ms(CONFIG)["1"]
-    assert record(capsys, tmp_path, reaction_ms=latest_ms)[2] == ""
-    code, _, err = record(capsys, tmp_path, reaction_ms=latest_ms + 1)
-    assert code == 0 and f"slower than allowed: {latest_ms + 1} ms measured, {latest_ms} ms is the latest" in err
+@pytest.mark.parametrize("row", ["1", "40e", "29"])
+def test_a_reaction_over_the_time_chain_has_failed(tmp_path, capsys, row):
+    latest_ms = proof_plan.allowed_ms(CONFIG)[row]
+    assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms)[::2] == (0, "")
+    code, out, err = record(capsys, tmp_path, row=row, reaction_ms=latest_ms + 1)
+    assert (code, out) == (2, "") and err == (f"firebreak: row {row} with {latest_ms + 1} ms is slower than allowed, "
+                                              f"{latest_ms} ms: this test has failed\n")
+    assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms + 1, result="failed")[0] == 0
+    assert [line.result for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST] == ["passed", "failed"]
+
+
+def test_a_row_is_allowed_what_the_slowest_of_its_armed_stages_takes():
+    allowed_ms, latest_ms = proof_plan.allowed_ms(CONFIG), {}
+    for test in checklist.facts(CONFIG)["tests"]:
+        latest_ms.setdefault(test["key"], []).append(test["latest_ms"])
+    assert allowed_ms == {key: max(each_ms) for key, each_ms in latest_ms.items()}
+    assert set(allowed_ms) == set(proof_plan.plan(CONFIG)) and any(len(each_ms) > 1 for each_ms in latest_ms.values())
 
 
 def test_no_room_is_code_3(tmp_path, capsys):
@@ -134,7 +146,9 @@ def test_the_running_controller_says_what_is_armed(tmp_path, capsys):
     code, out, _ = listed(capsys, tmp_path, "json", site=None)
     rows = json.loads(out)["rows"]
     assert code == 1 and [row["row"] for row in rows] == list(proof_plan.plan(CONFIG))
-    assert {row["allowed_ms"] for row in rows} == {None}
+    assert {row["row"]: row["allowed_ms"] for row in rows} == proof_plan.allowed_ms(CONFIG)
+    code, _, err = record(capsys, tmp_path, site=None, reaction_ms=10**6)
+    assert code == 2 and "slower than allowed" in err
 
 
 # -- list
@@ -149,7 +163,7 @@ def test_exit_code_1_when_something_is_overdue_failed_or_slow(tmp_path, capsys, 
     now.append(NOW)
     record(capsys, tmp_path, result="failed")
     assert listed(capsys, tmp_path)[0] == 1
-    record(capsys, tmp_path, reaction_ms=10**6)
+    pt.Ledger(str(tmp_path)).test(NOW, "1", "A", 10**6, "passed")  # the site allowed it then
     assert listed(capsys, tmp_path)[0] == 1 and "slower than allowed" in listed(capsys, tmp_path)[1]
     record(capsys, tmp_path)
     assert listed(capsys, tmp_path)[0] == 0
@@ -161,7 +175,7 @@ def test_the_text_fits_a_terminal_and_names_each_row(tmp_path, capsys):
     lines = out.splitlines()
     assert code == 1 and all(len(line) <= 79 for line in lines)
     assert lines[0] == "Cabinet 1, serial 0001: 53 rows armed, 52 to be tested now"
-    assert lines[3].split() == ["1", "2026-03-14", "passed", "120", str(proof_test.allowed_ms(CONFIG)["1"]),
+    assert lines[3].split() == ["1", "2026-03-14", "passed", "120", str(proof_plan.allowed_ms(CONFIG)["1"]),
                                 "2027-03-14", "ok"]
     assert lines[5].endswith("2026-03-14 never tested, due today")
 
@@ -233,6 +247,11 @@ def test_verify(tmp_path, capsys):
     path.write_bytes(whole.replace(b'"row":"2"', b'"row":"3"'))
     code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
     assert code == 1 and "damaged from line 3" in out and "record 3 was changed" in out
+
+
+def test_there_is_no_chain_where_there_is_no_folder(tmp_path, capsys):
+    assert run(capsys, "verify", "--state-dir", tmp_path / "no") == (
+        2, "", f"firebreak: --state-dir {tmp_path / 'no'}: there is no such folder\n")
 
 
 @pytest.mark.parametrize("head", ["", "xyz", "00", "0" * 63, "g" * 64])
