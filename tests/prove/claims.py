@@ -241,6 +241,40 @@ def a_demand_never_widens_a_limit():
     return cabinet.conclude(claims)
 
 
+def a_weaker_rack_never_widens():
+    """_rack_limits: of two racks that allow less in any way no taper is more; all limits lie in 0 to rated power"""
+    from safety import bounds
+    cabinet = Cabinet(racks=2)
+    machine, b = cabinet.machine, cabinet.kernel.bounds
+    strong = [machine.symbol("word", 0, top) for _ in range(2) for top in rack_words()]
+    weak = [each if place % bounds.RACK_LIMITS == bounds.RL_CLOSED else machine.symbol("weaker", 0, each.high)
+            for place, each in enumerate(strong)]
+    machine.facts += [less.e <= more.e for less, more in zip(weak, strong)]
+    tapers = (bounds.L_CELL_VOLTAGE_TAPER, bounds.L_TEMPERATURE_TAPER, bounds.L_SOC_TAPER, bounds.L_BMS_SILENCE)
+    claims = []
+    for way in range(2):
+        after = []
+        for words in (strong, weak):
+            b.rack_limit[:] = words
+            machine.call(b._rack_limits, 0, way)
+            after.append(b.limit_W[way * bounds.LIMIT_COUNT:(way + 1) * bounds.LIMIT_COUNT])
+            claims += [("within", both(at_most(0, after[-1][place]), at_most(after[-1][place], b.limit_W[0])))
+                       for place in (*tapers, bounds.L_BMS_CURRENT)]
+        claims += [(bounds.LIMITS[place], at_most(after[1][place], after[0][place])) for place in tapers]
+    return cabinet.conclude(claims)
+
+
+def rack_words():
+    """The most that each word of a rack may be, by the ranges of what it is taken from."""
+    from safety import bounds, parameters as p, signals as s
+    tops = [bounds.FULL_PERMILLE] * bounds.RACK_LIMITS
+    rated_mA, = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
+    tops[bounds.RL_CURRENT_MA] = tops[bounds.RL_CURRENT_MA + 1] = rated_mA
+    tops[bounds.RL_VOLTAGE_V], = [row[3] // 1000 for row in s.RACK_INPUTS if row[0] == "rack_voltage_mV"]
+    tops[bounds.RL_CLOSED] = 1
+    return tops
+
+
 def a_fault_never_lowers_a_demand():
     """_combine, _settle: each demand is the highest of what stands, so more never lowers it; but what CONFLICTS say"""
     from safety import matrix as m
@@ -715,9 +749,9 @@ def _stays_small(end):
 
 
 PROOFS = (scale_is_within, taper_is_within, a_limit_never_widens, what_is_published_is_within,
-          a_demand_never_widens_a_limit, a_fault_never_lowers_a_demand, permit_holds, relays_are_tested,
-          no_reset_clears_what_stands, evaluating_never_unlatches, a_hint_only_narrows, every_value_stays_small,
-          every_value_stays_small_bare)
+          a_demand_never_widens_a_limit, a_weaker_rack_never_widens, a_fault_never_lowers_a_demand, permit_holds,
+          relays_are_tested, no_reset_clears_what_stands, evaluating_never_unlatches, a_hint_only_narrows,
+          every_value_stays_small, every_value_stays_small_bare)
 
 
 SLOW = (every_value_stays_small, every_value_stays_small_bare)  # minutes each; left out of --quick
