@@ -205,7 +205,7 @@ class Receiver:
         at = 1
         while at < filled and not (data[at] == START_1 and (at + 1 == filled or data[at + 1] == START_2)):
             at += 1
-        for place in range(filled - at):
+        for place in range(1, filled - at):  # a start byte stands at the first place already
             data[place] = data[at + place]
         self._filled = filled - at
 

@@ -40,7 +40,6 @@ class Evaluator:
         self.stage = tuple([stage for stage, _ in instances])
         self.block = tuple([block for _, block in instances])
         self.block_first = tuple([self.block.index(block) for block in range(self.block[-1] + 1)] + [count])
-        self.watch = self.debounce = self.armed = ()
         self.set_count = array("i", [0] * count)
         self.clear_count = array("i", [0] * count)
         self.active = bytearray(count)

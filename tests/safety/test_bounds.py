@@ -259,6 +259,46 @@ def test_racks_that_are_not_closed_do_not_count():
     assert both(bench.step()) == [0, 0]
 
 
+def test_a_rack_that_reports_itself_open_under_current_does_not_count():
+    """Its command stays until row 39 opens it in order; what it allows is not relied on meanwhile."""
+    bench = running(racks=2)
+    both_racks_W = limit_W(bench, CHARGE, bounds.L_BMS_CURRENT)
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_OPEN
+    bench.set_rack(s.RACK_CURRENT_MA, 50_000, 1)
+    assert bench.step(2).rack(s.CONTACTOR_CLOSE_OK, 1) == 1
+    assert limit_W(bench, CHARGE, bounds.L_BMS_CURRENT) == both_racks_W // 2
+
+
+class Small(int):
+    """A number whose products a 32-bit MicroPython must hold without its heap."""
+
+    def __mul__(self, other):
+        found = int(self) * int(other)
+        assert abs(found) < 1 << 30
+        return Small(found)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other):
+        return Small(int(self) // int(other))
+
+
+def test_an_age_and_what_no_rack_allows_stay_small_numbers():
+    b = Kernel(default_image()).bounds
+    b.features.ages.oldest_ticks = [Small(s.TICKS_MAX)] * 3
+    assert b._silence_permille(0, b.map.rack) == 0
+    b.image = [Small(word) for word in b.image]
+    for way in (CHARGE, DISCHARGE):
+        b._rack_limits(0, way)
+        assert b.limit_W[way * bounds.LIMIT_COUNT + bounds.L_BMS_CURRENT] == 0
+
+
+@pytest.mark.parametrize("units", [1, 2, 3, 16])
+def test_there_is_one_limit_for_each_unit_and_way(units):
+    b = Kernel(default_image(units=units, racks=units)).bounds
+    assert len(b.published_W) == len(b.lowest_W) == 2 * units
+
+
 def test_a_rack_that_closes_against_the_command_does_not_count():
     bench = running(racks=2)
     at = bench.rack_at(s.CONTACTOR_STATE, 1)

@@ -62,7 +62,7 @@ def test_a_direct_feature_is_known_while_its_own_group_is_and_no_other(name):
 
 @pytest.mark.parametrize("link, path, fitted, io_3, seen", [
     (1, 0, 0, 1, 1), (1, 0, 1, 1, 1), (0, 1, 1, 1, 1), (0, 1, 0, 1, 0), (0, 0, 1, 1, 0), (0, 1, 1, 0, 0),
-    (1, 1, 1, 0, 1)])
+    (1, 1, 1, 0, 1), (0, 1, 0, 0, 0)])
 def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     desk = Desk(supervised_fitted=fitted).step()
     desk.inp[s.NOC_LINK_OK], desk.inp[s.SUPERVISED_OK] = link, path
@@ -106,6 +106,52 @@ def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
 def test_every_io_module_that_was_heard_may_be_the_silent_one(group):
     desk = Desk().step().silence(group).step(7)
     assert desk.of(m.F_IO_SILENCE_MS) == (140, KNOWN)
+
+
+@pytest.mark.parametrize("group, signal", [(s.G_IO_1, m.F_IO_SILENCE_MS), (s.G_IO_2, m.F_IO_SILENCE_MS),
+                                           (s.G_METER_GRID, m.F_METER_SILENCE_MS),
+                                           (s.G_METER_LOAD, m.F_METER_SILENCE_MS), (s.G_CLIMATE, m.F_MONITOR_SILENCE_MS),
+                                           (s.G_UPS, m.F_MONITOR_SILENCE_MS)])
+def test_one_that_was_heard_alone_is_silent_by_itself(group, signal):
+    desk = Desk().silence(*[each for each in range(Desk().layout.groups) if each != group]).step()
+    assert desk.silence(group).step(7).of(signal) == (140, KNOWN)
+
+
+def test_what_is_not_known_is_left_alone_until_there_is_news():
+    """Of modules that are not fitted nothing is worked out in every step; what had been known is forgotten once."""
+    for group, direct in features.DIRECT_OF_GROUP:
+        desk = Desk().silence(*range(60))
+        for feature, _ in direct:
+            desk.features.value[feature] = 77
+        assert [desk.step().of(feature) for feature, _ in direct] == [(77, UNKNOWN)] * len(direct)
+        desk.features.known[direct[0][0]] = KNOWN
+        assert [desk.step().of(feature) for feature, _ in direct] == [(0, UNKNOWN)] * len(direct)
+        desk.silent.remove(group)
+        assert {desk.step().of(feature)[1] for feature, _ in direct} == {KNOWN}
+
+
+# -- converters: what is worked out, and of which unit
+
+@pytest.mark.parametrize("group", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
+@pytest.mark.parametrize("unit", range(2))
+def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
+    desk = Desk(units=2, racks=2).step().silence(*range(60))
+    looked_at = [desk.features.unit_base + each * m.UNIT_FEATURE_COUNT + m.F_PCS_EXCESS_W for each in range(2)]
+    for at in looked_at:
+        desk.features.value[at] = 77
+    desk.step()
+    assert [desk.features.value[at] for at in looked_at] == [77, 77] and list(desk.features.changed[1:3]) == [0, 0]
+    desk.silent.remove(desk.layout.unit_group(unit, group))
+    desk.step()
+    assert [desk.features.value[at] == 77 for at in looked_at] == [unit == 1, unit == 0]
+
+
+@pytest.mark.parametrize("heard", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
+def test_either_half_of_a_converter_may_be_the_silent_one(heard):
+    desk = Desk()
+    desk.silence(*[group for group in range(60) if group != desk.layout.unit_group(0, heard)]).step()
+    desk.silence(*range(60)).step(1, elapsed=ticks(5000))
+    assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (3, KNOWN)
 
 
 def test_on_the_ups_means_without_mains():

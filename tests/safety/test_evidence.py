@@ -242,6 +242,35 @@ def test_the_cause_of_a_row_that_would_keep_it_open_is_waited_for(stage):
     assert checklist.find()[0] == e.I_NONE, "what stands is an interlock, not a missing item"
 
 
+def test_only_what_counts_itself_is_a_cause_that_may_come():
+    """Its neighbour in the block stands, or has seen nothing."""
+    checklist = Checklist()
+    evaluator = checklist.kernel.evaluator
+    held = [index for indices in checklist.evidence.holding for index in indices]
+    for index in held:
+        checklist.kernel.evaluator.busy[evaluator.block[index]] = evaluator.set_count[index] = 1
+        for other in (index - 1, index + 1):
+            evaluator.active[other % evaluator.count] = 1
+        assert checklist.find()[0] == e.I_CAUSE
+        evaluator.active[:] = bytes(evaluator.count)
+        evaluator.active[index] = 1
+        assert checklist.find()[0] == e.I_NONE
+        evaluator.active[index] = evaluator.set_count[index] = 0
+    assert held
+
+
+def test_nothing_is_counted_before_it_is_asked():
+    assert Checklist().evidence.done == 0
+
+
+def test_racks_without_voltage_do_not_differ():
+    checklist = Checklist()
+    checklist.evidence.spread_mV_max = 0
+    for rack in range(2):
+        checklist.rack(s.RACK_VOLTAGE_MV, 0, rack)
+    assert checklist.find()[0] == e.I_NONE
+
+
 def test_a_quiet_block_is_not_searched_for_causes():
     checklist = Checklist()
     checklist.count("37a")

@@ -45,6 +45,17 @@ def test_news_that_say_the_same_are_compared_and_change_nothing():
     assert counted(bench, 5) == {**LEFT_OUT, "_any_hit": 25, "_rack": 10}
 
 
+def test_what_is_not_known_is_no_reason_to_look_closer():
+    bench = running()
+    evaluator, features = bench.kernel.evaluator, bench.kernel.features
+    for feature, sense, set_at in evaluator.armed[0]:
+        value, features.value[feature] = features.value[feature], set_at * sense
+        assert evaluator._any_hit(0)
+        known, features.known[feature] = features.known[feature], 0
+        assert not evaluator._any_hit(0)
+        features.value[feature], features.known[feature] = value, known
+
+
 @pytest.mark.parametrize("rack, unit", [(0, 0), (1, 1), (2, 0)])
 def test_news_of_one_rack_are_worked_out_for_it_alone(rack, unit):
     bench = running(racks=3, units=2)
