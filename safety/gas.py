@@ -36,8 +36,6 @@ class Gas:
 
     def update(self, elapsed):
         """Vote anew when a detector has news or is silent for longer than it may (never heard: since the start)."""
-        if not self.detectors:
-            return
         ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks
         for group, _ in self.detectors:
             if self.fresh[group] or ticks[group] > budget_ticks[group]:
@@ -80,11 +78,11 @@ class Gas:
     def _kind(self, detectors):
         """How many detectors of a kind are good; `high` is what they read."""
         good, high = 0, self.high
-        high[0] = high[1] = 0
+        high[0] = 0
         for group, first in detectors:
             if self.ages.known(group) and self.inp[first + 1]:
                 good += 1
-                high[1] = min(self.inp[first], high[0]) if good > 1 else 0
+                high[1] = min(self.inp[first], high[0])  # of one alone 0: nothing was higher yet
                 high[0] = max(self.inp[first], high[0])
         return good
 
@@ -95,7 +93,7 @@ class Gas:
         if clock[0] < self.second_ticks:
             return
         clock[0] %= self.second_ticks  # what is beyond belongs to the next second
-        clock[1] = (clock[1] + 1) % RISE_S
+        clock[1] = (clock[1] or RISE_S) - 1
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
         before = history[clock[1]]

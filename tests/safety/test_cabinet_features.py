@@ -108,10 +108,9 @@ def test_every_io_module_that_was_heard_may_be_the_silent_one(group):
     assert desk.of(m.F_IO_SILENCE_MS) == (140, KNOWN)
 
 
-@pytest.mark.parametrize("group, signal", [(s.G_IO_1, m.F_IO_SILENCE_MS), (s.G_IO_2, m.F_IO_SILENCE_MS),
-                                           (s.G_METER_GRID, m.F_METER_SILENCE_MS),
-                                           (s.G_METER_LOAD, m.F_METER_SILENCE_MS), (s.G_CLIMATE, m.F_MONITOR_SILENCE_MS),
-                                           (s.G_UPS, m.F_MONITOR_SILENCE_MS)])
+@pytest.mark.parametrize("group, signal", [
+    (s.G_IO_1, m.F_IO_SILENCE_MS), (s.G_IO_2, m.F_IO_SILENCE_MS), (s.G_METER_GRID, m.F_METER_SILENCE_MS),
+    (s.G_METER_LOAD, m.F_METER_SILENCE_MS), (s.G_CLIMATE, m.F_MONITOR_SILENCE_MS), (s.G_UPS, m.F_MONITOR_SILENCE_MS)])
 def test_one_that_was_heard_alone_is_silent_by_itself(group, signal):
     desk = Desk().silence(*[each for each in range(Desk().layout.groups) if each != group]).step()
     assert desk.silence(group).step(7).of(signal) == (140, KNOWN)

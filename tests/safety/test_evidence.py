@@ -248,7 +248,7 @@ def test_only_what_counts_itself_is_a_cause_that_may_come():
     evaluator = checklist.kernel.evaluator
     held = [index for indices in checklist.evidence.holding for index in indices]
     for index in held:
-        checklist.kernel.evaluator.busy[evaluator.block[index]] = evaluator.set_count[index] = 1
+        evaluator.busy[evaluator.block[index]] = evaluator.set_count[index] = 1
         for other in (index - 1, index + 1):
             evaluator.active[other % evaluator.count] = 1
         assert checklist.find()[0] == e.I_CAUSE

@@ -350,7 +350,8 @@ def test_which_groups_the_current_features_need(group, over, charging):
 
 @pytest.mark.parametrize("rated_W, power_W, excess_W", [
     (250_000, 105_000, 0), (250_000, 105_001, 1), (250_000, -95_000, 0), (250_000, -95_001, 1),
-    (90_000, 102_000, 0), (100_000, 102_001, 1), (150_000, 102_001, -999), (250_000, 0, -95_000)])
+    (90_000, 102_000, 0), (100_000, 102_001, 1), (150_000, 102_001, -999), (250_000, 0, -95_000),
+    (250_000, 1, -104_999)])
 def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     """The larger of 2 kW and 2 % of rated over the limit of its own direction; zero counts as charging."""
     desk = Desk(units=2, racks=2)
