@@ -60,7 +60,6 @@ class Kernel:
                                  for _, _, name, _ in m.CONFLICTS])
         self.out[s.IMAGE_CRC] = self.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
-        self._start_crc()
 
     def boot(self, not_clean, store_unreadable, latched):
         """Tell the kernel how the last run ended. latched: stage instances that were latched (indices)."""
@@ -108,13 +107,9 @@ class Kernel:
         self._settle(elapsed)
         self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.ages.known(s.G_IO_1))
         self.out[s.FAN_ON] = self.demand[m.D_FAN]
-        if self.standing[0] or self.out[s.ACTIVE_COUNT] or self.out[s.LATCHED_COUNT]:
+        if self.standing[0] or self.out[s.FIRST_OUT] != -1:
             self._publish_causes()
         return elapsed
-
-    def _start_crc(self):
-        self.crc[1] = 0
-        self.crc[2] = 0
 
     def _check_image(self):
         """A slice of the image CRC per step; a wrong result is a feature (row 44), not an exception."""
@@ -128,24 +123,21 @@ class Kernel:
         if last == len(self.image):
             self.features.value[m.F_IMAGE_CHANGED] = 0 if value == self.crc[0] else 1
             self.features.known[m.F_IMAGE_CHANGED] = 1
-            self._start_crc()
+            self.crc[2] = 0
 
     def _combine(self):
         """Demands of all standing stages, each output the highest level anybody asks for."""
         evaluator = self.evaluator
         busy = self.standing[1]
-        for block in range(len(evaluator.busy)):
-            busy |= evaluator.busy[block]
+        for block in evaluator.busy:
+            busy |= block
         if busy:
             self._combine_anew(evaluator)
 
     def _combine_anew(self, evaluator):
         """The work of _combine, left out in the steps in which nothing stands, stood, or is being stopped."""
-        demand, unit_demand = self.demand, self.unit_demand
-        for index in range(len(demand)):
-            demand[index] = 0
-        for index in range(len(unit_demand)):
-            unit_demand[index] = 0
+        _clear(self.demand)
+        _clear(self.unit_demand)
         alerts = standing = 0
         active, latched = evaluator.active, evaluator.latched
         for block in range(len(evaluator.busy)):
@@ -230,6 +222,12 @@ class Kernel:
                     latched += is_latched[index]
         out[s.ACTIVE_COUNT] = active
         out[s.LATCHED_COUNT] = latched
+
+
+def _clear(levels):
+    """All to 0, in place: a new array would allocate on MicroPython."""
+    for index in range(len(levels)):
+        levels[index] = 0
 
 
 def _alert_bits(row):

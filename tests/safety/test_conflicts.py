@@ -124,6 +124,14 @@ def test_a_restart_does_not_stop_a_fan_that_has_run_meanwhile(stood):
         assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
 
 
+@pytest.mark.parametrize("name, past", [("3", [1, 0]), ("2", [0, 1]), ("1a", [0, 0])])
+def test_after_a_restart_only_what_the_latched_row_held_off_is_over(monkeypatch, name, past):
+    monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, (m.D_HORN, 2, "contactor_close_ms_max", "made up")))
+    bench = Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
+    bench.kernel.boot(True, False, [bench.instance(name)])
+    assert list(bench.kernel.conflict_ticks) == [HOLD_OFF_TICKS * past[0], HELD * past[1]]
+
+
 def test_its_time_stays_in_range():
     bench = release(holding())
     bench.kernel.conflict_ticks[0] = s.TICKS_MAX - 1

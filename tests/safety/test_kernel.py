@@ -14,7 +14,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 from safety.evaluate import Evaluator
-from safety.kernel import Kernel
+from safety.kernel import CRC_STEPS, ELAPSED_MAX, Kernel
 
 SEEDS = (3, 5, 8)
 
@@ -127,6 +127,22 @@ def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
     for path, value in arrays(kernel).items():
         assert list(value) == list(expected.get(path, [0] * len(value))), path
         assert len(value) == SIZES.get(path, len(value)), path
+
+
+def test_a_step_that_is_later_than_late_is_bounded():
+    kernel = Kernel(default_image())
+    assert [kernel.judge(elapsed) for elapsed in (1, ELAPSED_MAX, ELAPSED_MAX + 1, s.INT_MAX)] == [
+        1, ELAPSED_MAX, ELAPSED_MAX, ELAPSED_MAX]
+
+
+def test_the_image_is_checked_in_slices_of_the_same_size():
+    kernel = Kernel(default_image())
+    size, ends = -(-len(kernel.image) // CRC_STEPS), []
+    for _ in range(CRC_STEPS + 1):
+        kernel.judge(1)
+        ends.append(kernel.crc[2])
+    rounds = -(-len(kernel.image) // size)
+    assert ends[:rounds + 1] == [*range(size, len(kernel.image), size), 0, size] and size < len(kernel.image) // 10
 
 
 def test_every_array_that_changes_is_carried_over():

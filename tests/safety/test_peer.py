@@ -153,6 +153,15 @@ def test_disagreement_is_counted_per_signal_and_from_the_beginning_each_time():
     assert list(pair.peer.disagree_ticks) == [0] * len(c.SHARED)
 
 
+def test_a_new_one_has_counted_nothing_and_one_that_forgets_counts_anew():
+    pair = Pair()
+    assert list(pair.peer.disagree_ticks) == [0] * len(c.SHARED) and pair.peer._own_ticks == 0
+    pair.step(30)
+    assert pair.peer._own_ticks > 0
+    pair.peer._forget()
+    assert (pair.peer._own_ticks, pair.peer._waited_ticks, pair.peer._window_uptime) == (0, 0, -1)
+
+
 def test_of_two_signals_that_disagree_the_first_is_named():
     pair = _paired()
     pair.bits ^= 0b10110

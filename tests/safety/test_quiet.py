@@ -18,6 +18,16 @@ class Calls:
         return self.inner(*args)
 
 
+class Reads(bytearray):
+    """Bytes that count how often one of them is read."""
+
+    count = 0
+
+    def __getitem__(self, at):
+        self.count += 1
+        return super().__getitem__(at)
+
+
 def counted(bench, steps=1):
     """{method: calls} over some steps."""
     kernel = bench.kernel
@@ -94,6 +104,32 @@ def test_causes_are_published_while_one_stands_and_once_after_it_has_gone():
     assert not bench.standing() and counted(bench)["_combine_anew"] == counted(bench)["_publish_causes"] == 0
 
 
+def test_demands_are_worked_out_anew_while_the_cabinet_stops_and_once_after_it():
+    bench = running(units=2, racks=2)
+    for rack in range(2):
+        bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_CLOSED
+    bench.inp[s.RUN_REQUEST] = 0
+    bench.step(2)
+    assert [bench.out[s.STATE], *bench.kernel.standing[:2]] == [s.STOPPING, 0, 1]
+    calls = counted(bench)
+    assert (calls["_combine_anew"], calls["_publish_causes"]) == (1, 0)
+    bench.held.clear()
+    while bench.out[s.STATE] != s.READY:
+        bench.step()
+    assert counted(bench.step())["_combine_anew"] == 0 and not any(bench.kernel.unit_demand)
+
+
+def test_only_blocks_in_which_something_stands_are_asked_for_demands():
+    bench = running(racks=3)
+    bench.silent = {s.G_METER_GRID}
+    bench.step(1000)
+    evaluator = bench.kernel.evaluator
+    assert evaluator.busy[0] and not any(evaluator.busy[1:])
+    evaluator.active = Reads(evaluator.active)
+    bench.kernel._combine()
+    assert evaluator.active.count == evaluator.block_first[1]
+
+
 def test_only_what_stands_is_asked_whether_its_cause_is_gone():
     bench = running(units=2, racks=2)
     bench.silent = {s.G_METER_GRID}
@@ -114,16 +150,6 @@ def test_who_was_first_is_asked_when_a_stage_trips_and_not_while_it_stands(signa
     count, stages = asked.count, len(bench.standing())
     assert 0 < count == stages and bench.out[s.FIRST_OUT_INSTANCE] == first
     assert len(bench.step(5).standing()) == stages and asked.count == count
-
-
-class Reads(bytearray):
-    """Bytes that count how often one of them is read."""
-
-    count = 0
-
-    def __getitem__(self, at):
-        self.count += 1
-        return super().__getitem__(at)
 
 
 def test_the_mask_looks_only_into_blocks_in_which_something_stands():
