@@ -14,7 +14,7 @@ from controller.field import Field
 from controller.image import ProcessImage, operator_at, own_names, packed_name, peer_at
 from controller.journal import JournalWriter
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
-from controller.store import ARMED, MISSING, UNREADABLE
+from controller.store import ARMED, FIRST_OUT, LATCHED, MISSING, UNREADABLE
 from safety import latches, matrix, signals as s
 from safety import parameters as p
 
@@ -77,9 +77,11 @@ class Cabinet:
         kernel = self.core.kernel
         self._names = names = stage_instances(self.core.layout)
         armed = self.config.safety_image[self.config.image_map().armed:]
-        latched = [names.index(name) for name in record.get("latches", {}) if name in names]
+        stored = record.get("latches", {})
+        latched = [index for index, name in enumerate(names) if name in stored]
+        latched.sort(key=lambda index: -stored[names[index]])  # the first-out before the others
         latched = [index for index in latched if armed[index]]
-        lost = len(latched) < len(record.get("latches", {}))
+        lost = len(latched) < len(stored)
         verified = record.get("values", {}).get(NOC_VERIFIED, 0)
         self._noc_verified = verified if loaded.state != UNREADABLE else 0  # it may be another cabinet's
         locked = [name.removeprefix(LOCKED_OUT) for name in record.get("values", {}) if name.startswith(LOCKED_OUT)]
@@ -170,14 +172,15 @@ class Cabinet:
         ages = list(token_age)
         if self._clearing and self._asked[0] == matrix.REMOTE:
             ages[ages.index(max(ages))] = 0
-        latched = self.core.kernel.evaluator.latched
-        names = [name for index, name in enumerate(self._names) if latched[index] and index not in self._clearing]
+        latched, first = self.core.kernel.evaluator.latched, self.core.kernel.evaluator.first_out[0]
+        held = {name: FIRST_OUT if index == first else LATCHED for index, name in enumerate(self._names)
+                if latched[index] and index not in self._clearing}
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
         values = {LOCKED_OUT + self._stored_name: 1} if self._stored_name else {}
         if self._noc_verified:
             values[NOC_VERIFIED] = 1
         return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": values,
-                                   "latches": dict.fromkeys(names, 1),
+                                   "latches": held,
                                    "token_ages_ms": [age * tick_ms for age in ages if age < hour_ticks]})
 
     def _pass_reset(self):

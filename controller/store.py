@@ -27,6 +27,7 @@ COPIES = ("store.a", "store.b")
 NEW_SUFFIX = ".new"
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 
+LATCHED, FIRST_OUT = 1, 2
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
 RECORD_FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
@@ -39,7 +40,8 @@ class StoreError(Exception):
 def empty_record():
     """The record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: name of a stage instance -> 1; token_ages_ms: age of each spent reset token; values: name -> int.
+    latches: name of a stage instance -> LATCHED, or FIRST_OUT of the one that was; token_ages_ms: age of each spent
+    reset token; values: name -> int.
     """
     return {"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": [], "values": {}}
 

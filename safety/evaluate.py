@@ -128,9 +128,9 @@ class Evaluator:
             self.active[index] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
-            self._first(index)
+            self.note_first(index)
 
-    def _first(self, index):
+    def note_first(self, index):
         """The first-out is the first stage that latched; as long as none has, the first that is active."""
         first = self.first_out[0]
         if first < 0 or (self.latched[index] and not self.latched[first]):
@@ -167,4 +167,4 @@ class Evaluator:
         first[0] = -1
         for index in range(self.count):
             if self.standing(index):
-                self._first(index)
+                self.note_first(index)

@@ -62,14 +62,15 @@ class Kernel:
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(self, not_clean, store_unreadable, latched):
-        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices)."""
+        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices), the first-out
+        before the others."""
         self.features.boot[0] = 1 if not_clean else 0
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
             self.evaluator.latched[index] = 1
             self.evaluator.busy[self.evaluator.block[index]] = 1
+            self.evaluator.note_first(index)
             self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
-        self.evaluator.refresh_first_out()
 
     def _end_hold_off(self, row):
         """Of a row that stood before the restart: the fan, which fails on, has run meanwhile and goes on."""

@@ -144,9 +144,22 @@ def found(state, **changes):
 def test_a_start_takes_over_what_the_store_holds(loaded, standing):
     bench = Bench(loaded).tick()
     assert bench.standing == standing
-    assert bench.stored["latches"] == dict.fromkeys(standing, 1)
+    stored = [store.FIRST_OUT] + [store.LATCHED] * 9
+    assert bench.stored["latches"] == dict(zip(standing, stored))
     bench.tick(200)
     assert bench.state == ("inhibited" if standing else "running")
+
+
+@pytest.mark.parametrize("first", ["1a", "2", "29.rack2"])
+def test_which_stage_was_first_survives_a_restart(first):
+    """Whoever comes after a power cut reads what began it, not the lowest row of what followed."""
+    bench = Bench(found(store.ARMED, latches={
+        name: store.FIRST_OUT if name == first else store.LATCHED for name in ("1a", "2", "29.rack2")})).tick()
+    assert bench.standing == ["1a", "2", "44c", "29.rack2"]
+    index = bench.cabinet._names.index(first)
+    out, stages = bench.cabinet.core.kernel.out, bench.cabinet.core.kernel.evaluator.stage
+    assert (out[s.FIRST_OUT_INSTANCE], out[s.FIRST_OUT]) == (index, stages[index])
+    assert [name for name, value in bench.stored["latches"].items() if value == store.FIRST_OUT] == [first]
 
 
 def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_path):
@@ -272,7 +285,7 @@ def test_a_reset_that_cannot_be_stored_is_void_and_says_so():
     bench.keeper.ok = False
     bench.tick()
     assert bench.answers == [command.NOT_STORED] and bench.standing == ["29.rack1"] and bench.out[s.RESETS_LEFT] == 3
-    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
     bench.reset()
     assert bench.answers == [command.NOT_STORED] * 2 and bench.standing == ["29.rack1"]
 
@@ -287,7 +300,8 @@ def test_a_row_that_latches_while_a_reset_waits_voids_it():
     bench.tick()
     assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1", "29.rack2"]
     assert bench.out[s.RESETS_LEFT] == 3
-    assert bench.stored["latches"] == {"29.rack1": 1, "29.rack2": 1} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT, "29.rack2": store.LATCHED}
+    assert bench.stored["token_ages_ms"] == []
 
 
 def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
@@ -316,7 +330,7 @@ def test_a_cause_that_returns_while_the_reset_waits_keeps_its_latch_in_the_store
     bench.keeper.durable = len(bench.keeper.records)
     bench.tick()
     assert bench.answers == [latches.NOT_CLEAR_YET] and bench.standing == ["29.rack1"]
-    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
 
 
 def test_a_second_reset_replaces_one_that_waits():
@@ -326,7 +340,7 @@ def test_a_second_reset_replaces_one_that_waits():
     bench.cabinet.request_reset(matrix.REMOTE, 0, 12345, *image.PEER_EMPTY)  # of something nobody saw
     bench.tick()
     assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1"]
-    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
 
 
 @pytest.mark.parametrize("wait_ticks, kind, key, answer", [
@@ -342,7 +356,7 @@ def test_what_the_kernel_refuses_is_answered_at_once_and_stores_nothing(wait_tic
     bench.reset(kind)
     assert bench.answers == [answer]
     if answer != latches.DONE:
-        assert [record["latches"] for record in bench.keeper.records[count:]] in ([], [{"29.rack1": 1}])
+        assert [record["latches"] for record in bench.keeper.records[count:]] in ([], [{"29.rack1": store.FIRST_OUT}])
     spent = answer == latches.DONE and kind == matrix.REMOTE
     assert bench.out[s.RESETS_LEFT] == (2 if spent else 3)
     assert bench.stored["token_ages_ms"] == ([0] if spent else [])
@@ -352,7 +366,7 @@ def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
     bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).tick(CLEAR_TICKS)
     bench.reset()
     assert bench.answers == [latches.DONE] and bench.standing == ["1a"]
-    assert bench.stored["latches"] == {"1a": 1}
+    assert bench.stored["latches"] == {"1a": store.FIRST_OUT}
     bench.reset()
     assert bench.answers[-1] == latches.KEY_NEEDED
     bench.field.wrong[s.KEY_RUN_OK] = 0

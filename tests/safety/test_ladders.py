@@ -123,6 +123,13 @@ def test_latches_of_the_last_run_stand_again_after_boot():
     assert bench.out[s.STATE] == s.INHIBITED
 
 
+@pytest.mark.parametrize("latched", [(0, 3), (3, 0), (3, 0, 5)])
+def test_the_first_of_what_was_latched_is_the_first_out(latched):
+    bench = Bench()
+    bench.kernel.boot(1, 0, latched)
+    assert bench.step().out[s.FIRST_OUT_INSTANCE] == latched[0] and bench.step(50).out[s.FIRST_OUT] == latched[0]
+
+
 def test_bms_silence_ladder():
     bench = Bench().run()
     full_W = bench.unit(s.DISCHARGE_W_MAX)
