@@ -122,6 +122,7 @@ def load(path, missing=()):
 
 def _config(chain, values, plan):
     budgets = sense.silence_budgets(values, plan)
+    values.check_defaults({path for path, _ in layers.leaves(chain[0].content)}, {path[-1] for path in budgets})
     cabinet = images.cabinet_parameters(values, plan, budgets)
     units = tuple([images.unit_parameters(values, unit, budgets) for unit in range(plan.units)])
     racks = tuple([images.rack_parameters(values, plan, rack, budgets) for rack in range(plan.racks)])

@@ -3,6 +3,8 @@
 from controller import schema
 from controller.layers import Entry, allowed_text, check_tighter, refuse
 
+SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
+
 
 class Values:
     """The merged flat values, with defaults, and the file to blame for each."""
@@ -73,3 +75,13 @@ class Values:
             missing = next(number for number in range(1, len(found) + 1) if number not in found)
             refuse(self.last_file, (section, str(missing)), "is missing", f"{section}s numbered from 1 without a gap")
         return len(found)
+
+    def check_defaults(self, of_type, budgets):
+        """Refuse a number of the safety kernel that a later layer says looser than the default, where the type says
+        nothing of it. of_type: paths that the type says; budgets: names of what follows from the devices' periods."""
+        for path, entry in self.entries.items():
+            said = {path, (path[0], "all", *path[2:])} & of_type
+            if entry.rank and path[0] in SAFE and not said and path[-1] not in budgets:
+                spec = self.spec(path)
+                if spec is not None and spec.default is not None:
+                    check_tighter(entry.file, path, entry.value, Entry(spec.default, "the default"), spec)

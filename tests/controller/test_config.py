@@ -151,6 +151,26 @@ def test_a_budget_may_be_tightened_to_the_periods_of_its_device(files, value, ac
                                    "allowed 300..500 (device.bms_1 has a period of 100 ms)")
 
 
+@pytest.mark.parametrize("line, section, path, value, words", [
+    ("rack_voltage_spread_mV_max = 3000  # racks further apart than this are not closed onto one DC bus", "[cabinet]",
+     "cabinet", "rack_voltage_spread_mV_max = 3001", "3001 is not allowed, it is looser than 3000 in the default; "
+     "allowed 100..3000"),
+    ("heating_nK_per_A2s = 90", "[rack.2]", "rack.2", "heating_nK_per_A2s = 91",
+     "91 is not allowed, it is looser than 90 in the default; allowed 0..90"),
+    ("discharge_end_mV = 2800", "[rack.all]", "rack.all", "discharge_end_mV = 2799",
+     "2799 is not allowed, it is looser than 2800 in the default; allowed 2800..4300")])
+def test_where_the_type_says_nothing_a_site_may_not_loosen_the_default(files, line, section, path, value, words):
+    files.replace("type", line, "").load()
+    key = value.partition(" ")[0]
+    assert files.append("site", f"{section}\n{value}").refusal() == f"example/site.toml:{path}.{key}: {words}"
+
+
+def test_a_type_may_say_looser_than_the_default(files):
+    files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
+    files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
+    assert [table["heating_nK_per_A2s"] for table in files.load().rack_tables] == [95, 94, 95]
+
+
 @pytest.mark.parametrize("period_ms, contact", [(166, ""), (167, "must")])
 def test_a_slow_bms_needs_the_fault_contact(files, period_ms, contact):
     files.replace("type", '["suppression", "door"]', '["suppression", "door", "bms_fault"]')
