@@ -600,18 +600,28 @@ def no_reset_clears_what_stands():
 
 
 def evaluating_never_unlatches():
-    """Evaluator._block, any features and counters: a latch stays, and its block stays busy, so _combine sees it"""
+    """Evaluator.update, any features, counters and news: a latch stays; what counts, is active or latched keeps its block
+    busy, so that it is looked at in every step and _combine sees it"""
     cabinet = Cabinet(units=1, racks=1)
     evaluator, features = any_latches(cabinet), cabinet.kernel.features
     cabinet.any(features.value, LOW + 1, HIGH)
-    machine, claims, before = cabinet.machine, [], list(evaluator.latched)
-    for block in range(len(evaluator.busy)):
-        busy = machine.call(evaluator._block, block, cabinet.elapsed())
-        for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
-            claims += [("a latch stays", at_most(before[index], evaluator.latched[index])),
-                       ("a latch is busy", implies(equal(evaluator.latched[index], 1), equal(busy, 1))),
-                       ("what is active is busy", implies(equal(evaluator.active[index], 1), equal(busy, 1)))]
-    return cabinet.conclude(claims)
+    cabinet.any(features.changed, 0, 1)
+    cabinet.any(evaluator.busy, 0, 1)
+    machine, before = cabinet.machine, list(evaluator.latched)
+    machine.facts += [formula(each) for each in watched(evaluator)]
+    machine.call(evaluator.update, cabinet.elapsed())
+    claims = [("a latch stays", at_most(was, latched)) for was, latched in zip(before, evaluator.latched)]
+    return cabinet.conclude(claims + [("its block is busy", each) for each in watched(evaluator)])
+
+
+def watched(evaluator):
+    """Per instance: if it counts, is active or latched, its block is busy."""
+    found = []
+    for index in range(evaluator.count):
+        idle = both(equal(evaluator.set_count[index], 0), both(equal(evaluator.active[index], 0),
+                                                               equal(evaluator.latched[index], 0)))
+        found.append(either(idle, equal(evaluator.busy[evaluator.block[index]], 1)))
+    return found
 
 
 def a_hint_only_narrows():

@@ -323,6 +323,8 @@ BREAKS = (
     ("no_reset_clears_what_stands", "latches", "Latches._is_clear", "== m.KNOWN", "!= 0"),
     ("no_reset_clears_what_stands", "latches", "Latches.clears", "[m.S_LATCH] <= level", "[m.S_LATCH] >= level"),
     ("evaluating_never_unlatches", "evaluate", "Evaluator._miss", "self.active[index] = 0", "self.latched[index] = 0"),
+    ("evaluating_never_unlatches", "evaluate", "Evaluator.update", "busy[block] = self._block(block, elapsed)",
+     "busy[block] = 1 if self._block(block, elapsed) and self._any_hit(block) else 0"),
     ("a_hint_only_narrows", "setpoint", "Chain._limited", "within(value_W, limits.low_W", "within(value_W, -WIDE_W"),
     ("a_hint_only_narrows", "setpoint", "Bounds.narrow", "if low_W > self.low_W or", "if low_W < self.low_W or"),
 )
