@@ -84,9 +84,10 @@ class Limits:
         return -(-3 * max([one.time_us for one in exchanges]) // 1000)
 
     def _period_ms(self, cause):
-        """Of the device that the cause silences, whose last word may be that old."""
+        """Of the device that the cause silences, whose last word may be that old: a converter's slower group counts."""
         names = {each.arguments.get("device", "") for each in cause}
-        return max([0, *[device.profile.period_ms for device in self.config.devices if device.name in names]])
+        profiles = [device.profile for device in self.config.devices if device.name in names]
+        return max([0, *[max(each.period_ms, each.settings.get("control_period_ms", 0)) for each in profiles]])
 
 
 def _is(stage_id, scope, feature):

@@ -130,6 +130,13 @@ def test_who_kills_the_controller_may(tmp_path, label, may):
     assert rig.may_be_killed == may and rig.order["course"] == label
 
 
+@pytest.mark.parametrize("label, earliest_ms", [
+    ("41a", 2000 - 200 - 20), ("41c", 5000 - 200 - 20), ("40c", 3000 - 100 - 20), ("52", 10_000 - 1000 - 20)])
+def test_the_last_word_of_a_silent_device_may_be_as_old_as_its_slowest_group(label, earliest_ms):
+    """A converter's set-point and heartbeat are read back half as often as its power."""
+    assert VIRTUAL.earliest_ms(EVERY[label].stage, EVERY[label].cause) == earliest_ms
+
+
 def test_one_step_of_the_bench_is_allowed_and_no_more():
     for stage in ("1a", "29", "40c"):
         cause = EVERY[stage].cause
