@@ -84,7 +84,7 @@ class Limits:
         return -(-3 * max([one.time_us for one in exchanges]) // 1000)
 
     def _period_ms(self, cause):
-        """Of the device that the cause silences, whose last word may be that old: a converter's slower group counts."""
+        """Of the device that the cause silences, whose last word may be that old: of a converter the slower group."""
         names = {each.arguments.get("device", "") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
         return max([0, *[max(each.period_ms, each.settings.get("control_period_ms", 0)) for each in profiles]])

@@ -144,7 +144,7 @@ def test_only_what_stands_is_asked_whether_its_cause_is_gone():
 @pytest.mark.parametrize("signal, first", [(s.ESTOP_1_OK, 0), (s.FIRE_ALARM_OK, 3)])
 def test_who_was_first_is_asked_when_a_stage_trips_and_not_while_it_stands(signal, first):
     bench = running()
-    asked = Calls(bench.kernel.evaluator, "_first")
+    asked = Calls(bench.kernel.evaluator, "note_first")
     bench.inp[signal] = 0
     bench.step(100)
     count, stages = asked.count, len(bench.standing())
