@@ -600,8 +600,7 @@ def no_reset_clears_what_stands():
 
 
 def evaluating_never_unlatches():
-    """Evaluator.update, any features, counters and news: a latch stays; what counts, is active or latched keeps its block
-    busy, so that it is looked at in every step and _combine sees it"""
+    """Evaluator.update, any features, counters and news: a latch stays; what counts or stands keeps its block busy"""
     cabinet = Cabinet(units=1, racks=1)
     evaluator, features = any_latches(cabinet), cabinet.kernel.features
     cabinet.any(features.value, LOW + 1, HIGH)
