@@ -52,7 +52,7 @@ class Kernel:
         self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
         self.crc_words = -(-len(image) // CRC_STEPS)
-        self.standing = array("i", [0, 1, 0])  # any stage stands; demands may be above none; bits of _alert_bits
+        self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
         self.conflict_at = tuple(range(len(m.ALERTS), len(m.ALERTS) + len(m.CONFLICTS)))  # its bit of alert_bits
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))  # for how long the row that wins has stood
@@ -129,7 +129,7 @@ class Kernel:
     def _combine(self):
         """Demands of all standing stages, each output the highest level anybody asks for."""
         evaluator = self.evaluator
-        busy = self.standing[1]
+        busy = self.standing[0]
         for block in evaluator.busy:
             busy |= block
         if busy:
@@ -148,8 +148,8 @@ class Kernel:
                         self._add(evaluator.stage[index], block)
                         standing = 1
                         alerts |= self.alert_bits[evaluator.stage[index]]
-        self.standing[0] = self.standing[1] = standing
-        self.standing[2] = alerts
+        self.standing[0] = standing
+        self.standing[1] = alerts
         for place in range(len(m.ALERTS)):
             self.features.value[m.ALERTS[place][0]] = alerts >> place & 1
 
@@ -157,7 +157,7 @@ class Kernel:
         """Let a demand yield to a row that has not stood for its hold-off yet (matrix.CONFLICTS)."""
         ticks = self.conflict_ticks
         for place in range(len(m.CONFLICTS)):
-            if not self.standing[2] >> self.conflict_at[place] & 1:
+            if not self.standing[1] >> self.conflict_at[place] & 1:
                 ticks[place] = 0
                 continue
             if ticks[place] < self.hold_ticks[place]:
@@ -185,7 +185,7 @@ class Kernel:
     def _stopping(self):
         """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before all was open."""
         if self.permit.state[0] in ENDING:
-            self.standing[1] = 1
+            self.standing[0] = 1
             for unit in range(self.layout.units):
                 at = unit * m.DEMAND_COUNT + m.D_PCS
                 self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)

@@ -88,7 +88,7 @@ class Permit:
         starting = state in STARTING
         if starting:  # later the count stays as it was
             at_rest = state in AT_REST
-            evidence = self.evidence.missing(at_rest or not self._tested(), at_rest, self.timer[1])
+            evidence = self.evidence.missing(not self._tested(), at_rest, self.timer[1])
             self.out[s.EVIDENCE_COUNT] = self.evidence.done
         if dc_demand >= m.DC_INHIBIT or starting and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
@@ -177,7 +177,7 @@ class Permit:
         else:
             self._publish_permits(elapsed, state, live, pcs_demand, dc_demand)
         supply = out[s.CONTACTOR_SUPPLY_OK]
-        armed = live or (state == s.READY and self._wanted())
+        armed = live or self._wanted()
         if not supply and state != s.READY and state != s.CLOSING:  # clean once everything says that it is open
             armed = out[s.ARM_REQUEST] and not self.contactors.all_reported_open()
         out[s.ARM_REQUEST] = 1 if armed else 0

@@ -282,10 +282,10 @@ def a_fault_never_lowers_a_demand():
     machine, kernel = cabinet.machine, cabinet.kernel
     any_demands(cabinet)
     machine.call(kernel._combine)
-    nothing = equal(kernel.standing[1], 0)
+    nothing = equal(kernel.standing[0], 0)
     claims = [("nothing stands, nothing is demanded", implies(nothing, equal(each, 0)))
               for each in kernel.demand + kernel.unit_demand]
-    claims += [("nothing stands, no alert does", implies(nothing, inverse(bit))) for bit in bits_of(kernel.standing[2])]
+    claims += [("nothing stands, no alert does", implies(nothing, inverse(bit))) for bit in bits_of(kernel.standing[1])]
     scopes = [(kernel.demand, None)] + [(kernel.unit_demand[unit * m.DEMAND_COUNT:], unit)
                                         for unit in range(cabinet.layout.units)]
     for demands, unit in scopes:
@@ -323,10 +323,10 @@ def any_demands(cabinet):
     machine.facts += [implies(truth(flag), truth(evaluator.busy[evaluator.block[index]])).e
                       for flags in (evaluator.active, evaluator.latched) for index, flag in enumerate(flags)]
     bits = max(kernel.alert_bits).bit_length()
-    kernel.standing[:2] = machine.symbols("standing", 0, 1, 2)
+    kernel.standing[0] = machine.symbol("standing", 0, 1)
     alerts = [truth(each) for each in machine.symbols("alert", 0, 1, bits)]
-    kernel.standing[2] = from_bits(alerts)
-    nothing = equal(kernel.standing[1], 0)
+    kernel.standing[1] = from_bits(alerts)
+    nothing = equal(kernel.standing[0], 0)
     for demands in (kernel.demand, kernel.unit_demand):
         cabinet.any(demands, 0, 100)
         machine.facts += [implies(nothing, equal(each, 0)).e for each in demands]
@@ -411,6 +411,8 @@ def permit_invariants(kernel):
              ("no enable without supply, but in the relay test", implies(enable, either(supply, under_test))),
              ("running is enabled", implies(both(equal(state, s.RUNNING), supply), enable)),
              ("closing or running is not opened", implies(closing_or_running, equal(opened, 0))),
+             ("the relay test has not begun at rest", implies(among(state, permit.AT_REST),
+                                                              equal(kernel.permit.relays[0], 0))),
              ("at most so many failed closings", at_most(kernel.permit.tried[0], permit.FAILURES_MAX))]
     for step, at in zip(kernel.contactors.step, kernel.contactors.out_at):
         told, closed = equal(out[at], 1), equal(step, c.CLOSED)

@@ -8,6 +8,7 @@ from rows import ticks
 
 from safety import contactors as c
 from safety import matrix as m
+from safety import parameters as p
 from safety import permit
 from safety import signals as s
 
@@ -46,6 +47,20 @@ def test_an_attempt_to_close_that_ends_opens_at_once(way, current_mA):
     desk = closing_under(current_mA, way)
     assert desk.update(*desk.way) == (INHIBITED, 0, 0)
     assert desk.permit.timer[1] == desk.permit.retry_ticks
+
+
+def test_what_had_not_closed_when_it_ended_is_told_to_open():
+    desk = closing_under(LOAD_MA, "not wanted")
+    told = [desk.layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(2)]
+    for _ in range(3):
+        assert desk.update(*desk.way) == (STOPPING, 0, 1) and [desk.out[at] for at in told] == [1, 0]
+
+
+@pytest.mark.parametrize("current_mA, state", [(1000, INHIBITED), (1001, STOPPING), (-1001, STOPPING)])
+def test_a_contactor_that_breaks_less_than_counts_as_zero_waits_for_its_fuse(current_mA, state):
+    desk = closing_under(current_mA, "not wanted")
+    desk.permit.image[desk.permit.map.rack + p.R_BREAK_CURRENT_MA] = 1000
+    assert desk.update(*desk.way) == (state, 0, 1 if state == STOPPING else 0)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -236,6 +236,9 @@ def test_whatever_was_latched_alone_before_the_restart_is_the_first_out():
     for index in range(evaluator.count):
         kernel.boot(0, 0, (index,))
         assert evaluator.first_out[0] == index
+        evaluator.first_out[0] = -1
+        evaluator.refresh_first_out()
+        assert evaluator.first_out[0] == index
         evaluator.latched[index] = 0
         evaluator.refresh_first_out()
         assert evaluator.first_out[0] == -1 and evaluator.cause_mask() == 0

@@ -92,7 +92,7 @@ def started_with(kernel):
     limits = {(unit * 2 + way) * len(bounds.LIMITS) + limit for unit in range(2) for way in range(2)
               for limit in (bounds.L_PCS_RATED, bounds.L_INSTALLER)}
     return {
-        "out": out, "crc": [p.image_crc(kernel.image), 0, 0], "standing": [0, 1, 0], "evaluator.first_out": [-1],
+        "out": out, "crc": [p.image_crc(kernel.image), 0, 0], "standing": [1, 0], "evaluator.first_out": [-1],
         "features.known": [at in known for at in range(len(kernel.features.known))],
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
         "bounds.signature": [-1] * 2, "gas.history": [-1] * 10, "heating.history": [100_000] * 3 * 4 * 30,
@@ -117,7 +117,7 @@ SIZES = {
     "gas.high": 2, "gas.history": 10, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
     "heating.place": 6, "heating.rise": 3, "latches.token_age": 3, "permit.relays": 2, "permit.state": 1,
     "permit.timer": 3, "permit.tried": 2, "racks.bad_frames": 6, "racks.cells_mV": 6, "racks.clock": 3,
-    "racks.current_mA": 6, "racks.mismatch": 3, "standing": 3, "unit_demand": 32}
+    "racks.current_mA": 6, "racks.mismatch": 3, "standing": 2, "unit_demand": 32}
 
 
 def test_a_new_kernel_has_seen_nothing_and_permits_nothing():

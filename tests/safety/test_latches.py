@@ -210,6 +210,13 @@ def test_as_many_as_allowed_in_an_hour(allowed):
     assert desk.ask(m.KEY, key_run=0) == DONE, "the key needs none"
 
 
+def test_the_resets_that_are_left_are_published():
+    bench = running()
+    for left in (3, 2, 1, 0, 0):
+        assert bench.step().out[s.RESETS_LEFT] == left
+        bench.kernel.latches._spend()
+
+
 def test_a_token_comes_back_an_hour_after_it_was_spent():
     desk = Desk()
     for _ in range(3):

@@ -110,13 +110,22 @@ def test_demands_are_worked_out_anew_while_the_cabinet_stops_and_once_after_it()
         bench.held[bench.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_CLOSED
     bench.inp[s.RUN_REQUEST] = 0
     bench.step(2)
-    assert [bench.out[s.STATE], *bench.kernel.standing[:2]] == [s.STOPPING, 0, 1]
+    assert [bench.out[s.STATE], bench.kernel.standing[0]] == [s.STOPPING, 1]
     calls = counted(bench)
     assert (calls["_combine_anew"], calls["_publish_causes"]) == (1, 0)
     bench.held.clear()
     while bench.out[s.STATE] != s.READY:
         bench.step()
     assert counted(bench.step())["_combine_anew"] == 0 and not any(bench.kernel.unit_demand)
+
+
+def test_whether_it_may_open_is_not_asked_of_what_is_open():
+    bench = running(racks=2)
+    bench.inp[s.ESTOP_1_OK] = 0
+    bench.step(50)
+    assert (bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (s.TRIPPED, 0)
+    asked = Calls(bench.kernel.permit, "_may_open")
+    assert bench.step(5).out[s.STATE] == s.TRIPPED and asked.count == 0
 
 
 def test_only_blocks_in_which_something_stands_are_asked_for_demands():

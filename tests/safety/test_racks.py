@@ -274,6 +274,22 @@ class Small(int):
         return Small(found)
 
 
+def test_the_level_of_a_silence_is_that_of_an_age_that_milliseconds_hold():
+    desk = Desk()
+    desk.features.tick_ms = Product(1000)
+    ladder = desk.map.rack + p.R_BMS_WARN_MS
+    assert [desk.features.level(age, ladder) for age in (0, 1, 3, s.TICKS_MAX)] == [0, 2, 3, 3]
+
+
+class Product(int):
+    """A factor whose products a 32-bit MicroPython must hold without its heap."""
+
+    def __rmul__(self, other):
+        found = int(self) * int(other)
+        assert found < 1 << 30
+        return found
+
+
 def test_however_many_frames_were_bad_their_sum_stays_a_small_number():
     desk = Desk().step()
     desk.features.racks.bad_frames = [Small(0), Small(1000)]

@@ -53,6 +53,7 @@ def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
             told.append((bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]))
             racks.append([bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)])
             assert bench.unit(s.PCS_RUN_OK) == 0, "no converter runs during the test"
+            assert bench.out[s.ARM_REQUEST] == 1, "it was stored before the test began, and is not taken back in it"
     assert bench.out[s.STATE] == RUNNING
     changes = [level for level, _ in itertools.groupby(told)]
     assert tuple(changes[:len(LEVELS)]) == LEVELS == permit.RELAY_TEST
@@ -248,6 +249,13 @@ def test_what_shows_in_the_relay_test_ends_the_attempt_before_anything_is_told_t
         bench.step()
         assert not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
     assert (bench.out[s.STATE], bench.out[s.INHIBIT_REASON]) == (INHIBITED, reason)
+
+
+def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
+    bench = Plant(racks=2)
+    bench.held[bench.rack_at(s.CONTACTOR_STATE, 1)] = s.CONTACTOR_CLOSED
+    for _ in range(50):
+        assert bench.step().out[s.ARM_REQUEST] == 0
 
 
 # -- row 39: what is told to open and does not, and what is told to stay closed and does not
