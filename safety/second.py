@@ -106,7 +106,7 @@ class Second:
 
     def __init__(self, image, latch_level):
         """image: of channel A; latch_level: what was remembered of the last run (`latch_level` below). ValueError."""
-        if len(image) < len(p.HEADER) or image[p.H_SCHEMA] != p.IMAGE_SCHEMA or len(image) != image_map_of(image).words:
+        if len(image) <= p.H_RACKS or image[p.H_SCHEMA] != p.IMAGE_SCHEMA or len(image) != image_map_of(image).words:
             raise ValueError("limit image is not of this program's schema or topology")
         mine = own_image(image)
         self.kernel = Kernel(mine)

@@ -396,6 +396,20 @@ def test_it_remembers_the_strictest_latch_of_any_instance(first):
         assert second.latch_level == max(CABINET[first][m.S_LATCH], CABINET[other][m.S_LATCH])
 
 
+def test_no_instance_is_left_out_whatever_the_table_says_of_its_reset(monkeypatch):
+    second = sc.Second(default_image(), 0)
+    kernel = second.kernel
+    kernel.judge = lambda elapsed: None
+    monkeypatch.setattr(m, "STAGES", tuple([(*stage[:m.S_LATCH], m.KEY, *stage[m.S_LATCH + 1:]) for stage in m.STAGES]))
+    for index in range(kernel.evaluator.count):
+        kernel.out[s.CAUSE_MASK] = index + 1
+        kernel.evaluator.latched[index] = 1
+        second.step(1, CLOSED)
+        assert second.latch_level == m.KEY
+        kernel.evaluator.latched[index], second.latch_level = 0, m.SELF
+    assert index == len(CABINET) - 1
+
+
 def test_it_looks_at_the_latches_only_when_what_stands_has_changed():
     """40 instances in each step would be a tenth of the instructions that it has."""
     second = sc.Second(default_image(), 0)
