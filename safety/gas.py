@@ -93,7 +93,7 @@ class Gas:
         if clock[0] < self.second_ticks:
             return
         clock[0] %= self.second_ticks  # what is beyond belongs to the next second
-        clock[1] = (clock[1] or RISE_S) - 1
+        clock[1] = (clock[1] + 1) % RISE_S
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
         before = history[clock[1]]

@@ -196,3 +196,10 @@ def test_late_steps_lose_no_part_of_a_second(elapsed):
 
 def test_ten_seconds_are_the_row():
     assert gas.RISE_S == 10
+
+
+def test_the_history_is_written_forwards_one_place_a_second():
+    """A keyframe names the place: a replay by another version must write the same one."""
+    desk = Desk()
+    places = [desk.step(SECOND).features.gas.clock[1] for _ in range(2 * gas.RISE_S)]
+    assert places == [*range(1, gas.RISE_S), 0] * 2
