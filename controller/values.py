@@ -83,5 +83,5 @@ class Values:
             said = {path, (path[0], "all", *path[2:])} & of_type
             if entry.rank and path[0] in SAFE and not said and path[-1] not in budgets:
                 spec = self.spec(path)
-                if spec is not None and spec.default is not None:
+                if spec is not None and spec.default is not None and spec.tighter in ("up", "down"):
                     check_tighter(entry.file, path, entry.value, Entry(spec.default, "the default"), spec)

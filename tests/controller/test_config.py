@@ -165,6 +165,12 @@ def test_where_the_type_says_nothing_a_site_may_not_loosen_the_default(files, li
     assert files.append("site", f"{section}\n{value}").refusal() == f"example/site.toml:{path}.{key}: {words}"
 
 
+def test_what_is_not_tighter_either_way_is_no_bound_where_the_type_leaves_it_open(files):
+    """A tick, a second channel: whoever speaks first says it."""
+    files.replace("type", "tick_ms = 20                    # one freeze", "# one freeze")
+    assert files.append("site", "[cabinet]\ntick_ms = 10").load().tick_ms == 10
+
+
 def test_a_type_may_say_looser_than_the_default(files):
     files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
     files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
