@@ -272,6 +272,15 @@ def test_a_relay_that_is_closed_at_the_start_gets_no_permit_at_all():
     assert bench.why == "relay does not follow"
 
 
+@pytest.mark.parametrize("ticks, why", [(9, "none"), (10, "relay does not follow")])
+def test_a_relay_may_open_in_its_time_after_the_start_as_at_any_other(ticks, why):
+    bench = ChannelB()
+    bench.follows, bench.relay = False, 1
+    bench.step(ticks, vote=0)
+    bench.follows = True
+    assert bench.step(5).why == why
+
+
 @pytest.mark.parametrize("demand, level, before, after", [
     (m.D_PCS, m.PCS_RAMP, 1, 1), (m.D_PCS, m.PCS_STOP, 0, 0), (m.D_DC, m.DC_INHIBIT, 0, 1),
     (m.D_DC, m.DC_OPEN_AT_ZERO, 0, 0), (m.D_DC, m.DC_OPEN, 0, 0), (m.D_DC, m.DC_OPEN_ONLY_AT_ZERO, 0, 0)])
