@@ -13,6 +13,7 @@ from controller.core import Core
 from controller.field import Field
 from controller.image import ProcessImage, operator_at, own_names, packed_name, peer_at
 from controller.journal import JournalWriter
+from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
 from controller.store import ARMED, FIRST_OUT, LATCHED, MISSING, UNREADABLE
 from safety import latches, matrix, signals as s
@@ -51,6 +52,7 @@ class Cabinet:
         self.keeper, self.journal = keeper, journal
         self.peer = ChannelLink(config.safety_image, self.core.kernel) if config.channel_b else None
         self.self_test = None
+        self._relays = Relays(self.core, config.tick_ms)
         self._noc = config.noc_source
         self._noc_verified = self._test = self._test_ms = 0
         self.sequence = 0
@@ -132,9 +134,11 @@ class Cabinet:
             self.peer.update(elapsed_ticks)
             inp[s.PEER_CODE] = self.peer.code
             inp[self._peer_at], inp[self._peer_at + 1] = self.peer.causes()
+        self._relays.step(inp, elapsed_ticks)
+        inp[s.SELF_TEST_BITS] = self._relays.bits
         if self.self_test is not None:
             self.self_test.step()
-            inp[s.SELF_TEST_BITS] = self.self_test.bits
+            inp[s.SELF_TEST_BITS] |= self.self_test.bits
             inp[s.CPU_TEMPERATURE_DDEGC] = self.self_test.cpu_temperature_ddegC
 
     def _record(self, elapsed_ticks):

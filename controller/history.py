@@ -13,6 +13,7 @@ from safety import parameters as p
 from safety import signals as s
 
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
+CODES = {matrix.F_PEER_CODE: s.PEER_CODE, matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS}  # of the cabinet: feature, input
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
 
@@ -26,6 +27,7 @@ class History:
     """`events`: dicts {kind, uptime_ms, ...}, oldest first; `samples`: what `sample` made of each keyframe.
 
     `began_ms`: {instance name: uptime_ms at which it began to stand, None when that is before the first keyframe}.
+    `began_code`: {instance name: what the code that its stage looks at said then}, of the features in CODES.
     uptime_ms counts ticks since the controller's start.
     """
 
@@ -36,7 +38,7 @@ class History:
         self.newest = -1  # sequence of the last keyframe taken in
         self._tick_ms = snapshot.reader.header["safety_image"][p.H_TICK_MS]
         self._before = None
-        self.events, self.samples, self.began_ms = [], [], {}
+        self.events, self.samples, self.began_ms, self.began_code = [], [], {}, {}
 
     def extend(self):
         """Take in the keyframes of the ring that are newer than the last one taken in; returns self."""
@@ -70,6 +72,7 @@ class History:
         moment_ms = uptime_ms if is_seen else None
         for name in [name for name in names if name in now[0] and name not in before[0]]:
             self.began_ms[name] = moment_ms
+            self._note_code(name)
             self.events.append({"kind": BEGAN, "uptime_ms": moment_ms, "stage": name})
         for name in [name for name in names if name in before[0] and name not in now[0]]:
             del self.began_ms[name]
@@ -78,6 +81,11 @@ class History:
             self.events.append({"kind": STATE, "uptime_ms": moment_ms, "state": s.STATES[now[1]]})
         if now[2] != before[2] and now[2] >= 0:
             self.events.append({"kind": FIRST_OUT, "uptime_ms": moment_ms, "stage": names[now[2]]})
+
+    def _note_code(self, name):
+        stage = STAGES[name.partition(".")[0]]
+        if stage[matrix.S_SCOPE] == s.CABINET and stage[matrix.S_FEATURE] in CODES:
+            self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
     def first_out_per_scope(self):
         """[(scope, instance name, uptime_ms or None)]: in each scope what has stood longest, latched ones first."""

@@ -25,7 +25,7 @@ CAUSES = {
     "humidity_permille": "relative humidity in the cabinet", "mains_ok": "auxiliary supply lost",
     "ups_reserve_min": "reserve of the UPS", "image_changed": "limit image changed", "step_late_ms": "step late",
     "boot_not_clean": "last run not ended in order", "boot_store_unreadable": "store unreadable",
-    "self_test_bits": "self-test of memory, clock and program", "cpu_temperature_ddegC": "processor temperature",
+    "self_test_bits": "self-test of memory, clock, program, relays", "cpu_temperature_ddegC": "processor temperature",
     "noc_lost_s": "no path to the operations centre", "noc_unverified": "operations centre never verified",
     "key_run_ok": "key not in RUN", "door_ok": "door open", "io_silence_ms": "I/O module silent",
     "meter_silence_ms": "meter silent", "meter_frozen_ms": "words of a meter frozen",

@@ -13,8 +13,10 @@ from zlib import crc32
 
 from controller import clock
 
-PROGRAM, MEMORY, CLOCK = 1, 2, 4  # bits of the kernel's input self_test_bits
-WORDS = {PROGRAM: "program", MEMORY: "memory", CLOCK: "clock"}
+PROGRAM, MEMORY, CLOCK, ENABLE, SUPPLY = 1, 2, 4, 8, 16  # bits of the kernel's input self_test_bits
+WORDS = {PROGRAM: "its program in memory has changed", MEMORY: "a bit of its memory is stuck",
+         CLOCK: "its two clocks run apart", ENABLE: "the relay of the PCS enable does not follow",
+         SUPPLY: "the relay of the contactor supply does not follow"}
 SECOND_US = 1_000_000
 CLOCK_WINDOW_US = 5_000_000
 CLOCK_PERMILLE_MAX = 20  # two clocks of one box agree far better; a crystal that is off by 2 % is broken (ours)
@@ -85,6 +87,12 @@ class SelfTest:
         for zone in self._zones:
             os.close(zone)
         self._zones = []
+
+
+def sentence(bits):
+    """What has failed, in words; "" for 0."""
+    found = ", ".join([words for bit, words in WORDS.items() if bits & bit])
+    return f"the controller found a fault: {found}" if found else ""
 
 
 def kernel_modules():

@@ -305,7 +305,7 @@ CLAUSES = {
     41: ("PCS silent, or its power above the limit", "C66, C79", "D"),
     42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "C"),
     43: ("auxiliary supply lost, or the reserve of its UPS low", "A26, A38", "C2"),
-    44: ("controller self-test: program, memory, clock, limit image, late step, unclean start", "A92, C82", "C2"),
+    44: ("controller self-test: program, memory, clock, limits, relays, late step, unclean start", "A92, C82", "C2"),
     45: ("sensors of a module invalid", "C7, C78", "C"),
     46: ("no supervised path to the network operations centre", "D4, A42", "C"),
     47: ("key in service", "D4", "C"),

@@ -78,7 +78,7 @@ CABINET_INPUTS = (
     ("test_request", "bool", 0, 1, G_LOCAL),
     ("noc_link_ok", "bool", 0, 1, G_LOCAL),
     ("noc_verified", "bool", 0, 1, G_LOCAL),
-    ("self_test_bits", "bits", 0, 7, G_LOCAL),
+    ("self_test_bits", "bits", 0, 31, G_LOCAL),
     ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
     ("peer_code", "code", 0, (1 << 24) - 1, G_LOCAL),
 )

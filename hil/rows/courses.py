@@ -230,6 +230,7 @@ CABINET = (
     Course("44c", (do("controller_kill"), do("controller_start", 3.0))),
     Course("44d", (do("controller_kill"), do("store_spoil", 2.0), do("controller_start", 3.0))),
     Course("44e", (do("change_program"),), before=(do("watch_itself"),), settle_s=5),
+    Course("44e", (do("contact", name="permit_1", closed=False),), name="44e relay"),
     Course("44f", (do("hot_processor"),), before=(do("watch_itself"),), settle_s=5),
     Course("46a", (do("supervision_lost"),), alone=("46c",)),
     Course("46b", (do("supervision_lost"),), armed=("46b",)),

@@ -126,7 +126,7 @@ lock_out_ok bool 0 1
 test_request bool 0 1
 noc_link_ok bool 0 1
 noc_verified bool 0 1
-self_test_bits bits 0 7
+self_test_bits bits 0 31
 cpu_temperature_ddegC ddegC -600 3000
 peer_code code 0 16777215
 """

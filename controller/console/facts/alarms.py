@@ -12,7 +12,8 @@ CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 
 def facts(shadow, history, recorded=None):
     """The page `alarms` as plain data; recorded: record.Record or None, asked for what began before the journal."""
-    standing = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
+    standing = [rows.row_of(shadow, name, history.began_ms.get(name), history.began_code.get(name, 0))
+                for name in shadow.standing]
     for row in standing:
         row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
     first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None

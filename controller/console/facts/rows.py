@@ -1,12 +1,13 @@
 """The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets them."""
 
-from controller import peer_words, reasons
+from controller import peer_words, reasons, self_test
 from controller.console.facts import base
-from controller.history import STAGES, scope_of
+from controller.history import CODES, STAGES, scope_of
 from safety import matrix as m
 from safety import signals as s
 
 RESETS = ("self", "remote", "key")  # by the latch of a stage
+SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.sentence}  # what history.CODES say
 
 
 def words_of(name):
@@ -14,14 +15,17 @@ def words_of(name):
     return reasons.stage_text(STAGES[name.partition(".")[0]])
 
 
-def row_of(shadow, name, began_ms):
-    """Everything about one standing instance; began_ms: uptime of its beginning, None when nobody knows."""
+def row_of(shadow, name, began_ms, began_code=0):
+    """Everything about one standing instance.
+
+    began_ms: uptime of its beginning, None when nobody knows; began_code: of history.History, 0 where it has none.
+    """
     index = shadow.stage_names.index(name)
     stage = STAGES[name.partition(".")[0]]
     evaluator, latches = shadow.core.kernel.evaluator, shadow.core.kernel.latches
     clear_ticks = evaluator.clear_count[index]
     return {"stage": stage[m.S_ID], "row": stage[m.S_ROW], "scope": scope_of(name), "instance": name,
-            "reason": _reason(shadow, stage), "reset": RESETS[stage[m.S_LATCH]],
+            "reason": _reason(shadow, stage, began_code), "reset": RESETS[stage[m.S_LATCH]],
             "is_active": bool(evaluator.active[index]), "is_latched": bool(evaluator.latched[index]),
             "began_ms": began_ms,
             "clear_for_ms": 0 if evaluator.active[index] else clear_ticks * base.tick_ms(shadow),
@@ -29,11 +33,13 @@ def row_of(shadow, name, began_ms):
             "effect": effect(stage)}
 
 
-def _reason(shadow, stage):
-    """As reason_of; the row of the second channel says which one gives no permit, and what it names."""
-    found, said = reason_of(stage), peer_words.sentence(base.cabinet_value(shadow, s.PEER_CODE) or 0)
-    if stage[m.S_FEATURE] == m.F_PEER_CODE and stage[m.S_SCOPE] == s.CABINET and said:
-        found["sentence"] = said
+def _reason(shadow, stage, began_code):
+    """As reason_of; the rows of second channel and self-test say what they name now, else what they named at first."""
+    found = reason_of(stage)
+    if stage[m.S_SCOPE] == s.CABINET and stage[m.S_FEATURE] in SENTENCES:
+        sentence, code = SENTENCES[stage[m.S_FEATURE]], base.cabinet_value(shadow, CODES[stage[m.S_FEATURE]]) or 0
+        at_first = sentence(began_code)
+        found["sentence"] = sentence(code) or (at_first and f"At first: {at_first}") or found["sentence"]
     return found
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from controller import peer_words
+from controller import peer_words, self_test
 from controller.console.facts import alarms, rows
 from controller.console.pages import alarms as page
 from controller.console.pages import status as status_page
@@ -173,6 +173,22 @@ def test_the_row_of_the_second_channel_names_the_contact(tmp_path):
         assert rows.row_of(shadow, "1a", None)["reason"]["sentence"] == rows.words_of("1a")[1]
         sentences.append(rows.row_of(shadow, "51", None)["reason"]["sentence"])
     assert sentences == ["estop_1: A closed, B open", "channel B is silent", rows.words_of("51")[1]]
+
+
+def test_a_relay_that_failed_is_named_as_long_as_its_row_stands(tmp_path):
+    """Told off it agrees again: what it was is in the keyframe of the beginning, and stays on the page."""
+    watched = Watched(tmp_path, actions=[action(10, "contact", name="permit_1", closed=False)]).run(14)
+    row = watched.facts("alarms")["standing"][0]
+    sentence = "the controller found a fault: the relay of the PCS enable does not follow"
+    assert row["stage"] == "44e" and watched.shadow.inp[s.SELF_TEST_BITS] == 0
+    assert row["reason"]["sentence"] == f"At first: {sentence}"
+    assert sentence in " ".join(" ".join(page.lines(watched.facts("alarms"))).split())
+    watched.shadow.inp[s.SELF_TEST_BITS] = self_test.MEMORY
+    now = rows.row_of(watched.shadow, "44e", None, self_test.ENABLE)["reason"]["sentence"]
+    assert now == "the controller found a fault: a bit of its memory is stuck"
+    watched.shadow.inp[s.SELF_TEST_BITS] = 0
+    assert rows.row_of(watched.shadow, "44e", None)["reason"]["sentence"] == rows.words_of("44e")[1]
+    assert rows.row_of(watched.shadow, "44d", None, 8)["reason"]["sentence"] == rows.words_of("44d")[1]
 
 
 def stuck_at_b(watched, at_s):
