@@ -21,7 +21,6 @@ LIMIT_COUNT = len(LIMITS)
 # Of several that leave nothing the last of these is named: a stop says more than the limits that follow from it.
 NAMED = (L_PCS_RATED, L_INSTALLER, L_BMS_CURRENT, L_CELL_VOLTAGE_TAPER, L_TEMPERATURE_TAPER, L_SOC_TAPER, L_BMS_SILENCE,
          L_DERATE, L_TEST, L_INHIBIT, L_RAMP_TO_ZERO, L_STOP, L_PERMIT)
-CHARGE, DISCHARGE = 0, 1
 # What one rack allows; where two words stand, charge then discharge.
 RACK_LIMITS = 11
 RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = 0, 2, 3, 4, 6, 8, 9

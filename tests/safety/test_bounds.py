@@ -19,7 +19,7 @@ from safety import signals as s
 from safety.kernel import Kernel
 
 RATED_W = 250_000
-CHARGE, DISCHARGE = bounds.CHARGE, bounds.DISCHARGE
+CHARGE, DISCHARGE = 0, 1  # the order of the kernel's pairs
 PUBLISHED = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
 REASON = (s.CHARGE_REASON, s.DISCHARGE_REASON)
 

@@ -1,6 +1,7 @@
 """Frames between the channels: nothing but a whole, right, new frame is accepted, however the bytes arrive."""
 
 import random
+import struct
 
 import pytest
 from test_crc import bitwise
@@ -10,6 +11,27 @@ from safety import signals as s
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((c.START_1, c.START_2))
+
+
+# A frame as it goes over the wire, written down apart from the tables: start, length, schema, channel, sequence, uptime,
+# image, table; signals, known, vote, reason, subject, first-out; mask, kind, first-out, mask of a reset; result; refusal,
+# how many.
+WIRE = struct.Struct("<BBBBBHIIIHHBBHHIBHIBBH")
+ON_WIRE = (0xA5, 0x5A, 48, 1, 2, 513, 70_001, IMAGE_CRC, TABLE_CRC, 0x7F, 0x3F, 1, 8, 300, 44, 0x1234567, 2, 45, 0x7654321,
+           5, 4, 999)
+
+
+def test_a_frame_is_these_bytes_on_the_wire():
+    frame = c.Frame()
+    for field, value in enumerate(ON_WIRE[4:], c.CHANNEL):
+        frame.put(field, value)
+    frame.seal()
+    fields = WIRE.pack(*ON_WIRE)
+    assert (c.CHANNEL_A, c.CHANNEL_B) == (1, 2) and len(fields) == 44
+    assert bytes(frame.bytes) == fields + bitwise(fields[2:]).to_bytes(4, "little")
+    receiver = c.Receiver(c.CHANNEL_B)
+    receiver.feed(frame.bytes, 48)
+    assert receiver.last_refusal == c.R_FIRST, "whole and right, and a beginning"
 
 
 def test_every_input_is_found_by_its_name():

@@ -10,7 +10,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-CHARGE, DISCHARGE = bounds.CHARGE, bounds.DISCHARGE
+CHARGE, DISCHARGE = 0, 1  # the order of the kernel's pairs
 CELLS_PER_MODULE_MAX = 32  # a cell's position is module x 32 + cell
 
 
