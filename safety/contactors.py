@@ -11,7 +11,6 @@ from safety import signals as s
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
 STILL_CLOSED, LOST = 1, 2  # of `mismatch`: told to open and does not, told to stay closed and did not
-CONTACTOR_STEP_AFTER = s.CONTACTOR_STEP - s.CONTACTOR_CLOSE_OK
 STEPS = ("open", "closing", "closed", "fault")
 # (step, close command, reported state) -> next step; what is not listed keeps its step.
 TRANSITIONS = {
@@ -40,7 +39,7 @@ class Contactors:
         self.pack_group = tuple([layout.rack_group(rack, s.G_BMS_PACK) for rack in range(layout.racks)])
         self.rated_mA = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
                                for rack in range(layout.racks)])
-        self.out_at = tuple([layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)])
+        self.out_at = tuple([layout.rack_output(rack, 0) for rack in range(layout.racks)])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
@@ -66,10 +65,10 @@ class Contactors:
                 self.closing_ticks[rack] = 0
             lost = step == FAULT and (self.step[rack] == CLOSED or self.mismatch[rack] == LOST)
             self.step[rack] = step
-            at = self.out_at[rack]
-            out[at] = 1 if asked and step != FAULT else 0
-            out[at + CONTACTOR_STEP_AFTER] = step
-            self._supervise(rack, out[at], lost, elapsed)
+            closed = 1 if asked and step != FAULT else 0
+            out[self.out_at[rack] + s.CONTACTOR_CLOSE_OK] = closed
+            out[self.out_at[rack] + s.CONTACTOR_STEP] = step
+            self._supervise(rack, closed, lost, elapsed)
 
     def _flows(self, rack):
         """A closed rack that reports itself open, and is known to carry 5 % of its rated current all the same.
@@ -114,11 +113,11 @@ class Contactors:
 
 def _flat():
     """TRANSITIONS as bytes, indexed (step * 2 + close) * 4 + reported: a tuple as a key would allocate."""
-    flat = bytearray(4 * 2 * 4)
+    flat = bytearray()
     for step in range(4):
         for close in range(2):
             for reported in range(4):
-                flat[(step * 2 + close) * 4 + reported] = TRANSITIONS.get((step, close, reported), step)
+                flat.append(TRANSITIONS.get((step, close, reported), step))
     return flat
 
 

@@ -13,12 +13,12 @@ IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((c.START_1, c.START_2))
 
 
-# A frame as it goes over the wire, written down apart from the tables: start, length, schema, channel, sequence, uptime,
-# image, table; signals, known, vote, reason, subject, first-out; mask, kind, first-out, mask of a reset; result; refusal,
+# A frame on the wire, written down apart from the tables: start, length, schema, channel, sequence, uptime, image,
+# table; signals, known, vote, reason, subject, first-out; mask; kind, first-out and mask of a reset; result; refusal,
 # how many.
 WIRE = struct.Struct("<BBBBBHIIIHHBBHHIBHIBBH")
-ON_WIRE = (0xA5, 0x5A, 48, 1, 2, 513, 70_001, IMAGE_CRC, TABLE_CRC, 0x7F, 0x3F, 1, 8, 300, 44, 0x1234567, 2, 45, 0x7654321,
-           5, 4, 999)
+ON_WIRE = (0xA5, 0x5A, 48, 1, 2, 513, 70_001, IMAGE_CRC, TABLE_CRC, 0x7F, 0x3F, 1, 8, 300, 44, 0x1234567,
+           2, 45, 0x7654321, 5, 4, 999)
 
 
 def test_a_frame_is_these_bytes_on_the_wire():

@@ -1,0 +1,87 @@
+"""The kernel's numbers that stand in no table, written down a second time from where they come from.
+
+Most of them also show in what the kernel does; but a time that is a millisecond longer is the same number of ticks, a
+bound against overflow is never reached, and both ends of the link would change together.
+"""
+
+import importlib
+
+import pytest
+
+from safety import permit
+from safety import signals as s
+from safety.mcu import loop
+
+# module, name, value, origin
+NUMBERS = (
+    ("bounds", "TAPER_DDEGC", ((400, 500), (450, 550)), "rows 18 to 20: 40 to 50 degC charging, 45 to 55 discharging"),
+    ("bounds", "COLD_TAPER_DDEGC", ((100, 0), (-100, -200)), "row 25: 0 and -20 degC, from 10 K above"),
+    ("bounds", "SOC_TAPER_PERMILLE", ((970, 1000), (30, 0)), "ours: the last 3 %"),
+    ("bounds", "FULL_PERMILLE", 1000, "all of it"),
+    ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),
+    ("channel", "FRAME_EVERY_TICKS", 2, "design: 40 ms"),
+    ("channel", "SEQUENCE_AHEAD_MAX", 25, "0.5 s of frames, one each 20 ms"),
+    ("contactors", "STILL_CLOSED", 1, "a code that the first step tells from none"),
+    ("contactors", "LOST", 2, "a code of its own"),
+    ("features", "TICKS_FOR_MS_MAX", 1_000_000, "times 1000 ms a tick is below 2^30"),
+    ("features", "NOC_TICKS_MAX", 10_000_000, "two days of 20 ms"),
+    ("gas", "RISE_S", 10, "row 10: 5 ppm/s for 10 s"),
+    ("heating", "HISTORY_S", 30, "row 22: for 30 s"),
+    ("heating", "FAST_S", 10, "row 23: 0.2 K/s for 10 s"),
+    ("heating", "FASTEST_S", 3, "row 23: 1 K/s for 3 s"),
+    ("heating", "RISING_DDEGC", 2, "ours: above the noise of 0.1 K"),
+    ("heating", "ZERO_MARGIN_DDEGC", 30, "row 45, ours: 3 K"),
+    ("heating", "UK_PER_DDEGC", 100_000, "0.1 K in millionths"),
+    ("kernel", "CRC_STEPS", 100, "2 s of 20 ms for the whole image"),
+    ("kernel", "ELAPSED_MAX", 1_000_000, "times 1000 ms a tick is below 2^30"),
+    ("latches", "HOUR_MS", 3_600_000, "an hour"),
+    ("latches", "TOKENS", 3, "design: three remote resets an hour"),
+    ("matrix", "IN_PART", 2, "more than KNOWN, which is true or false"),
+    ("matrix", "INHIBIT_BY_RAMP", 1, "the weaker of the two"),
+    ("matrix", "INHIBIT_AT_ONCE", 2, "the stronger of the two"),
+    ("peer", "DISAGREE_MS", 500, "row 1: contacts that disagree for 0.5 s"),
+    ("peer", "CLOCK_WINDOW_MS", 5000, "ours: two windows of 5 s"),
+    ("peer", "CLOCK_PERMILLE_MAX", 20, "ours: 2 %, far above a crystal's error"),
+    ("peer", "OWN_TICKS_MAX", 1_000_000, "as the kernel's late step"),
+    ("permit", "RETRY_MS", 10_000, "foxBMS bms_cfg.h: 10 s before the next attempt"),
+    ("permit", "UNKNOWN_CURRENT_MS", 200, "silence ladder: 3 s and 3.2 s"),
+    ("permit", "STOPPING_MS_MAX", 5000, "ours: a controlled stop ends"),
+    ("permit", "RELAY_MS", 1000, "ours: relay and off-delay"),
+    ("permit", "TEST_MS", 60_000, "design, TEST mode: 60 s"),
+    ("permit", "FAILURES_MAX", 3, "row 38: three tries"),
+    ("racks", "BAD_FRAMES_MAX", 1000, "ours: the bucket is full"),
+    ("racks", "ZERO_CURRENT_MA", 2000, "row 35: the larger of 2 A and 1 %"),
+    ("racks", "DROP_S", 2, "row 24: within 2 s"),
+    ("racks", "LOAD_SAG_MV", 150, "ours: at rated current"),
+    ("runaway", "SIGN_PCT_MAX", 100, "a sign counts once"),
+    ("runaway", "SECOND_PCT_MIN", 25, "ours: below it there is no second sign"),
+    ("second", "RELAY_MS", 200, "ours: a relay takes 20 ms"),
+    ("second", "IMAGE_FILE_MAGIC", int.from_bytes(b"IMB1", "little"), "the file's first four letters"),
+    ("signals", "MODULE_TEMPERATURE_RANGE_DDEGC", (-600, 3000), "-60 to 300 degC"),
+    ("signals", "INT_MAX", 2 ** 30 - 1, "the widest small integer of MicroPython"),
+    ("signals", "TICKS_MAX", 1_000_000_000, "below 2^30"),
+)
+
+
+@pytest.mark.parametrize("module, name, value, origin", NUMBERS, ids=[f"{row[0]}.{row[1]}" for row in NUMBERS])
+def test_a_number_is_what_its_origin_says(module, name, value, origin):
+    assert getattr(importlib.import_module("safety." + module), name) == value, origin
+
+
+def test_the_states_that_go_together():
+    """Safety README, "Safe states": what may start, what is live, what is on its way to open contactors."""
+    assert permit.AT_REST == (s.INHIBITED, s.READY)
+    assert permit.STARTING == (s.INHIBITED, s.READY, s.CLOSING)
+    assert permit.ENERGISED == (s.CLOSING, s.RUNNING, s.STOPPING)
+    assert permit.LIVE == (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
+    assert permit.ENDING == (s.STOPPING, s.TRIPPED)
+    assert importlib.import_module("safety.kernel").POWERED == (s.RUNNING, s.STOPPING, s.TRIPPED)
+
+
+def test_each_permit_relay_drops_alone():
+    """README: both on; PCS enable off; both on; supply off; supply alone."""
+    assert permit.RELAY_TEST == ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
+
+
+def test_the_board_takes_more_than_a_frame_at_a_time():
+    assert len(loop.LINE) == 64
