@@ -199,7 +199,7 @@ def _start(settings, arguments):
 
 
 def _tick(settings, arguments, keeper):
-    loaded = store.Store(arguments.state_dir).load()
+    loaded = store.of_cabinet(store.Store(arguments.state_dir).load(), settings.names[-1][1])
     for line in loaded.lines:
         say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)

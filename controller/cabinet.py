@@ -15,7 +15,7 @@ from controller.image import ProcessImage, operator_at, own_names, packed_name, 
 from controller.journal import JournalWriter
 from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
-from controller.store import ARMED, FIRST_OUT, LATCHED, MISSING, UNREADABLE
+from controller.store import ARMED, CABINET, FIRST_OUT, LATCHED, MISSING, UNREADABLE
 from safety import latches, matrix, signals as s
 from safety import parameters as p
 
@@ -180,7 +180,9 @@ class Cabinet:
         held = {name: FIRST_OUT if index == first else LATCHED for index, name in enumerate(self._names)
                 if latched[index] and index not in self._clearing}
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
-        values = {LOCKED_OUT + self._stored_name: 1} if self._stored_name else {}
+        values = {CABINET + self.config.names[-1][1]: 1}
+        if self._stored_name:
+            values[LOCKED_OUT + self._stored_name] = 1
         if self._noc_verified:
             values[NOC_VERIFIED] = 1
         return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": values,

@@ -28,6 +28,7 @@ NEW_SUFFIX = ".new"
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 
 LATCHED, FIRST_OUT = 1, 2
+CABINET = "cabinet."  # and the name of whose it is: one of a record's values
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
 RECORD_FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
@@ -107,6 +108,20 @@ def _is_of_two(whole):
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
+
+
+def of_cabinet(loaded, name):
+    """`loaded` as the cabinet of this name may believe it: of another one's store it keeps what latches, no more.
+
+    A box or a disk that came from another cabinet lacks the latches of this one, so it asks for the key as a store that
+    cannot be read does. A record that names no cabinet is a new one.
+    """
+    named = [each.removeprefix(CABINET) for each in (loaded.record or {}).get("values", {}) if each.startswith(CABINET)]
+    others = [each for each in named if each != name]
+    if not others:
+        return loaded
+    line = f'the store is of the cabinet "{others[0]}", not of "{name}": what it holds stands, and the key is needed'
+    return Loaded(UNREADABLE, loaded.record, loaded.generation, [*loaded.lines, line])
 
 
 def _both(whole):

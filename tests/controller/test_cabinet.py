@@ -108,7 +108,11 @@ class Bench:
 
     @property
     def stored(self):
-        return self.keeper.records[-1]
+        """The last record, the name of the cabinet taken out of its values: that one stands in all of them."""
+        record = self.keeper.records[-1]
+        assert record["values"][store.CABINET + self.cabinet.config.names[-1][1]] == 1
+        return {**record, "values": {name: value for name, value in record["values"].items()
+                                     if not name.startswith(store.CABINET)}}
 
     def reset(self, kind=matrix.REMOTE):
         self.cabinet.request_reset(kind, self.out[s.FIRST_OUT_INSTANCE], self.out[s.CAUSE_MASK], *image.PEER_EMPTY)

@@ -124,6 +124,19 @@ def test_the_controller_that_runs_tests_itself(tmp_path, monkeypatch):
     assert all(any(own is block for own in tested) for block in cabinet.core.kernel.state_blocks() if len(block))
 
 
+@pytest.mark.parametrize("name, state", [("Cabinet 1, serial 0001", store.CLEAN), ("Cabinet 2", store.UNREADABLE)])
+def test_a_controller_takes_no_other_cabinets_store_for_its_own(capsys, tmp_path, monkeypatch, name, state):
+    seen = []
+    monkeypatch.setattr(cli.cabinets, "Cabinet", lambda settings, loaded, keeper: seen.append(loaded) or 1 / 0)
+    os.makedirs(tmp_path / "state")
+    store.Store(str(tmp_path / "state")).save({**store.empty_record(), "values": {store.CABINET + name: 1}})
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["run", EXAMPLE, "--no-realtime", "--run-dir", str(tmp_path / "run"),
+                  "--state-dir", str(tmp_path / "state")])
+    assert [loaded.state for loaded in seen] == [state]
+    assert ('the store is of the cabinet "Cabinet 2"' in capsys.readouterr().err) == (state == store.UNREADABLE)
+
+
 # -- prepare
 
 def test_prepare_makes_a_clean_store_once(capsys, tmp_path):

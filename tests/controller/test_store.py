@@ -340,6 +340,26 @@ def test_copies_that_no_cut_of_power_leaves_are_not_of_one_store(tmp_path, numbe
                                 "values": {"locked_out.eve": 1, "noc_verified": 1}}
 
 
+@pytest.mark.parametrize("names, foreign", [
+    ([], ""), (["ours"], ""), (["theirs"], "theirs"), (["ours", "theirs"], "theirs"), ([""], "")])
+@pytest.mark.parametrize("state", [st.CLEAN, st.ARMED, st.UNREADABLE])
+def test_the_store_of_another_cabinet_keeps_what_latches_and_asks_for_the_key(names, foreign, state):
+    """A box that is moved brings its own cabinet's store, and lacks the latches of the one it comes to."""
+    values = {"locked_out.eve": 1, **{st.CABINET + name: 1 for name in names}}
+    loaded = st.Loaded(state, dict(record(), latches={"12a": 1}, values=values), 7, ["a line"])
+    mine = st.of_cabinet(loaded, "ours" if "" not in names else "")
+    assert mine.state == (st.UNREADABLE if foreign else state)
+    assert (mine.record, mine.generation) == (loaded.record, 7)
+    said = [f'the store is of the cabinet "{foreign}", not of "ours": what it holds stands, and the key is needed']
+    assert mine.lines == ["a line", *(said if foreign else [])]
+
+
+@pytest.mark.parametrize("state", [st.MISSING, st.UNREADABLE])
+def test_without_a_record_nothing_is_said_of_whose_it_is(state):
+    loaded = st.Loaded(state, None, 0, ["a line"])
+    assert st.of_cabinet(loaded, "ours") is loaded
+
+
 def answered(keeper, number):
     while keeper.poll() < number and keeper.ok:
         assert select.select([keeper], [], [], GUARD_S)[0], "the keeper does not answer"
