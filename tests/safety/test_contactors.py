@@ -83,6 +83,10 @@ def test_every_transition(step, close, reported):
     assert racks.out(s.CONTACTOR_CLOSE_OK)[1] == (1 if close and expected != FAULT else 0)
 
 
+def test_the_flat_table_holds_each_transition_once():
+    assert len(c.NEXT) == 4 * 2 * 4  # steps, commands, reports
+
+
 def test_the_table_names_only_what_changes_the_step():
     assert all(step != following for (step, _, _), following in c.TRANSITIONS.items())
     assert len(c.STEPS) == 4
