@@ -37,6 +37,12 @@ def test_every_feature_and_parameter_it_names_is_in_the_tables():
     assert set(sc.NOT_OURS) <= {row[0] for row in p.CABINET_PARAMETERS}
 
 
+def test_all_that_it_has_no_wires_for_counts_as_not_fitted():
+    ends = ("_fitted", "_detectors", "_required", "_zones")
+    equipment = {row[0] for row in p.CABINET_PARAMETERS if row[0].endswith(ends)}
+    assert set(sc.NOT_OURS) == equipment - {"bms_fault_contact_fitted"}
+
+
 @pytest.mark.parametrize("units, racks, modules", [(1, 1, 15), (1, 3, 15), (4, 16, 64)])
 def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
     image = default_image(units=units, racks=racks, modules=modules)
