@@ -16,6 +16,8 @@ INHIBIT_REASONS = (
  I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER, I_CAUSE) = range(20)
 REST_ITEMS = 6  # contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is closed
 
+VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
+
 
 class Evidence:
     """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the screen."""
@@ -127,13 +129,16 @@ class Evidence:
         return True
 
     def _voltages_ok(self):
-        """The racks on one unit's DC bus are close enough: what would drive a current when they are joined."""
+        """Each rack tells its voltage, and those on one unit's DC bus are close enough: what would drive a current.
+
+        Below a volt it tells none, and no insulation per volt can be judged either (row 37).
+        """
         for racks in self.of_unit:
             lowest, highest = s.INT_MAX, 0
             for rack in racks:
                 rack_voltage_mV = self.inp[self.layout.rack_input(rack, s.RACK_VOLTAGE_MV)]
                 lowest = min(lowest, rack_voltage_mV)
                 highest = max(highest, rack_voltage_mV)
-            if highest - lowest > self.spread_mV_max:
+            if lowest < VOLTAGE_MV_MIN or highest - lowest > self.spread_mV_max:
                 return False
         return True

@@ -23,12 +23,12 @@ class Fire:
         self._put(m.F_DAMPER_MISSING, 1 if fan_on and not inp[s.DAMPER_OK] else 0, io_3)
 
     def _detectors(self):
-        """Smoke detectors in alarm, and one more for the heat detector beside smoke (rows 4 and 5: no water on one)."""
+        """Smoke zones and heat detectors in alarm: one is row 4, two are row 5."""
         inp = self.inp
         found = 1 if self.zones and not inp[s.SMOKE_1_OK] else 0
         if self.zones > 1 and not inp[s.SMOKE_2_OK]:
             found += 1
-        if found and self.heat_fitted and not inp[s.HEAT_OK]:
+        if self.heat_fitted and not inp[s.HEAT_OK]:
             found += 1
         return found
 

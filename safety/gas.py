@@ -1,5 +1,6 @@
 """The votes of the gas detectors. A silent or faulty one may hide gas, so the others alone show nothing to be clear.
 
+What a faulty one reads is what its driver trusts of it all the same (a saturated cell, its other cell), else 0.
 Three kinds: combustible gas, vapour of electrolyte above its reference, hydrogen or carbon monoxide (the larger).
 """
 
@@ -32,7 +33,7 @@ class Gas:
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
         self.history = array("i", [NO_HISTORY_PPM] * RISE_S)
         self.clock = array("i", [0, 0])  # ticks into the present second, place in the history
-        self.high = array("i", [0, 0])  # highest and second highest of the kind looked at last
+        self.high = array("i", [0, 0, 0])  # of a kind: highest, second highest, how many have a reading
 
     def update(self, elapsed):
         """Vote anew when a detector has news or is silent for longer than it may (never heard: since the start)."""
@@ -64,24 +65,25 @@ class Gas:
     def _levels(self):
         """The highest reading of each kind; of vapour also the second highest (row 8: two sensors)."""
         good = self._kind(self.combustible)
-        self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], _known(good, len(self.combustible)))
+        self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(good, len(self.combustible)))
         seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
         self._put(m.F_GAS_DETECTORS_LOST, 1 if self.required and seen and not good else 0, m.KNOWN)
         good = self._kind(self.vapour)
-        self._put(m.F_OFFGAS_PPM_MAX, self.high[0], _known(good, len(self.vapour)))
-        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], m.KNOWN if good > 1 else 0)
+        self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(good, len(self.vapour)))
+        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], m.KNOWN if self.high[2] > 1 else 0)
         good = self._kind(self.toxic)
-        self._put(m.F_TOXIC_PPM, self.high[0], _known(good, len(self.toxic)))
-        if not good:  # until it is computed anew: after a silence it would be an old one
+        self._put(m.F_TOXIC_PPM, self.high[0], self._known(good, len(self.toxic)))
+        if not self.high[2]:  # until it is computed anew: after a silence it would be an old one
             self.known[m.F_TOXIC_RISE_PPM] = 0
 
     def _kind(self, detectors):
         """How many detectors of a kind are good; `high` is what they read."""
         good, high = 0, self.high
-        high[0] = 0
+        high[0] = high[2] = 0
         for group, first in detectors:
-            if self.ages.known(group) and self.inp[first + 1]:
-                good += 1
+            if self.ages.known(group) and (self.inp[first + 1] or self.inp[first]):
+                good += self.inp[first + 1]
+                high[2] += 1
                 high[1] = min(self.inp[first], high[0])  # of one alone 0: nothing was higher yet
                 high[0] = max(self.inp[first], high[0])
         return good
@@ -100,10 +102,9 @@ class Gas:
         self._put(m.F_TOXIC_RISE_PPM, now - before, known if before != NO_HISTORY_PPM else 0)
         history[clock[1]] = now
 
+    def _known(self, good, fitted):
+        return 0 if not self.high[2] else m.KNOWN if good == fitted else m.IN_PART
+
     def _put(self, feature, value, known):
         self.value[feature] = value
         self.known[feature] = known
-
-
-def _known(good, fitted):
-    return 0 if not good else m.KNOWN if good == fitted else m.IN_PART

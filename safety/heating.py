@@ -14,7 +14,7 @@ HISTORY_S = 30  # row 22: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
 RISING_DDEGC = 2  # a module counts as heating when it is 0.2 K warmer than 10 s ago (noise of a sensor: 0.1 K)
 NO_HISTORY_DDEGC = 100_000
-ZERO_MARGIN_DDEGC = 30  # row 45: a reading of exactly 0 is a dead sensor where another is 3 K from it (ours)
+ZERO_MARGIN_DDEGC = 100  # row 45: exactly 0 is a dead sensor where another is 10 K away, as of no healthy rack (row 26)
 UK_PER_DDEGC = 100_000
 
 

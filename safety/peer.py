@@ -5,10 +5,11 @@ Both sides run this; each drops its own permit when its own view is not ok. Noth
 
 from array import array
 
+from safety import bounds, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, permit
 from safety import channel as c
-from safety import crc
 from safety import matrix as m
 from safety import parameters as p
+from safety import racks, runaway
 from safety import signals as s
 
 # Why a channel gives no permit, and whom it names. Those before `interlock` are about the other channel.
@@ -22,14 +23,20 @@ DISAGREE_MS = 500  # as row 1 for its two contacts
 # long and the next too short: only two windows in a row that err the same way count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
+MODULES = (bounds, c, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, m, p, permit,
+           racks, runaway, s)
 OWN_TICKS_MAX = 1_000_000  # so that a thousand of them stay below 2^30; as the kernel bounds a late step
 
 
 def table_crc():
-    """CRC-30 over all tables: two programs with different rows, signals or frames never pair."""
-    tables = (m.STAGES, m.FEATURES, m.DEMANDS, s.CABINET_INPUTS, s.UNIT_INPUTS, s.RACK_INPUTS, s.CABINET_OUTPUTS,
-              p.HEADER, p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS, c.FIELDS, c.SHARED_NAMES, REASONS)
-    return _crc_of(crc.START, tables)
+    """CRC-30 over every table and number of the kernel: programs with other rows, times or frames never pair."""
+    value = _crc_of(crc.START, REASONS)
+    for module in MODULES:
+        for name in sorted(dir(module)):
+            thing = getattr(module, name)
+            if "A" <= name[0] <= "Z" and isinstance(thing, (int, tuple)):
+                value = _crc_of(_crc_of(value, name), thing)
+    return value
 
 
 def _crc_of(value, thing):

@@ -87,8 +87,7 @@ class Permit:
         evidence = I_NONE
         starting = state in STARTING
         if starting:  # later the count stays as it was
-            at_rest = state in AT_REST
-            evidence = self.evidence.missing(not self._tested(), at_rest, self.timer[1])
+            evidence = self.evidence.missing(not self._tested(), state in AT_REST, self.timer[1])
             self.out[s.EVIDENCE_COUNT] = self.evidence.done
         if dc_demand >= m.DC_INHIBIT or starting and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
@@ -134,9 +133,10 @@ class Permit:
     def _from_closing(self, missing):
         """Evidence that is withdrawn while the contactors close ends the attempt, as a failed closing does."""
         ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
-        if missing != I_NONE or not self._wanted():
+        if not self._wanted() or missing != I_NONE and not self._tested():
             return ended
-        if self.contactors.count(c.FAULT) or self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks:
+        late = self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks
+        if missing != I_NONE or late or self.contactors.count(c.FAULT):  # withdrawn: it has pre-charged
             self.tried[0] += 1
             return ended
         if self._tested() and self._all_closed() and self._read_back(1, 1):
@@ -233,11 +233,11 @@ class Permit:
         return found
 
     def _above_breaking(self):
-        """C65: a contactor does not open above its breaking capacity; the fuse is waited for."""
+        """C65: none opens above its breaking capacity; the fuse is waited for. A silent rack counts as it was."""
         for rack in range(self.layout.racks):
             current = self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]
             breaks = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_BREAK_CURRENT_MA]
-            if abs(current) > breaks and self.features.ages.known(self.layout.rack_group(rack, s.G_BMS_PACK)):
+            if abs(current) > breaks:
                 return True
         return False
 

@@ -263,12 +263,16 @@ def test_nothing_is_counted_before_it_is_asked():
     assert Checklist().evidence.done == 0
 
 
-def test_racks_without_voltage_do_not_differ():
+@pytest.mark.parametrize("others_mV, rack_mV, expected", [
+    (0, 0, e.I_VOLTAGES), (999, 999, e.I_VOLTAGES), (1000, 1000, e.I_NONE), (1000, 999, e.I_VOLTAGES),
+    (790_000, 0, e.I_VOLTAGES)])
+def test_a_rack_without_voltage_is_joined_to_nothing(others_mV, rack_mV, expected):
+    """At 0 V racks that are apart agree, and no insulation per volt can be judged (row 37)."""
     checklist = Checklist()
-    checklist.evidence.spread_mV_max = 0
+    checklist.evidence.spread_mV_max = 1000
     for rack in range(2):
-        checklist.rack(s.RACK_VOLTAGE_MV, 0, rack)
-    assert checklist.find()[0] == e.I_NONE
+        checklist.rack(s.RACK_VOLTAGE_MV, rack_mV if rack else others_mV, rack)
+    assert checklist.find()[0] == expected
 
 
 def test_a_quiet_block_is_not_searched_for_causes():

@@ -160,10 +160,12 @@ GAS = (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SIL
 @pytest.mark.parametrize("first, second, expected", [
     ((50, 1, 90), (30, 1, 80), ((50, KNOWN), (0, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
     ((50, 1, 90), (130, 1, -3), ((130, KNOWN), (0, KNOWN), (0, KNOWN), (-3, KNOWN), (0, KNOWN))),
-    ((50, 1, 90), (130, 0, 80), ((50, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
-    ((50, 0, 90), (130, 0, 80), ((0, UNKNOWN), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
+    ((50, 1, 90), (0, 0, 80), ((50, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
+    ((50, 1, 90), (1000, 0, 80), ((1000, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
+    ((0, 0, 90), (0, 0, 80), ((0, UNKNOWN), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
+    ((0, 0, 90), (1, 0, 80), ((1, IN_PART), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
     ((50, 1, 90), None, ((50, IN_PART), (0, IN_PART), (0, KNOWN), (90, IN_PART), (0, KNOWN))),
-    ((50, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, KNOWN), (90, IN_PART), (1, KNOWN)))])
+    ((0, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, KNOWN), (90, IN_PART), (1, KNOWN)))])
 def test_votes_of_two_detectors(first, second, expected):
     desk = gas_desk(first, second)
     assert tuple(desk.of(feature) for feature in GAS) == expected

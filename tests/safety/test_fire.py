@@ -14,9 +14,9 @@ KNOWN, UNKNOWN = m.KNOWN, 0
 
 
 def votes(zones, heat_fitted, smoke_1, smoke_2, heat):
-    """Rows 4 and 5: smoke counts in each zone, heat only beside smoke (no water on one detector alone)."""
+    """Rows 4 and 5: smoke counts in each zone, heat as one detector more."""
     smoke = [alarm for zone, alarm in ((1, smoke_1), (2, smoke_2)) if zone <= zones].count(True)
-    return smoke + 1 if smoke and heat and heat_fitted else smoke
+    return smoke + 1 if heat and heat_fitted else smoke
 
 
 @pytest.mark.parametrize("zones", range(3))
@@ -54,7 +54,7 @@ def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
 
 
 @pytest.mark.parametrize("alarms, row_4, row_5", [
-    ((s.HEAT_OK,), False, False), ((s.SMOKE_1_OK,), True, False), ((s.SMOKE_2_OK,), True, False),
+    ((s.HEAT_OK,), True, False), ((s.SMOKE_1_OK,), True, False), ((s.SMOKE_2_OK,), True, False),
     ((s.SMOKE_1_OK, s.HEAT_OK), True, True), ((s.SMOKE_1_OK, s.SMOKE_2_OK), True, True)])
 def test_one_detector_is_an_alarm_and_two_are_a_fire(alarms, row_4, row_5):
     bench = running()

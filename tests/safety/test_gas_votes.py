@@ -42,7 +42,7 @@ def votes(desk, fitted, silent_ticks):
     """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER: not yet)."""
     found, heard, faulty, silent, days, some_seen = {}, 0, 0, 0, [], False
     for (kind, detectors), count in zip(KINDS.items(), fitted):
-        good = []
+        good, read = 0, []
         for group, value in detectors[:count]:
             some_seen |= kind == "combustible" and silent_ticks[group] != NEVER
             if silent_ticks[group] > BUDGET:
@@ -50,14 +50,13 @@ def votes(desk, fitted, silent_ticks):
                 continue
             heard += 1
             days.append(desk.inp[value + 2])
-            if desk.inp[value + 1]:
-                good.append(desk.inp[value])
-            else:
-                faulty += 1
-        found[HIGHEST[kind]] = (max(good, default=0), in_part(len(good), count))
+            good, faulty = good + desk.inp[value + 1], faulty + 1 - desk.inp[value + 1]
+            if desk.inp[value + 1] or desk.inp[value]:
+                read.append(desk.inp[value])
+        found[HIGHEST[kind]] = (max(read, default=0), IN_PART if read and not good else in_part(good, count))
         if kind == "vapour":
-            found[m.F_OFFGAS_PPM_SECOND] = (sorted([0, 0] + good)[-2] if len(good) > 1 else 0,
-                                            KNOWN if len(good) > 1 else UNKNOWN)
+            found[m.F_OFFGAS_PPM_SECOND] = (sorted([0, 0] + read)[-2] if len(read) > 1 else 0,
+                                            KNOWN if len(read) > 1 else UNKNOWN)
         if kind == "combustible":
             found[m.F_GAS_DETECTORS_LOST] = (1 if some_seen and not good else 0, KNOWN)
     every = KNOWN if heard == sum(fitted) else IN_PART
@@ -109,9 +108,22 @@ def test_the_second_highest_vapour(first, second, highest, next_highest):
 
 def test_one_of_two_vapour_detectors_can_neither_confirm_nor_clear():
     desk = desk_with()
-    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM], desk.inp[s.OFFGAS_2_OK] = 30, 40, 0
+    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM], desk.inp[s.OFFGAS_2_OK] = 30, 0, 0
     desk.step()
     assert desk.of(m.F_OFFGAS_PPM_MAX) == (30, IN_PART) and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+
+
+def test_what_a_faulty_detector_still_reads_counts_and_shows_nothing_to_be_clear():
+    """A saturated cell, or the other cell of two: 0 is no reading of a faulty one."""
+    desk = desk_with()
+    for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK):
+        desk.inp[signal] = 0
+    desk.inp[s.OFFGAS_1_PPM], desk.inp[s.OFFGAS_2_PPM] = 0, 10_000
+    desk.step()
+    assert desk.of(m.F_OFFGAS_PPM_MAX) == (10_000, IN_PART) and desk.of(m.F_OFFGAS_PPM_SECOND)[1] == UNKNOWN
+    desk.inp[s.OFFGAS_1_PPM] = 70
+    desk.step()
+    assert desk.of(m.F_OFFGAS_PPM_SECOND) == (70, KNOWN)
 
 
 @pytest.mark.parametrize("kinds, lost", [
@@ -173,10 +185,10 @@ def test_a_rise_is_not_known_from_the_tick_in_which_the_detector_is_lost(loss):
         desk.silence(s.G_TOXIC).step(BUDGET)
         assert desk.of(m.F_TOXIC_RISE_PPM)[1] == KNOWN
     else:
-        desk.inp[s.TOXIC_OK] = 0
+        desk.inp[s.TOXIC_OK] = desk.inp[s.TOXIC_PPM] = 0
     assert desk.step(10).of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     desk.silent.clear()
-    desk.inp[s.TOXIC_OK] = 1
+    desk.inp[s.TOXIC_OK], desk.inp[s.TOXIC_PPM] = 1, 60
     assert desk.step().of(m.F_TOXIC_PPM) == (60, KNOWN) and desk.of(m.F_TOXIC_RISE_PPM)[1] == UNKNOWN
     assert desk.step(SECOND).of(m.F_TOXIC_RISE_PPM) == (60, KNOWN)
 

@@ -114,7 +114,7 @@ SIZES = {
     "evaluator.busy": 6, "evaluator.clear_count": 190, "evaluator.first_out": 1, "evaluator.latched": 190,
     "evaluator.set_count": 190, "features.boot": 2, "features.changed": 6, "features.frozen_ticks": 2,
     "features.known": 129, "features.noc_ticks": 1, "features.raw_hash": 2, "features.value": 129, "gas.clock": 2,
-    "gas.high": 2, "gas.history": 10, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
+    "gas.high": 3, "gas.history": 10, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
     "heating.place": 6, "heating.rise": 3, "latches.token_age": 3, "permit.relays": 2, "permit.state": 1,
     "permit.timer": 3, "permit.tried": 2, "racks.bad_frames": 6, "racks.cells_mV": 6, "racks.clock": 3,
     "racks.current_mA": 6, "racks.mismatch": 3, "standing": 2, "unit_demand": 32}

@@ -1,11 +1,13 @@
 """What one channel thinks of the other: each boundary at its tick, on the side of channel B and of a bare peer."""
 
 from array import array
+from pathlib import Path
 
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS
 
+from safety import ages, bounds, heating, permit, racks
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
@@ -323,6 +325,26 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(p, "CABINET_PARAMETERS", p.CABINET_PARAMETERS[:-1])
     assert pe.table_crc() != right
+
+
+@pytest.mark.parametrize("module, name, other", [
+    (permit, "FAILURES_MAX", 99), (permit, "AT_REST", permit.AT_REST[:1]), (m, "CONFLICTS", ()), (m, "ALERTS", ()),
+    (heating, "FAST_S", 20), (racks, "ZERO_CURRENT_MA", 0), (bounds, "TAPER_DDEGC", ()), (c, "START_1", 0)])
+def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, module, name, other):
+    """Another version of the program that has the same rows is another version."""
+    right = pe.table_crc()
+    monkeypatch.setattr(module, name, other)
+    assert pe.table_crc() != right
+    monkeypatch.undo()
+    assert pe.table_crc() == right
+
+
+def test_every_file_of_the_kernel_is_in_the_crc():
+    """Of channel B's own only what judges the other is not: its names are those of the REASONS."""
+    files = {path.stem for path in Path(pe.__file__).parent.glob("*.py")}
+    assert {module.__name__ for module in pe.MODULES} == {f"safety.{name}" for name in files - {
+        "__init__", "peer", "second", "ages"}}
+    assert not [name for name in vars(ages) if name.isupper()], "nothing to differ"
 
 
 def test_where_a_word_ends_and_which_table_a_row_is_in_count(monkeypatch):
