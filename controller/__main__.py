@@ -200,6 +200,7 @@ def _start(settings, arguments):
 
 def _tick(settings, arguments, keeper):
     loaded = store.of_cabinet(store.Store(arguments.state_dir).load(), settings.names[-1][1])
+    loaded = store.of_run(loaded, arguments.run_dir)
     for line in loaded.lines:
         say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)

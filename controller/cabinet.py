@@ -22,6 +22,7 @@ from safety import parameters as p
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
 TEST_MS = 60_000  # the kernel ends a test of this length; then nothing runs until somebody asks for it
+KEEP_MS = 600_000  # the longest time between two saves (ours)
 LOCKED_OUT = "locked_out."  # and the name of who did it: a value of the stored record
 NOC_VERIFIED = "noc_verified"  # a value of the stored record: the operations centre was heard at least once (row 46)
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
@@ -59,7 +60,7 @@ class Cabinet:
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
         self._hour_ms = self.core.kernel.latches.hour_ticks * config.tick_ms
         self._armed = self._armed_number = None
-        self._saved = None
+        self._saved, self._kept_ms = None, 0
         self.answer, self.peer_answer = 0, latches.NONE
         self._run, self._lamp_test_ms = 1, 0
         self._operator_at, self._peer_at = operator_at(self.core.layout), peer_at(self.core.layout)
@@ -117,7 +118,7 @@ class Cabinet:
             self._end_test(elapsed_ticks)
         if self.journal is not None:
             self._record(elapsed_ticks)
-        self._persist()
+        self._persist(elapsed_ticks)
 
     def _local(self, inp, elapsed_ticks):
         """What the controller itself tells the kernel."""
@@ -155,14 +156,18 @@ class Cabinet:
         """1 once the record that says ARMED is durable; never before."""
         return 1 if self._armed and self.keeper.ok and self.keeper.poll() >= self._armed_number else 0
 
-    def _persist(self):
-        """Hand over a record whenever what must survive has changed: latches, spent tokens, armed or clean."""
+    def _persist(self, elapsed_ticks):
+        """Hand over a record whenever what must survive has changed: latches, spent tokens, armed or clean.
+
+        Every KEEP_MS all the same: that a store takes nothing any more has to be known before a latch needs it.
+        """
+        self._kept_ms += elapsed_ticks * self.config.tick_ms
         out = self.core.kernel.out
         armed = out[s.ARM_REQUEST]
         now = (armed, bytes(self.core.kernel.evaluator.latched), out[s.RESETS_LEFT], self._noc_verified)
-        if now == self._saved:
+        if now == self._saved and self._kept_ms < KEEP_MS:
             return
-        self._saved = now
+        self._saved, self._kept_ms = now, 0
         number = self._submit(armed)
         if self._clearing:
             self._clearing_number = number  # this record, with the reset in it, is now the last one

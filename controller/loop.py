@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 
-from controller import clock, command, realtime
+from controller import clock, command, realtime, store
 from controller.hint_listener import HintListener
 from controller.link_statistics import LinkStatistics
 from controller.statistics import LoopStatistics
@@ -18,6 +18,7 @@ from drivers.buses.serial_port import Arrivals, SerialPort
 from safety import signals as s
 
 STOP_US_MAX = 15_000_000  # a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
+OPEN_US_MAX = 45_000_000  # while something is supplied yet: 30 s for a fuse (fuse_wait_ms), and the above
 LATE_IN_A_ROW_MAX = 2
 
 
@@ -73,7 +74,7 @@ class Loop:
                 self.can_ports.append(field.can[bus.name].port)
         self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
         self.stopping_us = None
-        self._told = False
+        self._run_directory, self._told, self._marked = run_directory, False, True  # a mark may be there from before
         self._arrivals = Arrivals()
         self._wire_of = {wire.serial: wire for wire in self.wires}
         for wire in self.wires:
@@ -136,10 +137,19 @@ class Loop:
             port.service(now_us)
         self.commands.answer(self.cabinet.answer, self.cabinet.peer_answer)
         self.hints.answer(now_us)
-        if not self.cabinet.keeper.ok and not self._told:
-            self._told = True
-            print(f"firebreak: {self.cabinet.keeper.line}; nothing closes and no reset is taken until a restart",
+        self._watch_store()
+
+    def _watch_store(self):
+        """A store that takes nothing is said, and the next start here is told; what has been saved ends that."""
+        keeper = self.cabinet.keeper
+        if not keeper.ok and not self._told:
+            self._told = self._marked = True
+            store.mark_failed(self._run_directory, True)
+            print(f"firebreak: {keeper.line}; nothing closes and no reset is taken until a restart",
                   file=sys.stderr, flush=True)
+        elif self._marked and keeper.poll() and keeper.ok:  # the first record of this run: what it took over is in it
+            self._marked = False
+            store.mark_failed(self._run_directory, False)
 
     def _stop(self, number, frame):
         """Signal handler: ask for a controlled stop."""
@@ -154,7 +164,8 @@ class Loop:
         open_ = out[s.STATE] == s.TRIPPED and kernel.contactors.all_reported_open()
         ended = not out[s.CONTACTOR_SUPPLY_OK] and (open_ or not out[s.ARM_REQUEST])
         saved = keeper.poll() >= keeper.submitted or not keeper.ok
-        return ended and saved or now_us - self.stopping_us > STOP_US_MAX
+        longest_us = OPEN_US_MAX if out[s.CONTACTOR_SUPPLY_OK] else STOP_US_MAX
+        return ended and saved or now_us - self.stopping_us > longest_us
 
     def _clean(self):
         """No permit is given, and the store holds the record that says so."""

@@ -11,6 +11,7 @@ Saving takes as long as the disk takes, so the loop does not save: `Keeper` hand
 """
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -27,8 +28,11 @@ COPIES = ("store.a", "store.b")
 NEW_SUFFIX = ".new"
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 
+RETRY_S = 1  # between two attempts to save what could not be saved
+FAILED_NAME = "store.failed"  # in the folder of the run: its store could not be saved, whatever it holds
 LATCHED, FIRST_OUT = 1, 2
 CABINET = "cabinet."  # and the name of whose it is: one of a record's values
+SAVED = b"saved"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
 RECORD_FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
@@ -86,7 +90,8 @@ class Store:
             return Loaded(UNREADABLE, _both(whole), generation, lines)
         if len(whole) == 1 and not lines:
             lines = [f"{self.directory}: one copy of the store is missing"]
-        # The copy that is gone may have been the newer one, with a latch that this one lacks.
+        if len(whole) == 1 and generation > 1:  # no cut of power leaves one alone, but that of the very first save
+            return Loaded(UNREADABLE, record, generation, lines)  # the other may have held a latch that this one lacks
         clean = record["clean"] and not record["armed"] and not lines
         return Loaded(CLEAN if clean else ARMED, record, generation, lines)
 
@@ -120,8 +125,28 @@ def of_cabinet(loaded, name):
     others = [each for each in named if each != name]
     if not others:
         return loaded
-    line = f'the store is of the cabinet "{others[0]}", not of "{name}": what it holds stands, and the key is needed'
-    return Loaded(UNREADABLE, loaded.record, loaded.generation, [*loaded.lines, line])
+    return _doubted(loaded, f'the store is of the cabinet "{others[0]}", not of "{name}"')
+
+
+def of_run(loaded, run_directory):
+    """`loaded` as it may be believed after a run in this folder: what that one could not save may be a latch."""
+    if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
+        return loaded
+    return _doubted(loaded, "the last run could not save the store")
+
+
+def mark_failed(run_directory, is_failed):
+    """Leave word for the next start in this folder that the store could not be saved, or take it away. OSError."""
+    path = os.path.join(run_directory, FAILED_NAME)
+    if is_failed:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640))
+    elif os.path.exists(path):
+        os.unlink(path)
+
+
+def _doubted(loaded, line):
+    lines = [*loaded.lines, f"{line}: what it holds stands, and the key is needed"]
+    return Loaded(UNREADABLE, loaded.record, loaded.generation, lines)
 
 
 def _both(whole):
@@ -246,7 +271,7 @@ class Keeper:
                 break
             except OSError as error:
                 answer = f"the store's process is gone: {error.strerror}".encode()
-            if answer == b"saved":
+            if answer == SAVED:
                 self.saved += 1
             else:
                 self._fail(answer.decode() or "the store's process has ended")
@@ -263,22 +288,43 @@ class Keeper:
 
 
 def serve(directory, connection):
-    """The process's end: save each record that arrives and answer; ends when the other side has closed."""
+    """The process's end: save each record that arrives and answer; ends when the other side has closed.
+
+    The last record that could not be saved is tried again until it can, without an answer: `ok` is False for good.
+    """
     store = Store(directory)
     store.load()
+    unsaved = None
     while True:
-        content = connection.recv(RECORD_BYTES_MAX)
+        if unsaved is not None and not select.select([connection], [], [], RETRY_S)[0]:
+            unsaved = None if _answer(store, unsaved) == SAVED else unsaved
+            continue
+        content = _received(connection)
         if not content:
             return
-        try:
-            store.save(decode(content)[1])
-            answer = b"saved"
-        except StoreError as error:
-            answer = str(error).encode()
+        answer = _answer(store, decode(content)[1])
+        unsaved = None if answer == SAVED else decode(content)[1]
         try:
             connection.send(answer)
-        except BrokenPipeError:
-            return
+        except (BrokenPipeError, ConnectionResetError):  # the controller is gone, what it has handed over is not
+            continue
+
+
+def _received(connection):
+    """The next record; b"" once the other side has closed and nothing is left."""
+    while True:
+        try:
+            return connection.recv(RECORD_BYTES_MAX)
+        except ConnectionResetError:  # it went without having read every answer; its records are still here
+            continue
+
+
+def _answer(store, record):
+    try:
+        store.save(record)
+        return SAVED
+    except StoreError as error:
+        return str(error).encode()
 
 
 if __name__ == "__main__":

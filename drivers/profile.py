@@ -41,6 +41,7 @@ REGISTER = {
 }
 SENSOR_REGISTER = REGISTER | {  # of the families of sensor.py
     "full_scale": (INTEGER, 1, 65535, None), "over_range_mask": (INTEGER, 0, 65535, 0),
+    "untrusted_mask": (INTEGER, 0, 65535, 0),
 }
 POINT = {
     "offset": (INTEGER, 2, 1000, REQUIRED), "type": (STRING, tuple(TYPES), None, REQUIRED),
@@ -61,7 +62,7 @@ class Register:
     """One value of a device. `low`, `high` in `unit`; `address` counts from the model's ID register for SunSpec."""
 
     __slots__ = ("name", "address", "type", "code", "words", "sentinel", "function", "count", "scale", "scale_factor",
-                 "unit", "low", "high", "direction", "full_scale", "over_range_mask")
+                 "unit", "low", "high", "direction", "full_scale", "over_range_mask", "untrusted_mask")
 
     def __init__(self, name, fields):
         self.name = name
@@ -76,6 +77,7 @@ class Register:
         self.low, self.high = fields["range"] or (None, None)
         self.direction = fields["direction"]
         self.full_scale, self.over_range_mask = fields.get("full_scale"), fields.get("over_range_mask", 0)
+        self.untrusted_mask = fields.get("untrusted_mask", 0)
 
 
 class Profile:
@@ -200,8 +202,9 @@ def _check_sensor_register(path, place, fields):
     if fields["type"] not in ("u16", "s16"):
         raise ProfileError(f"{path.name}: {place}.type: {fields['type']!r}; allowed u16, s16")
     _check_range(path, place, fields)
-    if fields["over_range_mask"] and fields["full_scale"] is None:
-        raise ProfileError(f"{path.name}: {place}.full_scale: missing; over_range_mask needs it")
+    for key in ("over_range_mask", "untrusted_mask"):
+        if fields[key] and fields["full_scale"] is None:
+            raise ProfileError(f"{path.name}: {place}.full_scale: missing; {key} needs it")
 
 
 def _check_range(path, place, fields):
@@ -212,7 +215,7 @@ def _check_range(path, place, fields):
 def _check_plain_register(path, place, fields):
     """Bits, dates and what a meter tells are taken as they are: a scale would be said and have no effect, and a date
     that saturates would be a calibration that is never due."""
-    for key in ("scale", "full_scale", "over_range_mask"):
+    for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = SENSOR_REGISTER[key][3]
         if fields.get(key, plain) != plain:
             raise ProfileError(f"{path.name}: {place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is taken as "

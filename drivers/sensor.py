@@ -92,7 +92,7 @@ class Sensor:
 class _Rule:
     """From a raw register to its value: raw * multiply / divide, up to full scale."""
 
-    __slots__ = ("low", "high", "multiply", "divide", "full_scale", "over_range_mask")
+    __slots__ = ("low", "high", "multiply", "divide", "full_scale", "over_range_mask", "untrusted_mask")
 
     def __init__(self, register, factor):
         scale = Fraction(str(register.scale))
@@ -101,6 +101,7 @@ class _Rule:
                                min(highest, math.floor(Fraction(str(register.high)) / scale)))
         self.multiply, self.divide = (scale * factor).as_integer_ratio()
         self.full_scale, self.over_range_mask = register.full_scale, register.over_range_mask
+        self.untrusted_mask = register.untrusted_mask
 
     def span(self):
         """(lowest, highest) value."""
@@ -108,9 +109,14 @@ class _Rule:
         return self._scaled(self.low), highest
 
     def value(self, raw, status):
-        """The value, None when it is out of range. A saturated cell is at full scale, whatever its word says."""
+        """The value, None when it is out of range. A saturated cell is at full scale, whatever its word says.
+
+        The word of a cell that is not to be trusted is nothing: 0, and the kernel counts no 0 of a faulty detector.
+        """
         if status & self.over_range_mask:
             return self.full_scale
+        if status & self.untrusted_mask:
+            return 0
         if not self.low <= raw <= self.high:
             return None
         return self._scaled(raw)

@@ -265,7 +265,7 @@ CLAUSES = {
     1: ("emergency stop, two contacts, or contacts that disagree for 0.5 s", "A47", "C2"),
     2: ("fire alarm relay of the fire panel", "A40-A43, A32", "C2"),
     3: ("suppression agent released", "A32, A34, D1", "C2"),
-    4: ("smoke, one detector", "D5", "C"),
+    4: ("smoke or heat, one detector", "D5", "C"),
     5: ("smoke and heat, or smoke in two zones", "A34", "C"),
     6: ("fire panel or suppression in trouble", "A43, D3", "C"),
     7: ("vapour of electrolyte above the reference", "A12, C41", "C2"),

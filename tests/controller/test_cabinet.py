@@ -195,6 +195,21 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
 
 # -- ARMED before anything closes
 
+@pytest.mark.parametrize("elapsed", [1, 7])
+def test_the_store_is_tried_every_ten_minutes_also_while_nothing_changes(elapsed):
+    """A disk that takes nothing is to be known before a latch needs it: row 44 stops what runs, nothing starts."""
+    bench = Bench(found(store.CLEAN)).tick(300)
+    before, ticks = len(bench.keeper.records), cabinets.KEEP_MS // CONFIG.tick_ms
+    assert 600_000 == cabinets.KEEP_MS
+    saved = []
+    for _ in range(2 * ticks // elapsed + 2):
+        bench.now_us += TICK_US * elapsed
+        bench.cabinet.tick(bench.now_us, elapsed)
+        saved.append(len(bench.keeper.records) - before)
+    assert saved[-1] in (2, 3) and saved.count(1) == -(-ticks // elapsed), "the first one counts from the start's last"
+    assert bench.keeper.records[-1] == bench.keeper.records[before - 1]
+
+
 @pytest.mark.parametrize("broken", ["never acknowledges", "dead", "dead after two records"])
 def test_nothing_closes_until_armed_is_stored(broken):
     bench = Bench(durable=1 if "two" in broken else 0)

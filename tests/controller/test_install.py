@@ -506,7 +506,7 @@ def unit(name):
 def test_the_controllers_unit_grants_what_the_program_takes():
     found = unit("firebreak.service")
     assert found["LimitRTPRIO"] == [str(realtime.FIFO_PRIORITY)] and found["LimitMEMLOCK"] == ["infinity"]
-    assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.STOP_US_MAX
+    assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
     assert found["RestartPreventExitStatus"] == [str(places.WRONG_INPUT)] and found["Restart"] == ["always"]
     assert found["Type"] == ["notify"] and found["StartLimitIntervalSec"] == ["0"]
     assert "CPUQuota" not in found and "RestrictRealtime" not in found, "these would hurt the loop"

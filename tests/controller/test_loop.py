@@ -26,6 +26,7 @@ from wired_site import WiredSite, said
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))
+CLEAN = store.Loaded(store.CLEAN, store.empty_record(), 1, [])
 
 
 @pytest.fixture
@@ -249,6 +250,22 @@ def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, c
     assert silent.loop.run() == 1
     assert capsys.readouterr().err.splitlines() == [
         "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart"]
+    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, "the next start here is told"
+
+
+def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_is_saved(silent):
+    place, seen, keeper = silent.loop._run_directory, [], silent.cabinet.keeper
+    store.mark_failed(place, True)
+    number, keeper.poll = [0], lambda: number[0]
+
+    def on_tick(ticks):
+        seen.append(store.of_run(CLEAN, place).state)
+        number[0] = ticks // 3
+        if ticks == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    assert seen[:5] == [store.UNREADABLE] * 3 + [store.CLEAN] * 2
 
 
 def test_commands_reach_the_cabinet_in_the_slack(silent):
@@ -285,12 +302,15 @@ def test_what_the_second_channel_has_answered_reaches_who_asked(silent):
     assert answers == [(latches.NOT_CLEAR_YET, latches.DONE)]
 
 
-def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch):
-    monkeypatch.setattr(loop, "STOP_US_MAX", 100_000)
+@pytest.mark.parametrize("supplied, ends", [(0, "STOP_US_MAX"), (1, "OPEN_US_MAX")])
+def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch, supplied, ends):
+    """With the contactors still supplied it has the time of a fuse (C65): its end is what drops them."""
+    for name in ("STOP_US_MAX", "OPEN_US_MAX"):
+        monkeypatch.setattr(loop, name, 100_000 if name == ends else 1 << 60)
     out = silent.cabinet.core.kernel.out
 
     def hold(ticks):
-        out[s.CONTACTOR_SUPPLY_OK] = 1
+        out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, 1
         if ticks == 2:
             os.kill(os.getpid(), signal.SIGTERM)
     silent.on_tick = hold
@@ -301,7 +321,7 @@ def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypat
 @pytest.mark.parametrize("ask", ["request_run", "request_test"])
 def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
     """Whoever stops the service has it stopped: a run or a test that comes in meanwhile closes nothing any more."""
-    monkeypatch.setattr(loop, "STOP_US_MAX", 100_000)
+    monkeypatch.setattr(loop, "OPEN_US_MAX", 100_000)
     monkeypatch.setattr(silent.cabinet, "_key_is_out", lambda: True)
     inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
 

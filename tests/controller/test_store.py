@@ -3,11 +3,13 @@
 import errno
 import os
 import select
+import shutil
 import signal
 import struct
 
 import pytest
 
+from controller import clock
 from controller import store as st
 
 GUARD_S = 20  # longer than any process start; only a hang reaches it
@@ -253,11 +255,12 @@ def test_one_damaged_and_one_missing_copy_are_unreadable(tmp_path, how):
 
 @pytest.mark.parametrize("how", DAMAGES + ("gone",))
 @pytest.mark.parametrize("copy", [0, 1])
-def test_with_one_bad_copy_the_other_is_used_and_said_and_not_clean(tmp_path, how, copy):
+def test_with_one_bad_copy_what_the_other_holds_stands_and_the_key_is_asked_for(tmp_path, how, copy):
+    """The bad one may have been the newer, with a latch that only the key may clear; no cut of power makes one."""
     real_store(tmp_path, OLD, record())
     damage(tmp_path / st.COPIES[copy], how)
     loaded = st.Store(str(tmp_path)).load()
-    assert (loaded.state, loaded.record) == (st.ARMED, record())
+    assert (loaded.state, loaded.record) == (st.UNREADABLE, record())
     assert len(loaded.lines) == 1 and str(tmp_path) in loaded.lines[0]
 
 
@@ -385,6 +388,51 @@ def test_a_keeper_that_cannot_save_says_why(tmp_path):
     assert answered(keeper, 1) == 0
     assert keeper.line == f"{tmp_path / 'absent'}: the store could not be saved: No such file or directory"
     keeper.close()
+
+
+@pytest.mark.wire
+def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
+    """A latch that met a full or lost disk must not be gone after the restart that somebody makes meanwhile."""
+    place = tmp_path / "state"
+    place.mkdir()
+    keeper = st.Keeper(str(place))
+    keeper.submit(record())
+    assert answered(keeper, 1) == 1
+    shutil.rmtree(place)
+    keeper.submit(NEW)
+    assert answered(keeper, 2) == 1 and not keeper.ok
+    place.mkdir()
+    deadline = clock.now_us() + GUARD_S * 1_000_000
+    while not (place / st.COPIES[1]).exists() and clock.now_us() < deadline:
+        select.select([], [], [], 0.05)
+    assert st.Store(str(place)).load().record == NEW
+    assert keeper.poll() == 1 and not keeper.ok, "for good: it was told that it is not stored"
+    keeper.close()
+
+
+@pytest.mark.wire
+def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path):
+    """Whoever is killed reads no answers: the records behind the first one are saved all the same."""
+    for _ in range(5):
+        keeper = st.Keeper(str(tmp_path))
+        for each in (OLD, record(), NEW):
+            keeper.submit(each)
+        keeper._socket.close()
+        keeper._process.wait()
+        assert st.Store(str(tmp_path)).load().record == NEW
+
+
+def test_a_run_that_could_not_save_leaves_word_for_the_next(tmp_path):
+    loaded = st.Loaded(st.CLEAN, record(), 7, [])
+    assert st.of_run(loaded, str(tmp_path)) is loaded
+    st.mark_failed(str(tmp_path), True)
+    st.mark_failed(str(tmp_path), True)
+    doubted = st.of_run(loaded, str(tmp_path))
+    assert (doubted.state, doubted.record) == (st.UNREADABLE, record())
+    assert doubted.lines == ["the last run could not save the store: what it holds stands, and the key is needed"]
+    st.mark_failed(str(tmp_path), False)
+    st.mark_failed(str(tmp_path), False)
+    assert st.of_run(loaded, str(tmp_path)) is loaded
 
 
 @pytest.mark.wire

@@ -132,13 +132,24 @@ def test_a_saturated_cell_reads_full_scale_and_never_unknown(concentration, stat
     assert (sink.inp[s.GAS_1_LFL_PERMILLE], sink.inp[s.GAS_1_OK]) == (1000, 1)
 
 
+@pytest.mark.parametrize("status, shown", [
+    (1, 0), (2, 0), (8, 0), (16, 0), (0b11011, 0), (5, 1000), (31, 1000), (32, 600)])
+def test_of_a_faulty_detector_only_saturation_is_believed(status, shown):
+    """A word of a broken cell, of a warm-up or of calibration gas is no gas; an over range beside a fault may be."""
+    for concentration in (600, 0xFFFF if status & 31 else 600):
+        sink = fed(concentration, status, DUE, TODAY)[1]
+        assert (sink.inp[s.GAS_1_LFL_PERMILLE], sink.inp[s.GAS_1_OK]) == (shown, 0 if status & 27 else 1)
+        vapour = offgas(600, status, DUE, TODAY)[1]
+        assert vapour.inp[s.OFFGAS_2_PPM] == shown
+
+
 @pytest.mark.parametrize("due, today, days", [(TODAY, TODAY, 0), (TODAY - 1, TODAY, -1), (65534, 1, 36500),
                                               (1, 65534, -36500)])
 def test_calibration_days(due, today, days):
     assert fed(0, 0, due, today)[1].inp[s.GAS_1_CALIBRATION_D] == days
 
 
-@pytest.mark.parametrize("registers", [(10_001, 0, DUE, TODAY), (0xFFFF, 1, DUE, TODAY), (0, 0, 0xFFFF, TODAY),
+@pytest.mark.parametrize("registers", [(10_001, 0, DUE, TODAY), (0xFFFF, 32, DUE, TODAY), (0, 0, 0xFFFF, TODAY),
                                        (0, 0, DUE, 0)])
 def test_refused_whole(registers):
     device, sink = fed(*registers)
@@ -190,7 +201,8 @@ def test_a_reference_that_fails_is_a_fault_too(status):
 
 @pytest.mark.parametrize("hydrogen, carbon_monoxide, status, shown, ok", [
     (60, 12, 0, 60, 1), (12, 60, 0, 60, 1), (0, 0, 0, 0, 1), (3, 0, 8, 1000, 1), (3, 0, 16, 1000, 1),
-    (1001, 0, 0, 1000, 1), (0xFFFF, 0, 8, 1000, 1), (5, 70, 1, 70, 0), (5, 70, 2, 70, 0), (0, 0, 4, 0, 0),
+    (1001, 0, 0, 1000, 1), (0xFFFF, 0, 8, 1000, 1), (5, 70, 1, 70, 0), (5, 70, 2, 5, 0), (70, 5, 1, 5, 0),
+    (70, 5, 2, 70, 0), (70, 5, 3, 0, 0), (70, 5, 9, 1000, 0), (70, 5, 4, 0, 0), (70, 5, 32, 0, 0), (0, 0, 4, 0, 0),
     (0, 0, 32, 0, 0), (0, 0, 64, 0, 1)])
 def test_the_larger_of_hydrogen_and_carbon_monoxide_counts(hydrogen, carbon_monoxide, status, shown, ok):
     sink = toxic(hydrogen, carbon_monoxide, status, DUE, TODAY)[1]
@@ -286,6 +298,7 @@ def test_every_value_needs_its_place(indexes, line):
      "registers.calibration_due.scale: 2; allowed 1, it is taken as it is"),
     ('status = {', "status = {full_scale = 4, over_range_mask = 4, ",
      "registers.status.full_scale: 4; allowed none, it is taken as it is"),
+    ("status = {", "status = {untrusted_mask = 4, ", "registers.status.full_scale: missing; untrusted_mask needs it"),
     ("calibrated_lfl_vol_ppm = 50000", "", "settings.calibrated_lfl_vol_ppm: missing; allowed a whole number from 1000 "
                                            "to 1000000")])
 def test_mistakes_in_a_profile(tmp_path, old, new, line):

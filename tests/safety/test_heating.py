@@ -93,7 +93,8 @@ def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(others, z
     assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
 
 
-@pytest.mark.parametrize("values, zeros", [([0] * 4, 4), ([0, 0, 0, 1], 0), ([0, 0, 0, 250], 3), ([0, 0, 0, -100], 3), ([0, 0, 6, 30], 0)])
+@pytest.mark.parametrize("values, zeros", [
+    ([0] * 4, 4), ([0, 0, 0, 1], 0), ([0, 0, 0, 250], 3), ([0, 0, 0, -100], 3), ([0, 0, 6, 30], 0)])
 def test_many_dead_sensors_hide_no_other(values, zeros):
     """No rack is at exactly the same tenth of a degree all over; a frosty one is at nearly the same."""
     assert Desk(modules=4).temperatures(values).step().of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
