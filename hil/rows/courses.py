@@ -181,6 +181,7 @@ FIRE_AND_GAS = (
     Course("2", (do("fire_alarm"),), before=BRIDGED),
     Course("3", (do("suppression"),), before=BRIDGED),
     Course("4", (SMOKE_1,), seen=_smoke),
+    Course("4", (do("contact", name="heat", closed=False),), name="4 heat"),
     Course("5", (SMOKE_1, do("heat_detector")), seen=_smoke),
     Course("6a", (do("fire_trouble"),)),
     Course("6b", (do("fire_trouble"),), CHARGE_kW),
