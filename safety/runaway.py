@@ -10,11 +10,11 @@ from safety import matrix as m
 
 SIGN_PCT_MAX = 100
 SECOND_PCT_MIN = 25
-# feature of the cabinet or (True) of the rack, and the value at which its own row trips (rows 7, 9, 22, 21, 24, 34).
+# feature of the cabinet or (1) of the rack, and the value at which its own row trips (rows 7, 9, 22, 21, 24, 34).
 SIGNS = (
-    (m.F_OFFGAS_PPM_MAX, False, 20), (m.F_TOXIC_PPM, False, 50), (m.F_TEMPERATURE_UNEXPLAINED_DDEGC, True, 5),
-    (m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, True, 151), (m.F_CELL_VOLTAGE_DROP_MV, True, 250),
-    (m.F_CELL_SPREAD_MV, True, 400),
+    (m.F_OFFGAS_PPM_MAX, 0, 20), (m.F_TOXIC_PPM, 0, 50), (m.F_TEMPERATURE_UNEXPLAINED_DDEGC, 1, 5),
+    (m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, 1, 151), (m.F_CELL_VOLTAGE_DROP_MV, 1, 250),
+    (m.F_CELL_SPREAD_MV, 1, 400),
 )
 
 
