@@ -136,12 +136,19 @@ def of_run(loaded, run_directory):
 
 
 def mark_failed(run_directory, is_failed):
-    """Leave word for the next start in this folder that the store could not be saved, or take it away. OSError."""
+    """Leave word for the next start in this folder that the store could not be saved, or take it away.
+
+    Returns False where the folder takes no word either: nothing more can be done, and the loop goes on.
+    """
     path = os.path.join(run_directory, FAILED_NAME)
-    if is_failed:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640))
-    elif os.path.exists(path):
-        os.unlink(path)
+    try:
+        if is_failed:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        elif os.path.exists(path):
+            os.unlink(path)
+    except OSError:
+        return False
+    return True
 
 
 def _doubted(loaded, line):

@@ -425,8 +425,8 @@ def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path)
 def test_a_run_that_could_not_save_leaves_word_for_the_next(tmp_path):
     loaded = st.Loaded(st.CLEAN, record(), 7, [])
     assert st.of_run(loaded, str(tmp_path)) is loaded
-    st.mark_failed(str(tmp_path), True)
-    st.mark_failed(str(tmp_path), True)
+    assert st.mark_failed(str(tmp_path), True) and st.mark_failed(str(tmp_path), True)
+    assert not st.mark_failed(str(tmp_path / "absent"), True), "and nothing is raised in the loop"
     doubted = st.of_run(loaded, str(tmp_path))
     assert (doubted.state, doubted.record) == (st.UNREADABLE, record())
     assert doubted.lines == ["the last run could not save the store: what it holds stands, and the key is needed"]
