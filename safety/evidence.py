@@ -134,7 +134,7 @@ class Evidence:
         Below a volt it tells none, and no insulation per volt can be judged either (row 37).
         """
         for racks in self.of_unit:
-            lowest, highest = s.INT_MAX, 0
+            lowest, highest = s.INT_MAX, VOLTAGE_MV_MIN
             for rack in racks:
                 rack_voltage_mV = self.inp[self.layout.rack_input(rack, s.RACK_VOLTAGE_MV)]
                 lowest = min(lowest, rack_voltage_mV)

@@ -34,7 +34,7 @@ def table_crc():
     for module in MODULES:
         for name in sorted(dir(module)):
             thing = getattr(module, name)
-            if "A" <= name[0] <= "Z" and isinstance(thing, (int, tuple)):
+            if isinstance(thing, (int, tuple)):
                 value = _crc_of(_crc_of(value, name), thing)
     return value
 
