@@ -17,6 +17,9 @@ META_KEYS = ("schema", "layer", "extends", "name")
 FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
 FREE_NAME = "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
+FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
+MANY_DIGITS = "a number with thousands of digits"
+DEPTH_MAX = 16  # tables within tables; ours are three deep
 
 
 class ConfigError(Exception):
@@ -66,7 +69,10 @@ class Spec(NamedTuple):
 
 def shown(value):
     """The value as TOML would write it, short, on one line and in ASCII."""
-    text = json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str)
+    except ValueError:  # Python writes no decimal that long; in hexadecimal, TOML holds one
+        return MANY_DIGITS
     return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX - 3] + "..."
 
 
@@ -121,15 +127,7 @@ def read_chain(path):
 
 def _read(path):
     """(Layer, extends) of one file."""
-    try:
-        with open(path, "rb") as file:
-            content = tomllib.loads(file.read().decode("utf-8-sig"))  # some editors put a mark in front
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
-    except RecursionError:
-        raise ConfigError(f"{path}: is not TOML of ours: nested too deeply") from None
+    content = _parsed(path)
     schema = content.pop("schema", None)
     if type(schema) is not int or schema != SCHEMA:
         refuse(path, ("schema",), f"{shown(schema)} is not allowed" if schema is not None else "is missing",
@@ -140,6 +138,37 @@ def _read(path):
     if not name:
         refuse(path, ("name",), "is missing", "a text that tells this layer from others")
     return Layer(path, LAYERS.index(layer), name, content), above
+
+
+def _parsed(path):
+    """What one file holds, as tomllib says it. Raises ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+        if len(data) > FILE_BYTES_MAX:
+            raise ConfigError(f"{path}: has more than {FILE_BYTES_MAX} bytes; allowed one layer of a cabinet")
+        content = tomllib.loads(data.decode("utf-8-sig"))  # some editors put a mark in front
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecursionError:
+        content = None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
+    except ValueError:  # of a decimal that is longer than Python reads
+        raise ConfigError(f"{path}: is not TOML of ours: {MANY_DIGITS}") from None
+    if content is None or _is_deep(content):
+        raise ConfigError(f"{path}: is not TOML of ours: nested too deeply")
+    return content
+
+
+def _is_deep(content):
+    """True where tables or lists lie in each other beyond DEPTH_MAX. A key with dots makes them without recursion, and
+    whatever walks or prints them afterwards would not come back."""
+    level, depth = [content], 0
+    while level and depth <= DEPTH_MAX:
+        inside = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        level, depth = [each for each in inside if isinstance(each, (dict, list))], depth + 1
+    return bool(level)
 
 
 def _meta(path, content, key):

@@ -21,6 +21,7 @@ TYPES = {
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 REQUIRED = object()
+DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file: registers.MODEL.POINT.range is four deep
 STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE = "text", "a whole number", "a number", "whole numbers", "texts", \
     "[low, high]"
 
@@ -124,11 +125,26 @@ def load(name):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path.name}: not TOML: {error}") from error
+    except ValueError:  # of a decimal that is longer than Python reads
+        raise ProfileError(f"{path.name}: not TOML of ours: a number with thousands of digits") from None
     except RecursionError:
         raise ProfileError(f"{path.name}: not TOML of ours: nested too deeply") from None
     except OSError as error:
         raise ProfileError(f"{path.name}: cannot be read: {error.strerror}") from error
+    _check_form(path, data)
     return _checked(path, data)
+
+
+def _check_form(path, data):
+    """Refuse what can be read but neither walked nor printed: a key with ever more dots, a hexadecimal number."""
+    level = [data]
+    for _ in range(DEPTH_MAX):
+        inside = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        if any(isinstance(each, int) and each.bit_length() > NUMBER_BITS_MAX for each in inside):
+            raise ProfileError(f"{path.name}: not TOML of ours: a number of more than {NUMBER_BITS_MAX} bits")
+        level = [each for each in inside if isinstance(each, (dict, list))]
+    if level:
+        raise ProfileError(f"{path.name}: not TOML of ours: nested too deeply")
 
 
 def _path_of(name):

@@ -539,7 +539,12 @@ HEAD = 'schema = 1\nlayer = "type"\nname = "n"\n'
 NO_FILES = {
     "zero": HEAD + 'extends = "a\\u0000b"', "line": HEAD + '"a\\nb" = 1',
     "screen": HEAD + '[bus."\\u001b[2J"]\nkind = "can"', "above": HEAD + 'extends = "a\\nb.toml"',
-    "deep": HEAD + "x = " + "[" * 5000 + "]" * 5000}
+    "deep": HEAD + "x = " + "[" * 5000 + "]" * 5000, "dots": HEAD + "[" + ".".join(["a"] * 20_000) + "]",
+    "dots_of_name": HEAD.replace("name", "name." + ".".join(["a"] * 20_000)),
+    "dots_in_list": HEAD + "x = [{" + ".".join(["a"] * 20_000) + " = 1}]",
+    "digits": HEAD + "[rack.all]\nrated_current_mA = " + "9" * 5000,
+    "hexadecimal": HEAD + "[rack.all]\nrated_current_mA = 0x" + "f" * 5000,
+    "endless": HEAD + "#" * 300_000}
 
 
 @pytest.mark.parametrize("name", NO_FILES)

@@ -108,6 +108,9 @@ def test_missing_registers(tmp_path):
 def test_no_toml(tmp_path):
     assert refusal(tmp_path, "maker = ").startswith("not TOML: ")
     assert refusal(tmp_path, "maker = " + "[" * 5000 + "]" * 5000) == "not TOML of ours: nested too deeply"
+    assert refusal(tmp_path, "[" + ".".join(["a"] * 20_000) + "]") == "not TOML of ours: nested too deeply"
+    assert refusal(tmp_path, "maker = " + "9" * 5000) == "not TOML of ours: a number with thousands of digits"
+    assert refusal(tmp_path, "maker = [0x" + "f" * 5000 + "]") == "not TOML of ours: a number of more than 64 bits"
 
 
 def test_no_text(tmp_path):
