@@ -5,11 +5,12 @@ channel) refuses a file that lacks it. Nothing here has a default that could sta
 """
 
 from controller import schema
-from controller.layers import not_allowed, refuse
+from controller.layers import allowed_text, not_allowed, refuse
 from safety import matrix
 
 ALWAYS = ("report", "chemistry", "explosion_control")
 WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
+SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
 
@@ -18,6 +19,7 @@ def read(values, not_fitted):
     """{key: value or None} of [hma]. not_fitted: {equipment: who accepted}. Raises ConfigError."""
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
+    _check_sourced(values)
     _check_explosion_control(values, not_fitted)
     _check_hold_off(values, not_fitted)
     _check_noc(values, not_fitted)
@@ -39,6 +41,17 @@ def hard_wired_rows(not_fitted):
     """Rows that must act by wire where there is no second channel; what is not fitted has none."""
     absent = {12: "gas", 30: "cell_voltage"}
     return [row for row in schema.HARD_WIRED_ROWS if absent.get(row) not in not_fitted]
+
+
+def _check_sourced(values):
+    """Refuse a number beside the report of another layer: on paper that report would stand for what it does not say."""
+    paths = [("hma", key) for key in SOURCED]
+    if not all(path in values.entries for path in paths):  # of a cabinet without gas detection
+        return
+    older, newer = sorted(paths, key=lambda path: values.entries[path].rank)
+    if values.entries[older].rank < values.entries[newer].rank:
+        refuse(values.file(*newer), older, f"is missing: this file says {newer[1]} of its own, and a flammable limit "
+               "stands with the report it is from", allowed_text(values.spec(older)))
 
 
 def _check_explosion_control(values, not_fitted):

@@ -108,14 +108,14 @@ SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOU
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
 HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where there is no second channel
 HMA = {
-    "report": Spec("text", (_FACT, "number and date of the hazard mitigation analysis, on one line"), None, "fixed"),
+    "report": Spec("text", (_FACT, "number and date of the hazard mitigation analysis, on one line"), None, "free"),
     "chemistry": Spec("choice", (LFP, NMC), None, "fixed"),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Spec("choice", ("68", "69", "both"), None, "fixed"),
     "gas_required_by": Spec("text", (_FACT, "what asks for gas detection, on one line"), None, "fixed"),
     # Of the vent gas of this cell model, 10 000 ppm = 1 % by volume; hydrogen alone has 40 000 (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
-    "lfl_source": Spec("text", (_FACT, "the UL 9540A cell report it is taken from, on one line"), None, "fixed"),
+    "lfl_source": Spec("text", (_FACT, "the UL 9540A cell report it is taken from, on one line"), None, "free"),
     "agent_hold_off_reason": Spec("text", (_FACT, "why the fan waits for the agent, on one line"), None, "fixed"),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
     "noc_derate": Spec("bool", (False, True), False, "up"),

@@ -298,10 +298,37 @@ def test_a_malformed_fact_is_refused(files, old, new, line):
 
 
 def test_a_site_may_count_on_a_lower_flammable_limit_only(files):
-    files.append("site", "[hma]\nlfl_vol_ppm = 50000")
-    assert files.load().hma["lfl_vol_ppm"] == 50_000
+    files.append("site", '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"')
+    loaded = files.load()
+    assert (loaded.hma["lfl_vol_ppm"], loaded.hma["lfl_source"]) == (50_000, "UL 9540A report 77")
     files.append("cabinet", "[hma]\nlfl_vol_ppm = 55000")
     assert "hma.lfl_vol_ppm: 55000 is not allowed, it is looser than 50000" in files.refusal()
+
+
+@pytest.mark.parametrize("layer", ["site", "cabinet"])
+@pytest.mark.parametrize("said, missing, line", [
+    ("lfl_vol_ppm = 40000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line"),
+    ("lfl_vol_ppm = 60000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line"),
+    ('lfl_source = "UL 9540A report 77"', "lfl_vol_ppm", "allowed 5000..200000")])
+def test_a_flammable_limit_stands_with_the_report_it_is_from(files, layer, said, missing, line):
+    """Else the matrix on paper shows the number of one layer beside the report of another."""
+    assert files.append(layer, f"[hma]\n{said}").refusal() == (
+        f"example/{layer}.toml:hma.{missing}: is missing: this file says {said.split()[0]} of its own, and a flammable "
+        f"limit stands with the report it is from; {line}")
+
+
+def test_a_limit_that_the_type_leaves_open_is_the_sites(files):
+    for key in ("lfl_vol_ppm", "lfl_source"):
+        files.replace("type", f"\n{key} = ", f"\n# {key} = ")
+    files.append("site", '[hma]\nlfl_vol_ppm = 70000\nlfl_source = "UL 9540A report 77"')
+    assert files.load().hma["lfl_vol_ppm"] == 70_000
+
+
+def test_a_site_may_name_an_analysis_of_its_own(files):
+    files.append("site", '[hma]\nreport = "HMA 12, 2026-03-01"')
+    assert files.load().hma["report"] == "HMA 12, 2026-03-01"
+    files.append("cabinet", '[hma]\nchemistry = "NMC"')
+    assert 'hma.chemistry: "NMC" is not allowed, it differs from "LFP"' in files.refusal()
 
 
 @pytest.mark.parametrize("name", hma.PREVENTION_NEEDS)
