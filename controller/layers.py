@@ -8,6 +8,7 @@ wrong here becomes a ConfigError of one line: file, key, value, what is allowed,
 import difflib
 import json
 import os
+import re
 import tomllib
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
 FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
 FREE_NAME = "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
+# What a person says of a cabinet is printed on paper, pages and a serial line: ASCII is what all of them show alike.
+TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
+NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
 MANY_DIGITS = "a number with thousands of digits"
@@ -136,7 +140,9 @@ def _read(path):
     if layer not in LAYERS:
         not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
     if not name:
-        refuse(path, ("name",), "is missing", "a text that tells this layer from others")
+        refuse(path, ("name",), "is missing", NAME_WORDS)
+    if not TEXT.fullmatch(name):
+        not_allowed(path, ("name",), name, NAME_WORDS)
     return Layer(path, LAYERS.index(layer), name, content), above
 
 

@@ -280,17 +280,19 @@ def check_test(row, tester, reaction_ms, result, remark):
         raise LedgerError(f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}")
     if not _is_text(tester) or not tester.strip():
         raise LedgerError(f"tester {_shown(tester)}: allowed is a name with credentials, on one line, 1 to "
-                          f"{TEXT_CHARACTERS_MAX} characters")
+                          f"{TEXT_CHARACTERS_MAX} ASCII characters")
     if not 0 <= reaction_ms <= REACTION_MS_MAX:
         raise LedgerError(f"reaction {reaction_ms} ms: allowed is 0 .. {REACTION_MS_MAX}")
     if result not in (PASSED, FAILED):
         raise LedgerError(f"result {_shown(result)}: allowed is {PASSED} or {FAILED}")
     if not _is_text(remark):
-        raise LedgerError(f"remark {_shown(remark)}: allowed is one line of at most {TEXT_CHARACTERS_MAX} characters")
+        raise LedgerError(f"remark {_shown(remark)}: allowed is one line of at most {TEXT_CHARACTERS_MAX} "
+                          "ASCII characters")
 
 
 def _is_text(text):
-    return text.isprintable() and len(text) <= TEXT_CHARACTERS_MAX
+    """True for what text, CSV and paper show alike."""
+    return text.isascii() and text.isprintable() and len(text) <= TEXT_CHARACTERS_MAX
 
 
 def _shown(text):

@@ -8,7 +8,7 @@ import re
 
 from controller.equipment import EQUIPMENT
 from controller.hint_codes import ROLES as SOURCE_ROLES
-from controller.layers import Spec
+from controller.layers import TEXT, Spec
 from controller.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.proof_intervals import INTERVALS, LONG_D
 from controller.proof_intervals import SECTION as PROOF_TEST
@@ -31,13 +31,12 @@ INPUT_NAMES = {role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] =
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[:signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
 
-_FACT = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f]{1,200}")  # blanks alone say nothing
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
-_PORT = re.compile(r"/(?!dev/tty(USB|ACM)\d)[^\x00-\x20]{1,200}")
+_PORT = re.compile(r"/(?!dev/tty(USB|ACM)\d)[!-~]{1,200}")
 _PORT_TEXT = "a path that stays the same when plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
 _PROFILE = (re.compile(r"[A-Za-z0-9_./-]{1,200}"), "the name of a device profile, or a file that ends in .toml")
-_ACCEPTED = (_FACT, "who accepted it, when and why, on one line")
+_ACCEPTED = (TEXT, "who accepted it, when and why, on one line of ASCII")
 
 BUS = {
     "kind": Spec("choice", ("can", "rtu"), None, "fixed"),
@@ -108,15 +107,18 @@ SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOU
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
 HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where there is no second channel
 HMA = {
-    "report": Spec("text", (_FACT, "number and date of the hazard mitigation analysis, on one line"), None, "free"),
+    "report": Spec("text", (TEXT, "number and date of the hazard mitigation analysis, on one line of ASCII"), None,
+                   "free"),
     "chemistry": Spec("choice", (LFP, NMC), None, "fixed"),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Spec("choice", ("68", "69", "both"), None, "fixed"),
-    "gas_required_by": Spec("text", (_FACT, "what asks for gas detection, on one line"), None, "fixed"),
+    "gas_required_by": Spec("text", (TEXT, "what asks for gas detection, on one line of ASCII"), None, "fixed"),
     # Of the vent gas of this cell model, 10 000 ppm = 1 % by volume; hydrogen alone has 40 000 (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
-    "lfl_source": Spec("text", (_FACT, "the UL 9540A cell report it is taken from, on one line"), None, "free"),
-    "agent_hold_off_reason": Spec("text", (_FACT, "why the fan waits for the agent, on one line"), None, "fixed"),
+    "lfl_source": Spec("text", (TEXT, "the UL 9540A cell report it is taken from, on one line of ASCII"), None,
+                       "free"),
+    "agent_hold_off_reason": Spec("text", (TEXT, "why the fan waits for the agent, on one line of ASCII"), None,
+                                  "fixed"),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, HARD_WIRED_ROWS), None, "fixed"),

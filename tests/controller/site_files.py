@@ -27,13 +27,13 @@ class SiteFiles:
         path = self.paths[LAYER[layer]]
         text = path.read_text()
         assert old in text, f"{old!r} is not in {path.name}: the test no longer says what it means"
-        path.write_text(text.replace(old, new))
+        path.write_text(text.replace(old, new), encoding="utf-8")
         return self
 
     def append(self, layer, text):
         """Add lines at the end of the file of a layer."""
         path = self.paths[LAYER[layer]]
-        path.write_text(path.read_text() + "\n" + text + "\n")
+        path.write_text(path.read_text() + "\n" + text + "\n", encoding="utf-8")
         return self
 
     def load(self):

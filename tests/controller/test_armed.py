@@ -142,7 +142,7 @@ def test_insulation_that_no_bms_tells_is_refused_unless_accepted(pylontech):
     pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if "insulation" not in line]))
     assert pylontech.refusal() == (
         "pylontech/cabinet.toml:not_fitted.insulation: is missing: row 37 (C61-C62) is not armed on rack 1, no device "
-        "tells it; allowed who accepted it, when and why, on one line")
+        "tells it; allowed who accepted it, when and why, on one line of ASCII")
 
 
 # -- row 46 and the second channel
@@ -262,12 +262,13 @@ def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
 # -- [hma]
 
 @pytest.mark.parametrize("key, line", [
-    ("report", "allowed number and date of the hazard mitigation analysis, on one line"),
+    ("report", "allowed number and date of the hazard mitigation analysis, on one line of ASCII"),
     ("chemistry", "allowed LFP, NMC"), ("explosion_control", "allowed 68, 69, both"),
-    ("gas_required_by", "allowed what asks for gas detection, on one line"), ("lfl_vol_ppm", "allowed 5000..200000"),
-    ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line"),
+    ("gas_required_by", "allowed what asks for gas detection, on one line of ASCII"),
+    ("lfl_vol_ppm", "allowed 5000..200000"),
+    ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
     ("hard_wired_rows", "allowed a list from 1, 12, 30, 44"),
-    ("hard_wired_accepted", "allowed who accepted it, when and why, on one line")])
+    ("hard_wired_accepted", "allowed who accepted it, when and why, on one line of ASCII")])
 def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
     refusal = files.replace("type", f"\n{key} = ", f"\n# {key} = ").refusal()
     assert refusal == f"example/cabinet.toml:hma.{key}: is missing; {line}"
@@ -307,8 +308,8 @@ def test_a_site_may_count_on_a_lower_flammable_limit_only(files):
 
 @pytest.mark.parametrize("layer", ["site", "cabinet"])
 @pytest.mark.parametrize("said, missing, line", [
-    ("lfl_vol_ppm = 40000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line"),
-    ("lfl_vol_ppm = 60000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line"),
+    ("lfl_vol_ppm = 40000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
+    ("lfl_vol_ppm = 60000", "lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
     ('lfl_source = "UL 9540A report 77"', "lfl_vol_ppm", "allowed 5000..200000")])
 def test_a_flammable_limit_stands_with_the_report_it_is_from(files, layer, said, missing, line):
     """Else the matrix on paper shows the number of one layer beside the report of another."""
@@ -344,7 +345,7 @@ def test_prevention_needs_gas_detection_and_airflow(files, name, control):
 def test_the_fan_waits_for_the_agent_only_where_somebody_says_why(files):
     files.replace("type", "agent_hold_off_ms = 0 ", "agent_hold_off_ms = 30000 ")
     assert files.refusal() == ("example/cabinet.toml:hma.agent_hold_off_reason: is missing: after row 3 the fan waits "
-                               "30000 ms (A32, D1, D2); allowed why the fan waits for the agent, on one line")
+                               "30000 ms (A32, D1, D2); allowed why the fan waits for the agent, on one line of ASCII")
     files.append("site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: clean agent needs 30 s"')
     assert files.load().cabinet["agent_hold_off_ms"] == 30_000
     files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")

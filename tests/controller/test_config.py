@@ -353,9 +353,9 @@ REFUSALS = {
     "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N."', "example/site.toml:not_fitted.estop: is not a "
                         "known key; allowed gas, offgas, offgas_2, toxic, suppression, smoke, smoke_2, heat, "),
     "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
-                       "allowed who accepted it, when and why, on one line"),
+                       "allowed who accepted it, when and why, on one line of ASCII"),
     "blanks_accept": ("site", NEW, '[not_fitted]\ndoor = "  "', 'example/site.toml:not_fitted.door: "  " is not '
-                      "allowed; allowed who accepted it, when and why, on one line"),
+                      "allowed; allowed who accepted it, when and why, on one line of ASCII"),
     "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ",
                 "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
                 "2001 is not allowed; allowed 10..2000 (half of the 4000 ms after which this PCS falls back)"),
@@ -531,6 +531,25 @@ def test_a_type_or_site_alone_is_not_a_cabinet(tmp_path, files_of):
     for path in alone.paths[:2]:
         with pytest.raises(config.ConfigError):
             config.load(path)
+
+
+# -- texts that cannot be shown alike on paper, a page and a serial line
+
+TEXTS = ("a\\nb", "\\u001b[2J", "\\u202Eevil", "M\\u00fcller", "M\u00fcller", "\\u2028", "\\u007f", " ", "x" * 201)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("layer, old, new, key, allowed", [
+    ("type", 'name = "Firebreak 645: 250 kW, 645 kWh, three racks"', 'name = "{}"', "name", "a text that tells"),
+    ("site", 'name = "Example hall, GPU cluster"', 'name = "{}"', "name", "a text that tells"),
+    ("cabinet", 'name = "Cabinet 1, serial 0001"', 'name = "{}"', "name", "a text that tells"),
+    ("site", NEW, '[not_fitted]\ndoor = "{}"', "not_fitted.door", "who accepted it"),
+    ("site", NEW, '[hma]\nreport = "{}"', "hma.report", "number and date")])
+def test_a_text_is_one_line_of_ascii(files, text, layer, old, new, key, allowed):
+    new = new.format(text)
+    refusal = (files.append(layer, new) if old is NEW else files.replace(layer, old, new)).refusal()
+    assert f':{key}: "' in refusal and f"is not allowed; allowed {allowed}" in refusal
+    assert refusal.endswith("on one line of ASCII") and refusal.isascii() and "\n" not in refusal
 
 
 # -- files that are none

@@ -274,7 +274,8 @@ def test_the_same_values_written_otherwise_are_an_alteration(three, old, new):
     ({"row": "40"}, None), ({"row": "44a"}, 'row "44a" is not known'),
     ({"tester": ""}, "tester"), ({"tester": "  "}, "tester"), ({"tester": "a\nb"}, r'tester "a\nb"'),
     ({"tester": "a\x1b[2J"}, "tester"), ({"tester": "x" * 201}, "tester"), ({"tester": "x" * 200}, None),
-    ({"tester": "J. M\u00fcller"}, None), ({"tester": "\udc80"}, "tester"), ({"remark": "a\tb"}, "remark"),
+    ({"tester": "J. M\u00fcller"}, r'tester "J. M\u00fcller"'), ({"tester": "\udc80"}, "tester"),
+    ({"remark": "a\tb"}, "remark"), ({"remark": "\u202e"}, "remark"),
     ({"remark": "x" * 201}, "remark"), ({"reaction_ms": -1}, "reaction -1 ms: allowed is 0 .. 3600000"),
     ({"reaction_ms": 0}, None), ({"reaction_ms": 3_600_000}, None), ({"reaction_ms": 3_600_001}, "reaction"),
     ({"result": "ok"}, "result")])
