@@ -17,8 +17,8 @@ from controller.console import bench, can_up, console, export, hint, key, operat
 from controller.console import upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
-from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, plain,
-                               say)
+from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError,
+                               ascii_only, plain, say)
 from controller.siting import command as siting
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
@@ -137,17 +137,25 @@ def _parser():
 
 
 def _prepare(arguments):
+    directory = arguments.state_dir
+    above = os.path.dirname(os.path.abspath(directory))
+    if not os.path.isdir(above):  # a mistyped path, or a disk that is not mounted
+        say(f"--state-dir {directory}: there is no folder {above} to make it in")
+        return WRONG_INPUT
     try:
-        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
-        place = store.Store(arguments.state_dir)
+        is_new = not os.path.isdir(directory)
+        if is_new:
+            os.mkdir(directory, mode=0o700)
+        place = store.Store(directory)
         if place.load().state != store.MISSING:
-            say(f"{arguments.state_dir}: holds a store already; nothing changed")
+            say(f"{directory}: holds a store already; nothing changed")
             return WRONG_INPUT
         place.save(store.empty_record())
-        _give(arguments.state_dir, place.paths)
+        _give(directory, place.paths)
     except (OSError, store.StoreError) as error:
-        say(plain(error, arguments.state_dir))
+        say(plain(error, directory))
         return NO_START
+    print(ascii_only(f"made {'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"))
     return 0
 
 

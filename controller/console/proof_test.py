@@ -70,6 +70,14 @@ def _plan(arguments):
         raise NoPlanError(f"no controller says which rows are armed: {why}; give --site FILE") from None
 
 
+def _has_folder(arguments):
+    """False, and it is said, where the state directory is not there: a ledger made elsewhere would prove nothing."""
+    if not os.path.isdir(arguments.state_dir):
+        say(f"--state-dir {ascii_of(arguments.state_dir) or repr('')}: there is no such folder")
+        return False
+    return True
+
+
 def moment(clocks=None):
     """(utc_us, source) of now; clocks: utc.Clocks or a stand-in."""
     wall = utc.WallClock(clocks)
@@ -80,6 +88,8 @@ def moment(clocks=None):
 # -- record
 
 def _record(arguments):
+    if not _has_folder(arguments):
+        return WRONG_INPUT
     now = moment()
     try:
         proof_tests.check_test(arguments.row, arguments.tester, arguments.reaction_ms, arguments.result,
@@ -100,7 +110,6 @@ def _record(arguments):
 
 def _written(arguments, now):
     try:
-        os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         record = proof_tests.Ledger(arguments.state_dir).test(
             now, arguments.row, arguments.tester, arguments.reaction_ms, arguments.result, arguments.remark,
             arguments.date)
@@ -135,6 +144,9 @@ def ascii_of(text):
 # -- list
 
 def _list(arguments):
+    # What has to be tested can be listed on any box; one that names a folder means a ledger.
+    if arguments.state_dir != STATE_DIRECTORY and not _has_folder(arguments):
+        return WRONG_INPUT
     try:
         planned, allowed, name = _plan(arguments)
         found = proof_tests.read(arguments.state_dir)
@@ -240,8 +252,7 @@ MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}
 
 def _verify(arguments):
     path = proof_tests.path_of(arguments.state_dir)
-    if not os.path.isdir(arguments.state_dir):
-        say(f"--state-dir {ascii_of(arguments.state_dir)}: there is no such folder")
+    if not _has_folder(arguments):
         return WRONG_INPUT
     try:
         head = None if arguments.head is None else bytes.fromhex(arguments.head)

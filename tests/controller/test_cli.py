@@ -84,7 +84,7 @@ def test_run_says_which_folder_it_cannot_have(capsys, tmp_path, option):
 @pytest.mark.parametrize("argv, line", [
     (("run", EXAMPLE, "--run-dir", "{}/file/run"), "{}/file/run: Not a directory"),
     (("run", EXAMPLE, "--run-dir", "{}/run", "--state-dir", "{}/file/state"), "{}/file/state: Not a directory"),
-    (("prepare", "--state-dir", "{}/file/state"), "{}/file/state: Not a directory"),
+    (("prepare", "--state-dir", "{}/file"), "{}/file: File exists"),
     (("prepare", "--state-dir", ""), "'': No such file or directory"),
     (("upstream", "--run-dir", "{}/absent"), "{}/absent: No such file or directory"),
     (("reset", "--run-dir", "{}/absent"), "no controller answers in {0}/absent: {0}/absent/journal: No such file or "
@@ -141,10 +141,26 @@ def test_a_controller_takes_no_other_cabinets_store_for_its_own(capsys, tmp_path
 
 def test_prepare_makes_a_clean_store_once(capsys, tmp_path):
     place = tmp_path / "state"
-    assert run(capsys, "prepare", "--state-dir", place) == (0, [], [])
+    made = ", ".join([str(place / name) for name in store.COPIES])
+    assert run(capsys, "prepare", "--state-dir", place) == (0, [f"made the folder and the first store: {made}"], [])
     loaded = store.Store(str(place)).load()
     assert (loaded.state, loaded.record) == (store.CLEAN, store.empty_record())
     refused(capsys, 2, "holds a store already", "prepare", "--state-dir", place)
+
+
+def test_prepare_says_that_the_folder_was_there(capsys, tmp_path):
+    made = ", ".join([str(tmp_path / name) for name in store.COPIES])
+    assert run(capsys, "prepare", "--state-dir", tmp_path) == (0, [f"made the first store: {made}"], [])
+
+
+@pytest.mark.parametrize("above", ["absent", "file"])
+def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path, above):
+    """A mistyped path got a store of its own, and the cabinet asked for the key."""
+    (tmp_path / "file").write_text("")
+    place = tmp_path / above / "state"
+    refused(capsys, 2, f"--state-dir {place}: there is no folder {tmp_path / above} to make it in", "prepare",
+            "--state-dir", place)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("damaged", store.COPIES)

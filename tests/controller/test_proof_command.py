@@ -4,6 +4,7 @@ import csv
 import html.parser
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -249,9 +250,21 @@ def test_verify(tmp_path, capsys):
     assert code == 1 and "damaged from line 3" in out and "record 3 was changed" in out
 
 
-def test_there_is_no_chain_where_there_is_no_folder(tmp_path, capsys):
-    assert run(capsys, "verify", "--state-dir", tmp_path / "no") == (
-        2, "", f"firebreak: --state-dir {tmp_path / 'no'}: there is no such folder\n")
+@pytest.mark.parametrize("command", [lambda capsys, place: run(capsys, "verify", "--state-dir", place), record, listed])
+@pytest.mark.parametrize("name", ["no", "file"])
+def test_there_is_no_ledger_where_there_is_no_folder(tmp_path, capsys, command, name):
+    """A proof that is recorded beside the real ledger is lost to it."""
+    (tmp_path / "file").write_text("")
+    place = tmp_path / name
+    assert command(capsys, place) == (
+        2, "", f"firebreak: --state-dir {place}: there is no such folder\n")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_has_to_be_tested_is_listed_on_any_box(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(proof_test, "STATE_DIRECTORY", str(tmp_path / "no"))
+    code, out, err = run(capsys, "list", "--site", SITE)
+    assert (code, err) == (1, "") and "0 records" in out
 
 
 @pytest.mark.parametrize("head", ["", "xyz", "00", "0" * 63, "g" * 64])
