@@ -24,10 +24,17 @@ PARTS = ("coverage", "mutation", "proofs", "parity")
 QUICK_SAMPLE, SAMPLE_SEED = 50, 1
 
 
+class Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message):
+        """Leave with the code of a wrong argument."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def parsed(argv):
     """Arguments; a wrong one is one line and exit code 2."""
-    parser = argparse.ArgumentParser(prog="flash.sh prove",
-                                     description="Coverage, mutation, proofs and parity of safety/.")
+    parser = Parser(prog="flash.sh prove", description="Coverage, mutation, proofs and parity of safety/.")
     parser.add_argument("--quick", action="store_true",
                         help=f"{QUICK_SAMPLE} mutants drawn by --seed, short parity courses")
     parser.add_argument("--only", default=",".join(PARTS), metavar="PART,...", help="of " + ", ".join(PARTS))

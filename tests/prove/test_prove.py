@@ -186,10 +186,11 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
 @pytest.mark.parametrize("words, said", [
     (["--only", "x"], "'x' is no part"), (["--files", "x"], "'x' is no file of safety/"),
     (["--only", "coverage", "--workers", "0"], "1 or more"),
-    (["--seed", "x"], "invalid int value"), (["-x"], "unrecognized")])
+    (["--seed", "x"], "invalid int value"), (["-x"], "unrecognized"), (["--only", ""], "'' is no part")])
 def test_wrong_arguments(words, said):
     done = subprocess.run([sys.executable, str(HERE), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and said in done.stderr and not done.stdout
+    assert done.stderr.startswith("flash.sh prove: ") and done.stderr.count("\n") == 1
 
 
 def test_without_the_solver_only_the_proofs_are_refused(tmp_path):
