@@ -187,6 +187,13 @@ class Answer(NamedTuple):
         return words(self.here) + (f"; {there}" if self.channel_b else "")
 
 
+def reach(path):
+    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is sent."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with client, short(path) as name:
+        client.connect(name)
+
+
 def ask(path, what):
     """Send one command to the socket at `path` and return the answer code, None when nobody answered in time.
 

@@ -35,6 +35,9 @@ QUESTIONS = ("The key is out of RUN, and nobody is inside the cabinet? Type TEST
 
 
 def _test_mode(arguments):
+    _, code = _sent(arguments, command.reach)  # nobody is asked to leave the cabinet for a controller that is not there
+    if code is not None:
+        return code
     for question in QUESTIONS:
         try:
             given = input(question)
@@ -47,16 +50,22 @@ def _test_mode(arguments):
 
 
 def _told(arguments, ask, what):
-    try:
-        answer = ask(os.path.join(arguments.run_dir, "command.sock"))
-    except ValueError as error:
-        say(error)
-        return WRONG_INPUT
-    except PermissionError:
-        say(f"{arguments.run_dir}: only the controller's user may do that: put sudo -u firebreak before it")
-        return NO_START
-    except OSError as error:
-        say(f"no controller answers in {arguments.run_dir}: {error}")
-        return NO_START
+    answer, code = _sent(arguments, ask)
+    if code is not None:
+        return code
     print(f"{what}: {command.words(answer)}")
     return DONE if answer == command.ACCEPTED else NOT_DONE
+
+
+def _sent(arguments, ask):
+    """(what `ask` of the command socket says, None), or (None, exit code) when it could not and that is said."""
+    try:
+        return ask(os.path.join(arguments.run_dir, "command.sock")), None
+    except ValueError as error:
+        say(error)
+        return None, WRONG_INPUT
+    except PermissionError:
+        say(f"{arguments.run_dir}: only the controller's user may do that: put sudo -u firebreak before it")
+    except OSError as error:
+        say(f"no controller answers in {arguments.run_dir}: {error}")
+    return None, NO_START

@@ -284,6 +284,14 @@ def test_lamp_test_says_how_it_went(capsys, monkeypatch, tmp_path):
 
 # -- test mode: twice the word, or nothing is asked of anybody
 
+@pytest.fixture
+def reached(monkeypatch):
+    """Paths of the sockets at which somebody was looked for, and found."""
+    paths = []
+    monkeypatch.setattr(cli.command, "reach", paths.append)
+    return paths
+
+
 def typed(monkeypatch, *words):
     """Answer the questions of test mode; what comes after the last word is the end of the input. The questions."""
     questions, left = [], list(words)
@@ -299,33 +307,47 @@ def typed(monkeypatch, *words):
 
 @pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted"), (108, 1, "turn the key out of RUN first"),
                                                  (109, 1, "a test is under way"), (None, 1, "no answer")])
-def test_test_mode_says_how_it_went(capsys, monkeypatch, tmp_path, answer, code, words):
+def test_test_mode_says_how_it_went(capsys, monkeypatch, tmp_path, reached, answer, code, words):
     asked, questions = [], typed(monkeypatch, "TEST", " TEST ")
     monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or answer)
     found, out, err = run(capsys, "test-mode", "--run-dir", tmp_path)
     assert (found, err, len(out)) == (code, [], 1) and out[0].startswith("test mode: ") and words in out[0]
-    assert asked == [(str(tmp_path / "command.sock"), cli.command.TEST_MODE)]
+    assert asked == [(str(tmp_path / "command.sock"), cli.command.TEST_MODE)] and reached == [asked[0][0]]
     assert "key is out of RUN" in questions[0] and "60 s from now" in questions[1] and len(questions) == 2
 
 
 @pytest.mark.parametrize("said", [(), ("",), ("test",), ("yes", "TEST"), ("TEST",), ("TEST", ""), ("TEST", "TESTS")])
-def test_test_mode_that_is_not_confirmed_twice_does_nothing(capsys, monkeypatch, tmp_path, said):
+def test_test_mode_that_is_not_confirmed_twice_does_nothing(capsys, monkeypatch, tmp_path, reached, said):
     questions = typed(monkeypatch, *said)
     monkeypatch.setattr(cli.command, "ask", None)
     refused(capsys, 1, "test mode: not confirmed, nothing was done", "test-mode", "--run-dir", tmp_path)
     assert len(questions) == (2 if said[:1] == ("TEST",) else 1), "the second question comes after the first yes only"
 
 
-def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path):
+def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path, reached):
     monkeypatch.setattr(cli.sys, "stdin", None)
     monkeypatch.setattr(cli.command, "ask", None)
     refused(capsys, 1, "test mode: not confirmed, nothing was done", "test-mode", "--run-dir", tmp_path)
     refused(capsys, 2, "a password or PIN has 6 .. 64", "console-user", "add", "jo", "--state-dir", tmp_path)
 
 
-def test_test_mode_without_a_controller(capsys, monkeypatch, tmp_path):
-    typed(monkeypatch, "TEST", "TEST")
+def test_test_mode_asks_nothing_of_anybody_without_a_controller(capsys, monkeypatch, tmp_path):
+    """Nobody turns a key and looks into the cabinet to learn that nothing runs; a socket left over is no controller."""
+    questions = typed(monkeypatch, "TEST", "TEST")
     refused(capsys, 3, "no controller answers in", "test-mode", "--run-dir", tmp_path)
+    cli.command.bound(str(tmp_path / "command.sock"), 0o600).close()
+    refused(capsys, 3, "no controller answers in", "test-mode", "--run-dir", tmp_path)
+    monkeypatch.setattr(cli.command, "reach", lambda path: (_ for _ in ()).throw(PermissionError(13, "denied")))
+    refused(capsys, 3, "put sudo -u firebreak before it", "test-mode", "--run-dir", tmp_path)
+    assert questions == []
+
+
+def test_whoever_is_looked_for_is_sent_nothing(tmp_path):
+    path = str(tmp_path / "command.sock")
+    with cli.command.bound(path, 0o600) as listening:
+        cli.command.reach(path)
+        with pytest.raises(BlockingIOError):
+            listening.recv(1)
 
 
 def test_lock_out_and_lamp_test_without_a_controller_or_a_name(capsys, tmp_path):
