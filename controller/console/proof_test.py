@@ -267,9 +267,17 @@ def _verify(arguments):
         say(plain(error, path))
         return NO_START
     print(f"{path}: {len(found.records)} records; head {found.head}")
-    lines = list(found.lines)
-    known = {chain.START.hex(), *[record.hash for record in found.records]}
-    if head is not None and head.hex() not in known:
-        lines.append("the hash that was noted is in no record: what came before it was changed or taken away")
-    print("\n".join(lines) if lines else "the chain is whole")
-    return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE
+    missed = None if head is None else _missed(found, head)
+    lines = [*found.lines, *([missed] if missed else [])]
+    start = ": 64 zeros are the start of a ledger without records" if head == chain.START else ""
+    print("\n".join(lines) or "the chain is whole" + start)
+    return NOT_DONE if found.breaks or missed else DONE
+
+
+def _missed(found, head):
+    """What is wrong with a hash that was noted, "" when it is in the chain; the start is in one without records only,
+    as it proves nothing of those that came."""
+    if head == chain.START:
+        return "64 zeros are the start of an empty ledger, and this one has records" if found.newest else ""
+    known = head.hex() in [record.hash for record in found.records]
+    return "" if known else "the hash that was noted is in no record: what came before it was changed or taken away"

@@ -267,6 +267,16 @@ def test_what_has_to_be_tested_is_listed_on_any_box(tmp_path, capsys, monkeypatc
     assert (code, err) == (1, "") and "0 records" in out
 
 
+def test_the_start_of_a_chain_is_the_head_of_an_empty_ledger_only(tmp_path, capsys):
+    """64 zeros were in every ledger, as the hash before its first record: they proved nothing of it."""
+    where = ("--state-dir", tmp_path, "--head", "0" * 64)
+    code, out, _ = run(capsys, "verify", *where)
+    assert code == 0 and out.endswith("the chain is whole: 64 zeros are the start of a ledger without records\n")
+    record(capsys, tmp_path)
+    code, out, _ = run(capsys, "verify", *where)
+    assert code == 1 and out.endswith("\n64 zeros are the start of an empty ledger, and this one has records\n")
+
+
 @pytest.mark.parametrize("head", ["", "xyz", "00", "0" * 63, "g" * 64])
 def test_a_head_of_another_form_is_one_line(tmp_path, capsys, head):
     code, out, err = run(capsys, "verify", "--state-dir", tmp_path, "--head", head)
