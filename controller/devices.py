@@ -43,7 +43,7 @@ class Device:
 def fitted(values, name, not_fitted):
     """True unless the device of table `name` is equipment that is not fitted."""
     role = values.need("device", name, "role")
-    return not any(role in equipment.EQUIPMENT[each].roles for each in not_fitted)
+    return not any(role in equipment.EVERY[each].roles for each in not_fitted)
 
 
 def read(values, name, buses, units, racks, not_fitted):
@@ -118,7 +118,7 @@ def _inputs(values, name, role, absent):
 
 
 def _outputs(values, name, not_fitted):
-    absent = [output for each in not_fitted for output in equipment.EQUIPMENT[each].outputs]
+    absent = [output for each in not_fitted for output in equipment.EVERY[each].outputs]
     key = ("device", name, "outputs")
     names = values.need(*key)
     for output in names:
@@ -143,7 +143,7 @@ def check(values, topology):
     for bus in topology.buses:
         _check_addresses(values, bus, topology.on_bus(bus.name))
     _check_mapping(values, topology, "inputs", _inputs_needed(topology))
-    absent = [name for each in topology.not_fitted for name in equipment.EQUIPMENT[each].outputs]
+    absent = [name for each in topology.not_fitted for name in equipment.EVERY[each].outputs]
     _check_mapping(values, topology, "outputs", [name for name in OUTPUTS_ALWAYS if name not in absent])
 
 
@@ -162,7 +162,7 @@ def _check_roles(values, topology):
 
 def _roles_needed(topology):
     """The first role of all equipment that is fitted, and the third I/O module where a contact needs it."""
-    absent = [role for name in topology.not_fitted for role in equipment.EQUIPMENT[name].roles]
+    absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles and one.roles[0] not in absent]
     third = set(schema.INPUT_NAMES["io_3"]) - set(_absent(topology.not_fitted))
     return roles + ["io_3"] * bool(third)
@@ -212,7 +212,7 @@ def _check_addresses(values, bus, devices):
 
 def _absent(not_fitted):
     """Contacts of equipment that is not fitted."""
-    return [signal for name in not_fitted for signal in equipment.EQUIPMENT[name].inputs]
+    return [signal for name in not_fitted for signal in equipment.EVERY[name].inputs]
 
 
 def _inputs_needed(topology):
@@ -234,7 +234,7 @@ def _check_mapping(values, topology, key, needed):
             rows = equipment.rows_of_input(name) if key == "inputs" else ()
             refuse(values.file(*path), path, f"{shown(name)} is not mapped{_unarmed(rows)}",
                    f"all {len(needed)} needed {key}, each once{_or_accepted(values, equipment.of_signal(name)[:1])}",
-                   equipment=equipment.of_signal(name)[:1])
+                   equipment=[name] if name in equipment.REQUIRED else equipment.of_signal(name)[:1])
 
 
 def _home(name, key):

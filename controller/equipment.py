@@ -57,8 +57,11 @@ EQUIPMENT = {
 # Roles of gas detectors of every kind.
 GAS_ROLES = tuple([role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles])
 # Contacts that every cabinet has, and the features they make; those of EQUIPMENT are beside their equipment.
-_ALWAYS = {"estop_1_ok": m.F_ESTOP_1_OK, "estop_2_ok": m.F_ESTOP_2_OK, "fire_alarm_ok": m.F_FIRE_ALARM_OK,
-           "key_run_ok": m.F_KEY_RUN_OK}
+REQUIRED = {"estop_1_ok": (m.F_ESTOP_1_OK, m.F_ESTOP_DISCREPANCY),
+            "estop_2_ok": (m.F_ESTOP_2_OK, m.F_ESTOP_DISCREPANCY), "fire_alarm_ok": (m.F_FIRE_ALARM_OK,),
+            "key_run_ok": (m.F_KEY_RUN_OK,), "permit_1_closed": (), "permit_2_closed": ()}
+# All that a file may lack: nobody can accept a contact of REQUIRED, but a report about such a file names it by itself.
+EVERY = EQUIPMENT | {name: Equipment((), (name,), (), features, name) for name, features in REQUIRED.items()}
 # What a row needs of the rack's BMS or of an output, beyond the features of the cabinet.
 _ROWS_BESIDES = {"insulation": (37,), "shunt_trip": (39,), "supervised": (46,), "aux_load": (8, 10, 11, 12)}
 
@@ -70,8 +73,8 @@ def rows_of(name):
 
 def rows_of_input(name):
     """Rows of the matrix that need this contact, rising; () for a read-back that no row looks at by itself."""
-    if name in _ALWAYS:
-        return _rows_of_features((_ALWAYS[name],))
+    if name in REQUIRED:
+        return _rows_of_features(REQUIRED[name])
     return next((rows_of(each) for each in of_signal(name)), ())
 
 

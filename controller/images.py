@@ -31,8 +31,10 @@ ANY_OF = {
 }
 # Features that count detectors: a stage on them needs as many as its threshold says.
 DETECTORS = {matrix.F_FIRE_DETECTORS: ("smoke", "smoke_2", "heat")}
-EQUIPMENT_FEATURES = {feature: name for name, one in reversed(equipment.EQUIPMENT.items()) for feature in one.features
-                      if feature not in DETECTORS and name != "offgas_2"}
+# Features that need all of several.
+EACH_OF = {matrix.F_OFFGAS_PPM_SECOND: ("offgas", "offgas_2"), matrix.F_ESTOP_DISCREPANCY: ("estop_1_ok", "estop_2_ok")}
+EQUIPMENT_FEATURES = {feature: name for name, one in reversed(equipment.EVERY.items()) for feature in one.features
+                      if feature not in DETECTORS and feature not in EACH_OF}
 
 
 def rack_facts(topology):
@@ -95,8 +97,8 @@ def _absent(feature, stage, not_fitted):
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""
         return next(name for name in DETECTORS[feature] if name in not_fitted)
-    if feature == matrix.F_OFFGAS_PPM_SECOND:
-        return next((name for name in ("offgas", "offgas_2") if name in not_fitted), "")
+    if feature in EACH_OF:
+        return next((name for name in EACH_OF[feature] if name in not_fitted), "")
     kinds = ANY_OF.get(feature, (EQUIPMENT_FEATURES.get(feature),))
     return kinds[0] if all(name in not_fitted for name in kinds) else ""
 

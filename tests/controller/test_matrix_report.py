@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller import (__main__, bus_times, checklist, config, images, matrix_report, matrix_words, printed,
-                        reason_book, reasons, time_chain)
+from controller import (__main__, bus_times, checklist, config, equipment, images, matrix_report, matrix_words, printed,
+                        reason_book, reasons, schema, time_chain)
 from safety import matrix as m
 from safety import parameters as p
 
@@ -159,6 +159,37 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
     for line in err.strip().split("\n"):
         assert line.removeprefix("firebreak: ") in out
     assert run(capsys, "check", str(files.paths[2]))[0] == 2
+
+
+NEEDED = {"estop_1_ok": {"1a", "1c"}, "estop_2_ok": {"1b", "1c"}, "fire_alarm_ok": {"2"}, "key_run_ok": {"47"},
+          "permit_1_closed": set(), "permit_2_closed": set()}
+
+
+def test_what_nobody_may_leave_out_is_what_no_equipment_has():
+    names = [name for row in schema.INPUT_NAMES.values() for name in row if not equipment.of_signal(name)]
+    assert set(NEEDED) == set(equipment.REQUIRED) == set(names)
+
+
+@pytest.mark.parametrize("lacking", [(name,) for name in NEEDED] + [tuple(NEEDED), ("smoke_1_ok", "estop_2_ok")])
+def test_a_contact_that_nobody_may_leave_out_is_named_like_the_others(files, capsys, lacking):
+    """The emergency stop alone was a line with code 2 that hid all else that was missing."""
+    for name in lacking:
+        files.replace("type", f'"{name}"', '""')
+    code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
+    assert code == 1 and all([f'"{name}" is not mapped' in err and name in out for name in lacking])
+    missing = {line.split(" | ")[1] for line in out.split("\n") if "REQUIRED, NOT ARMED" in line}
+    smoke = {"4", "5"} if "smoke_1_ok" in lacking else set()
+    assert missing - smoke == set().union(*[NEEDED.get(name, set()) for name in lacking])
+    assert err.count("\n") == len(lacking) and "or not_fitted." not in err
+    for command in (("check",), ("run",), ("checklist", "--site")):
+        code, _, err = run(capsys, *command, str(files.paths[2]))
+        assert code == (1 if command[0] == "checklist" else 2) and "is not mapped" in err
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_contact_that_nobody_may_leave_out_cannot_be_accepted(files, name):
+    files.replace("type", f'"{name}"', '""').append("site", f'[not_fitted]\n{name} = "N. N., 2026"')
+    assert f"example/site.toml:not_fitted.{name}: is not a known key" in files.refusal()
 
 
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
