@@ -7,10 +7,10 @@ each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDT
 import sys
 import textwrap
 
-from controller import bus_times, hint_codes, images, schema
+from controller import bus_times, hint_codes, images, matrix_words, schema
 from controller import equipment as equipment_tables
 from controller.config import ConfigError, load
-from controller.layers import allowed_text, shown
+from controller.layers import allowed_text, in_unit, shown
 from controller.places import ascii_only
 from safety import matrix, parameters, signals
 
@@ -45,7 +45,7 @@ def report(config):
     """What the configuration means, as text for a terminal."""
     schedule = bus_times.schedule(config)
     lines = [*_head(config), *_topology(config), *_analysis(config), *_sources(config), *_silence(config),
-             *_rows(config), *_buses(config, schedule), *_latencies(config, schedule)]
+             *_thresholds(config), *_rows(config), *_buses(config, schedule), *_latencies(config, schedule)]
     return ascii_only("\n".join(lines))
 
 
@@ -53,9 +53,9 @@ def keys():
     """Every key of a configuration: what is allowed, its default, which way is tighter."""
     lines = []
     for key, spec, nmc in schema.every_key():
-        default = "" if spec.default is None else f"; default {shown(spec.default)}"
+        default = "" if spec.default is None else f"; default {in_unit(spec.default, spec.unit)}"
         if nmc != spec:
-            default += f"; NMC: {allowed_text(nmc)}; default {shown(nmc.default)}"
+            default += f"; NMC: {allowed_text(nmc)}; default {in_unit(nmc.default, nmc.unit)}"
         if key.rpartition(".")[2] in schema.FACTS:
             default = "; must be said"
         lines += _wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
@@ -146,6 +146,29 @@ def _silence(config):
         lines.append(f"  BMS {rack + 1:<8} {table['bms_warn_ms']:6} limit falls, {table['bms_ramp_ms']} ramp to zero, "
                      f"{table['bms_stop_ms']} stop and open")
     return lines
+
+
+def _thresholds(config):
+    """What differs from the matrix, in the units of persons: a number in a wrong unit shows here."""
+    lines = []
+    for stage in matrix.STAGES:
+        changed = _changed(config, stage)
+        if changed:
+            lines += _wrapped(f"  {stage[matrix.S_ID]:4} {matrix_words.cause(stage)}: ", ", ".join(changed))
+    return ["", "THRESHOLDS TIGHTENED (matrix -> here)" + ("" if lines else ": none"), *lines]
+
+
+def _changed(config, stage):
+    """["trips at 45.1 degC -> 43 degC"] of a stage. A silence that is a parameter stands under SILENCE."""
+    level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
+    before = (level, clear) if stage[matrix.S_ID] in schema.STAGE_SET_FROM else \
+        schema.thresholds(stage, config.hma["chemistry"])
+    pairs = [(what, old, new, matrix_words.level(stage, old), matrix_words.level(stage, new))
+             for what, old, new in (("trips at", before[0], level), ("clears at", before[1], clear))]
+    for what, index, new in (("after", matrix.S_SET_MS, ticks[0]), ("clear for", matrix.S_CLEAR_MS, ticks[1])):
+        old = parameters.ticks(stage[index], config.tick_ms)
+        pairs.append((what, old, new, *[matrix_words.after(each * config.tick_ms) for each in (old, new)]))
+    return [f"{what} {was} -> {now}" for what, old, new, was, now in pairs if old != new]
 
 
 def _rows(config):

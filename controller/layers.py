@@ -22,6 +22,7 @@ TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
 NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
+PLAIN_BITS = 40  # a longer number is nobody's threshold
 MANY_DIGITS = "a number with thousands of digits"
 DEPTH_MAX = 16  # tables within tables; ours are three deep
 
@@ -63,12 +64,14 @@ class Spec(NamedTuple):
 
     allowed: int (low, high); choice its options; text (regular expression, description); list (length or 0, options);
     derived (from what it follows,): a parameter that no file may say. The options of a list are all of one type.
+    unit: (how many of the file's are one, name) of an integer whose key does not say it, else None.
     """
 
     kind: str
     allowed: tuple
     default: object
     tighter: str
+    unit: tuple | None = None
 
 
 def shown(value):
@@ -78,6 +81,22 @@ def shown(value):
     except ValueError:  # Python writes no decimal that long; in hexadecimal, TOML holds one
         return MANY_DIGITS
     return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX - 3] + "..."
+
+
+def in_unit(value, unit):
+    """The value, an integer also as a person says it: 650 of (10, "degC") is "650 (65 degC)"."""
+    if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
+        return shown(value)
+    divisor, word = unit
+    return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
+
+
+def ranged(low, high, unit=None):
+    """A range of integers, likewise: "163..650 (16.3..65 degC)"."""
+    if unit is None:
+        return f"{low}..{high}"
+    divisor, word = unit
+    return f"{low}..{high} {word}" if divisor == 1 else f"{low}..{high} ({low / divisor:g}..{high / divisor:g} {word})"
 
 
 def dotted(path):
@@ -99,10 +118,10 @@ def refuse(file, path, problem, allowed="", candidates=(), word="", equipment=()
     raise UnarmedError(line, equipment) if equipment else ConfigError(line)
 
 
-def not_allowed(file, path, value, allowed, candidates=()):
-    """Raise the line for a wrong value; candidates: names it may have meant."""
+def not_allowed(file, path, value, allowed, candidates=(), unit=None):
+    """Raise the line for a wrong value; candidates: names it may have meant; unit: as in Spec."""
     word = value if isinstance(value, str) else ""
-    refuse(file, path, f"{shown(value)} is not allowed", allowed, candidates, word)
+    refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)
 
 
 def read_chain(path):
@@ -235,7 +254,7 @@ def _few(names):
 def allowed_text(spec):
     """The allowed range of a Spec in words."""
     if spec.kind == "int":
-        return f"{spec.allowed[0]}..{spec.allowed[1]}"
+        return ranged(*spec.allowed, spec.unit)
     if spec.kind == "bool":
         return "true, false"
     if spec.kind == "choice":
@@ -254,7 +273,7 @@ def check_value(file, path, value, spec):
         _check_list(file, path, value, spec)
     elif not _fits(value, spec):
         options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()
-        not_allowed(file, path, value, allowed_text(spec), [str(option) for option in options])
+        not_allowed(file, path, value, allowed_text(spec), [str(option) for option in options], spec.unit)
 
 
 def _fits(value, spec):
@@ -287,7 +306,8 @@ def check_tighter(file, path, value, above, spec):
     word = "differs from" if spec.tighter == "fixed" else "is looser than"
     allowed = shown(above.value)
     if spec.kind == "int" and spec.tighter == "down":
-        allowed = f"{spec.allowed[0]}..{above.value}"
+        allowed = ranged(spec.allowed[0], above.value, spec.unit)
     elif spec.kind == "int" and spec.tighter == "up":
-        allowed = f"{above.value}..{spec.allowed[1]}"
-    refuse(file, path, f"{shown(value)} is not allowed, it {word} {shown(above.value)} in {above.file}", allowed)
+        allowed = ranged(above.value, spec.allowed[1], spec.unit)
+    said, before = in_unit(value, spec.unit), in_unit(above.value, spec.unit)
+    refuse(file, path, f"{said} is not allowed, it {word} {before} in {above.file}", allowed)

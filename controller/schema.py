@@ -6,6 +6,7 @@ controller.parameters); only the structure (buses, devices, equipment) is said h
 
 import re
 
+from controller import matrix_words
 from controller.equipment import EQUIPMENT
 from controller.hint_codes import ROLES as SOURCE_ROLES
 from controller.layers import TEXT, Spec
@@ -137,6 +138,9 @@ _TIGHTEN_TO = (
     ("_ddegC", 0, 1000), ("_lfl_permille", 10, 1000), ("calibration_d", -1, 365), ("_ppm", 1, 200),
     ("humidity_permille", 100, 901), ("ups_reserve_min", 29, 2880), ("noc_lost_s", 1, 901),
     ("insulation_ohm_per_V", 99, 10_000), ("suspicion_pct", 30, 100))
+# Whoever writes 45 for 45 degC has said 4.5 degC. Where the file's unit is a part of the one that persons think in,
+# less than a quarter of the matrix's value is refused: a tenth of all that is at most 2.5 times that value lies below.
+_PART_MIN = 4
 _CLEAR_MS_MAX = 3_600_000
 
 
@@ -151,13 +155,15 @@ def thresholds(stage, chemistry):
 
 def _threshold(stage, value):
     """Spec of a stage's `set` or `clear`: from the matrix's value to the tighter side only."""
-    feature = matrix.FEATURES[stage[matrix.S_SCOPE]][stage[matrix.S_FEATURE]]
+    feature = matrix_words.feature_name(stage)
+    unit = next(((divisor, name) for ending, divisor, name in matrix_words.UNITS if feature.endswith(ending)), None)
     for mark, low, high in _TIGHTEN_TO:
         if mark in feature and stage[matrix.S_SENSE] > 0:
-            return Spec("int", (min(low, value), value), value, "down")
+            part = -(-value // _PART_MIN) if unit[0] > 1 else low
+            return Spec("int", (min(max(low, part), value), value), value, "down", unit)
         if mark in feature:
-            return Spec("int", (value, max(high, value)), value, "up")
-    return Spec("int", (value, value), value, "fixed")
+            return Spec("int", (value, max(high, value)), value, "up", unit)
+    return Spec("int", (value, value), value, "fixed", unit)
 
 
 def _stage(stage, chemistry):

@@ -5,7 +5,7 @@ its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS fau
 """
 
 from controller import equipment, images, schema
-from controller.layers import not_allowed, refuse
+from controller.layers import in_unit, not_allowed, refuse
 from safety import matrix
 
 # section, key, longest time in ms, in periods of the device, its roles
@@ -130,7 +130,8 @@ def _check_ends(values, number, table):
             continue
         if path in values.entries:
             other = "above" if sign > 0 else "below"
-            not_allowed(values.file(*path), path, trip_mV, f"{other} {key} of rack {number}, which is {table[key]}")
+            not_allowed(values.file(*path), path, trip_mV, f"{other} {key} of rack {number}, which is {table[key]}",
+                        unit=values.spec(path).unit)
         file, path = _blame(values, "rack", number, key)
         not_allowed(file, path, table[key], f"{side} the trip of stage {stage}, which is {trip_mV}")
 
@@ -174,7 +175,9 @@ def _check_stages(values):
         if clear * sense >= level * sense:
             path = ("stage", name, "clear")
             file = values.file(*path) if path in values.entries else values.file("stage", name, "set")
-            not_allowed(file, path, clear, f"{'below' if sense > 0 else 'above'} its set, which is {level}")
+            unit = values.spec(path).unit
+            not_allowed(file, path, clear, f"{'below' if sense > 0 else 'above'} its set, which is "
+                        f"{in_unit(level, unit)}", unit=unit)
 
 
 def _check_ladders(values):
@@ -188,8 +191,9 @@ def _check_ladders(values):
         entries = values.entries
         later = path_high in entries and (path_low not in entries or entries[path_high].rank >= entries[path_low].rank)
         path, other, which = (path_high, low, 0) if later else (path_low, high, 1)
-        not_allowed(values.file(*path), path, values.get(*path),
-                    f"{side[which]} the set of stage {other[matrix.S_ID]}, which is {set_high if which else set_low}")
+        unit, bound = values.spec(path).unit, set_high if which else set_low
+        not_allowed(values.file(*path), path, values.get(*path), f"{side[which]} the set of stage "
+                    f"{other[matrix.S_ID]}, which is {in_unit(bound, unit)}", unit=unit)
 
 
 def ladders(chemistry):

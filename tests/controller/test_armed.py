@@ -3,7 +3,7 @@
 import pytest
 from site_files import SITES, SiteFiles
 
-from controller import check, config, equipment, hma, images, schema, sense
+from controller import check, config, equipment, hma, images, layers, schema, sense
 from controller.equipment import EQUIPMENT
 from safety import matrix, signals
 
@@ -388,7 +388,7 @@ def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
     if accepted:
         assert files.load().stage_words["29"][0] == value
     else:
-        assert f"stage.29.{key}: {value} is not allowed" in files.refusal()
+        assert f"stage.29.{key}: {value} ({value / 1000:g} V) is not allowed" in files.refusal()
 
 
 def test_tapers_of_lfp_cells_are_refused_for_nothing(files):
@@ -418,8 +418,47 @@ def test_the_bounds_of_a_threshold(files, stage):
         for value in (beyond_loose, beyond_tight):
             refusal = SiteFiles(files.paths[0].parents[1] / f"{key}{value}").append(
                 "site", f"[stage.{stage}]\n{key} = {value}").refusal()
-            low, high = schema.STAGE[stage][key].allowed
-            assert f"stage.{stage}.{key}: {value} is not allowed; allowed {low}..{high}" in refusal
+            spec = schema.STAGE[stage][key]
+            said, allowed = layers.in_unit(value, spec.unit), layers.allowed_text(spec)
+            assert f"stage.{stage}.{key}: {said} is not allowed; allowed {allowed}" in refusal
+            assert spec.unit[1] in refusal
+
+
+@pytest.mark.parametrize("text, line", [
+    ("[stage.17b]\nset = 45\nclear = 43", "stage.17b.set: 45 (4.5 degC) is not allowed; allowed 113..451 (11.3..45.1 "
+     "degC)"),
+    ("[stage.17b]\nset = 440\nclear = 42", "stage.17b.clear: 42 (4.2 degC) is not allowed; allowed 108..430 (10.8..43 "
+     "degC)"),
+    ("[stage.21a]\nset = 65\nclear = 55", "stage.21a.set: 65 (6.5 degC) is not allowed; allowed 163..650 (16.3..65 "
+     "degC)"),
+    ("[stage.12a]\nset = 20\nclear = 15", "stage.12a.set: 20 (2 % LFL) is not allowed; allowed 63..250 (6.3..25 "
+     "% LFL)"),
+    ("[stage.42c]\nset = 85", "stage.42c.set: 85 (8.5 %) is not allowed; allowed 226..901 (22.6..90.1 %)"),
+    ("[stage.29]\nset = 4", "stage.29.set: 4 (0.004 V) is not allowed; allowed 2000..3650 (2..3.65 V)"),
+    ("[stage.29]\nset = 3700", "stage.29.set: 3700 (3.7 V) is not allowed; allowed 2000..3650 (2..3.65 V)"),
+    ("[stage.25a]\nset = 5\nclear = 8", "stage.25a.clear: 8 (0.8 degC) is not allowed; allowed 30..250 (3..25 degC)"),
+    ("[stage.24]\nset = 0x" + "f" * 5000, "stage.24.set: a number with thousands of digits is not allowed; allowed "
+     "20..250 mV")])
+def test_a_threshold_that_can_only_be_in_another_unit_is_refused_with_the_unit(files, text, line):
+    """Whoever writes 45 for 45 degC gets 4.5 degC, and a cabinet that never starts."""
+    assert f"example/site.toml:{line}" in files.append("site", text).refusal()
+
+
+@pytest.mark.parametrize("stage", IDS)
+@pytest.mark.parametrize("key", ["set", "clear"])
+def test_a_tenth_of_what_is_meant_is_never_a_threshold(stage, key):
+    """For all that may be meant, and for what is up to 2.5 times too loose; nothing else is lost than that."""
+    spec = schema.STAGE[stage][key]
+    if spec.unit is not None and spec.unit[0] > 1 and spec.tighter == "down":
+        assert 0 < spec.default * 2.5 / 10 <= spec.allowed[0] <= max(spec.default / 4 + 1, 2000)
+
+
+def test_a_later_layer_is_refused_with_the_unit_too(files):
+    files.append("site", "[stage.17b]\nset = 440\nclear = 420")
+    files.append("cabinet", "[stage.17b]\nset = 450")
+    assert files.refusal() == (
+        "example/cabinet.toml:stage.17b.set: 450 (45 degC) is not allowed, it is looser than 440 (44 degC) in "
+        "example/site.toml; allowed 113..440 (11.3..44 degC)")
 
 
 def test_what_can_be_tightened():
@@ -445,18 +484,19 @@ def test_the_ladders():
 
 
 @pytest.mark.parametrize("text, line", [
-    ("[stage.28]\nset = 3550\nclear = 3500", "stage.28.set: 3550 is not allowed; allowed above the set "
-     "of stage 27, which is 3550"),
-    ("[stage.29]\nset = 3599\nclear = 3500", "stage.29.set: 3599 is not allowed; allowed above the set of stage 28, "
-     "which is 3600"),
-    ("[stage.34b]\nset = 100\nclear = 50", "stage.34b.set: 100 is not allowed; allowed above the set of stage 34a, "
-     "which is 100"),
-    ("[stage.31b]\nset = 2900", "stage.31b.set: 2900 is not allowed; allowed below the set of stage 31a, which is "
-     "2900"),
-    ("[stage.12a]\nset = 100\nclear = 50", "stage.12a.set: 100 is not allowed; allowed above the set of stage 11"),
-    ("[stage.37b]\nset = 499", "stage.37b.set: 499 is not allowed; allowed below the set of stage 37a"),
-    ("[stage.12a]\nclear = 250", "stage.12a.clear: 250 is not allowed; allowed 10..200"),
-    ("[stage.26a]\nset = 80", "stage.26a.clear: 80 is not allowed; allowed below its set, which is 80"),
+    ("[stage.28]\nset = 3550\nclear = 3500", "stage.28.set: 3550 (3.55 V) is not allowed; allowed above the set "
+     "of stage 27, which is 3550 (3.55 V)"),
+    ("[stage.29]\nset = 3599\nclear = 3500", "stage.29.set: 3599 (3.599 V) is not allowed; allowed above the set of "
+     "stage 28, which is 3600 (3.6 V)"),
+    ("[stage.34b]\nset = 100\nclear = 50", "stage.34b.set: 100 mV is not allowed; allowed above the set of stage "
+     "34a, which is 100 mV"),
+    ("[stage.31b]\nset = 2900", "stage.31b.set: 2900 (2.9 V) is not allowed; allowed below the set of stage 31a, which "
+     "is 2900 (2.9 V)"),
+    ("[stage.12a]\nset = 100\nclear = 50", "stage.12a.set: 100 (10 % LFL) is not allowed; allowed above the set of "
+     "stage 11, which is 100 (10 % LFL)"),
+    ("[stage.37b]\nset = 499", "stage.37b.set: 499 ohm/V is not allowed; allowed below the set of stage 37a"),
+    ("[stage.12a]\nclear = 250", "stage.12a.clear: 250 (25 % LFL) is not allowed; allowed 50..200 (5..20 % LFL)"),
+    ("[stage.26a]\nset = 80", "stage.26a.clear: 80 (8 K) is not allowed; allowed below its set, which is 80 (8 K)"),
     ("[stage.52]\nset = 5000", "stage.52.set: is not set here: it is monitor_silent_ms of [cabinet]")])
 def test_thresholds_out_of_order_are_refused(files, text, line):
     assert f"example/site.toml:{line}" in files.append("site", text).refusal()
@@ -467,8 +507,8 @@ def test_the_ladder_blames_what_was_said_last(files):
                  "[stage.34a]\nset = 90")
     assert files.load().stage_words["34c"][0] == 160
     files.append("cabinet", "[stage.34b]\nset = 90\nclear = 60")
-    assert files.refusal() == ("example/cabinet.toml:stage.34b.set: 90 is not allowed; allowed above the set of stage "
-                               "34a, which is 90")
+    assert files.refusal() == ("example/cabinet.toml:stage.34b.set: 90 mV is not allowed; allowed above the set of "
+                               "stage 34a, which is 90 mV")
 
 
 def test_a_milder_stage_said_last_is_blamed(files):
@@ -477,8 +517,8 @@ def test_a_milder_stage_said_last_is_blamed(files):
     files.append("cabinet", "[stage.27]\nset = 3500")
     assert files.load().stage_words["28"][0] == 3540
     files.replace("site", "set = 3540", "set = 3500").replace("site", "clear = 3500", "clear = 3400")
-    assert files.refusal() == ("example/cabinet.toml:stage.27.set: 3500 is not allowed; allowed below the set of stage "
-                               "28, which is 3500")
+    assert files.refusal() == ("example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; allowed below the "
+                               "set of stage 28, which is 3500 (3.5 V)")
 
 
 # -- facts of the rack, silences

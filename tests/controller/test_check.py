@@ -256,6 +256,23 @@ def test_racks_that_differ_are_named(files):
                               "accepted by: N. N., 2026")
 
 
+def test_the_report_lists_what_is_tightened_in_the_units_of_persons(files):
+    assert "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n" in _report(files.load())
+    files.append("site", "[stage.17b]\nset = 440\nclear = 420\n[stage.29]\nset = 3640\nset_ms = 1001\nclear_ms = 5000\n"
+                 "[stage.34a]\nset = 90\n[stage.49]\nset_ms = 0\n[cabinet]\nmeter_silent_ms = 300")
+    text = _report(files.load())
+    flat = " ".join(text[text.index("THRESHOLDS"):text.index("ROWS OF")].split())
+    assert flat == (
+        "THRESHOLDS TIGHTENED (matrix -> here) "
+        "17b air in the cabinet: trips at 45.1 degC -> 44 degC, clears at 43 degC -> 42 degC "
+        "29 highest cell: trips at 3.65 V -> 3.64 V, after 2 s -> 1.02 s, clear for at once -> 5 s "
+        "34a highest less lowest cell: trips at 100 mV -> 90 mV")
+
+
+def test_a_slower_meter_and_other_cells_are_nothing_that_was_tightened(pylontech):
+    assert "\nTHRESHOLDS TIGHTENED (matrix -> here): none\n" in _report(pylontech.load())
+
+
 def test_a_door_that_is_not_fitted_is_said(files):
     files.append("site", '[not_fitted]\ndoor = "N. N., 2026"')
     assert _row(_report(files.load()), 48) == ("48 48a 48b not fitted: door open while energised, or beside a gas "
@@ -314,7 +331,10 @@ def test_main_lists_every_key(capsys):
                  "cabinet.agent_hold_off_ms", "rack.N.break_current_mA", "stage.37a.set", "not_fitted.offgas_2"):
         assert name in keys
     flat = " ".join(" ".join(lines).split())
-    assert "stage.29.set only down 2000..3650; default 3650; NMC: 2000..4250; default 4250" in flat
+    assert ("stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: 2000..4250 (2..4.25 V); "
+            "default 4250 (4.25 V)") in flat
+    assert "stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)" in flat
+    assert "stage.34a.set only down 10..100 mV; default 100 mV" in flat
     assert "rack.N.charge_end_mV only down 2000..4300; default 3600; NMC: 2000..4300; default 4200" in flat
 
 

@@ -258,9 +258,11 @@ REFUSALS = {
                'example/site.toml:optional_equipment: ["gas"] is not allowed, it is looser than '
                '["suppression", "door"] in types/firebreak_645.toml; allowed ["suppression", "door"]'),
     "stage_looser": ("site", NEW, "[stage.29]\nset = 3651",
-                     "example/site.toml:stage.29.set: 3651 is not allowed; allowed 2000..3650"),
+                     "example/site.toml:stage.29.set: 3651 (3.651 V) is not allowed; "
+                     "allowed 2000..3650 (2..3.65 V)"),
     "stage_looser_up": ("site", NEW, "[stage.32]\nset = 2499",
-                        "example/site.toml:stage.32.set: 2499 is not allowed; allowed 2500..4300"),
+                        "example/site.toml:stage.32.set: 2499 (2.499 V) is not allowed; "
+                        "allowed 2500..4300 (2.5..4.3 V)"),
     "stage_slower": ("site", NEW, "[stage.29]\nset_ms = 2001",
                      "example/site.toml:stage.29.set_ms: 2001 is not allowed; allowed 0..2000"),
     "stage_clears_sooner": ("site", NEW, "[stage.28]\nclear_ms = 999",
@@ -270,7 +272,8 @@ REFUSALS = {
     "stage_unknown": ("site", NEW, "[stage.29x]\nset = 1",
                       'example/site.toml:stage.29x: is not a known key; nearest key "stage.29"'),
     "stage_clear": ("site", NEW, "[stage.29]\nset = 3550",
-                    "example/site.toml:stage.29.clear: 3550 is not allowed; allowed below its set, which is 3550"),
+                    "example/site.toml:stage.29.clear: 3550 (3.55 V) is not allowed; "
+                    "allowed below its set, which is 3550 (3.55 V)"),
     "stage_derived": ("site", NEW, "[stage.49]\nset = 100",
                       "example/site.toml:stage.49.set: is not set here: it is io_silent_ms of [cabinet]"),
     "port": ("cabinet", "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0", "/dev/ttyUSB0",
@@ -374,12 +377,12 @@ REFUSALS = {
     "taper_type": ("type", "charge_taper_mV = 3500 ", "charge_taper_mV = 3601 ", "types/firebreak_645.toml:rack.all."
                    "charge_end_mV: 3600 is not allowed; allowed above charge_taper_mV, which is 3601"),
     "charge_end": ("site", NEW, "[stage.27]\nset = 3500\n[stage.28]\nset = 3551\n[stage.29]\nset = 3600",
-                   "example/site.toml:stage.29.set: 3600 is not allowed; "
+                   "example/site.toml:stage.29.set: 3600 (3.6 V) is not allowed; "
                    "allowed above charge_end_mV of rack 1, which is 3600"),
     "charge_end_type": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3650 ", "types/firebreak_645.toml:rack.all."
                         "charge_end_mV: 3650 is not allowed; allowed below the trip of stage 29, which is 3650"),
     "discharge_end": ("site", NEW, "[stage.31b]\nset = 2850\n[stage.32]\nset = 2800",
-                      "example/site.toml:stage.32.set: 2800 is not "
+                      "example/site.toml:stage.32.set: 2800 (2.8 V) is not "
                       "allowed; allowed below discharge_end_mV of rack 1, which is 2800"),
     "reserve": ("site", "soc_reserve_soft_permille = 150", "soc_reserve_soft_permille = 99",
                 "example/site.toml:control.soc_reserve_soft_permille: 99 is not allowed; allowed "
