@@ -6,7 +6,7 @@ Who may is who may write to the command socket; the serial console asks for a lo
 import os
 
 from controller import command
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, plain, say
 
 
 def add(commands):
@@ -67,5 +67,5 @@ def _sent(arguments, ask):
     except PermissionError:
         say(f"{arguments.run_dir}: only the controller's user may do that: put sudo -u firebreak before it")
     except OSError as error:
-        say(f"no controller answers in {arguments.run_dir}: {error}")
+        say(f"no controller answers in {arguments.run_dir}: {plain(error, 'command.sock')}")
     return None, NO_START

@@ -336,7 +336,8 @@ def test_test_mode_asks_nothing_of_anybody_without_a_controller(capsys, monkeypa
     questions = typed(monkeypatch, "TEST", "TEST")
     refused(capsys, 3, "no controller answers in", "test-mode", "--run-dir", tmp_path)
     cli.command.bound(str(tmp_path / "command.sock"), 0o600).close()
-    refused(capsys, 3, "no controller answers in", "test-mode", "--run-dir", tmp_path)
+    refused(capsys, 3, f"answers in {tmp_path}: command.sock: Connection refused", "test-mode", "--run-dir",
+            tmp_path)
     monkeypatch.setattr(cli.command, "reach", lambda path: (_ for _ in ()).throw(PermissionError(13, "denied")))
     refused(capsys, 3, "put sudo -u firebreak before it", "test-mode", "--run-dir", tmp_path)
     assert questions == []
