@@ -448,7 +448,8 @@ def test_a_profile_of_the_sites_own_lies_beside_the_file_that_names_it(files):
 
 # -- properties of the schema
 
-CONCENTRATION = 'range = [0, 10000]\ndirection = "read"\nfull_scale = 1000\nover_range_mask = 0b00100'
+CONCENTRATION = 'range = [0, 10000]\ndirection = "read"\nfull_scale = 1000\nover_range_mask = 0b00100\n' \
+                'untrusted_mask = 0b11011'
 DEAF = {  # profile, what is changed in it, register, the line
     "full_scale": ("gas_detector", "full_scale = 1000", "full_scale = 249", "concentration: reads 0..249 "
                    "lfl_permille; allowed what stage 12a acts at, which is 250"),
@@ -456,7 +457,8 @@ DEAF = {  # profile, what is changed in it, register, the line
               "lfl_permille; allowed what stage 11 acts at, which is 100"),
     "vapour": ("offgas_detector", "full_scale = 1000", "full_scale = 19", "vapour: reads 0..19 ppm; allowed what stage "
                "7 acts at, which is 20"),
-    "one_of_two": ("toxic_detector", "full_scale = 1000\nover_range_mask = 0b10000", "full_scale = 9",
+    "one_of_two": ("toxic_detector", "full_scale = 1000\nover_range_mask = 0b10000\nuntrusted_mask = 0b100110",
+                   "full_scale = 9",
                    "carbon_monoxide: reads 0..9 ppm; allowed what stage 9 acts at, which is 50"),
     "reserve": ("ups_monitor", "range = [0, 10000]", "range = [30, 10000]", "reserve: reads 30..10000 min; allowed "
                 "what stage 43c acts at, which is 29"),
