@@ -5,7 +5,9 @@ more with the controller switched off. What to inject is said per feature: the s
 """
 
 from controller import bus_times, images, matrix_report, matrix_words, printed, proof_intervals, time_chain
+from controller.equipment import EQUIPMENT
 from safety import matrix as m
+from safety import runaway
 
 _WIRE = "open its wire at the terminal of the I/O module"
 _GAS = "calibration gas at the sensor through its cup; note the concentration"
@@ -49,9 +51,17 @@ INJECT = {
     "current_over_200_mA": _BMS,
     "insulation_ohm_per_V": "a test resistor from one pole to earth, contactors open first",
     "contactor_mismatch": "unplug a contactor's feedback", "bms_silence_level": "unplug the CAN cable of one rack",
-    "runaway_suspicion_pct": f"{_GAS}, at half the threshold of rows 7 and 9 together",
+    "runaway_suspicion_pct": "two signs of runaway at once, until it trips",
     "bms_bad_frames_recent": "take one CAN terminator off",
 }
+# Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from: equipment, or a word
+# of the rack's BMS.
+SIGNS = {"offgas_ppm_max": "offgas", "toxic_ppm": "toxic", "cell_spread_mV": "cells_reported",
+         "temperature_over_median_ddegC": "temperatures_reported"}
+WHOLE_SIGNS = {m.FEATURES[m.RACK if of_rack else m.CABINET][feature]: value
+               for feature, of_rack, value in runaway.SIGNS}
+SUSPICION = "53"
+SIGN_MARGIN_PCT = 5  # of a sign's own threshold: what a detector may read less than the gas it is given
 # Rows in hard wiring: what is proven with the controller switched off.
 HARD_WIRED = {
     1: "press the emergency stop: PCS enable and contactor supply drop by the relay chain",
@@ -92,17 +102,39 @@ def _test(stage, found, schedule):
     parts = time_chain.chain(found, schedule, stage)
     latest_ms = sum([part.time_ms for part in parts])
     return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "key": proof_intervals.key_of(stage),
-            "cause": matrix_words.cause(stage), "inject": inject(stage),
+            "cause": matrix_words.cause(stage), "inject": inject(stage, found),
             "trips_at": matrix_words.trips_at(stage, level, matrix_report.tables(stage, found)),
             "demands": matrix_words.demands(stage), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
             "latest_ms": latest_ms, "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
             "parts": [part._asdict() for part in parts]}
 
 
-def inject(stage):
-    """How to make a stage of the matrix trip on site."""
+def inject(stage, found):
+    """How to make a stage of the matrix trip on this site."""
     words = INJECT[matrix_words.feature_name(stage)]
+    if stage[m.S_ID] == SUSPICION:
+        words += f": {_suspicious_words(found)}"
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}; {GATES[matrix_words.feature_name(stage, m.S_GATE)]}"
+
+
+def suspicious(found):
+    """([(feature's name, reading)], percent of a whole sign each is) of two signs that trip row 53 of this site.
+
+    A whole sign is the kernel's own number, whatever rows 7 and 9 of the site have been tightened to.
+    """
+    share_pct = max(-(-found.stage_words[SUSPICION][0] // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT
+    told = {name for facts in images.rack_facts(found.topology) for name, is_told in facts.items() if is_told}
+    there = told | set(EQUIPMENT) - set(found.topology.not_fitted)
+    names = [name for name, source in SIGNS.items() if source in there]
+    return [(name, -(-WHOLE_SIGNS[name] * share_pct // 100)) for name in names[:2]], share_pct
+
+
+def _suspicious_words(found):
+    readings, share_pct = suspicious(found)
+    signs = [f"{matrix_words.CAUSES[name]}: at least {matrix_words.quantity(name, value)} (a whole sign is "
+             f"{matrix_words.quantity(name, WHOLE_SIGNS[name])})" for name, value in readings]
+    return (f"{' and '.join(signs)}, {share_pct} % of each; gas from the bottle through the sensor's cup, what the BMS "
+            "tells by the maker's test tool")
 
 
 def _without(stage, found):

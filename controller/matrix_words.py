@@ -99,8 +99,11 @@ def level(stage, value, tables=()):
     if name in SILENCES:
         times_ms = {table[SILENCES[name][value - 1]] for table in tables or (_DEFAULTS,)}
         return " or ".join([plain(time_ms / 1000) for time_ms in sorted(times_ms)]) + " s"
-    if name.endswith("_ok") or name in PERHAPS:
-        return ""
+    return "" if name.endswith("_ok") or name in PERHAPS else quantity(name, value)
+
+
+def quantity(name, value):
+    """A value of the feature `name` with its unit: "25 % LFL"."""
     for ending, divisor, unit in UNITS:
         if name.endswith(ending):
             return f"{plain(value / divisor)} {unit}"

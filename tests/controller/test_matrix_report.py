@@ -11,8 +11,15 @@ from controller import (__main__, bus_times, checklist, config, equipment, image
 from safety import matrix as m
 from safety import parameters as p
 
+EXAMPLE = Path(config.__file__).parent / "sites" / "example" / "cabinet.toml"
 IDS = [stage[m.S_ID] for stage in m.STAGES]
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+
+
+@pytest.fixture(scope="module")
+def example():
+    """The default cabinet."""
+    return config.load(EXAMPLE)
 
 
 def stages_of(facts):
@@ -224,8 +231,8 @@ def test_a_test_for_each_armed_stage_and_no_other(pylontech):
 
 
 @pytest.mark.parametrize("stage", IDS)
-def test_how_to_inject_is_said(stage):
-    words = checklist.inject(BY_ID[stage])
+def test_how_to_inject_is_said(stage, example):
+    words = checklist.inject(BY_ID[stage], example)
     assert words and (BY_ID[stage][m.S_GATE] == m.NO_GATE or "; wh" in words or "; with" in words)
 
 
