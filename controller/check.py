@@ -7,7 +7,7 @@ each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDT
 import sys
 import textwrap
 
-from controller import bus_times, hint_codes, images, matrix_words, schema
+from controller import bus_times, effect_words, hint_codes, images, matrix_words, schema
 from controller import equipment as equipment_tables
 from controller.config import ConfigError, load
 from controller.layers import allowed_text, in_unit, shown
@@ -105,6 +105,17 @@ def _analysis(config):
     for key, value in config.hma.items():
         if value is not None:
             lines += _wrapped(f"  {key:22} ", value if isinstance(value, str) else shown(value))
+    return lines + _hold_offs(config)
+
+
+def _hold_offs(config):
+    """What waits by the table of conflicts, and for how long."""
+    lines = []
+    for conflict in effect_words.conflicts(config):
+        if conflict["hold_off_ms"]:
+            lines += _wrapped(f"  {conflict['parameter']:22} ", f"{conflict['hold_off_ms']}: {conflict['yields']} only "
+                              f"{effect_words.conflict_words(conflict)} after row {conflict['row']} "
+                              f"({conflict['basis']})")
     return lines
 
 

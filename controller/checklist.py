@@ -4,7 +4,8 @@ Every row has an injected-signal test with measured times (A75 of the fact table
 more with the controller switched off. What to inject is said per feature: the same contact or gas trips all its stages.
 """
 
-from controller import bus_times, images, matrix_report, matrix_words, printed, proof_intervals, time_chain
+from controller import (bus_times, effect_words, images, matrix_report, matrix_words, printed, proof_intervals,
+                        time_chain)
 from controller.equipment import EQUIPMENT
 from safety import matrix as m
 from safety import runaway
@@ -99,14 +100,14 @@ def _is_armed(stage, found):
 
 def _test(stage, found, schedule):
     level, _, set_ticks, _ = found.stage_words[stage[m.S_ID]]
-    parts = time_chain.chain(found, schedule, stage)
-    latest_ms = sum([part.time_ms for part in parts])
+    parts, held = time_chain.chain(found, schedule, stage), time_chain.held_chain(found, schedule, stage)
     return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "key": proof_intervals.key_of(stage),
             "cause": matrix_words.cause(stage), "inject": inject(stage, found),
             "trips_at": matrix_words.trips_at(stage, level, matrix_report.tables(stage, found)),
-            "demands": matrix_words.demands(stage), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-            "latest_ms": latest_ms, "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
-            "parts": [part._asdict() for part in parts]}
+            "demands": effect_words.effects(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+            **matrix_report.times(stage, found, schedule),
+            "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
+            "parts": [part._asdict() for part in parts], "held_parts": [part._asdict() for part in held]}
 
 
 def inject(stage, found):
@@ -148,9 +149,9 @@ def blocks(made):
     return [printed.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
             *matrix_report.site_blocks(named), printed.Heading(2, "Times"),
             printed.Text("Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
-                         "open: to open contactors. Both are the worst case of this configuration, with assumed times "
-                         "for sensors, relays and the converter: measured times replace them. Every rack and unit is "
-                         "tested."),
+                         "open: to open contactors; fan: to a fan that waits for the agent. All are the worst case of "
+                         "this configuration, with assumed times for sensors, relays and the converter: measured times "
+                         "replace them. Every rack and unit is tested."),
             printed.Text(f"Each row then goes into the proof-test ledger, of which commissioning is the first entry: "
                          f"{made['record']} (or failed; 40e is recorded apart). firebreak proof-test list "
                          "shows what is missing."),
@@ -174,16 +175,27 @@ def _hard_wired(rows):
 def _cells(test):
     opened = test["open_latest_ms"]
     return (test["stage"], test["cause"], test["trips_at"], test["inject"], ", ".join(test["demands"]), test["reset"],
-            _seconds(test["latest_ms"]), "-" if opened is None else _seconds(opened), *BLANKS)
+            _latest(test), "-" if opened is None else _seconds(opened), *BLANKS)
+
+
+def _latest(test):
+    held_ms = test["held_latest_ms"]
+    return _seconds(test["latest_ms"]) + ("" if held_ms is None else f"; fan {_seconds(held_ms)}")
 
 
 def _times(tests):
     """What each latest time is made of; (a) assumed."""
-    rows = [(test["stage"], " + ".join([f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
-                                        for part in test["parts"] if part["time_ms"]]), _seconds(test["latest_ms"]))
-            for test in tests]
+    rows = [row for test in tests for row in (
+        (test["stage"], _sum(test["parts"]), _seconds(test["latest_ms"])),
+        *[(f"{test['stage']}, fan", _sum(test["held_parts"]), _seconds(test["held_latest_ms"]))
+          for _ in test["held_parts"][:1]])]
     return [printed.Heading(2, "What the latest times are made of, in seconds; (a) is assumed"),
             printed.Table(("stage", "parts", "sum"), rows)]
+
+
+def _sum(parts):
+    return " + ".join([f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
+                       for part in parts if part["time_ms"]])
 
 
 def _seconds(duration_ms):

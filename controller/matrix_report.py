@@ -7,8 +7,8 @@ named and ends in exit code 1; such a file never runs, `firebreak check` and `fi
 
 import json
 
-from controller import (bus_times, check, checklist, config, hma, images, matrix_words, printed, reasons, schema,
-                        time_chain)
+from controller import (bus_times, check, checklist, config, effect_words, hma, images, matrix_words, printed, reasons,
+                        schema, time_chain)
 from controller.layers import ConfigError
 from controller.places import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -78,7 +78,7 @@ def matrix_facts(found=None, lines=()):
     """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
     schedule = bus_times.schedule(found) if found else None
     rows = [_row(row, stages, found, schedule) for row, stages in matrix_words.by_row().items()]
-    facts = {"site": None, "rows": rows}
+    facts = {"site": None, "rows": rows, "conflicts": effect_words.conflicts(found)}
     if found:
         facts["site"] = site(found, lines)
     return facts
@@ -108,11 +108,20 @@ def _stage(stage, found, schedule):
     name, sentence, remedy = reasons.stage_text(stage)
     facts = {"stage": stage[m.S_ID], "scope": matrix_words.SCOPES[stage[m.S_SCOPE]], "cause": matrix_words.cause(stage),
              **_numbers(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-             "demands": matrix_words.demands(stage), "name": name, "sentence": sentence, "remedy": remedy}
-    if found:
-        parts = time_chain.chain(found, schedule, stage)
-        facts |= {"states": states(stage, found), "latest_ms": sum([part.time_ms for part in parts])}
-    return facts
+             "demands": effect_words.effects(stage, found), "name": name, "sentence": sentence, "remedy": remedy}
+    return facts | ({"states": states(stage, found), **times(stage, found, schedule)} if found else {})
+
+
+def times(stage, found, schedule):
+    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until the fan that waits for the
+    agent runs, None where it does not wait}."""
+    held = time_chain.held_chain(found, schedule, stage)
+    return {"latest_ms": _sum_ms(time_chain.chain(found, schedule, stage)),
+            "held_latest_ms": _sum_ms(held) if held else None}
+
+
+def _sum_ms(parts):
+    return sum([part.time_ms for part in parts])
 
 
 def _numbers(stage, found):
@@ -166,7 +175,17 @@ def matrix_blocks(facts):
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
     return [*blocks, printed.Heading(2, f"Rows ({len(rows)}) and stages ({sum([len(row['stages']) for row in rows])})"),
             table, printed.Text(f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is from general knowledge or "
-                                "cites a clause from memory; check it against a purchased copy before relying on it.")]
+                                "cites a clause from memory; check it against a purchased copy before relying on it."),
+            *_conflict_blocks(facts["conflicts"])]
+
+
+def _conflict_blocks(conflicts):
+    rows = [(each["yields"], f"{each['row']}: {each['to']}", effect_words.conflict_words(each), each["basis"])
+            for each in conflicts]
+    return [printed.Heading(2, "Effects that yield"),
+            printed.Text("An effect that yields waits after the row named here, whichever row asks for it; once only "
+                         "while that row stands, and not again after a restart."),
+            printed.Table(("effect", "yields to row", "for", "basis"), rows)]
 
 
 def _general_blocks():

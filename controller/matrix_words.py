@@ -74,6 +74,7 @@ EFFECTS = (
     (m.D_DISCHARGE_INHIBIT, ("", "no discharging", "no discharging")), (m.D_PRE_ALARM, ("", "pre-alarm to fire panel")),
     (m.D_FACU, ("", "fire panel told")), (m.D_OPERATOR, ("", "operator told")),
     (m.D_MAINTENANCE, ("", "maintenance told")))
+HOLD_OFF = "agent hold-off"
 SILENCES = {"bms_silence_level": ("bms_warn_ms", "bms_ramp_ms", "bms_stop_ms"),
             "pcs_silence_level": ("pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms")}
 _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
@@ -131,10 +132,10 @@ def after(duration_ms):
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
-def demands(stage, effects=EFFECTS):
-    """What the stage demands, a list of words; effects: as EFFECTS, for other words."""
+def demands(stage):
+    """What the stage demands, a list of words."""
     demand = stage[m.S_DEMAND]
-    words = [names[demand[index]] for index, names in effects if demand[index]]
+    words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
     for index, what in ((m.D_CHARGE_DERATE_PCT, "charging"), (m.D_DISCHARGE_DERATE_PCT, "discharging")):
         if demand[index]:
             words.append(f"{what} at most {100 - demand[index]} %")

@@ -10,6 +10,7 @@ from controller import bus_times, schema, self_test
 from controller.equipment import EQUIPMENT
 from safety import channel, peer
 from safety import matrix as m
+from safety import parameters as p
 from safety.kernel import CRC_STEPS, Kernel
 
 # (what, ms, why): everything that is assumed.
@@ -76,6 +77,27 @@ def chain(config, schedule, stage):
     if demand[m.D_PCS] == m.PCS_RAMP:
         found.append(Part("ramp", config.cabinet["ramp_to_zero_ms"], False))
     return found
+
+
+def held_chain(config, schedule, stage):
+    """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for the agent); [] where
+    none does. Power does not wait, so this is beside `chain` and never part of it.
+
+    By the time of the write the permit has long gone or stays: the slower of the two is taken.
+    """
+    held = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS if hold_off_ms(config, stage, index)}
+    if not held:
+        return []
+    return [*decision(config, schedule, stage), Part("hold-off", max(held.values()), False),
+            Part("I/O write", write_ms(config, schedule, tuple(held), True), False),
+            Part("I/O module, relay", RELAY_MS, True)]
+
+
+def hold_off_ms(config, stage, demand_index):
+    """How long this demand of a stage waits by the table of conflicts, in whole ticks; 0 for all others."""
+    waits_ms = [config.cabinet[key] for yields, row, key, _ in m.CONFLICTS
+                if (yields, row) == (demand_index, stage[m.S_ROW])]
+    return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
 def decision(config, schedule, stage):

@@ -47,7 +47,7 @@ class Limits:
         seen_ms = self._decided_ms(stage_id) + self._sampled_ms
         demand = STAGES[stage_id][m.S_DEMAND]
         if effect in effects.COILS:
-            return seen_ms + self._write_ms(effects.COILS[effect].output, demand) + time_chain.RELAY_MS
+            return seen_ms + self._coil_ms(stage_id, effects.COILS[effect]) + time_chain.RELAY_MS
         if effect in (effects.CHARGE, effects.DISCHARGE, effects.DERATED):
             return seen_ms + self._setpoint_ms() + time_chain.DEAD_MS + PLANT_RAMP_MS
         zero_ms = seen_ms + self._write_ms("pcs_enable_ok") + time_chain.RELAY_MS
@@ -56,6 +56,21 @@ class Limits:
         zero_ms += time_chain.DEAD_MS
         zero_ms += self.config.cabinet["ramp_to_zero_ms"] if demand[m.D_PCS] == m.PCS_RAMP else 0
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
+
+    def held_ms(self, stage_id, effect):
+        """An effect that waits (the fan for the agent) does not come sooner than this after its stage stands; 0: it
+        does not wait."""
+        coil = effects.COILS.get(effect)
+        held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand) if coil else 0
+        return max(0, held_ms - self._told_ms)
+
+    def _coil_ms(self, stage_id, coil):
+        """What waits comes when the permit has long gone: its write is one of those that keep it as it is."""
+        held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand)
+        demand = STAGES[stage_id][m.S_DEMAND]
+        if held_ms:
+            return held_ms + time_chain.write_ms(self.config, self.schedule, (coil.output,), True)
+        return self._write_ms(coil.output, demand)
 
     def _decision(self, stage_id):
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])

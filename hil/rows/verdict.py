@@ -25,6 +25,7 @@ def missing(course, result, limits, wanted):
         found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
         found += _late(name, result.since_ms[name], lag_ms + limits.effect_ms(stage, name))
+        found += _early(name, result, limits.held_ms(stage, name))
     return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
 
 
@@ -47,6 +48,14 @@ def _late(what, time_ms, limit_ms):
     if time_ms is None:
         return [f"{what} did not come"]
     return [f"{what} after {time_ms:g} ms, later than {limit_ms:g} ms"] if time_ms > limit_ms else []
+
+
+def _early(name, result, held_ms):
+    """An effect that yields to its row must not be there while it waits."""
+    since_ms = result.since_ms[name]
+    if not held_ms or None in (since_ms, result.stands_ms) or since_ms - result.stands_ms >= held_ms:
+        return []
+    return [f"{name} {since_ms - result.stands_ms:g} ms after its stage, too early: it waits {held_ms} ms"]
 
 
 def _was_off(result):

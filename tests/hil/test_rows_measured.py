@@ -1,5 +1,6 @@
 """python -m hil rows: a sample of its courses is met, each can fail, and no stage of the matrix is without a course."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hil.rows.courses import COURSES, STAGES, do
 from hil.rows.inside import INSIDE
 from hil.rows.limits import Limits
 from safety import matrix as m
+from safety import parameters as p
 from safety.kernel import Kernel
 
 CONFIG = configs.load(str(EXAMPLE))
@@ -75,6 +77,32 @@ def test_what_a_course_shows_is_its_own_stages_doing(label, changed, comes):
     result = course.measured(cabinet, each, LIMITS)
     must_come = course.wanted(each, cabinet.cabinet.devices)
     assert result.stands_ms is None and verdict.comes_anyway(each, result, LIMITS, must_come) == comes
+
+
+def holding(held_ms):
+    """The example site with a fan that waits for the agent."""
+    image = CONFIG.safety_image[:]
+    image[CONFIG.image_map().cabinet + p.P_AGENT_HOLD_OFF_MS] = held_ms
+    return dataclasses.replace(CONFIG, safety_image=image, cabinet=CONFIG.cabinet | {"agent_hold_off_ms": held_ms})
+
+
+@pytest.mark.parametrize("held_ms", (0, 4000, 30_000))
+def test_a_fan_that_waits_for_the_agent_comes_when_its_site_says(held_ms):
+    config = holding(held_ms)
+    row, = campaign.run(config, ["3"], 1)
+    assert row.complaints == []
+    waited_ms = row.result.since_ms[effects.FAN] - row.result.stands_ms
+    assert held_ms <= waited_ms <= held_ms + 200
+
+
+def test_a_fan_that_does_not_wait_for_the_agent_is_found():
+    """The program was told of no hold-off, its limits of one of 2 s; and the other way round."""
+    row, = campaign.run(CONFIG, ["3"], 1)
+    complaints = verdict.complaints(row.course, row.result, Limits(holding(2000)), row.wanted)
+    assert len(complaints) == 1 and complaints[0].endswith("too early: it waits 2000 ms")
+    late, = campaign.run(holding(2000), ["3"], 1)
+    complaints = verdict.complaints(late.course, late.result, LIMITS, late.wanted)
+    assert len(complaints) == 1 and complaints[0].startswith("fan after 2")
 
 
 def test_an_effect_that_does_not_come_is_found():

@@ -1,0 +1,37 @@
+"""What follows when a stage stands, in words for one site: its demands, and which of them waits for what.
+
+`matrix_words.demands` says what the matrix asks for; what the site's own numbers make of it is said here.
+"""
+
+from controller import matrix_words, time_chain
+from safety import matrix as m
+
+_WORDS = dict(matrix_words.EFFECTS)
+
+
+def effects(stage, found=None):
+    """What must follow a stage, a list of words. found: Config of a site or None."""
+    return [_held(stage, words, found) if found else words for words in matrix_words.demands(stage)]
+
+
+def _held(stage, words, found):
+    """"fan on after 30 s (agent hold-off: A32, D1, D2)" of the demand that waits; all others as they are."""
+    for demand, _, _, clause in m.CONFLICTS:
+        waits_ms = time_chain.hold_off_ms(found, stage, demand)
+        if waits_ms and words in _WORDS[demand]:
+            return f"{words} after {matrix_words.after(waits_ms)} ({matrix_words.HOLD_OFF}: {clause})"
+    return words
+
+
+def conflicts(found=None):
+    """[{...}] of the table of conflicts: which effect yields to which row, for how long here, on what authority."""
+    return [{"yields": _WORDS[demand][1], "row": row, "to": m.CLAUSES[row][0], "parameter": key, "basis": clause,
+             "hold_off_ms": found.cabinet[key] if found else None} for demand, row, key, clause in m.CONFLICTS]
+
+
+def conflict_words(conflict):
+    """How long a conflict's effect waits: "30 s", "not at all: venting wins", or which key says it."""
+    held_ms = conflict["hold_off_ms"]
+    if held_ms is None:
+        return f"{conflict['parameter']} of [cabinet] (0 unless the type says more, with its reason under [hma])"
+    return matrix_words.after(held_ms) if held_ms else "not at all: venting wins"
