@@ -4,7 +4,7 @@ Every row has an injected-signal test with measured times (A75 of the fact table
 more with the controller switched off. What to inject is said per feature: the same contact or gas trips all its stages.
 """
 
-from controller import (bus_times, effect_words, images, matrix_report, matrix_words, printed, proof_intervals,
+from controller import (bus_times, effect_words, images, matrix_report, matrix_words, printed, proof_intervals, tapers,
                         time_chain)
 from controller.equipment import EQUIPMENT
 from safety import matrix as m
@@ -90,7 +90,7 @@ def facts(found):
             "tests": [_test(stage, found, schedule) for stages in rows.values() for stage in stages
                       if _is_armed(stage, found)],
             "without": [_without(stage, found) for stages in rows.values() for stage in stages
-                        if not _is_armed(stage, found)]}
+                        if not _is_armed(stage, found)], "tapers": tapers.facts(found)}
 
 
 def _is_armed(stage, found):
@@ -160,7 +160,7 @@ def blocks(made):
                            "open, s", *FIELDS), [_cells(test) for test in made["tests"]], len(FIELDS)),
             printed.Heading(2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"),
             printed.Table(("stage", "cause", "state"), [(each["stage"], each["cause"], matrix_report.state_cell(
-                each["states"])) for each in made["without"]]),
+                each["states"])) for each in made["without"]]), *matrix_report.taper_blocks(made["tapers"]),
             *_times(made["tests"])]
 
 

@@ -1,9 +1,9 @@
-"""What follows when a stage stands, in words for one site: its demands, and which of them waits for what.
+"""What follows from a stage, in words for one site: its demands, which of them waits for what, and its tapers.
 
 `matrix_words.demands` says what the matrix asks for; what the site's own numbers make of it is said here.
 """
 
-from controller import matrix_words, time_chain
+from controller import matrix_words, tapers, time_chain
 from safety import matrix as m
 
 _WORDS = dict(matrix_words.EFFECTS)
@@ -11,7 +11,8 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 def effects(stage, found=None):
     """What must follow a stage, a list of words. found: Config of a site or None."""
-    return [_held(stage, words, found) if found else words for words in matrix_words.demands(stage)]
+    words = [_held(stage, each, found) if found else each for each in matrix_words.demands(stage)]
+    return words + [tapers.words(fact) for fact in tapers.facts(found) if fact["stage"] == stage[m.S_ID]]
 
 
 def _held(stage, words, found):

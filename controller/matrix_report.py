@@ -7,8 +7,8 @@ named and ends in exit code 1; such a file never runs, `firebreak check` and `fi
 
 import json
 
-from controller import (bus_times, check, checklist, config, effect_words, hma, images, matrix_words, printed, reasons,
-                        schema, time_chain)
+from controller import (bus_times, check, checklist, config, effect_words, hma, images, matrix_words, printed, readings,
+                        reasons, schema, tapers, time_chain)
 from controller.layers import ConfigError
 from controller.places import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -78,7 +78,8 @@ def matrix_facts(found=None, lines=()):
     """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
     schedule = bus_times.schedule(found) if found else None
     rows = [_row(row, stages, found, schedule) for row, stages in matrix_words.by_row().items()]
-    facts = {"site": None, "rows": rows, "conflicts": effect_words.conflicts(found)}
+    facts = {"site": None, "rows": rows, "conflicts": effect_words.conflicts(found),
+             "tapers": tapers.facts(found), "readings": readings.facts()}
     if found:
         facts["site"] = site(found, lines)
     return facts
@@ -176,7 +177,17 @@ def matrix_blocks(facts):
     return [*blocks, printed.Heading(2, f"Rows ({len(rows)}) and stages ({sum([len(row['stages']) for row in rows])})"),
             table, printed.Text(f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is from general knowledge or "
                                 "cites a clause from memory; check it against a purchased copy before relying on it."),
-            *_conflict_blocks(facts["conflicts"])]
+            *taper_blocks(facts["tapers"]), *_conflict_blocks(facts["conflicts"]), *_reading_blocks(facts["readings"])]
+
+
+def taper_blocks(found):
+    """The tapers as a section of a document; found: of tapers.facts."""
+    rows = [(each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
+            for each in found]
+    return [printed.Heading(2, "Tapers"),
+            printed.Text("Limits that fall in a line from full power to none. They always act, whatever stands; the "
+                         "weakest rack decides."),
+            printed.Table(("of the", "power", "falls", "told with stage", "basis"), rows)]
 
 
 def _conflict_blocks(conflicts):
@@ -186,6 +197,14 @@ def _conflict_blocks(conflicts):
             printed.Text("An effect that yields waits after the row named here, whichever row asks for it; once only "
                          "while that row stands, and not again after a restart."),
             printed.Table(("effect", "yields to row", "for", "basis"), rows)]
+
+
+def _reading_blocks(found):
+    return [printed.Heading(2, "Where a stage was read otherwise than its row says"),
+            printed.Text("The project's fact table (section 7) leaves a choice there, or the row is more than one "
+                         "stage. All other cells of these columns are taken letter for letter."),
+            printed.Table(("stage", "column", "read as"), [
+                (each["stage"], each["column"], each["read_as"]) for each in found])]
 
 
 def _general_blocks():

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 # The page is written without an installed package.
-from controller import bus_times, config, matrix_words as words, time_chain  # noqa: E402
+from controller import bus_times, config, effect_words, matrix_words as words, time_chain  # noqa: E402
 from safety import matrix as m  # noqa: E402
 from tests import generated_page  # noqa: E402
 
@@ -37,8 +37,8 @@ def stage_table():
         keys, confidence = basis(stage[m.S_ROW])
         cells = (stage[m.S_ID], words.cause(stage), words.trips_at(stage, stage[m.S_SET]),
                  words.after(stage[m.S_SET_MS]), words.clears_at(stage, stage[m.S_CLEAR]),
-                 words.after(stage[m.S_CLEAR_MS]), words.RESETS[stage[m.S_LATCH]], ", ".join(words.demands(stage)),
-                 f"{keys}; {confidence}")
+                 words.after(stage[m.S_CLEAR_MS]), words.RESETS[stage[m.S_LATCH]],
+                 ", ".join(effect_words.effects(stage)), f"{keys}; {confidence}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -178,58 +178,6 @@ CLEARS = {
     "52": (5000, 1000), "53": (70, 0),
 }
 
-# Where the transcription is not letter for letter the row's cell in that column, and why; nowhere else.
-READ_AS = {
-    ("6b", "debounce"): "the 15 min at which the row inhibits charging, from the beginning of the trouble",
-    ("6a", "ICH"): "after 15 min, which is 6b",
-    ("10b", "debounce"): "the 10 s of the cause lie in the watched rise and are the longer ones; 1.5 s are two of its "
-                         "samples, so that one wrong reading latches nothing",
-    ("15a", "DC"): "with a gas or smoke alert only, which is 15b",
-    ("15b", "IDC"): "a stopped PCS does neither",
-    ("15b", "DRT"): "left to 15a, which always stands beside it",
-    ("16a", "debounce"): "t_louvre is taken as 10 s",
-    ("16b", "debounce"): "as 16a",
-    ("16a", "DC"): "as 15a: 16b",
-    ("16b", "IDC"): "as 15b",
-    ("16b", "DRT"): "left to 16a, which always stands beside it",
-    ("17a", "PCS"): "above 50 C only, which is 17c",
-    ("17a", "ICH"): "above 45 C only, which is 17b",
-    ("17b", "PCS"): "as 17a",
-    ("18a", "DRT"): "a taper with the temperature is a limit, not the demand of a stage: the bounds have it",
-    ("18b", "DRT"): "as 18a",
-    ("19a", "DRT"): "the discharge half of the row is 19b",
-    ("19b", "DRT"): "of the two readings of the table's 25 the tighter one: 25 % are left when discharging",
-    ("22", "debounce"): "the window of the watched rise is the debounce; 1.5 s as in 10b",
-    ("23a", "debounce"): "as 22",
-    ("23b", "debounce"): "as 22",
-    ("25a", "IDC"): "below -20 C only, which is 25b",
-    ("31a", "IDC"): "the table inhibits at the second voltage, which is 31b",
-    ("38a", "debounce"): "three tries have taken their time; the 5 s are those of the two voltages, 38b",
-    ("41a", "DC"): "the table opens at the last of the three times, which is 41c (silence ladder of the design)",
-    ("41b", "DC"): "as 41a",
-    ("43a", "PCS"): "a cabinet on its UPS must still feed the load: R comes with the second stage, S with the third",
-    ("43a", "DC"): "as its PCS: opening comes with the third stage",
-    ("43a", "IDC"): "as its PCS: with the second stage",
-    ("43b", "DC"): "as 43a",
-    ("44a", "debounce"): "0.5 s is the expiry of the hard-wired permit; what has changed has changed",
-    ("44e", "debounce"): "as 44a",
-    ("45b", "debounce"): "75 s on top of the 10 s",
-    ("45d", "debounce"): "as 45b",
-    ("45a", "DC"): "after 75 s, which is 45b",
-    ("45c", "DC"): "after 75 s, which is 45d",
-    ("46a", "debounce"): "counted by the watched value",
-    ("46b", "debounce"): "as 46a",
-    ("46c", "debounce"): "the first start needs a link that has been verified, not one that was not lost for 900 s",
-    ("46a", "DC"): "at the first start only, which is 46c",
-    ("46a", "ICH"): "as its DC",
-    ("46a", "DRT"): "where the hazard analysis asks for it, which is 46b",
-    ("46b", "DC"): "as 46a",
-    ("46b", "ICH"): "as 46a",
-    ("46c", "DRT"): "what may not be closed has nothing to derate",
-    ("48a", "FAN"): "if there is gas, which is 48b",
-    ("48a", "ALM"): "as its FAN",
-}
-
 
 def effects(name):
     """The set of effect letters of a stage."""

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from section_7 import CLEARS, KEY, NMC_AT, READ_AS, REMOTE, ROWS, SELF, effects, row_number
+from section_7 import CLEARS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
 
+from controller.readings import READ_AS
 from safety import matrix as m
 
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
