@@ -16,9 +16,9 @@ from safety import matrix, parameters, signals
 
 WIDTH = 100
 TIGHTER = {"up": "only up", "down": "only down", "fixed": "said once", "free": "free", "subset": "shorter"}
-# By images.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED.
-STATES = ("armed", "done by BMS", "not fitted", "armed, satisfied by the fire panel",
-          "not asked for by the hazard analysis")
+# By images.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.
+STATES = ("armed", "done by BMS, by its own limits", "not fitted", "armed, satisfied by the fire panel",
+          "not asked for by the hazard analysis", "not available: the BMS does not tell ")
 
 # Equipment whose rows stay armed without it.
 UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "supervised")
@@ -188,7 +188,8 @@ def _rows(config):
     for row in sorted(states):
         text = matrix.CLAUSES[row][0]
         for stages, state, equipment in states[row]:
-            lines += _wrapped(f"  {row:3}  {' '.join(stages):18}  ", f"{state}: {text}" if text else state)
+            joint = "; " if ": " in state else ": "
+            lines += _wrapped(f"  {row:3}  {' '.join(stages):18}  ", f"{state}{joint}{text}" if text else state)
             text = ""
             if equipment:
                 lines += _wrapped(f"{'':25}accepted by: ", images.accepted(config.topology, equipment))
@@ -197,6 +198,11 @@ def _rows(config):
             lines.append(f"{'':5}not fitted: {equipment_tables.EQUIPMENT[name].text}")
             lines += _wrapped(f"{'':25}accepted by: ", who)
     return lines
+
+
+def state_words(state, name):
+    """A state of images in words; name: of the equipment that its stage lacks, or ""."""
+    return STATES[state] + (equipment_tables.UNTOLD[name] if state == images.NOT_TOLD else "")
 
 
 def row_states(config):
@@ -219,11 +225,12 @@ def _grouped(stages):
 
 def _in_words(instances):
     """"armed", or "armed (rack 1), done by BMS (rack 2)" where the racks differ."""
-    kinds = list(dict.fromkeys([state for state, _, _ in instances]))
-    if len(kinds) == 1:
-        return STATES[kinds[0]]
-    racks = {kind: " ".join([str(rack + 1) for state, rack, _ in instances if state == kind]) for kind in kinds}
-    return ", ".join([f"{STATES[kind]} (rack {racks[kind]})" for kind in kinds])
+    racks = {}
+    for state, rack, name in instances:
+        racks.setdefault(state_words(state, name), []).append(str(rack + 1))
+    if len(racks) == 1:
+        return next(iter(racks))
+    return ", ".join([f"{words} (rack {' '.join(numbers)})" for words, numbers in racks.items()])
 
 
 def _buses(config, schedule):

@@ -22,6 +22,9 @@ class Equipment(NamedTuple):
     text: str
 
 
+# What a BMS may keep to itself, in words behind "the BMS does not tell".
+UNTOLD = {"bms_cells": "cell voltages", "bms_temperatures": "module temperatures",
+          "bms_sensors": "which sensors are invalid"}
 GAS_KINDS = ("gas", "offgas", "toxic")  # equipment that detects gas, in the order of who is blamed first
 EQUIPMENT = {
     "gas": Equipment(("gas_1", "gas_2"), ("gas_relay_ok",), (), (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_RELAY_OK,
@@ -53,6 +56,7 @@ EQUIPMENT = {
     "insulation": Equipment((), (), (), (), "insulation monitor"),
     "shunt_trip": Equipment((), (), ("shunt_trip_on",), (), "shunt trip of the breaker upstream"),
     "aux_load": Equipment((), (), ("aux_load_ok",), (), "relay of auxiliary loads not rated for gas"),
+    **{name: Equipment((), (), (), (), f"{what}, told by the BMS") for name, what in UNTOLD.items()},
 }
 # Roles of gas detectors of every kind.
 GAS_ROLES = tuple([role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles])
@@ -63,7 +67,8 @@ REQUIRED = {"estop_1_ok": (m.F_ESTOP_1_OK, m.F_ESTOP_DISCREPANCY),
 # All that a file may lack: nobody can accept a contact of REQUIRED, but a report about such a file names it by itself.
 EVERY = EQUIPMENT | {name: Equipment((), (name,), (), features, name) for name, features in REQUIRED.items()}
 # What a row needs of the rack's BMS or of an output, beyond the features of the cabinet.
-_ROWS_BESIDES = {"insulation": (37,), "shunt_trip": (39,), "supervised": (46,), "aux_load": (8, 10, 11, 12)}
+_ROWS_BESIDES = {"insulation": (37,), "shunt_trip": (39,), "supervised": (46,), "aux_load": (8, 10, 11, 12),
+                 "bms_cells": (24, 34), "bms_temperatures": (8, 21, 22, 23, 26, 45, 53), "bms_sensors": (45,)}
 
 
 def rows_of(name):

@@ -1,19 +1,21 @@
 """The integer images both channels run on, from a checked configuration: parameters, stages, and what is armed.
 
-A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself ("done by BMS"), or
-equipment that is not fitted and somebody accepted that. Row 46 stays armed where the fire panel has a supervised path:
+A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself (its own protection may
+do the stage's work, bms_protections.py; else somebody accepted that), or equipment that is not fitted and somebody
+accepted that. Row 46 stays armed where the fire panel has a supervised path:
 the panel's contact satisfies it as long as it is closed.
 """
 
 from array import array
 
-from controller import equipment, schema
+from controller import bms_protections, equipment, schema
 from controller.layers import refuse
 from controller.parameters import CONTROL_PARAMETERS
 from safety import matrix, parameters, signals
 
-ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED = range(5)
+ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
+TO_ACCEPT = (NOT_FITTED, NOT_TOLD)  # states that somebody has to accept by name
 SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
 CELL_FEATURES = (matrix.F_CELL_VOLTAGE_MV_MAX, matrix.F_CELL_VOLTAGE_MV_MIN, matrix.F_CELL_SPREAD_MV,
                  matrix.F_CELL_VOLTAGE_DROP_MV)
@@ -47,9 +49,9 @@ def rack_facts(topology):
 
 
 def stage_state(stage, topology, rack=-1):
-    """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL or NOT_ASKED; equipment or "") of a stage of the matrix.
+    """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED or NOT_TOLD; equipment or "") of a stage of the matrix.
 
-    rack: of a rack's stage. NOT_FITTED without anybody's acceptance is refused by sense.py.
+    rack: of a rack's stage. NOT_FITTED and NOT_TOLD without anybody's acceptance are refused by sense.py.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
@@ -65,21 +67,32 @@ def stage_state(stage, topology, rack=-1):
         if absent:
             return NOT_FITTED, absent
     heated = any(facts["temperatures_reported"] for facts in rack_facts(topology))
-    return (BY_BMS if stage[matrix.S_GATE] == matrix.F_HEATING_ALERT and not heated else ARMED), ""
+    if stage[matrix.S_GATE] == matrix.F_HEATING_ALERT and not heated:
+        return NOT_TOLD, "bms_temperatures"
+    return ARMED, ""
 
 
 def _rack_state(stage, facts, not_fitted):
+    lacks = _untold(stage, facts, not_fitted)
+    if not lacks:
+        return ARMED, ""
+    if lacks == "insulation":
+        return NOT_FITTED, lacks
+    return (BY_BMS, "") if stage[matrix.S_ID] in bms_protections.DONE else (NOT_TOLD, lacks)
+
+
+def _untold(stage, facts, not_fitted):
+    """Name of what the rack's BMS does not tell of that this stage looks at, or ""."""
     feature = stage[matrix.S_FEATURE]
     if feature == matrix.F_RUNAWAY_SUSPICION_PCT:  # two of: vapour, gas, two signs of heat, two of cells
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
-        return (ARMED if signs > 1 else BY_BMS), ""
-    if feature == matrix.F_INSULATION_OHM_PER_V:
-        return (ARMED, "") if facts["insulation_reported"] else (NOT_FITTED, "insulation")
-    told = (feature not in CELL_FEATURES or facts["cells_reported"]) and (
-        feature not in TEMPERATURE_FEATURES or facts["temperatures_reported"]) and (
-        feature != matrix.F_SENSORS_INVALID_MAX or facts["sensors_reported"])
-    return (ARMED if told else BY_BMS), ""
+        return "" if signs > 1 else "bms_temperatures"
+    needs = (((matrix.F_INSULATION_OHM_PER_V,), "insulation_reported", "insulation"),
+             (CELL_FEATURES, "cells_reported", "bms_cells"),
+             (TEMPERATURE_FEATURES, "temperatures_reported", "bms_temperatures"),
+             ((matrix.F_SENSORS_INVALID_MAX,), "sensors_reported", "bms_sensors"))
+    return next((name for features, fact, name in needs if feature in features and not facts[fact]), "")
 
 
 def _noc_state(stage, topology):

@@ -7,8 +7,8 @@ named and ends in exit code 1; such a file never runs, `firebreak check` and `fi
 
 import json
 
-from controller import (bus_times, check, checklist, config, effect_words, hma, images, matrix_words, printed, readings,
-                        reasons, schema, tapers, time_chain)
+from controller import (bms_protections, bus_times, check, checklist, config, effect_words, hma, images, matrix_words,
+                        printed, readings, reasons, schema, tapers, time_chain)
 from controller.layers import ConfigError
 from controller.places import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -18,7 +18,10 @@ FORMATS = ("md", "html", "json")
 OURS_FROM = 49  # rows from here on are ours: the table in the document has none for them
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {images.ARMED: "armed", images.BY_PANEL: "armed", images.BY_BMS: "other", images.NOT_ASKED: "other",
-         images.NOT_FITTED: "absent"}
+         images.NOT_FITTED: "absent", images.NOT_TOLD: "absent"}
+# Of a stage that no rack has armed because its BMS does not tell what it looks at: nothing of this program acts there.
+NOTHING_OF_OURS = {"set": None, "clear": None, "debounce_ms": None, "clear_for_ms": None, "trips_at": "",
+                   "clears_at": "", "reset": "", "demands": [], "latest_ms": None, "held_latest_ms": None}
 
 
 def add(commands):
@@ -110,7 +113,20 @@ def _stage(stage, found, schedule):
     facts = {"stage": stage[m.S_ID], "scope": matrix_words.SCOPES[stage[m.S_SCOPE]], "cause": matrix_words.cause(stage),
              **_numbers(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
              "demands": effect_words.effects(stage, found), "name": name, "sentence": sentence, "remedy": remedy}
-    return facts | ({"states": states(stage, found), **times(stage, found, schedule)} if found else {})
+    return _of_site(facts, stage, found, schedule) if found else facts
+
+
+def _of_site(facts, stage, found, schedule):
+    """What a site adds to the facts of a stage, or takes from them where its BMS keeps to itself what it looks at."""
+    facts |= {"states": states(stage, found), **times(stage, found, schedule), "instead": ""}
+    own = {images.stage_state(each, found.topology, index)[0] for each, index in images.instances(found.topology)
+           if each is stage}
+    if own == {images.BY_BMS}:
+        return facts | NOTHING_OF_OURS | {"trips_at": bms_protections.WORDS,
+                                          "instead": bms_protections.DONE[stage[m.S_ID]]}
+    if own == {images.NOT_TOLD}:
+        return facts | NOTHING_OF_OURS | {"instead": f"nobody does it: {bms_protections.NOBODY[stage[m.S_ID]]}"}
+    return facts
 
 
 def times(stage, found, schedule):
@@ -158,10 +174,10 @@ def states(stage, found):
 
 def _state(stage, found, state, equipment, numbers):
     who = images.accepted(found.topology, equipment) if equipment else ""
-    missing = state == images.NOT_FITTED and not who
+    missing = state in images.TO_ACCEPT and not who
     where = f"{matrix_words.SCOPES[stage[m.S_SCOPE]]} {' '.join(map(str, numbers))}" if numbers else ""
-    return {"state": MISSING if missing else check.STATES[state], "kind": "missing" if missing else KINDS[state],
-            "where": where, "equipment": equipment, "accepted_by": who}
+    return {"state": MISSING if missing else check.state_words(state, equipment),
+            "kind": "missing" if missing else KINDS[state], "where": where, "equipment": equipment, "accepted_by": who}
 
 
 # -- blocks
@@ -253,9 +269,13 @@ def _cells(row, named):
         state = [state_cell(stage["states"])] if named else []
         each = "" if stage["scope"] == matrix_words.SCOPES[m.CABINET] else f" (each {stage['scope']})"
         cells.append((str(row["row"]), stage["stage"], *state, stage["cause"] + each, trips,
-                      matrix_words.after(stage["debounce_ms"]), clears, matrix_words.after(stage["clear_for_ms"]),
-                      stage["reset"], ", ".join(stage["demands"]), row["basis"], doubt))
+                      _after(stage["debounce_ms"]), clears, _after(stage["clear_for_ms"]), stage["reset"],
+                      ", ".join(stage["demands"]) or stage.get("instead", ""), row["basis"], doubt))
     return cells
+
+
+def _after(duration_ms):
+    return "" if duration_ms is None else matrix_words.after(duration_ms)
 
 
 def state_cell(found):

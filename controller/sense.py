@@ -146,13 +146,18 @@ def _check_break_current(values, number, table):
 
 def _check_armed(values, topology):
     """A row that is required and not armed refuses the file, and with it the energisation."""
+    lacking = {}
     for stage, index in images.instances(topology):
         state, name = images.stage_state(stage, topology, index)
-        if state == images.NOT_FITTED and name not in topology.not_fitted and not images.accepted(topology, name):
-            where = f" on rack {index + 1}" if stage[matrix.S_SCOPE] == matrix.RACK else ""
-            refuse(values.last_file, ("not_fitted", name), "is missing: "
-                   f"{equipment.with_clauses((stage[matrix.S_ROW],))} is not armed{where}, no device tells it",
-                   schema.spec_of(("not_fitted", name)).allowed[1], equipment=(name,))
+        if state in images.TO_ACCEPT and name not in topology.not_fitted and not images.accepted(topology, name):
+            rows, racks = lacking.setdefault(name, (set(), set()))
+            rows.add(stage[matrix.S_ROW])
+            racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
+    for name, (rows, racks) in lacking.items():
+        where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
+        refuse(values.last_file, ("not_fitted", name), "is missing: "
+               f"{equipment.with_clauses(sorted(rows))} {'are' if len(rows) > 1 else 'is'} not armed{where}, no device "
+               "tells it", schema.spec_of(("not_fitted", name)).allowed[1], equipment=(name,))
 
 
 def _check_cells(values, topology, racks):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from controller import bus_times, check
+from controller import bus_times, check, equipment
 from drivers.buses import rtu
 from safety import matrix
 
@@ -228,8 +228,13 @@ def test_the_report_repeats_the_hazard_analysis(files):
 
 def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech):
     text = _report(pylontech.load())
-    for number in (*range(18, 30), *range(31, 35), 45, 53):
-        assert " done by BMS: " in _row(text, number)
+    for number in (18, 19, 20, 21, 25, 27, 28, 29, 31, 32, 33):
+        assert " done by BMS, by its own limits: " in _row(text, number)
+    for number, what in ((22, "module temperatures"), (23, "module temperatures"), (24, "cell voltages"),
+                         (26, "module temperatures"), (34, "cell voltages"), (45, "which sensors are invalid"),
+                         (53, "module temperatures")):
+        assert f" not available: the BMS does not tell {what}; " in _row(text, number)
+        assert "accepted by: J. Doe, fire officer" in _row(text, number)
     assert _row(text, 3) == ("3 3 not fitted: suppression agent released accepted by: J. Doe, fire officer, "
                              "2026-03-01: the brigade floods the cabinet through its dry pipe")
     for number in (1, 2, 4, 5, 6, 11, 12, 13, 14, 35, 36, 38, 39, 40, 41, 44, 47, 48, 49, 50):
@@ -248,10 +253,13 @@ def test_racks_that_differ_are_named(files):
                   'profile = "pylontech_lv"\nbus = "can1"')
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    files.replace("type", '["suppression", "door"]', '["insulation"]')
-    files.append("site", '[not_fitted]\ninsulation = "N. N., 2026"')
+    names = ["insulation", *equipment.UNTOLD]
+    files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in names]))
     text = _report(files.load())
-    assert _row(text, 29) == "29 29 armed (rack 1 2), done by BMS (rack 3): cell over-voltage trip"
+    assert _row(text, 29) == "29 29 armed (rack 1 2), done by BMS, by its own limits (rack 3): cell over-voltage trip"
+    assert _row(text, 22) == ("22 22 armed (rack 1 2), not available: the BMS does not tell module temperatures (rack "
+                              "3); a module heats more than its current explains accepted by: N. N., 2026")
     assert _row(text, 37) == ("37 37a 37b armed (rack 1 2), not fitted (rack 3): insulation low "
                               "accepted by: N. N., 2026")
 

@@ -1,13 +1,14 @@
 """`firebreak matrix`, `checklist` and `reasons`: complete, as the tables and the site say, and fit to print."""
 
+import html
 import html.parser
 import json
 from pathlib import Path
 
 import pytest
 
-from controller import (__main__, bus_times, checklist, config, equipment, images, matrix_report, matrix_words, printed,
-                        reason_book, reasons, schema, time_chain)
+from controller import (__main__, bms_protections, bus_times, checklist, config, equipment, images, matrix_report,
+                        matrix_words, printed, reason_book, reasons, schema, time_chain)
 from safety import matrix as m
 from safety import parameters as p
 
@@ -126,13 +127,47 @@ def test_racks_that_differ_are_said_apart(files):
                   'profile = "pylontech_lv"\nbus = "can1"')
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    files.replace("type", '["suppression", "door"]', '["insulation"]')
-    files.append("site", '[not_fitted]\ninsulation = "N. N., 2026"')
+    names = ["insulation", *equipment.UNTOLD]
+    files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in names]))
     found = stages_of(matrix_report.matrix_facts(files.load()))
     assert [(each["state"], each["where"], each["accepted_by"]) for each in found["37a"]["states"]] == [
         ("armed", "rack 1 2", ""), ("not fitted", "rack 3", "N. N., 2026")]
-    words = "armed (rack 1 2); done by BMS (rack 3)"
+    words = "armed (rack 1 2); done by BMS, by its own limits (rack 3)"
     assert matrix_report.state_cell(found["29"]["states"]) == printed.Mark("other", words)
+    assert (found["29"]["set"], found["29"]["instead"]) == (3650, ""), "of the racks that have it armed"
+
+
+def test_what_the_bms_does_has_no_numbers_and_no_effects_of_ours(pylontech):
+    found = stages_of(matrix_report.matrix_facts(pylontech.load()))
+    for name, words in bms_protections.DONE.items():
+        assert (found[name]["trips_at"], found[name]["instead"]) == ("by the BMS's own limits", words)
+    for name in (*bms_protections.DONE, *set(bms_protections.NOBODY) - {"8c"}):
+        stage = found[name]
+        assert (stage["demands"], stage["set"], stage["clear"], stage["debounce_ms"], stage["latest_ms"]) == (
+            [], None, None, None, None)
+
+
+@pytest.mark.parametrize("form", matrix_report.FORMATS)
+def test_every_format_says_what_the_bms_does_and_what_nobody_does(pylontech, capsys, form):
+    code, out, _ = run(capsys, "matrix", "--site", str(pylontech.paths[2]), "--format", form)
+    out = html.unescape(out)
+    assert code == 0 and out.count("not available: the BMS does not tell") == len(bms_protections.NOBODY) - 1
+    assert out.count("done by BMS, by its own limits") == len(bms_protections.DONE)
+    assert "140 %" not in out, "the threshold of row 53, which nobody watches here"
+    for words in (*bms_protections.DONE.values(), *[words for name, words in bms_protections.NOBODY.items()
+                                                    if name != "8c"]):
+        assert words in out
+
+
+def test_a_row_that_nobody_does_and_nobody_accepted_is_required(pylontech, capsys):
+    text = pylontech.paths[1].read_text()
+    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("bms_cells")]))
+    code, out, err = run(capsys, "matrix", "--site", str(pylontech.paths[2]))
+    assert code == 1 and err.count("\n") == 1 and "not_fitted.bms_cells: is missing" in err
+    assert {line.split(" | ")[1] for line in out.split("\n") if "REQUIRED, NOT ARMED" in line} == {
+        "24", "34a", "34b", "34c"}
+    assert run(capsys, "check", str(pylontech.paths[2]))[0] == 2
 
 
 # -- what is required and missing
