@@ -15,7 +15,8 @@ FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
 FILE_BYTES_MAX = 1000
 TEXT_CHARACTERS_MAX = 200
-CODES = ("LOGIN", "OUT", "FAIL", "GLASS", "RESET", "ACK", "FILES", "LAMPS", "LOCK", "UNLOCK", "PROOF")
+CODES = ("LOGIN", "OUT", "FAIL", "GLASS", "RESET", "ACK", "FILES", "LAMPS", "LOCK", "UNLOCK", "PROOF", "START",
+         "STOP")
 
 
 class Act(NamedTuple):

@@ -1,4 +1,4 @@
-"""`firebreak lock-out`, `lamp-test` and `test-mode`: what an operator may ask for beside a reset, from a shell.
+"""`firebreak start`, `stop`, `lock-out`, `lamp-test` and `test-mode`: what an operator may ask for beside a reset.
 
 Who may is who may write to the command socket; the serial console asks for a login first.
 """
@@ -6,19 +6,33 @@ Who may is who may write to the command socket; the serial console asks for a lo
 import os
 
 from controller import command
+from controller.console import run_words
 from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, plain, say
 
 
 def add(commands):
-    """Add `lock-out`, `lamp-test` and `test-mode`."""
+    """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
+    start = commands.add_parser("start", help="let the cabinet close and run again, after a stop or a test")
+    stop = commands.add_parser("stop", help="ramp to zero, open, and rest until somebody starts it")
     lock = commands.add_parser("lock-out", help="stop the cabinet and let nothing start it until you end that")
     lock.add_argument("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first")
     lock.add_argument("--end", action="store_true", help="end it: by whom began it, or with the key out of RUN")
     lamps = commands.add_parser("lamp-test", help="flash both lamps for five seconds")
     test = commands.add_parser("test-mode", help="run for a minute with 5 %% of rated power, rows armed; asks twice")
-    for parser, run in ((lock, _lock_out), (lamps, _lamp_test), (test, _test_mode)):
+    for parser, run in ((start, _start), (stop, _stop), (lock, _lock_out), (lamps, _lamp_test), (test, _test_mode)):
         parser.add_argument("--run-dir", default=RUN_DIRECTORY)
         parser.set_defaults(run=run)
+
+
+def _start(arguments):
+    def comes_to(directory):
+        sentence, now = run_words.of_start(directory)
+        return sentence + (f"; now it {now}" if now else "")
+    return _told(arguments, lambda path: command.ask(path, command.RUN), "start", comes_to)
+
+
+def _stop(arguments):
+    return _told(arguments, lambda path: command.ask(path, command.STOP), "stop", run_words.of_stop)
 
 
 def _lock_out(arguments):
@@ -49,12 +63,14 @@ def _test_mode(arguments):
     return _told(arguments, lambda path: command.ask(path, command.TEST_MODE), "test mode")
 
 
-def _told(arguments, ask, what):
+def _told(arguments, ask, what, comes_to=None):
+    """Ask, print the answer, return the exit code; comes_to(run directory): what it comes to once it is accepted."""
     answer, code = _sent(arguments, ask)
     if code is not None:
         return code
-    print(f"{what}: {command.words(answer)}")
-    return DONE if answer == command.ACCEPTED else NOT_DONE
+    is_done = answer == command.ACCEPTED
+    print(f"{what}: {command.words(answer)}" + (f": {comes_to(arguments.run_dir)}" if is_done and comes_to else ""))
+    return DONE if is_done else NOT_DONE
 
 
 def _sent(arguments, ask):

@@ -7,14 +7,17 @@ import re
 import signal
 import sys
 from array import array
+from types import SimpleNamespace
 
 import pytest
 
 from controller import __main__ as cli
 from controller import cabinet as cabinets
 from controller import config, image, keys, self_test, store
+from controller.console import run_words
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
+from safety import signals as s
 from site_files import SITES, SiteFiles
 
 EXAMPLE = str(SITES / "example" / "cabinet.toml")
@@ -275,6 +278,45 @@ def test_lock_out_says_how_it_went(capsys, monkeypatch, tmp_path, answer, code, 
     assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
 
 
+@pytest.mark.parametrize("what, asked_for, comes_to", [
+    ("start", "RUN", "it closes once the checklist is complete"), ("stop", "STOP", "it ramps to zero and opens")])
+@pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted: "), (103, 1, "the store does not take it"),
+                                                 (None, 1, "no answer")])
+def test_start_and_stop_say_how_it_went(capsys, monkeypatch, tmp_path, what, asked_for, comes_to, answer, code, words):
+    asked = []
+    monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or answer)
+    found, out, err = run(capsys, what, "--run-dir", tmp_path)
+    assert (found, err, len(out)) == (code, [], 1) and out[0].startswith(f"{what}: {words}")
+    assert out[0].endswith(comes_to) == (code == 0)
+    assert asked == [(str(tmp_path / "command.sock"), getattr(cli.command, asked_for))]
+
+
+def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
+    """Out of the journal: the missing piece of the checklist and the rows behind it."""
+    rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, 1)
+    cabinet = rig.controller.cabinet
+    cabinet.journal = cabinets.open_journal(str(tmp_path / "journal"), cabinet.config, cabinet.core)
+    monkeypatch.setattr(cli.command, "ask", lambda *_: 100)
+    rig.plant.key_run = False
+    rig.run(5)
+    assert run(capsys, "start", "--run-dir", tmp_path)[1] == [
+        "start: accepted: it closes once the checklist is complete; now it waits for R701 interlock, row 47"]
+    assert run(capsys, "stop", "--run-dir", tmp_path)[1] == ["stop: accepted: nothing is closed, and it stays so"]
+    rig.plant.key_run = True
+    rig.run(10)
+    assert run(capsys, "start", "--run-dir", tmp_path)[1] == ["start: accepted: it is running"]
+    assert run(capsys, "stop", "--run-dir", tmp_path)[1] == ["stop: accepted: it ramps to zero and opens"]
+
+
+def test_a_start_of_what_has_tripped_says_so():
+    out = array("i", [0] * 200)
+    out[s.STATE] = s.TRIPPED
+    seen = SimpleNamespace(out=out, standing=["1a", "40a.rack2", "40c.rack2", "2", "3", "47"])
+    assert run_words.started(seen) == (run_words.CLOSES, "is tripped, row 1a, 40c, 2 and 2 more")
+    seen.standing = ["40a.rack2"]
+    assert run_words.started(seen) == (run_words.CLOSES, "is tripped")
+
+
 def test_lamp_test_says_how_it_went(capsys, monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or 100)
@@ -353,7 +395,8 @@ def test_whoever_is_looked_for_is_sent_nothing(tmp_path):
 
 def test_lock_out_and_lamp_test_without_a_controller_or_a_name(capsys, tmp_path):
     refused(capsys, 3, "no controller answers in", "lock-out", "anna", "--run-dir", tmp_path)
-    refused(capsys, 3, "no controller answers in", "lamp-test", "--run-dir", tmp_path)
+    for what in ("start", "stop", "lamp-test"):
+        refused(capsys, 3, "no controller answers in", what, "--run-dir", tmp_path)
     refused(capsys, 2, "a name is 1 .. 16 of a-z", "lock-out", "Anna!", "--run-dir", tmp_path)
 
 
@@ -363,7 +406,8 @@ def test_who_may_not_send_commands_is_told_who_may(capsys, monkeypatch, tmp_path
         raise PermissionError(13, "Permission denied")
     monkeypatch.setattr(cli.command, "ask", closed)
     monkeypatch.setattr(cli.command, "lock_out", closed)
-    refused(capsys, 3, "put sudo -u firebreak before it", "lamp-test", "--run-dir", tmp_path)
+    for what in ("start", "stop", "lamp-test"):
+        refused(capsys, 3, "put sudo -u firebreak before it", what, "--run-dir", tmp_path)
     refused(capsys, 3, "put sudo -u firebreak before it", "lock-out", "anna", "--run-dir", tmp_path)
 
 

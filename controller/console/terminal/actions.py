@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 from controller import command, spool
+from controller.console import run_words
 from controller.image import PEER_EMPTY
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
+NOTES = {command.RUN: "START", command.STOP: "STOP", command.LAMP_TEST: "LAMPS"}  # codes of spool.CODES
 _BYTES_MAX = 1000
 OUTPUT_BYTES_MAX = 2000
 
@@ -54,13 +56,30 @@ class Actions:
         what = "Lock-out" if is_locked else "End of the lock-out"
         return f"{what}: {told}.{self.note(now_us, 'LOCK' if is_locked else 'UNLOCK', who, told)}"
 
+    def start(self, now_us, who):
+        """Let the cabinet run again."""
+        def comes_to():
+            sentence, now = run_words.of_start(self._run_directory)
+            return sentence + (", see START on page 2" if now else "")
+        return self._ask(now_us, who, "Start", command.RUN, comes_to)
+
+    def stop(self, now_us, who):
+        """A controlled stop, and rest."""
+        return self._ask(now_us, who, "Stop", command.STOP, lambda: run_words.of_stop(self._run_directory))
+
     def lamp_test(self, now_us, who):
         """Flash the lamps."""
+        return self._ask(now_us, who, "Lamp test", command.LAMP_TEST)
+
+    def _ask(self, now_us, who, name, what, comes_to=None):
+        """Send a command, note it; comes_to(): what it comes to once it is accepted."""
         try:
-            told = command.words(command.ask(self._socket, command.LAMP_TEST))
+            answer = command.ask(self._socket, what)
+            told = command.words(answer)
+            told += f": {comes_to()}" if comes_to and answer == command.ACCEPTED else ""
         except OSError as error:
             told = f"not sent, {error.strerror or error}"
-        return f"Lamp test: {told}.{self.note(now_us, 'LAMPS', who, told)}"
+        return f"{name}: {told}.{self.note(now_us, NOTES[what], who, told)}"
 
     def acknowledge(self, now_us, who, seen):
         """Say to all consoles that this person has seen this alarm."""

@@ -114,7 +114,7 @@ class Session:
         elif key in "RA" and self.page != "alarms":
             self.page, self.part, self.seen = "alarms", 0, None
             self.say("Look at what stands, then press the key again.", now_us)
-        elif key in "RAETK":
+        elif key in "RAETKGS":
             self._act(key, now_us)
 
     def _answer(self, key, now_us):
@@ -197,6 +197,12 @@ class Session:
             self._ask_export(now_us)
         elif key == "T":
             self.say(self._actions.lamp_test(now_us, self.who), now_us)
+        elif key == "G":
+            self._ask_yes("Start: it closes once the checklist is complete", "started",
+                          lambda then_us: self._actions.start(then_us, self.who), now_us)
+        elif key == "S":
+            self._ask_yes("Stop: it ramps to zero, opens, and rests", "stopped",
+                          lambda then_us: self._actions.stop(then_us, self.who), now_us)
         elif key == "K":
             self._ask_lock_out(self._view.locked_out_by, now_us)
         elif self.page != "alarms":

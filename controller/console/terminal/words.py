@@ -11,7 +11,7 @@ NO_CONTROLLER = "See whether it runs: systemctl status firebreak. This page look
 # A page's words of commands, as keys; each no longer than what it stands for, so that columns stay.
 _AS_KEYS = (("(firebreak why)", "(press 1)"), ("(firebreak alarms)", "(press 2)"),
             ("(turn it out of RUN, firebreak reset --key)", "(out of RUN, press R)"),
-            ("(firebreak reset)", "(press R)"))
+            ("(firebreak reset)", "(press R)"), ("(firebreak start)", "(press G)"))
 
 HELP = [
     "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",
@@ -22,10 +22,10 @@ HELP = [
     "       Without a password: turn the key switch out of RUN, press L, give your",
     "       name, and press Enter for the password. This is recorded as break-glass",
     "       and ends when the key is back in RUN.",
-    "ACT    on page 2:  R reset (it names what the page shows; if that has changed",
-    "       meanwhile, nothing is reset)   A acknowledge (says who has seen it; it",
-    "       silences and resets nothing)",
+    "ACT    on page 2:  R reset what the page shows; nothing, if that has changed",
+    "       A acknowledge: says who has seen it, silences and resets nothing",
     "       on page 8:  E export to the stick     anywhere:  T flash both lamps, 5 s",
+    "       anywhere:  S stop: ramp to zero, open, rest until G lets it start",
     "       anywhere:  K lock out: the cabinet stops, opens, starts for nobody, also",
     "       after a restart, until the same person, or whoever has turned the key",
     "       out of RUN, ends it with K. Padlock and tag are needed all the same.",

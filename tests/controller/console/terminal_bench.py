@@ -92,6 +92,14 @@ class FakeActions:
         self.done.append(("lock_out", who, is_locked))
         return "Lock-out: accepted."
 
+    def start(self, now_us, who):
+        self.done.append(("start", who))
+        return "Start: accepted."
+
+    def stop(self, now_us, who):
+        self.done.append(("stop", who))
+        return "Stop: accepted."
+
     def lamp_test(self, now_us, who):
         self.done.append(("lamp_test", who))
         return "Lamp test: accepted."

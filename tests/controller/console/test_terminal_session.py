@@ -289,10 +289,27 @@ def test_the_key_of_a_lock_out_ends_one_that_stands(person):
     assert person.actions.done == [("lock_out", "anna", False)]
 
 
-@pytest.mark.parametrize("answer", ["\r", "no\r", "yes", keys.CANCEL])
-def test_only_yes_locks_out(person, answer):
+@pytest.mark.parametrize("page", ["0", "2", "8"])
+def test_start_and_stop_from_any_page(person, page):
     person.logs_in()
-    person.types("K", answer)
+    assert person.types(page, "s") == "Stop: it ramps to zero, opens, and rests: type yes "
+    assert person.types("yes\r") == "Stop: accepted."
+    assert person.types("G") == "Start: it closes once the checklist is complete: type yes "
+    assert person.types("yes\r") == "Start: accepted."
+    assert person.actions.done == [("stop", "anna"), ("start", "anna")]
+
+
+@pytest.mark.parametrize("key", "KSG")
+def test_nobody_who_has_not_logged_in_starts_or_stops_anything(person, key):
+    assert person.types(key, "yes\r") == "Log in first: press L."
+    assert not person.actions.done
+
+
+@pytest.mark.parametrize("key", "KSG")
+@pytest.mark.parametrize("answer", ["\r", "no\r", "yes", keys.CANCEL])
+def test_only_yes_locks_out_starts_or_stops(person, answer, key):
+    person.logs_in()
+    person.types(key, answer)
     assert not person.actions.done
 
 

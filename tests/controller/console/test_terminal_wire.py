@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from controller import channel_link, command, spool
+from controller.console import run_words
 from controller.console.terminal import actions, line, login, process, session, users, view
 from safety import latches
 from terminal_bench import SEEN, FakeActor, Vt100
@@ -265,6 +266,23 @@ def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, a
     told = command.Answer(*answer).words()
     assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
         f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {told}"]
+
+
+@pytest.mark.parametrize("do, code, answer, waits, line", [
+    ("start", "START", command.ACCEPTED, "", "Start: accepted: it closes once the checklist is complete."),
+    ("start", "START", command.ACCEPTED, "waits for R701",
+     "Start: accepted: it closes once the checklist is complete, see START on page 2."),
+    ("start", "START", command.NOT_STORED, "", "Start: the store does not take it: see the controller's messages."),
+    ("stop", "STOP", command.ACCEPTED, "", "Stop: accepted: it ramps to zero and opens."),
+    ("stop", "STOP", None, "", "Stop: no answer."),
+    ("lamp_test", "LAMPS", command.ACCEPTED, "", "Lamp test: accepted.")])
+def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, code, answer, waits, line):
+    monkeypatch.setattr(command, "ask", lambda *_: answer)
+    monkeypatch.setattr(run_words, "of_start", lambda directory: (run_words.CLOSES, waits))
+    made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
+    assert getattr(made, do)(1, "anna") == line and len(line) < 80
+    assert [(act.code, act.text) for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
+        (code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")]
 
 
 def test_what_stands_in_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):

@@ -1,0 +1,59 @@
+"""What an accepted start or stop comes to, in words: what the cabinet does now, and what keeps it from closing."""
+
+import os
+
+from controller import reasons, snapshot
+from controller.console.facts import rows
+from controller.journal import JournalError
+from safety import matrix as m
+from safety import signals as s
+
+CLOSES = "it closes once the checklist is complete"
+OPENS, RESTS = "it ramps to zero and opens", "nothing is closed, and it stays so"
+ROWS_NAMED = 3
+
+
+def of_start(run_directory):
+    """(what the start comes to, what it waits for now or "")."""
+    seen = _newest(run_directory)
+    return started(seen) if seen else (CLOSES, "")
+
+
+def of_stop(run_directory):
+    """What the stop comes to."""
+    seen = _newest(run_directory)
+    return stopped(seen) if seen else OPENS
+
+
+def _newest(run_directory):
+    """Snapshot of the newest tick, or None: the command was taken all the same."""
+    try:
+        return snapshot.read(os.path.join(run_directory, "journal"))
+    except (OSError, JournalError):
+        return None
+
+
+def started(seen):
+    """(what a start comes to, what it waits for now or ""); seen: snapshot.Snapshot."""
+    state = seen.out[s.STATE]
+    if state in (s.CLOSING, s.RUNNING):
+        return f"it is {s.STATES[state]}", ""
+    missing = seen.out[s.INHIBIT_REASON]
+    if missing:
+        code = reasons.inhibit_code(missing)
+        return CLOSES, f"waits for {reasons.label(code)} {reasons.text(code)[0]}{_rows(seen)}"
+    return CLOSES, f"is {s.STATES[state]}{_rows(seen)}" if state in (s.STOPPING, s.TRIPPED) else ""
+
+
+def _rows(seen):
+    """", row 47, 1a": those that stand and keep the contactors open."""
+    found = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
+    found += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
+    found = list(dict.fromkeys(found))
+    more = f" and {len(found) - ROWS_NAMED} more" if len(found) > ROWS_NAMED else ""
+    return f", row {', '.join(found[:ROWS_NAMED])}{more}" if found else ""
+
+
+def stopped(seen):
+    """What a stop comes to; seen: snapshot.Snapshot."""
+    return RESTS if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS
