@@ -7,11 +7,12 @@ freeze -> features -> safety -> control -> gate -> write.
 from array import array
 
 from controller import command, proof_plan, replay
+from controller import wish as wishes
 from controller.channel_link import ChannelLink
 from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
-from controller.image import ProcessImage, operator_at, own_names, packed_name, peer_at
+from controller.image import ProcessImage, operator_at, own_names, packed_name, peer_at, rest_at
 from controller.journal import JournalWriter
 from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
@@ -21,7 +22,6 @@ from safety import parameters as p
 
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
-TEST_MS = 60_000  # the kernel ends a test of this length; then nothing runs until somebody asks for it
 KEEP_MS = 600_000  # the longest time between two saves (ours)
 LOCKED_OUT = "locked_out."  # and the name of who did it: a value of the stored record
 NOC_VERIFIED = "noc_verified"  # a value of the stored record: the operations centre was heard at least once (row 46)
@@ -36,8 +36,9 @@ class Cabinet:
     """The controller of one cabinet. `keeper`: takes records of what must survive (store.Keeper or alike).
 
     `answer`: how what an operator asked for ended in the last tick, 0: nothing did. Of a reset latches.RESULTS, of a
-    lock-out command.ACCEPTED, of both command.NOT_STORED. `peer_answer`: how that reset ended in the second channel
-    (channel_link.RESULTS), NONE where it was not asked. `locked_out`: who has locked the cabinet out, "" for nobody.
+    lock-out, start or stop command.ACCEPTED, OVERRULED, of all command.NOT_STORED. `peer_answer`: how that reset ended
+    in the second channel (channel_link.RESULTS), NONE where it was not asked. `locked_out`: who has locked the cabinet
+    out, "" for nobody.
     """
 
     def __init__(self, config, loaded, keeper, journal=None):
@@ -55,15 +56,17 @@ class Cabinet:
         self.self_test = None
         self._relays = Relays(self.core, config.tick_ms)
         self._noc = config.noc_source
-        self._noc_verified = self._test = self._test_ms = 0
+        self._noc_verified = 0
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
         self._hour_ms = self.core.kernel.latches.hour_ticks * config.tick_ms
         self._armed = self._armed_number = None
         self._saved, self._kept_ms = None, 0
         self.answer, self.peer_answer = 0, latches.NONE
-        self._run, self._lamp_test_ms = 1, 0
-        self._operator_at, self._peer_at = operator_at(self.core.layout), peer_at(self.core.layout)
+        self.wish = wishes.Wish((loaded.record or {}).get("values", {}))
+        self._is_ending, self._lamp_test_ms = False, 0
+        layout = self.core.layout
+        self._operator_at, self._rest_at, self._peer_at = operator_at(layout), rest_at(layout), peer_at(layout)
         self.locked_out = self._stored_name = ""
         self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
@@ -102,6 +105,7 @@ class Cabinet:
         self.answer, self.peer_answer = self._pass_reset() if self._asked else 0, latches.NONE
         if self._lock_number is not None:
             self.answer = self._pass_lock_out()
+        self.answer = self.wish.settle(self.keeper) or self.answer
         if self._lamp_test_ms:
             self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
             image.inp[self._operator_at] = self._lamp_test_ms
@@ -114,8 +118,8 @@ class Cabinet:
             self._end_reset(core.out[s.RESET_RESULT])
         if self._ended:
             self._await_peer()
-        if self._test:
-            self._end_test(elapsed_ticks)
+        if self.wish.test:
+            self.wish.count_test(elapsed_ticks * self.config.tick_ms, not core.out[s.CONTACTOR_SUPPLY_OK])
         if self.journal is not None:
             self._record(elapsed_ticks)
         self._persist(elapsed_ticks)
@@ -124,9 +128,10 @@ class Cabinet:
         """What the controller itself tells the kernel."""
         inp[s.ARMED_STORED] = self._armed_stored()
         # Without the keeper a latch could be lost with the next restart: end in order while all is well.
-        inp[s.RUN_REQUEST] = 1 if self._run and self.keeper.ok else 0
+        inp[s.RUN_REQUEST] = 1 if self.wish.is_asked and not self._is_ending and self.keeper.ok else 0
         inp[s.LOCK_OUT_OK] = 0 if self.locked_out else 1
-        inp[s.TEST_REQUEST] = self._test
+        inp[s.TEST_REQUEST] = self.wish.test
+        inp[self._rest_at:self._peer_at] = self.wish.words
         if self._noc >= 0:
             inp[s.NOC_LINK_OK] = 1 if self.core.hints.alive(self._noc) else 0
             self._noc_verified |= inp[s.NOC_LINK_OK]
@@ -165,7 +170,7 @@ class Cabinet:
         out = self.core.kernel.out
         armed = out[s.ARM_REQUEST]
         now = (armed, bytes(self.core.kernel.evaluator.latched), out[s.RESETS_LEFT], self._noc_verified)
-        if now == self._saved and self._kept_ms < KEEP_MS:
+        if now == self._saved and not self.wish.is_new and self._kept_ms < KEEP_MS:
             return
         self._saved, self._kept_ms = now, 0
         number = self._submit(armed)
@@ -185,14 +190,15 @@ class Cabinet:
         held = {name: FIRST_OUT if index == first else LATCHED for index, name in enumerate(self._names)
                 if latched[index] and index not in self._clearing}
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
-        values = {CABINET + self.config.names[-1][1]: 1}
+        values = {CABINET + self.config.names[-1][1]: 1, **self.wish.values()}
         if self._stored_name:
             values[LOCKED_OUT + self._stored_name] = 1
         if self._noc_verified:
             values[NOC_VERIFIED] = 1
-        return self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": values,
-                                   "latches": held,
-                                   "token_ages_ms": [age * tick_ms for age in ages if age < hour_ticks]})
+        number = self.keeper.submit({"armed": armed, "clean": 1 - armed, "values": values, "latches": held,
+                                     "token_ages_ms": [age * tick_ms for age in ages if age < hour_ticks]})
+        self.wish.submitted(number)
+        return number
 
     def _pass_reset(self):
         """Give the kernel the reset that was asked for: one it refuses at once, one it grants when the store holds it.
@@ -257,28 +263,39 @@ class Cabinet:
         """
         return self.image.add_hint(source_index, kind, quantity, value_W, valid_ms)
 
-    def request_run(self, run):
-        """1: the cabinet is to run; 0: a controlled stop."""
-        self._run = 1 if run else 0
+    def request_run(self, is_run, is_awaited=True):
+        """A person's start, or a controlled stop after which the cabinet rests, whatever restarts, until a start.
+
+        A start is stored first, a stop takes effect at once. Returns a refusal of a start (command.IN_TEST), or 0:
+        `answer` will say when it is stored, unless nobody awaits that.
+        """
+        if is_run and self._in_test():
+            return command.IN_TEST
+        if is_run:
+            self.wish.start(is_awaited)
+        else:
+            self.wish.stop(wishes.PERSON, is_awaited)
+        return 0
+
+    def end(self):
+        """The process is told to end: a controlled stop that nothing takes back, and nobody's wish for the next one."""
+        self._is_ending = True
 
     def request_test(self):
-        """TEST mode: for TEST_MS, which contains turning the key back to RUN and the start, with 5 % of rated power.
+        """TEST mode: wish.TEST_MS, which contain turning the key back to RUN and the start, with 5 % of rated power.
 
         Only while the key is known to be out of RUN, and once the kernel, which counts the time of each test, has seen
         the end of the last one. Every row stays armed. Returns command.KEY_IN_RUN, IN_TEST or ACCEPTED.
         """
-        if self._test or self.core.inp[s.TEST_REQUEST]:
+        if self._in_test():
             return command.IN_TEST
         if not self._key_is_out():
             return command.KEY_IN_RUN
-        self._test, self._test_ms, self._run = 1, 0, 1
+        self.wish.begin_test()
         return command.ACCEPTED
 
-    def _end_test(self, elapsed_ticks):
-        """After its time, and once nothing is closed, the test is over and so is the request to run."""
-        self._test_ms += elapsed_ticks * self.config.tick_ms
-        if self._test_ms > TEST_MS and not self.core.out[s.CONTACTOR_SUPPLY_OK]:
-            self._test = self._run = 0
+    def _in_test(self):
+        return self.wish.test or self.core.inp[s.TEST_REQUEST]
 
     def request_lamp_test(self):
         """Both lamps flash for LAMP_TEST_MS."""
@@ -317,7 +334,7 @@ class Cabinet:
 
     def _show_locked_out(self, name):
         self.locked_out = name
-        self.image.inp[self._operator_at + 1:self._peer_at] = packed_name(name)
+        self.image.inp[self._operator_at + 1:self._rest_at] = packed_name(name)
 
     def _key_is_out(self):
         return self.core.kernel.features.ages.known(s.G_IO_1) and not self.core.inp[s.KEY_RUN_OK]

@@ -28,7 +28,7 @@ LOCK_OUT, END_LOCK_OUT = 21, 22
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
 (ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
- KEY_IN_RUN, IN_TEST) = range(100, 110)
+ KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED) = range(100, 112)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 ANSWER_S = 2.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
@@ -57,7 +57,9 @@ def bound(path, mode):
 
 
 class Listener:
-    """The loop's end: one reset or lock-out at a time, answered after the tick that has ended it; all else at once."""
+    """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that has ended it; all else
+    at once. A stop that comes while somebody waits for an answer is obeyed all the same.
+    """
 
     def __init__(self, path, change_key=None):
         """Replaces a socket left over at `path`; raises OSError.
@@ -106,14 +108,21 @@ class Listener:
             cabinet.request_reset(what, *seen)
             return None
         if magic == MAGIC and what in (RUN, STOP):
-            cabinet.request_run(what == RUN)
-            return ACCEPTED
+            return self._obey_run(cabinet, what == RUN)
         if magic == MAGIC and what == LAMP_TEST:
             cabinet.request_lamp_test()
             return ACCEPTED
         if magic == MAGIC and what == TEST_MODE:
             return cabinet.request_test()
         return REFUSED_FORM
+
+    def _obey_run(self, cabinet, is_run):
+        """None: answered when it is stored."""
+        is_free = self._waiting is None
+        if is_run and not is_free:
+            return BUSY
+        refused = cabinet.request_run(is_run, is_free)
+        return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_lock(self, cabinet, magic, what, padded):
         """None: answered when it is stored."""
@@ -156,11 +165,13 @@ def words(answer):
     if answer is None:
         return "no answer"
     named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?",
-             BUSY: "somebody else's reset or lock-out is not done yet",
+             BUSY: "somebody else's command is not done yet",
              NOT_STORED: "the store does not take it: see the controller's messages",
              NO_SOURCE: "its configuration has no such source", LOCKED: "it is locked out already",
              NOT_LOCKED: "it is not locked out", KEY_IN_RUN: "turn the key out of RUN first",
              IN_TEST: "a test is under way: ask again when its minute is over",
+             OVERRULED: "somebody has stopped it meanwhile",
+             UNCONFIRMED: "it is done; ask again to know that it is stored, somebody else's command is not done yet",
              OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}
     return named.get(answer) or latches.RESULTS[answer]
 

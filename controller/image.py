@@ -4,8 +4,8 @@ Drivers (and the shell, for the local signals) write into `inp` and set `fresh` 
 `freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it. Behind the kernel's
 inputs lie the slots for the hints of one tick: source + 1 (0: empty), kind, quantity, value_W, valid_ms; and behind
 them, per unit, the set-point that was sent last and its code (controller/sent.py), the time left of a lamp test, ms,
-who has locked the cabinet out, and what stands in the second channel. Of the words behind the hints the core looks at
-the lamp test alone: the others are for whoever reads the journal.
+who has locked the cabinet out, why it rests (controller/wish.py), and what stands in the second channel. Of the words
+behind the hints the core looks at the lamp test alone: the others are for whoever reads the journal.
 """
 
 from array import array
@@ -21,13 +21,15 @@ HINT_INPUTS = tuple([f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for wor
 SENT = ("sent_W", "sent_code")
 OPERATOR = ("lamp_test_ms", "locked_out_0", "locked_out_1", "locked_out_2", "locked_out_3")
 NAME_CHARACTERS_MAX = 4 * (len(OPERATOR) - 1)  # of a person, in ASCII, four to a word
+REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
 PEER_EMPTY = (-1, 0)  # nothing stands there, it is not heard, or there is none
 
 
 def own_names(units):
     """Names of the words behind the kernel's inputs."""
-    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR, *PEER]
+    return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR, *REST,
+            *PEER]
 
 
 def words(layout):
@@ -37,6 +39,11 @@ def words(layout):
 
 def peer_at(layout):
     """Place of the PEER words."""
+    return rest_at(layout) + len(REST)
+
+
+def rest_at(layout):
+    """Place of the REST words."""
     return operator_at(layout) + len(OPERATOR)
 
 

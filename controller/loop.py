@@ -89,8 +89,6 @@ class Loop:
             self._slack(deadlines)
             now_us = clock.now_us()
             elapsed_ticks = deadlines.begin(now_us)
-            if self.stopping_us is not None:
-                self.cabinet.request_run(0)  # a run or a test asked for meanwhile undoes no stop
             self.cabinet.tick(now_us, elapsed_ticks)
             self._after(now_us)
             deadlines.end(clock.now_us())
@@ -155,7 +153,7 @@ class Loop:
         """Signal handler: ask for a controlled stop."""
         if self.stopping_us is None:
             self.stopping_us = clock.now_us()
-            self.cabinet.request_run(0)
+            self.cabinet.end()
 
     def _stopped(self, now_us):
         """Nothing is closed and the store has what it can have, or it has taken too long. A trip is not waited out."""

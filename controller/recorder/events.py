@@ -6,7 +6,7 @@ change at every tick (which limit binds, what a start waits for) is an event onc
 
 from typing import NamedTuple
 
-from controller import hint_codes, image, reasons
+from controller import hint_codes, image, reasons, wish
 from controller.core import STANDING_BITS
 from controller.setpoint import O_BINDING_REASON
 from safety import latches, matrix
@@ -97,6 +97,8 @@ class EventFinder:
         names = list(seen.reader.header["input_names"])
         self._operator_at = names.index(image.OPERATOR[0]) if image.OPERATOR[0] in names else None
         self._operator = None
+        self._rest_at = names.index(image.REST[0]) if image.REST[0] in names else None
+        self._rest = None
         names = list(seen.output_names)
         self._control_at = names.index("hint_control_source") if "hint_control_source" in names else None
         self._control = 0
@@ -117,6 +119,8 @@ class EventFinder:
             found += self._key_switch(sequence)
         if self._operator_at is not None:
             found += self._of_operator(sequence)
+        if self._rest_at is not None:
+            found += self._of_rest(sequence)
         return found + self._of_hints(sequence)
 
     def _rows(self, sequence, words):
@@ -176,6 +180,15 @@ class EventFinder:
             texts.append(f"locked out by {now[0]}")
         texts += ["lamp test"] if now[1] and not before[1] else []
         return [Event(sequence, NOTE, "", CABINET, text) for text in texts]
+
+    def _of_rest(self, sequence):
+        """That a person has started or stopped the cabinet; the other reasons to rest are events of their own."""
+        now, before = self.seen.inp[self._rest_at], self._rest
+        self._rest = now
+        if now == before or before is None and now != wish.PERSON or now not in (0, wish.PERSON):
+            return []
+        text = "a person has stopped it: it rests until somebody starts it" if now else "a person has started it"
+        return [Event(sequence, NOTE, "", CABINET, text)]
 
     def _of_hints(self, sequence):
         """What each source's hints are, whenever that changes; who is in control."""

@@ -3,13 +3,13 @@
 import pytest
 
 from controller import cabinet as cabinets
-from controller import command, hint_codes, image, store
+from controller import command, hint_codes, image, store, wish
 from safety import latches, matrix
 from safety import signals as s
 from site_files import SiteFiles
 from test_cabinet import CLEAR_TICKS, CONFIG, RUN_TICKS, Bench, found, is_kept_open, running
 
-TEST_TICKS = cabinets.TEST_MS // CONFIG.tick_ms
+TEST_TICKS = wish.TEST_MS // CONFIG.tick_ms
 STOP_TICKS = 60  # a controlled stop ends within a second
 RATED_W = 250_000
 WHO = "N. N., 2026-01-01: test"

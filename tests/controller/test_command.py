@@ -19,13 +19,14 @@ class Cabinet:
 
     def __init__(self):
         self.resets, self.runs, self.lamp_tests, self.lock_outs, self.verdict = [], [], 0, [], 0
-        self.tests, self.test_verdict = 0, command.ACCEPTED
+        self.tests, self.test_verdict, self.run_verdict = 0, command.ACCEPTED, 0
 
     def request_reset(self, *asked):
         self.resets.append(asked)
 
-    def request_run(self, run):
-        self.runs.append(run)
+    def request_run(self, is_run, is_awaited):
+        self.runs.append((is_run, is_awaited))
+        return self.run_verdict
 
     def request_lamp_test(self):
         self.lamp_tests += 1
@@ -122,13 +123,45 @@ def test_only_one_reset_waits_at_a_time(place):
     assert len(cabinet.resets) == 2
 
 
-@pytest.mark.parametrize("what, run", [(command.RUN, True), (command.STOP, False)])
-def test_run_and_stop_are_answered_at_once(place, what, run):
+@pytest.mark.parametrize("what, is_run", [(command.RUN, True), (command.STOP, False)])
+def test_run_and_stop_are_answered_when_they_are_stored(place, what, is_run):
     listener, cabinet, client = place
     one = client()
     one.say(request(what))
     listener.receive(cabinet)
-    assert (cabinet.runs, one.heard()) == ([run], [command.ACCEPTED])
+    listener.answer(0)
+    assert (cabinet.runs, one.heard()) == ([(is_run, True)], [])
+    listener.answer(command.ACCEPTED)
+    assert one.heard() == [command.ACCEPTED]
+
+
+def test_a_start_that_is_refused_is_answered_at_once(place):
+    listener, cabinet, client = place
+    one, cabinet.run_verdict = client(), command.IN_TEST
+    one.say(request(command.RUN))
+    listener.receive(cabinet)
+    assert one.heard() == [command.IN_TEST]
+    cabinet.run_verdict = 0
+    one.say(request(command.RUN))
+    listener.receive(cabinet)
+    assert len(cabinet.runs) == 2, "nobody waits"
+
+
+@pytest.mark.parametrize("first", [request(command.REMOTE_RESET), request(command.RUN), request(command.STOP)])
+def test_a_stop_waits_for_nobody_else(place, first):
+    """It takes effect at once; the answer that is due is the other one's. A start has to wait its turn."""
+    listener, cabinet, client = place
+    one, other = client(), client()
+    one.say(first)
+    listener.receive(cabinet)
+    del cabinet.runs[:]
+    for what, heard in ((command.RUN, command.BUSY), (command.STOP, command.UNCONFIRMED)):
+        other.say(request(what))
+        listener.receive(cabinet)
+        assert other.heard() == [heard]
+    assert cabinet.runs == [(False, False)]
+    listener.answer(command.OVERRULED)
+    assert (one.heard(), other.heard()) == ([command.OVERRULED], [])
 
 
 @pytest.mark.parametrize("data", [
@@ -235,7 +268,7 @@ def test_a_tick_takes_four_commands(place):
         assert listener.hungry
         client().say(request(command.STOP))
         listener.receive(cabinet)
-    assert not listener.hungry and cabinet.runs == [False] * 4
+    assert not listener.hungry and [is_run for is_run, _ in cabinet.runs] == [False] * 4
     listener.answer(0)
     assert listener.hungry
 
@@ -261,7 +294,8 @@ def test_an_asker_without_an_address_gets_no_answer(place, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mute:
         mute.sendto(request(command.RUN), str(tmp_path / "command.sock"))
         listener.receive(cabinet)
-    assert (cabinet.runs, listener.dropped) == ([True], 0)
+    listener.answer(command.ACCEPTED)
+    assert (cabinet.runs, listener.dropped) == ([(True, True)], 0)
 
 
 def test_the_socket_is_its_owners_alone_and_replaces_one_left_over(tmp_path):
@@ -351,6 +385,7 @@ def test_a_run_directory_may_lie_deeper_than_a_socket_address_is_long(tmp_path):
         client = Client(str(folder / "command.sock"))
         client.say(request(command.RUN))
         listener.receive(Cabinet())
+        listener.answer(command.ACCEPTED)
         assert client.heard() == [command.ACCEPTED]
         client.socket.close()
     finally:

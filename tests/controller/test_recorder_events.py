@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller import cabinet as cabinets
-from controller import config, image, reasons
+from controller import config, image, reasons, wish
 from controller.core import STANDING_BITS
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
@@ -184,9 +184,23 @@ def test_a_lock_out_that_stands_at_the_start_is_told(seen):
     assert "locked out by anna" in [event.text for event in EventFinder(seen).feed(seen.frame())]
 
 
+def test_who_starts_and_who_stops_is_told(seen):
+    """A test and a lock-out, which leave it at rest too, have events of their own."""
+    finder, at = settled(seen), seen.reader.header["input_names"].index(image.REST[0])
+
+    def now(code, finder=finder):
+        seen.inp[at] = code
+        return [event.text for event in finder.feed(seen.frame()) if event.kind == "note"]
+    stopped = ["a person has stopped it: it rests until somebody starts it"]
+    assert now(wish.PERSON) == stopped and now(wish.PERSON) == []
+    assert now(0) == ["a person has started it"] and now(0) == []
+    assert now(wish.TEST) == [] and now(wish.PERSON) == stopped and now(wish.TEST) == []
+    assert now(wish.PERSON, EventFinder(seen)) == stopped and now(0, EventFinder(seen)) == []
+
+
 def test_frames_of_a_version_without_operator_words_are_read(seen):
     header = seen.reader.header
-    names = [name for name in header["input_names"] if name not in image.OPERATOR]
+    names = [name for name in header["input_names"] if name not in image.OPERATOR + image.REST]
     seen.reader = SimpleNamespace(header={**header, "input_names": names})
     finder = settled(seen)
     assert finder.feed(seen.frame()) == []

@@ -1,0 +1,195 @@
+"""Starts and stops of a person: in which order they take effect and are stored, and what a restart makes of them."""
+
+import pytest
+
+from controller import command, image, store, wish
+from safety import signals as s
+from test_cabinet import RUN_TICKS, Bench, found, running
+
+STOPPED = {"stopped.": wish.PERSON}
+
+
+def told(bench):
+    """(the cabinet is to run, why it rests) as the kernel and the journal were told in the last tick."""
+    inp = bench.cabinet.core.inp
+    return inp[s.RUN_REQUEST], inp[image.rest_at(bench.cabinet.core.layout)]
+
+
+def at_rest(**options):
+    """A cabinet that a person had stopped before this start of the controller."""
+    bench = Bench(loaded=found(store.CLEAN, values=STOPPED), **options).tick(RUN_TICKS)
+    assert bench.state == "ready" and told(bench) == (0, wish.PERSON) and not bench.out[s.ARM_REQUEST]
+    return bench
+
+
+def test_a_stop_takes_effect_before_it_is_stored_and_is_answered_after():
+    bench = running()
+    bench.keeper.durable = len(bench.keeper.records)
+    assert bench.cabinet.request_run(0) == 0
+    bench.tick()
+    assert bench.state == "stopping" and told(bench) == (0, wish.PERSON) and bench.stored["values"] == STOPPED
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and bench.answers == []
+    bench.keeper.durable += 100
+    bench.tick()
+    assert bench.answers == [command.ACCEPTED] and bench.stored["values"] == STOPPED
+
+
+def test_a_start_is_stored_before_it_takes_effect():
+    bench = at_rest()
+    bench.keeper.durable = len(bench.keeper.records)
+    assert bench.cabinet.request_run(1) == 0
+    bench.tick(RUN_TICKS)
+    assert bench.stored["values"] == {} and told(bench) == (0, wish.PERSON) and bench.answers == []
+    bench.keeper.durable += 100
+    bench.tick(RUN_TICKS)
+    assert bench.state == "running" and told(bench) == (1, 0) and bench.answers == [command.ACCEPTED]
+
+
+def test_what_was_stopped_rests_after_a_restart_until_somebody_starts_it():
+    bench = running()
+    bench.cabinet.request_run(0)
+    bench.tick(RUN_TICKS)
+    again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
+    assert again.state == "ready" and told(again) == (0, wish.PERSON)
+    again.trip()
+    assert again.stored["values"] == STOPPED, "whatever else is stored meanwhile"
+
+
+def test_a_start_that_was_not_stored_is_lost_with_the_restart():
+    bench = at_rest()
+    before = bench.stored
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(1)
+    bench.tick()
+    again = Bench(loaded=found(store.CLEAN, **before)).tick(RUN_TICKS)
+    assert again.state == "ready"
+
+
+def test_that_the_process_is_told_to_end_is_nobodys_stop():
+    bench = running()
+    bench.cabinet.end()
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and told(bench) == (0, 0) and bench.stored["values"] == {}
+    bench.cabinet.request_run(1)
+    assert bench.tick(RUN_TICKS).state == "ready", "nothing takes that back"
+    assert Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS).state == "running"
+
+
+def test_a_stop_while_the_process_ends_is_stored():
+    bench = running()
+    bench.cabinet.end()
+    bench.cabinet.request_run(0)
+    bench.tick(RUN_TICKS)
+    assert bench.stored["values"] == STOPPED
+
+
+def test_a_stop_voids_a_start_that_is_not_stored_yet():
+    bench = at_rest()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(1)
+    bench.tick(3)
+    for _ in range(2):
+        bench.cabinet.request_run(0, False)
+    bench.tick(3)
+    assert bench.answers == [command.OVERRULED] and bench.stored["values"] == STOPPED
+    bench.keeper.durable += 100
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and bench.answers == [command.OVERRULED]
+
+
+def test_a_stop_that_nobody_awaits_takes_no_answer_away():
+    bench = running()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(0)
+    bench.cabinet.request_run(0, False)
+    bench.tick(5)
+    bench.keeper.durable += 100
+    bench.tick(5)
+    assert bench.answers == [command.ACCEPTED]
+
+
+@pytest.mark.parametrize("is_run", [0, 1])
+def test_what_is_so_already_is_answered_and_not_stored_anew(is_run):
+    """Or a script gone wild would write the store of a cabinet full time."""
+    bench = running() if is_run else at_rest()
+    count = len(bench.keeper.records)
+    for _ in range(10):
+        bench.cabinet.request_run(is_run)
+        bench.tick()
+    assert bench.answers == [command.ACCEPTED] * 10 and len(bench.keeper.records) == count
+
+
+def test_starts_and_stops_in_one_tick_are_one_record():
+    bench = running()
+    count = len(bench.keeper.records)
+    for is_run in (0, 1, 0, 1, 0):
+        bench.cabinet.request_run(is_run, False)
+    bench.tick()
+    assert len(bench.keeper.records) == count + 1 and bench.stored["values"] == STOPPED
+
+
+@pytest.mark.parametrize("is_run", [0, 1])
+def test_a_store_that_fails_leaves_it_at_rest_and_says_so(is_run):
+    bench = at_rest() if is_run else running()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(is_run)
+    bench.tick()
+    bench.keeper.ok = False
+    bench.tick(RUN_TICKS)
+    assert bench.answers == [command.NOT_STORED] and told(bench) == (0, wish.PERSON) and bench.state == "ready"
+
+
+def test_two_copies_that_are_not_of_one_store_leave_it_stopped(tmp_path):
+    directory = str(tmp_path)
+    for values in ({}, STOPPED):
+        place = store.Store(directory)
+        place._generation = 6
+        place.save({**store.empty_record(), "values": values})
+        (tmp_path / "store.a").rename(tmp_path / f"kept{len(values)}")
+    (tmp_path / "kept0").rename(tmp_path / "store.a")
+    (tmp_path / "kept1").rename(tmp_path / "store.b")
+    loaded = store.Store(directory).load()
+    assert loaded.state == store.UNREADABLE
+    assert not wish.Wish(loaded.record["values"]).is_asked
+
+
+def test_of_two_reasons_to_rest_one_is_kept():
+    rests = wish.Wish({"stopped.": wish.TEST, "noc_verified": 1, "stopped.anna": wish.PERSON})
+    assert rests.rest == (wish.TEST, "") and not rests.is_asked
+
+
+# -- a test
+
+def under_test(**options):
+    """A cabinet in TEST mode that runs."""
+    bench = Bench(**options).tick()
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick()
+    assert bench.cabinet.request_test() == command.ACCEPTED
+    bench.field.wrong.clear()
+    bench.tick(RUN_TICKS)
+    assert bench.state == "running" and told(bench) == (1, wish.TEST)
+    return bench
+
+
+@pytest.mark.parametrize("more_ticks", [0, 3000])
+def test_what_was_tested_rests_after_a_restart_also_in_the_middle_of_the_test(more_ticks):
+    bench = under_test().tick(more_ticks)
+    assert bench.state == ("ready" if more_ticks else "running")
+    assert bench.stored["values"] == {"stopped.": wish.TEST}
+    again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
+    assert again.state == "ready" and told(again) == (0, wish.TEST)
+    again.cabinet.request_run(1)
+    assert again.tick(RUN_TICKS).state == "running" and again.stored["values"] == {}
+
+
+def test_no_start_is_taken_during_a_test_and_a_stop_ends_its_run():
+    bench = under_test()
+    assert bench.cabinet.request_run(1) == command.IN_TEST
+    bench.cabinet.request_run(0)
+    bench.tick(100)
+    assert bench.state == "ready" and told(bench) == (0, wish.PERSON)
+    assert bench.cabinet.request_run(1) == command.IN_TEST
+    bench.tick(3000)
+    assert bench.state == "ready" and bench.cabinet.request_run(1) == 0
