@@ -93,6 +93,8 @@ class Cabinet:
         locked = [name.removeprefix(LOCKED_OUT) for name in record.get("values", {}) if name.startswith(LOCKED_OUT)]
         self._stored_name = "".join(locked[:1])
         self._show_locked_out(self._stored_name)
+        if self._stored_name and self.wish.is_asked:  # a store of a version whose lock-outs left no rest
+            self.wish.stop(wishes.LOCK_OUT, name=self._stored_name)
         for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(kernel.latches.token_age)]):
             kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
         kernel.boot(loaded.state == ARMED, lost or loaded.state in (UNREADABLE, MISSING), latched)
@@ -266,9 +268,11 @@ class Cabinet:
     def request_run(self, is_run, is_awaited=True):
         """A person's start, or a controlled stop after which the cabinet rests, whatever restarts, until a start.
 
-        A start is stored first, a stop takes effect at once. Returns a refusal of a start (command.IN_TEST), or 0:
-        `answer` will say when it is stored, unless nobody awaits that.
+        A start is stored first, a stop takes effect at once. Returns a refusal of a start (command.STAYS_LOCKED,
+        IN_TEST), or 0: `answer` will say when it is stored, unless nobody awaits that.
         """
+        if is_run and self.locked_out:
+            return command.STAYS_LOCKED
         if is_run and self._in_test():
             return command.IN_TEST
         if is_run:
@@ -285,8 +289,10 @@ class Cabinet:
         """TEST mode: wish.TEST_MS, which contain turning the key back to RUN and the start, with 5 % of rated power.
 
         Only while the key is known to be out of RUN, and once the kernel, which counts the time of each test, has seen
-        the end of the last one. Every row stays armed. Returns command.KEY_IN_RUN, IN_TEST or ACCEPTED.
+        the end of the last one. Every row stays armed. Returns command.STAYS_LOCKED, KEY_IN_RUN, IN_TEST or ACCEPTED.
         """
+        if self.locked_out:
+            return command.STAYS_LOCKED
         if self._in_test():
             return command.IN_TEST
         if not self._key_is_out():
@@ -302,7 +308,7 @@ class Cabinet:
         self._lamp_test_ms = LAMP_TEST_MS
 
     def request_lock_out(self, name, is_locked):
-        """Lock the cabinet out (a controlled stop, and no start, whatever restarts) or end that.
+        """Lock the cabinet out (a controlled stop, and no start, whatever restarts) or end that: then it rests.
 
         name: of the person, 1 .. NAME_CHARACTERS_MAX ASCII characters. Only who has locked out may end it, or anybody
         while the key is known to be out of RUN. A lock-out takes effect at once and is stored then; its end is stored
@@ -317,6 +323,7 @@ class Cabinet:
         self._stored_name = name if is_locked else ""
         if is_locked:
             self._show_locked_out(name)
+            self.wish.stop(wishes.LOCK_OUT, name=name)
         self._lock_number = self._submit(self.core.kernel.out[s.ARM_REQUEST])
         return 0
 

@@ -28,7 +28,7 @@ LOCK_OUT, END_LOCK_OUT = 21, 22
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
 # Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
 (ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
- KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED) = range(100, 112)
+ KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED) = range(100, 113)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 ANSWER_S = 2.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
@@ -170,6 +170,7 @@ def words(answer):
              NO_SOURCE: "its configuration has no such source", LOCKED: "it is locked out already",
              NOT_LOCKED: "it is not locked out", KEY_IN_RUN: "turn the key out of RUN first",
              IN_TEST: "a test is under way: ask again when its minute is over",
+             STAYS_LOCKED: "it is locked out, and that has to end first",
              OVERRULED: "somebody has stopped it meanwhile",
              UNCONFIRMED: "it is done; ask again to know that it is stored, somebody else's command is not done yet",
              OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}

@@ -1,4 +1,4 @@
-"""Whether the cabinet is to run: what a person stopped, and what a test has left, rests until somebody starts it.
+"""Whether the cabinet is to run: what a person stopped, a test or a lock-out has left, rests until somebody starts it.
 
 Why it rests is one of the record's values, so it survives restarts: it takes effect at once and is stored then, while a
 start is stored first. A cut of power may lose a start that way, never a stop. That the process is told to end is no
@@ -10,17 +10,17 @@ from array import array
 from controller import command
 from controller.image import packed_name
 
-PERSON, TEST = 1, 2  # why it rests; 0: it does not
+PERSON, TEST, LOCK_OUT = 1, 2, 3  # why it rests; 0: it does not
 AWAKE = (0, "")
-STOPPED = "stopped."  # a value of the stored record, the code above
+STOPPED = "stopped."  # and who had locked it out, if that is why: a value of the stored record, the code above
 TEST_MS = 60_000  # the kernel ends a test of this length; then nothing runs until somebody asks for it
 
 
 class Wish:
-    """Of one cabinet. rest: (why, "") in effect; stored: what each record says from now on; is_asked: it is to run.
+    """Of one cabinet. rest: (why, whose lock-out it was, else "") in effect; is_asked: it is to run.
 
-    is_new: no record says yet what is `stored`. test: 1 during TEST mode, which runs while it rests otherwise. words:
-    `rest` for the journal (image.REST).
+    stored: the rest that each record says from now on; is_new: none has said it yet. test: 1 in TEST mode, which runs
+    while the cabinet rests otherwise. words: `rest` for the journal (image.REST).
     """
 
     def __init__(self, values):
@@ -46,11 +46,11 @@ class Wish:
         if self.is_new:
             self._number, self.is_new = number, False
 
-    def stop(self, why, is_awaited=False):
+    def stop(self, why, is_awaited=False, name=""):
         """Rest from now on; a start that is not stored yet is void. is_awaited: somebody waits for its being stored."""
         if self._is_awaited and self.stored == AWAKE:
             self._is_awaited, self._is_overruled = False, True
-        self._store((why, ""), is_awaited or self._is_awaited)
+        self._store((why, name), is_awaited or self._is_awaited)
         self._show(self.stored)
         self.is_asked = False
 

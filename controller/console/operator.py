@@ -12,11 +12,12 @@ from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INP
 
 def add(commands):
     """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
-    start = commands.add_parser("start", help="let the cabinet close and run again, after a stop or a test")
+    start = commands.add_parser("start", help="let the cabinet close and run again, after a stop, test or lock-out")
     stop = commands.add_parser("stop", help="ramp to zero, open, and rest until somebody starts it")
     lock = commands.add_parser("lock-out", help="stop the cabinet and let nothing start it until you end that")
     lock.add_argument("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first")
-    lock.add_argument("--end", action="store_true", help="end it: by whom began it, or with the key out of RUN")
+    lock.add_argument("--end", action="store_true",
+                      help="end it: by whom began it, or with the key out of RUN; it rests then until `start`")
     lamps = commands.add_parser("lamp-test", help="flash both lamps for five seconds")
     test = commands.add_parser("test-mode", help="run for a minute with 5 %% of rated power, rows armed; asks twice")
     for parser, run in ((start, _start), (stop, _stop), (lock, _lock_out), (lamps, _lamp_test), (test, _test_mode)):
@@ -37,7 +38,8 @@ def _stop(arguments):
 
 def _lock_out(arguments):
     return _told(arguments, lambda path: command.lock_out(path, arguments.name, not arguments.end),
-                 f"{'end of the lock-out' if arguments.end else 'lock-out'} by {arguments.name}")
+                 f"{'end of the lock-out' if arguments.end else 'lock-out'} by {arguments.name}",
+                 (lambda directory: run_words.START_IT) if arguments.end else None)
 
 
 def _lamp_test(arguments):

@@ -10,6 +10,7 @@ from safety import signals as s
 
 CLOSES = "it closes once the checklist is complete"
 OPENS, RESTS = "it ramps to zero and opens", "nothing is closed, and it stays so"
+START_IT = "start it with `firebreak start`"  # removing a lock is no start: 29 CFR 1910.147
 ROWS_NAMED = 3
 
 

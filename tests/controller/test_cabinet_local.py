@@ -241,12 +241,13 @@ def test_a_lock_out_and_its_end_leave_it_in_the_store(centre):
     bench = heartbeat(Bench(settings=centre).tick(), centre.noc_source, 5)
     bench.cabinet.request_lock_out("anna", True)
     bench.tick()
-    assert bench.stored["values"] == {"locked_out.anna": 1, cabinets.NOC_VERIFIED: 1}
+    rests = {"stopped.anna": wish.LOCK_OUT}
+    assert bench.stored["values"] == {"locked_out.anna": 1, cabinets.NOC_VERIFIED: 1, **rests}
     again = Bench(loaded=found(store.CLEAN, values=bench.stored["values"]), settings=centre).tick()
     assert again.cabinet.locked_out == "anna" and path(again) == (0, 1)
     again.cabinet.request_lock_out("anna", False)
     again.tick()
-    assert again.stored["values"] == {cabinets.NOC_VERIFIED: 1} and again.cabinet.locked_out == ""
+    assert again.stored["values"] == {cabinets.NOC_VERIFIED: 1, **rests} and again.cabinet.locked_out == ""
 
 
 def test_where_the_panels_path_is_supervised_no_heartbeat_is_taken_for_a_link():

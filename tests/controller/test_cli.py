@@ -275,6 +275,7 @@ def test_lock_out_says_how_it_went(capsys, monkeypatch, tmp_path, answer, code, 
     monkeypatch.setattr(cli.command, "lock_out", lambda *details: asked.append(details) or answer)
     found, out, err = run(capsys, "lock-out", "anna", "--run-dir", tmp_path, *option)
     assert (found, err, len(out)) == (code, [], 1) and words in out[0]
+    assert out[0].endswith("accepted: start it with `firebreak start`") == (code == 0 and not is_locked)
     assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
 
 
@@ -348,7 +349,9 @@ def typed(monkeypatch, *words):
 
 
 @pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted"), (108, 1, "turn the key out of RUN first"),
-                                                 (109, 1, "a test is under way"), (None, 1, "no answer")])
+                                                 (109, 1, "a test is under way"),
+                                                 (112, 1, "it is locked out, and that has to end first"),
+                                                 (None, 1, "no answer")])
 def test_test_mode_says_how_it_went(capsys, monkeypatch, tmp_path, reached, answer, code, words):
     asked, questions = [], typed(monkeypatch, "TEST", " TEST ")
     monkeypatch.setattr(cli.command, "ask", lambda *details: asked.append(details) or answer)

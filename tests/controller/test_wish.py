@@ -159,6 +159,49 @@ def test_of_two_reasons_to_rest_one_is_kept():
     assert rests.rest == (wish.TEST, "") and not rests.is_asked
 
 
+# -- a lock-out
+
+def test_what_was_locked_out_rests_after_the_end_and_after_a_restart_until_somebody_starts_it():
+    bench = running()
+    bench.cabinet.request_lock_out("anna", True)
+    bench.tick(RUN_TICKS)
+    bench.cabinet.request_lock_out("anna", False)
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and told(bench) == (0, wish.LOCK_OUT) and bench.cabinet.wish.rest[1] == "anna"
+    assert bench.stored["values"] == {"stopped.anna": wish.LOCK_OUT}
+    again = Bench(loaded=found(store.CLEAN, **bench.stored)).tick(RUN_TICKS)
+    assert again.state == "ready" and told(again) == (0, wish.LOCK_OUT)
+    at = image.rest_at(again.cabinet.core.layout) + 1
+    assert image.name_of(again.cabinet.core.inp[at:at + 4]) == "anna"
+    again.cabinet.request_run(1)
+    again.tick(RUN_TICKS)
+    assert again.state == "running" and not any(again.cabinet.core.inp[at:at + 4])
+
+
+def test_a_lock_out_of_an_older_store_leaves_a_rest_too():
+    bench = Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1})).tick(RUN_TICKS)
+    assert bench.stored["values"] == {"locked_out.anna": 1, "stopped.anna": wish.LOCK_OUT}
+    bench.cabinet.request_lock_out("anna", False)
+    assert bench.tick(RUN_TICKS).state == "ready"
+
+
+def test_a_lock_out_keeps_no_stop_of_a_person_from_being_one():
+    values = {"locked_out.anna": 1, **STOPPED}
+    bench = Bench(loaded=found(store.CLEAN, values=values)).tick(RUN_TICKS)
+    assert bench.stored["values"] == values
+
+
+def test_nothing_is_asked_of_a_cabinet_that_is_locked_out():
+    bench = running()
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.cabinet.request_lock_out("anna", True)
+    bench.tick(RUN_TICKS)
+    assert bench.cabinet.request_run(1) == bench.cabinet.request_test() == command.STAYS_LOCKED
+    bench.cabinet.request_lock_out("anna", False)
+    bench.tick()
+    assert bench.cabinet.request_test() == command.ACCEPTED
+
+
 # -- a test
 
 def under_test(**options):

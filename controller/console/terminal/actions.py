@@ -50,7 +50,9 @@ class Actions:
     def lock_out(self, now_us, who, is_locked):
         """Lock the cabinet out in this person's name, or end that."""
         try:
-            told = command.words(command.lock_out(self._socket, who, is_locked))
+            answer = command.lock_out(self._socket, who, is_locked)
+            told = command.words(answer)
+            told += ": start it with G" if not is_locked and answer == command.ACCEPTED else ""
         except (OSError, ValueError) as error:
             told = f"not sent, {getattr(error, 'strerror', None) or error}"
         what = "Lock-out" if is_locked else "End of the lock-out"

@@ -226,7 +226,7 @@ class Session:
         if by is None:
             text, what = "Lock out: it stops, opens, and stays so", "locked out"
         else:
-            text, what = f"End the lock-out by {by}: it may start at once", "changed"
+            text, what = f"End the lock-out by {by}: it rests until started", "changed"
         self._ask_yes(text, what, lambda then_us: self._actions.lock_out(then_us, self.who, by is None), now_us)
 
     def _ask_yes(self, text, what, act, now_us):

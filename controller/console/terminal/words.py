@@ -28,7 +28,7 @@ HELP = [
     "       anywhere:  S stop: ramp to zero, open, rest until G lets it start",
     "       anywhere:  K lock out: the cabinet stops, opens, starts for nobody, also",
     "       after a restart, until the same person, or whoever has turned the key",
-    "       out of RUN, ends it with K. Padlock and tag are needed all the same.",
+    "       out of RUN, ends it with K; G starts it then. Use padlock and tag too.",
     "       Every login, failed login and action goes into the record.",
     "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
     "       terminal is given back; on a serial line it logs out).",

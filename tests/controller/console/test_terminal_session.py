@@ -283,7 +283,7 @@ def test_lamp_test_and_lock_out_from_any_page(person, page):
 def test_the_key_of_a_lock_out_ends_one_that_stands(person):
     person.view.locked_out_by = "bert"
     person.logs_in()
-    assert person.types("K") == "End the lock-out by bert: it may start at once: type yes "
+    assert person.types("K") == "End the lock-out by bert: it rests until started: type yes "
     person.view.locked_out_by = None  # somebody else has ended it meanwhile: no new one begins
     person.types("yes\r")
     assert person.actions.done == [("lock_out", "anna", False)]

@@ -285,6 +285,15 @@ def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, cod
         (code, f"anna at ttyS0: {line.partition(': ')[2][:-1]}")]
 
 
+@pytest.mark.parametrize("is_locked, answer, line", [
+    (True, command.ACCEPTED, "Lock-out: accepted."),
+    (False, command.NOT_LOCKED, "End of the lock-out: it is not locked out."),
+    (False, command.ACCEPTED, "End of the lock-out: accepted: start it with G.")])
+def test_the_end_of_a_lock_out_says_that_it_is_no_start(tmp_path, monkeypatch, is_locked, answer, line):
+    monkeypatch.setattr(command, "lock_out", lambda *_: answer)
+    assert actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0").lock_out(1, "anna", is_locked) == line
+
+
 def test_what_stands_in_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     there = SEEN._replace(causes=(-1, 0, 0, 0x3FFFFFFF), words="row 1a emergency stop, channel B")
