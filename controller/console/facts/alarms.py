@@ -1,12 +1,13 @@
 """Alarms: what tripped first, what followed, what to check in which order, what a reset needs, what the start lacks."""
 
-from controller import image, peer_words, reasons
+from controller import image, peer_words, reasons, wish
 from controller.console.facts import base, propagation, record, rows
 from safety import latches as l
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
+RESTS = {wish.PERSON: "person", wish.TEST: "test", wish.LOCK_OUT: "lock-out"}
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 
 
@@ -94,8 +95,10 @@ def _verdict(shadow, needs):
 
 
 def start(shadow):
-    """What the start waits for: {state, waits_for, checklist, is_asked_to_run, resets_per_hour_max}.
+    """What the start waits for: {state, waits_for, checklist, is_asked_to_run, rests, resets_per_hour_max}.
 
+    rests: {"why", "name"} of what has left it at rest until somebody starts it, one of RESTS and whose lock-out it was;
+    None where it does not rest, or is locked out still.
     checklist: {"done", "total"} items of the start evidence; None once something closes, when only a part is asked.
     """
     missing = shadow.out[s.INHIBIT_REASON]
@@ -103,7 +106,14 @@ def start(shadow):
     return {"state": s.STATES[shadow.out[s.STATE]],
             "waits_for": base.reason(reasons.inhibit_code(missing)) if waiting else None,
             "checklist": _checklist(shadow.out), "is_asked_to_run": bool(shadow.inp[s.RUN_REQUEST]),
+            "rests": None if shadow.inp[s.RUN_REQUEST] or base.locked_out_by(shadow) else _rests(shadow),
             "resets_per_hour_max": base.cabinet_parameter(shadow, p.P_RESETS_PER_HOUR_MAX)}
+
+
+def _rests(shadow):
+    at = image.rest_at(shadow.layout)
+    code, *name = shadow.inp[at:at + len(image.REST)]
+    return {"why": RESTS.get(code, RESTS[wish.PERSON]), "name": image.name_of(name)} if code else None
 
 
 def _checklist(out):

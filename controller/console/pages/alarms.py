@@ -1,7 +1,7 @@
 """The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
 
 from controller import reasons
-from controller.console.pages.text import RULE, checklist, duration, folded, head, moment, page
+from controller.console.pages.text import RULE, checklist, duration, folded, head, moment, page, rest
 from safety import evidence
 
 STANDING_SHOWN, CHECKS_SHOWN, SCOPES_SHOWN = 6, 3, 3
@@ -126,17 +126,22 @@ def _reset(facts):
     return out + _resets(reset)
 
 
+def _rest(start):
+    """What is missing beside the checklist, where that is known."""
+    return folded("", f"And {rest(start)}.", 1) if start["rests"] else []
+
+
 def _start(facts):
     start = facts["start"]
     waits = start["waits_for"]
     if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
         return folded("START", f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
-                               f"{waits['remedy']}", 2)
+                               f"{waits['remedy']}", 2) + _rest(start)
     if facts["locked_out_by"]:
         return folded("START", f"locked out by {facts['locked_out_by']}, who ends that; with the key out of RUN "
                                "anybody who may act can (firebreak lock-out --end).", 2)
     if not start["is_asked_to_run"]:
-        return folded("START", "nobody asks the cabinet to run: a controlled stop was asked for.", 1)
+        return folded("START", f"{rest(start)}.", 2)
     if not facts["is_live"]:
         return folded("START", f"nothing was missing; the cabinet was {start['state']} when it was last heard of.", 1)
     return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)

@@ -4,7 +4,7 @@ from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
 from controller.console.pages.text import (RULE, WIDTH, checklist, directed, duration, fitting, head, kilowatt, moment,
-                                            page, scaled, spread)
+                                            page, rest, scaled, spread)
 from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -97,6 +97,8 @@ def _limit(facts):
     start = facts["start"]
     if start["waits_for"] and start["checklist"]:
         return spread(f"START    {checklist(start)}waits for {start['waits_for']['name']}", "(firebreak alarms)")
+    if start["rests"] and start["checklist"]:
+        return f"START    {rest(start)}"
     if facts["binding"]:
         words = causes.short(facts["binding"], facts["cause"])
     elif facts["limits"]["low_W"] == facts["limits"]["high_W"] == 0:

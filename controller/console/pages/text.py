@@ -121,6 +121,15 @@ def checklist(start):
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
 
+def rest(start):
+    """Why nobody asks it to run, and what does: "the test is over: start it (firebreak start)"."""
+    rests = start["rests"]
+    if rests is None:
+        return "nobody asks it to run: the controller is told to end, or its store has failed"
+    words = {"test": "the test is over", "lock-out": f"{rests['name']}'s lock-out has ended"}
+    return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
+
+
 def source(facts):
     """Where a page's history is from, with a word when no recorder writes any more."""
     since, trouble = facts.get("recorder_silent_since"), facts.get("record_trouble")

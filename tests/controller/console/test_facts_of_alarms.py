@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from controller import peer_words, self_test
+from controller import command, peer_words, self_test
 from controller.console.facts import alarms, rows
 from controller.console.pages import alarms as page
 from controller.console.pages import status as status_page
@@ -241,3 +241,68 @@ def test_every_row_of_the_second_channel_has_its_name(tmp_path):
         assert alarms.channel_b(shadow)["stage"] == name
     evaluator = second.Second(shadow.core.safety_image, 0).kernel.evaluator
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
+
+
+def start_lines(watched):
+    """The line of the start on page alarms (with its second one) and on page status."""
+    found = page.lines(watched.facts("alarms"))
+    at = next(index for index, line in enumerate(found) if line.startswith("START"))
+    there = [line for line in status_page.lines(watched.facts("status")) if line.startswith("START")]
+    return found[at:at + 3], there
+
+
+def test_why_it_rests_and_what_starts_it(tmp_path):
+    watched = Watched(tmp_path).run(8)
+    cabinet = watched.rig.controller.cabinet
+    cabinet.request_run(0)
+    watched.run(12)
+    alone = "a person stopped it: start it (firebreak start)"
+    assert start_lines(watched)[0][0] == f"START  {alone}." and start_lines(watched)[1] == [f"START    {alone}"]
+    assert watched.facts("alarms")["start"]["rests"] == {"why": "person", "name": ""}
+    watched.rig.plant.key_run = False
+    watched.run(13)
+    found, there = start_lines(watched)
+    assert "waits for R701 interlock" in found[0] and found[2] == f"       And {alone}."
+    assert "waits for interlock" in there[0]
+    watched.rig.plant.key_run = True
+    watched.run(15)
+    cabinet.request_run(1)
+    watched.run(25)
+    facts = watched.facts("alarms")
+    assert facts["state"] == "running" and facts["start"]["rests"] is None
+
+
+def test_a_lock_out_that_has_ended_is_named_and_one_that_stands_has_not(tmp_path):
+    watched = Watched(tmp_path).run(8)
+    cabinet, name = watched.rig.controller.cabinet, "a" * 16
+    cabinet.request_lock_out(name, True)
+    watched.run(15)
+    watched.rig.plant.key_run = False
+    watched.run(16)
+    assert not [line for line in page.lines(watched.facts("alarms")) if "has ended" in line]
+    watched.rig.plant.key_run = True
+    cabinet.request_lock_out(name, False)
+    watched.run(18)
+    words = f"{name}'s lock-out has ended: start it (firebreak start)"
+    assert start_lines(watched)[0][0] == f"START  {words}." and start_lines(watched)[1] == [f"START    {words}"]
+    assert "LOCKED OUT" not in page.lines(watched.facts("alarms"))[0]
+
+
+def test_a_test_that_is_over_is_said(tmp_path):
+    watched = Watched(tmp_path)
+    watched.rig.plant.key_run = False
+    watched.run(4)
+    cabinet = watched.rig.controller.cabinet
+    assert cabinet.request_test() == command.ACCEPTED
+    watched.rig.plant.key_run = True
+    watched.run(70)
+    words = "the test is over: start it (firebreak start)"
+    assert start_lines(watched)[0][0] == f"START  {words}." and start_lines(watched)[1] == [f"START    {words}"]
+
+
+def test_where_nobody_stopped_it_and_it_is_to_end_the_page_says_so(tmp_path):
+    watched = Watched(tmp_path).run(8)
+    watched.rig.controller.cabinet.end()
+    assert start_lines(watched.run(12))[0][:2] == [
+        "START  nobody asks it to run: the controller is told to end, or its store has",
+        "       failed."]
