@@ -99,6 +99,7 @@ class EventFinder:
         self._operator = None
         self._rest_at = names.index(image.REST[0]) if image.REST[0] in names else None
         self._rest = None
+        self._test = 0
         names = list(seen.output_names)
         self._control_at = names.index("hint_control_source") if "hint_control_source" in names else None
         self._control = 0
@@ -119,6 +120,8 @@ class EventFinder:
             found += self._key_switch(sequence)
         if self._operator_at is not None:
             found += self._of_operator(sequence)
+        if self.seen.inp[s.TEST_REQUEST] != self._test:
+            found += self._of_test(sequence)
         if self._rest_at is not None:
             found += self._of_rest(sequence)
         return found + self._of_hints(sequence)
@@ -189,6 +192,12 @@ class EventFinder:
             return []
         text = "a person has stopped it: it rests until somebody starts it" if now else "a person has started it"
         return [Event(sequence, NOTE, "", CABINET, text)]
+
+    def _of_test(self, sequence):
+        """The beginning and the end of TEST mode."""
+        self._test = self.seen.inp[s.TEST_REQUEST]
+        return [Event(sequence, NOTE, "", CABINET, "TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"
+                      if self._test else "TEST mode is over: it rests until somebody starts it")]
 
     def _of_hints(self, sequence):
         """What each source's hints are, whenever that changes; who is in control."""

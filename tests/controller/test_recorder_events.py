@@ -198,6 +198,17 @@ def test_who_starts_and_who_stops_is_told(seen):
     assert now(wish.PERSON, EventFinder(seen)) == stopped and now(0, EventFinder(seen)) == []
 
 
+def test_a_test_begins_and_ends_in_the_record(seen):
+    finder = settled(seen)
+
+    def now(test, finder=finder):
+        seen.inp[s.TEST_REQUEST] = test
+        return [event.text for event in finder.feed(seen.frame()) if event.kind == "note"]
+    begun = ["TEST mode has begun: 60 s in all, 5 % of rated power, rows armed"]
+    assert now(1) == begun and now(1) == [] and now(1, EventFinder(seen)) == begun
+    assert now(0) == ["TEST mode is over: it rests until somebody starts it"] and now(0) == []
+
+
 def test_frames_of_a_version_without_operator_words_are_read(seen):
     header = seen.reader.header
     names = [name for name in header["input_names"] if name not in image.OPERATOR + image.REST]

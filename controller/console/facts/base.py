@@ -72,7 +72,14 @@ def head(shadow):
     """What stands at the top of every page."""
     names = shadow.reader.header.get("names", {})
     return {"cabinet": names.get("cabinet") or names.get("site", "-"), "state": s.STATES[shadow.out[s.STATE]],
-            "uptime_ms": uptime_ms(shadow), "sequence": shadow.sequence, "locked_out_by": locked_out_by(shadow)}
+            "uptime_ms": uptime_ms(shadow), "sequence": shadow.sequence, "locked_out_by": locked_out_by(shadow),
+            "test_left_ms": test_left_ms(shadow)}
+
+
+def test_left_ms(shadow):
+    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None outside of it."""
+    permit = shadow.core.kernel.permit
+    return max(0, permit.test_ticks - permit.tried[1]) * tick_ms(shadow) if shadow.inp[s.TEST_REQUEST] else None
 
 
 def locked_out_by(shadow):

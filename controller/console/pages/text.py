@@ -109,7 +109,10 @@ def fitting(first, *others):
 def head(facts):
     """The first two lines of every page."""
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST WORDS"
-    state += f", LOCKED OUT BY {facts['locked_out_by']}" if facts.get("locked_out_by") else ""
+    if facts.get("locked_out_by"):
+        state += f", LOCKED OUT BY {facts['locked_out_by']}"
+    elif facts.get("test_left_ms") is not None:
+        state += f", TEST, {-(-facts['test_left_ms'] // 1000)} s left"
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2
     return [spread(spread(facts["cabinet"], state, middle), moment), RULE]

@@ -295,9 +295,31 @@ def test_a_test_that_is_over_is_said(tmp_path):
     cabinet = watched.rig.controller.cabinet
     assert cabinet.request_test() == command.ACCEPTED
     watched.rig.plant.key_run = True
+    for at_s, head in ((26.5, ", TEST, 38 s left  "), (27.1, ", TEST, 37 s left  ")):
+        watched.run(at_s)
+        for lines in (page.lines(watched.facts("alarms")), status_page.lines(watched.facts("status"))):
+            assert f"RUNNING{head}" in lines[0]
+    left_ms = watched.facts("alarms")["test_left_ms"]
+    while watched.rig.controller.cabinet.core.out[s.STATE] == s.RUNNING:
+        watched.rig.step()
+        left_ms -= 20
+    assert abs(left_ms) <= 1000, "it stops when the page has counted to zero"
+    assert "STOPPING, TEST, 0 s left  " in page.lines(watched.facts("alarms"))[0]
     watched.run(70)
+    assert "TEST" not in page.lines(watched.facts("alarms"))[0] and watched.facts("alarms")["test_left_ms"] is None
     words = "the test is over: start it (firebreak start)"
     assert start_lines(watched)[0][0] == f"START  {words}." and start_lines(watched)[1] == [f"START    {words}"]
+
+
+def test_a_lock_out_takes_the_place_of_a_test_in_the_head(tmp_path):
+    """Both with the longest name would not fit a line, and nothing runs any more."""
+    watched = Watched(tmp_path)
+    watched.rig.plant.key_run = False
+    watched.run(4)
+    cabinet, name = watched.rig.controller.cabinet, "a" * 16
+    assert cabinet.request_test() == command.ACCEPTED and cabinet.request_lock_out(name, True) == 0
+    facts = watched.run(5).facts("alarms")
+    assert facts["test_left_ms"] > 0 and f"INHIBITED, LOCKED OUT BY {name}  " in page.lines(facts)[0]
 
 
 def test_where_nobody_stopped_it_and_it_is_to_end_the_page_says_so(tmp_path):

@@ -9,7 +9,7 @@ from controller.console import show, watch
 from watched import Watched, action
 
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
-HEAD = {"cabinet", "state", "uptime_ms", "sequence", "is_live", "locked_out_by"}
+HEAD = {"cabinet", "state", "uptime_ms", "sequence", "is_live", "locked_out_by", "test_left_ms"}
 KEYS = {
     "status": {"lamp", "horn_is_on", "gas_lfl_permille", "vapour_ppm", "toxic_ppm", "contacts", "interlocks",
                "standing", "battery_W", "grid_W", "load_W", "request_W", "request", "setpoint_W", "binding", "cause",
