@@ -6,7 +6,7 @@ freeze -> features -> safety -> control -> gate -> write.
 
 from array import array
 
-from controller import command, proof_plan, replay
+from controller import command, images, proof_plan, replay
 from controller import wish as wishes
 from controller.channel_link import ChannelLink
 from controller.control import hint_table
@@ -368,7 +368,8 @@ def journal_header(config):
             "input_names": inputs + own_names(config.units),
             "output_names": outputs + list(CHAIN_OUTPUTS) + hint_table.output_names(len(config.sources)) + units,
             "stage_instances": stage_instances(layout), "names": dict(config.names),
-            "not_fitted": dict(config.topology.not_fitted), "proof_tests": proof_plan.plan(config),
+            "not_fitted": dict(config.topology.not_fitted),
+            "rows_not_fitted": images.rows_not_fitted(config.topology), "proof_tests": proof_plan.plan(config),
             "proof_allowed_ms": proof_plan.allowed_ms(config),
             "chemistry": config.hma["chemistry"], "neighbours": dict(config.neighbours),
             "buses": [{"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}

@@ -137,6 +137,12 @@ def instances(topology):
     return found
 
 
+def rows_not_fitted(topology):
+    """Rows of which a stage is not fitted, as the matrix of a site lists them, sorted."""
+    return sorted({stage[matrix.S_ROW] for stage, index in instances(topology)
+                   if stage_state(stage, topology, index)[0] == NOT_FITTED})
+
+
 def cabinet_parameters(values, topology, budgets):
     """{name: integer} of CABINET_PARAMETERS."""
     derived = _fitted(topology)

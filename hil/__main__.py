@@ -11,7 +11,7 @@ import sys
 import time
 
 from controller import config as configs
-from controller import realtime
+from controller import images, realtime
 from controller.cabinet import stage_instances
 from controller.layers import ConfigError
 from hil import hint_attack, loads, result, rig, scenario, view
@@ -183,7 +183,7 @@ def _order(arguments, chosen, config):
             "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
             "scale": arguments.scale or 1.0, "raw": arguments.raw,
             "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "armed": armed,
-            "not_fitted": len(config.topology.not_fitted), "journal": arguments.journal,
+            "not_fitted": len(images.rows_not_fitted(config.topology)), "journal": arguments.journal,
             "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir)}
 
 

@@ -81,7 +81,7 @@ def _interlocks(shadow):
         stops = demand[m.D_PCS] >= m.PCS_RAMP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO
         (tripped if stops else warnings).add(stage[m.S_ROW])
     return {"armed": armed, "built": built, "tripped": len(tripped), "warnings": len(warnings - tripped),
-            "not_fitted": len(shadow.reader.header.get("not_fitted", {}))}
+            "not_fitted": len(shadow.reader.header.get("rows_not_fitted", ()))}
 
 
 def _sum(shadow):

@@ -1,10 +1,13 @@
 """The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
 
 from controller import reasons
-from controller.console.pages.text import RULE, checklist, duration, folded, head, moment, page, rest
+from controller.console.pages.text import (HEIGHT, MARGIN, RULE, checklist, duration, folded, head, moment, page, rest,
+                                            wrapped)
 from safety import evidence
 
-STANDING_SHOWN, CHECKS_SHOWN, SCOPES_SHOWN = 6, 3, 3
+STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of rows that followed, remedies
+THEN_MARGIN = 17
+CELLS = "Cells stay live with contactors open."
 LOCKED = reasons.inhibit_code(evidence.I_LOCKED)
 
 
@@ -14,10 +17,14 @@ def lines(facts):
     if not standing:
         return page([*head(facts), f"Nothing stands{_here(facts)}: no interlock row is active or latched.",
                      *(_in_b(facts["channel_b"]) or [""]), RULE, *_start(facts), *_resets(facts["reset"])])
-    besides = [*_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
-    return page([*head(facts), *_first(standing[0], facts), *_followed(standing, facts, STANDING_SHOWN - len(besides)),
-                 *besides, RULE, *_check(facts), RULE,
-                 *_reset(facts), *_start(facts), "Cells stay live with contactors open."])
+    besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
+    top = [*head(facts), *_first(standing[0], facts)]
+    for shown in range(CHECKS_SHOWN, 0, -1):  # what a reset and the start need comes before the third remedy
+        below = [*besides, RULE, *_check(facts, shown), RULE, *_reset(facts), *_start(facts), CELLS]
+        room = HEIGHT - len(top) - len(below)
+        if room >= FOLLOWED_MIN:
+            break
+    return page([*top, *_followed(standing, max(FOLLOWED_MIN, min(room, STANDING_SHOWN))), *below])
 
 
 def _moment(row, facts):
@@ -28,8 +35,8 @@ def _moment(row, facts):
 
 def _first(row, facts):
     name = f"row {row['stage']} {row['reason']['name']}, {row['scope']}"
-    return [f"FIRST  {name}: {row['effect']}",
-            f"       since {_moment(row, facts)}; {_present(row)}, {row['reset']} reset",
+    return [*wrapped(f"FIRST  {name}: {row['effect']}", MARGIN),
+            *wrapped(f"       since {_moment(row, facts)}; {_present(row)}, {row['reset']} reset", MARGIN),
             *folded("", row["reason"]["sentence"], 2)]
 
 
@@ -39,18 +46,25 @@ def _present(row):
     return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "going"
 
 
-def _followed(standing, facts, shown):
-    others = standing[1:]
-    out = [f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row {row['stage']:<4}"
-           f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, {row['reset']}"
-           for place, row in enumerate(others[:shown])]
-    if len(others) > shown:
-        out.append(f"       and {len(others) - shown} more (--json shows all)")
+def _followed(standing, lines_max):
+    """The rows after the first, whole ones, and how many more there are."""
+    found = [wrapped(f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row {row['stage']:<4}"
+                     f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, {row['reset']}",
+                     THEN_MARGIN) for place, row in enumerate(standing[1:])]
+    shown = len(found)
+    while sum([len(lines) for lines in found[:shown]]) + (shown < len(found)) > lines_max:
+        shown -= 1
+    more = [f"       and {len(found) - shown} more (--json shows all)"] if shown < len(found) else []
+    return [line for lines in found[:shown] for line in lines] + more
+
+
+def _firsts(facts):
+    """What came first in each scope, where there are several."""
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1:
         words = [f"{each['scope']}: row {each['stage']}" for each in scopes]
-        out += folded("FIRSTS", ", ".join(words) + ".", 2)
-    return out
+        return folded("FIRSTS", ", ".join(words) + ".", 2)
+    return []
 
 
 def _here(facts):
@@ -94,11 +108,11 @@ def _later(row, first):
     return f"{'-' if later_ms < 0 else '+'}{duration(abs(later_ms))}"  # the first-out is the first that latched
 
 
-def _check(facts):
+def _check(facts, shown):
     out = []
-    for place, item in enumerate(facts["check"][:CHECKS_SHOWN]):
+    for place, item in enumerate(facts["check"][:shown]):
         out += folded("CHECK" if not place else "", f"{place + 1}. {item['remedy']} (row {', '.join(item['rows'])})", 2)
-    more = len(facts["check"]) - CHECKS_SHOWN
+    more = len(facts["check"]) - shown
     return out + ([f"       and {more} more"] if more > 0 else [])
 
 
@@ -136,7 +150,7 @@ def _start(facts):
     waits = start["waits_for"]
     if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
         return folded("START", f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
-                               f"{waits['remedy']}", 2) + _rest(start)
+                               f"{waits['remedy']}", 3) + _rest(start)
     if facts["locked_out_by"]:
         return folded("START", f"locked out by {facts['locked_out_by']}, who ends that; with the key out of RUN "
                                "anybody who may act can (firebreak lock-out --end).", 2)

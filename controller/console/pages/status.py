@@ -3,8 +3,8 @@
 from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
-from controller.console.pages.text import (RULE, WIDTH, checklist, directed, duration, fitting, head, kilowatt, moment,
-                                            page, rest, scaled, spread)
+from controller.console.pages.text import (RULE, WIDTH, checklist, directed, duration, ending, fitting, head, kilowatt,
+                                            moment, page, rest, scaled, spread)
 from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -32,10 +32,9 @@ def _safety(facts):
     first = "  ".join([*words, *wrong])
     first = fitting(first, *[f"  {word}" for word in right]) if len(first) <= WIDTH else _first(words, wrong)
     count = facts["interlocks"]
-    second = (f"INTERLOCKS  {count['armed']} rows armed   {count['tripped']} tripped   {count['warnings']} warning"
-              f"{'s' * (count['warnings'] != 1)}   {count['not_fitted']} not fitted")
-    key = f"Key: {KEY_WORDS[facts['contacts']['key_run']]}"
-    return [first, second + key.rjust(max(2, WIDTH - len(second))), *_standing(facts)]
+    second = (f"INTERLOCKS  {count['armed']} armed  {count['tripped']} tripped  {count['warnings']} warning"
+              f"{'s' * (count['warnings'] != 1)}  {count['not_fitted']} not fitted")
+    return [first, spread(second, f"Key: {KEY_WORDS[facts['contacts']['key_run']]}"), *_standing(facts)]
 
 
 def _gas(facts):
@@ -66,13 +65,13 @@ def _first(words, wrong):
 
 
 def _standing(facts):
-    """The rows that stand, those that stop power first; the rest is counted."""
+    """The rows that stand, those that stop power first; the rest is counted. Of a long line the name gives way."""
     order = sorted(facts["standing"], key=lambda row: (-row["demands"].get("pcs", 0), row["began_ms"] or 0))
-    out = [f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}; since {moment(row['began_ms'], facts)}, "
-           f"{row['reset']} reset" for row in order[:STANDING_SHOWN]]
-    if len(order) > STANDING_SHOWN:
-        out[-1] += f" (+{len(order) - STANDING_SHOWN}: alarms)"
-    return out
+    more = ["" for _ in order[1:STANDING_SHOWN]]
+    more += [f" (+{len(order) - STANDING_SHOWN}: alarms)" if len(order) > STANDING_SHOWN else ""]
+    return [ending(f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}",
+                   f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset{others}")
+            for row, others in zip(order, more)]
 
 
 def _grid(power_W):

@@ -99,6 +99,11 @@ def spread(left, right, width=WIDTH):
     return left + " " * (width - len(left) - len(right)) + right
 
 
+def ending(left, right):
+    """left and right joined; left gives way."""
+    return cut(left, WIDTH - len(right)) + right
+
+
 def fitting(first, *others):
     """first and those of the others, in their order, that still fit the line whole."""
     for other in others:
@@ -148,6 +153,18 @@ def folded(label, sentence, lines_max=3):
                          max_lines=lines_max, placeholder=" ...", break_on_hyphens=False)
 
 
+def wrapped(line, margin):
+    """A line that is too long goes on in the next one behind so many spaces."""
+    return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
+
+
 def page(lines):
-    """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines than HEIGHT."""
-    return [cut(line.rstrip()).rstrip() for line in lines][:HEIGHT]
+    """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines than HEIGHT.
+
+    Where there are too many, rules go first, from the end; the head keeps its own.
+    """
+    kept = [cut(line.rstrip()).rstrip() for line in lines]
+    for index in range(len(kept) - 1, 1, -1):
+        if len(kept) > HEIGHT and kept[index] == RULE:
+            del kept[index]
+    return kept[:HEIGHT]
