@@ -70,7 +70,7 @@ class Gas:
         self._put(m.F_GAS_DETECTORS_LOST, 1 if self.required and seen and not good else 0, m.KNOWN)
         good = self._kind(self.vapour)
         self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(good, len(self.vapour)))
-        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], m.KNOWN if self.high[2] > 1 else 0)
+        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], self._known(good, len(VAPOUR)) if self.high[2] > 1 else 0)
         good = self._kind(self.toxic)
         self._put(m.F_TOXIC_PPM, self.high[0], self._known(good, len(self.toxic)))
         if not self.high[2]:  # until it is computed anew: after a silence it would be an old one
