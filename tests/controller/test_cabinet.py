@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from controller import cabinet as cabinets
-from controller import command, config, image, store
+from controller import command, config, image, store, wish
 from safety import latches, matrix
 from safety import signals as s
 from safety.evidence import INHIBIT_REASONS
@@ -194,6 +194,16 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
 
 
 # -- ARMED before anything closes
+
+@pytest.mark.parametrize("loaded, asked", [
+    (found(store.UNREADABLE), 0), (found(store.MISSING), 0), (found(store.CLEAN), 1), (found(store.ARMED), 1),
+    (store.Loaded(store.UNREADABLE, store.empty_record(), 1, []), 1)])
+def test_where_no_store_says_whether_it_was_stopped_it_rests(loaded, asked):
+    """A lock-out that cannot be read any more is ended by a person's start, not by the reset of row 44d."""
+    bench = Bench(loaded).tick(3)
+    assert bench.cabinet.core.inp[s.RUN_REQUEST] == asked
+    assert bench.stored["values"] == ({} if asked else {"stopped.": wish.UNKNOWN})
+
 
 @pytest.mark.parametrize("elapsed", [1, 7])
 def test_the_store_is_tried_every_ten_minutes_also_while_nothing_changes(monkeypatch, elapsed):

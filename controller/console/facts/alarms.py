@@ -7,7 +7,8 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-RESTS = {wish.PERSON: "person", wish.TEST: "test", wish.LOCK_OUT: "lock-out"}
+RESTS = {wish.PERSON: "person", wish.TEST: "test", wish.LOCK_OUT: "lock-out",
+         wish.UNKNOWN: "unknown"}
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 
 

@@ -134,7 +134,8 @@ def rest(start):
     rests = start["rests"]
     if rests is None:
         return "nobody asks it to run: the controller is told to end, or its store has failed"
-    words = {"test": "the test is over", "lock-out": f"{rests['name']}'s lock-out has ended"}
+    words = {"test": "the test is over", "lock-out": f"{rests['name']}'s lock-out has ended",
+             "unknown": "no store says whether it was stopped or locked out"}
     return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
 
 
