@@ -12,7 +12,7 @@ from controller.channel_link import ChannelLink
 from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
-from controller.image import ProcessImage, operator_at, own_names, packed_name, peer_at, rest_at
+from controller.image import ProcessImage, ending_at, operator_at, own_names, packed_name, peer_at, rest_at
 from controller.journal import JournalWriter
 from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
@@ -67,6 +67,7 @@ class Cabinet:
         self._is_ending, self._lamp_test_ms = False, 0
         layout = self.core.layout
         self._operator_at, self._rest_at, self._peer_at = operator_at(layout), rest_at(layout), peer_at(layout)
+        self._ending_at = ending_at(layout)
         self.locked_out = self._stored_name = ""
         self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
@@ -136,6 +137,7 @@ class Cabinet:
         inp[s.LOCK_OUT_OK] = 0 if self.locked_out else 1
         inp[s.TEST_REQUEST] = self.wish.test
         inp[self._rest_at:self._peer_at] = self.wish.words
+        inp[self._ending_at] = 1 if self._is_ending else 0
         if self._noc >= 0:
             inp[s.NOC_LINK_OK] = 1 if self.core.hints.alive(self._noc) else 0
             self._noc_verified |= inp[s.NOC_LINK_OK]

@@ -4,8 +4,9 @@ Drivers (and the shell, for the local signals) write into `inp` and set `fresh` 
 `freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it. Behind the kernel's
 inputs lie the slots for the hints of one tick: source + 1 (0: empty), kind, quantity, value_W, valid_ms; and behind
 them, per unit, the set-point that was sent last and its code (controller/sent.py), the time left of a lamp test, ms,
-who has locked the cabinet out, why it rests (controller/wish.py), and what stands in the second channel. Of the words
-behind the hints the core looks at the lamp test alone: the others are for whoever reads the journal.
+who has locked the cabinet out, why it rests (controller/wish.py), what stands in the second channel, and whether the
+process has been told to end. Of the words behind the hints the core looks at the lamp test alone: the others are for
+whoever reads the journal.
 """
 
 from array import array
@@ -23,17 +24,23 @@ OPERATOR = ("lamp_test_ms", "locked_out_0", "locked_out_1", "locked_out_2", "loc
 NAME_CHARACTERS_MAX = 4 * (len(OPERATOR) - 1)  # of a person, in ASCII, four to a word
 REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
+IS_ENDING = "is_ending"  # 1: the process has been told to end; what rests otherwise goes on
 PEER_EMPTY = (-1, 0)  # nothing stands there, it is not heard, or there is none
 
 
 def own_names(units):
     """Names of the words behind the kernel's inputs."""
     return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR, *REST,
-            *PEER]
+            *PEER, IS_ENDING]
 
 
 def words(layout):
     """Words of a whole image of inputs."""
+    return ending_at(layout) + 1
+
+
+def ending_at(layout):
+    """Place of the word IS_ENDING."""
     return peer_at(layout) + len(PEER)
 
 
@@ -73,7 +80,7 @@ class ProcessImage:
     def __init__(self, layout):
         self.layout = layout
         self.inp = array("i", [0] * words(layout))
-        self.inp[peer_at(layout):] = array("i", PEER_EMPTY)
+        self.inp[peer_at(layout):ending_at(layout)] = array("i", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)
         self._none = bytes(layout.groups)

@@ -4,7 +4,7 @@ from array import array
 
 from controller import cabinet as cabinets
 from controller.core import STANDING_BITS
-from controller.image import PEER, PEER_EMPTY
+from controller.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.journal import KEYFRAME, JournalError, JournalReader
 from controller.setpoint import Bounds
 from safety import signals as s
@@ -23,6 +23,7 @@ class Snapshot:
         self.output_names = header["output_names"]
         names = list(header["input_names"])
         self._peer_at = names.index(PEER[0]) if PEER[0] in names else None  # None: of an older version
+        self._ending_at = names.index(IS_ENDING) if IS_ENDING in names else None  # the same
         self.inp = array("i", [0] * self.reader.counts[0])
         self.out = array("i", [0] * self.reader.counts[2])
         self.sequence = None
@@ -59,6 +60,13 @@ class Snapshot:
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at:at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
+
+    @property
+    def ended_in_order(self):
+        """The process was told to end and permits nothing; of an older version: it was not to run."""
+        at = self._ending_at
+        told = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
+        return bool(told and not self.out[s.ARM_REQUEST])
 
     @property
     def standing_words(self):

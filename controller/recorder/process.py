@@ -258,7 +258,7 @@ class Recorder:
         if reading.silent_until is not None and position["sequence"] < reading.silent_until:
             return {}  # still reading up to where the earlier one was
         anchor = reading.timeline.anchor(position["sequence"])
-        if _ended_in_order(reading.run.seen) and reading.quiet:
+        if reading.run.seen.ended_in_order and reading.quiet:
             position = {**position, "over": True}
         return {"position": position, "standing": sorted(reading.finder.standing),
                 "anchor": anchor and {**anchor, "boot": self._boot}}
@@ -273,12 +273,8 @@ class Recorder:
         self.archive.close()
 
 
-def _ended_in_order(seen):
-    return not seen.inp[s.RUN_REQUEST] and not seen.out[s.ARM_REQUEST]
-
-
 def _how_it_ended(seen):
-    if _ended_in_order(seen):
+    if seen.ended_in_order:
         return "the controller has stopped in order"
     return "the controller writes no more, without having stopped in order"
 

@@ -257,7 +257,8 @@ def test_reset_names_what_stands_in_channel_b(capsys, monkeypatch, tmp_path):
     path = str(tmp_path / "journal")
     rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, journal_path=path)
     inp = rig.controller.cabinet.image.inp
-    inp[image.peer_at(rig.controller.cabinet.core.layout):] = array("i", (0, 0x3FFFFFFF))
+    at = image.peer_at(rig.controller.cabinet.core.layout)
+    inp[at:at + 2] = array("i", (0, 0x3FFFFFFF))
     rig.run(0.1).controller.cabinet.journal.close()
     asked = []
     monkeypatch.setattr(cli.command, "reset", lambda *details: asked.append(details) or cli.command.Answer(6, 1))

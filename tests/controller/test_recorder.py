@@ -15,7 +15,9 @@ from controller.recorder.archive import Archive
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits, wrong
 from controller.recorder.trips import TripLog
+from controller.snapshot import Snapshot
 from recorder_bench import Bench, estop, release
+from safety import signals as s
 
 SEED = 20260314
 
@@ -209,6 +211,36 @@ def test_a_controller_that_falls_silent_and_one_that_stops(bench):
     assert "without having stopped" in stop[3]
     bench.run(0.5)
     assert bench.events("note")[-1][3] == "the controller writes again"
+
+
+@pytest.mark.parametrize("is_told, text", [
+    (False, "the controller writes no more, without having stopped in order"),
+    (True, "the controller has stopped in order")])
+def test_one_at_rest_has_stopped_in_order_only_when_it_was_told_to_end(bench, is_told, text):
+    bench.start_recorder()
+    bench.run(2)
+    cabinet = bench.rig.controller.cabinet
+    cabinet.request_run(False)
+    bench.run(3)
+    if is_told:
+        cabinet.end()
+        bench.run(0.1)
+    bench.idle(2.5)
+    assert [event[3] for event in bench.events("stop")] == [text]
+
+
+def test_a_journal_without_the_word_for_being_told_to_end_goes_by_the_request_to_run(bench):
+    seen = Snapshot(str(bench.run_dir / "journal"))
+    bench.run(0.5)
+    seen.update()
+    assert not seen.ended_in_order
+    seen._ending_at = None
+    assert [_ended(seen, run, arm) for run in (0, 1) for arm in (0, 1)] == [True, False, False, False]
+
+
+def _ended(seen, run, arm):
+    seen.inp[s.RUN_REQUEST], seen.out[s.ARM_REQUEST] = run, arm
+    return seen.ended_in_order
 
 
 def test_the_wall_clock_set_by_an_hour_is_an_event_and_ages_do_not_move(bench):

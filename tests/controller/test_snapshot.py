@@ -105,7 +105,8 @@ def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
 
 def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
     inp = rig.controller.cabinet.image.inp
-    inp[image.peer_at(rig.controller.cabinet.core.layout):] = array("i", (5, 1 << 29))
+    at = image.peer_at(rig.controller.cabinet.core.layout)
+    inp[at:at + 2] = array("i", (5, 1 << 29))
     rig.run(3.5)
     found = snapshot.read(str(tmp_path / "journal"))
     assert found.causes == (found.first_out, found.cause_mask, 5, 1 << 29) and found.first_out >= 0 < found.cause_mask
@@ -113,12 +114,12 @@ def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
 
 def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
     header = cabinets.journal_header(CONFIG)
-    header["input_names"] = header["input_names"][:-2]
+    header["input_names"] = header["input_names"][:-3]
     inp, fresh, out, state = blank()
     path = str(tmp_path / "old")
-    journal = JournalWriter(path, header, len(inp) - 2, len(fresh), len(out), len(state), 1 << 20)
+    journal = JournalWriter(path, header, len(inp) - 3, len(fresh), len(out), len(state), 1 << 20)
     out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 3, 7
-    journal.append(0, 1, inp[:-2], fresh, out, state)
+    journal.append(0, 1, inp[:-3], fresh, out, state)
     assert snapshot.read(path).causes == (3, 7, -1, 0)
     journal.close()
 
