@@ -92,9 +92,11 @@ class Machine:
             if match:
                 self._heard = self._heard[match.end():]
                 return match
-            self._check(until_s, f"{what} after {timeout_s:.0f} s")
-            if select.select([self._console], (), (), 0.5)[0]:
+            waits = bool(select.select([self._console], (), (), 0.5)[0])
+            if waits:  # first, so that the last words of a box that has ended are heard
                 self._heard += self._read()
+            if not waits or time.monotonic() > until_s:
+                self._check(until_s, f"{what} after {timeout_s:.0f} s")
 
     def _read(self):
         try:

@@ -180,7 +180,7 @@ def test_a_b_that_falls_silent_does_not_answer(site):
     rig.controller.reset("key")
     rig.channel_b.mute = True
     assert answer(rig) == "not clear yet; channel B does not answer"
-    assert rig.controller.cabinet.core.inp[-2:].tolist() == [-1, 0]
+    assert rig.controller.cabinet.core.inp[-3:-1].tolist() == [-1, 0]
 
 
 def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):

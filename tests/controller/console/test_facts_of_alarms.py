@@ -228,7 +228,7 @@ def test_a_first_out_that_no_second_channel_can_have_breaks_no_page(tmp_path):
     shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
     cabinet_scope = len([name for name in shadow.stage_names if "." not in name])
     for first_out in (cabinet_scope, 0xFFFE, 1 << 29, -1, -5):
-        shadow.inp[-2:] = type(shadow.inp)("i", (first_out, 7))
+        shadow.inp[-3:-1] = type(shadow.inp)("i", (first_out, 7))
         assert alarms.channel_b(shadow) == {"stage": "?", "name": "not of this version", "reset": "unknown"}
 
 
@@ -237,7 +237,7 @@ def test_every_row_of_the_second_channel_has_its_name(tmp_path):
     shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
     names = [name for name in shadow.stage_names if "." not in name]
     for first_out, name in enumerate(names):
-        shadow.inp[-2:] = type(shadow.inp)("i", (first_out, 7))
+        shadow.inp[-3:-1] = type(shadow.inp)("i", (first_out, 7))
         assert alarms.channel_b(shadow)["stage"] == name
     evaluator = second.Second(shadow.core.safety_image, 0).kernel.evaluator
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
