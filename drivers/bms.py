@@ -11,6 +11,7 @@ from safety import signals
 
 CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
 MODULES_PER_FRAME = 4
+TEMPERATURE_STEP_DDEGC_MAX = 2  # two steps at once, the noise of the last digit, are 0.4 K: less than row 22 trips on
 CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cell_position_max")
 NEVER_US = -(1 << 62)
@@ -120,10 +121,19 @@ class NativeBms:
             name = f"TEMPERATURES_{position}"
             fitted = min(MODULES_PER_FRAME, self.modules - position * MODULES_PER_FRAME)
             fields = tuple(dbc.field(name, {**row, "signal": f"temperature_{place}"}) for place in range(fitted))
+            self._check_step(name, fields)
             can_id = dbc.message(name).frame_id + self._id_offset
             message = _Message(can_id, self._temperature_group, fields, (), position)
             self._messages[can_id] = message
             self._temperatures.append(message)
+
+    def _check_step(self, name, fields):
+        """Row 22 trips on 0.5 K in 30 s: a BMS of whole degrees would trip it with every degree it reports."""
+        for *_, multiply, divide, _ in fields:
+            if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
+                raise ProfileError(f"{self.profile.path.name}: frames.{name}: its temperatures come in steps of "
+                                   f"{multiply / divide / 10:g} K; allowed {TEMPERATURE_STEP_DDEGC_MAX / 10:g} K and "
+                                   "finer, or a profile without temperatures")
 
     def periodic(self):
         """[]: a BMS is not polled."""

@@ -6,7 +6,7 @@ because a BMS can keep sending its name while its limits stop.
 
 from safety import signals
 
-INVALID_U16 = 0xFFFF  # SMA and its followers; their invalid signed value, -0x8000, is outside every range
+INVALID_U16, INVALID_S16 = 0xFFFF, -0x8000  # SMA and its followers
 CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40  # 0x35C byte 0; 0x20 (force charge) is a wish, not an enable
 INTERNAL_FAULT = 1 << 16  # fault bit for 0x359 byte 3 bit 3, "internal communication fail", an alarm by its table
 PAIRS_SHIFT, PAIRS = 17, 13  # fault bits 17..29: 0x35A items general, high V, low V, high T, low T, ... imbalance
@@ -105,11 +105,16 @@ class PylontechBms:
                                                   (signals.SOH_PERMILLE, soh_pct * 10)))
 
     def _pack(self, data, now_us):
-        """Voltage against the limits of 0x351: a ten times wrong scale shows at once."""
+        """Voltage against the limits of 0x351: a ten times wrong scale shows at once.
+
+        A current beyond any rack's is a short, which pulls the voltage down with it: it must trip, not be unknown.
+        """
         voltage_mV, current = _s16(data, 0) * self.profile.settings["voltage_scale_mV"], _s16(data, 2)
-        if (abs(current) * 100 > self.profile.settings["rack_current_mA_max"]
-                or not self._voltage_mV_min <= voltage_mV <= self._voltage_mV_max):
+        is_short = abs(current) * 100 > self.profile.settings["rack_current_mA_max"]
+        fits = self._voltage_mV_min <= voltage_mV <= self._voltage_mV_max
+        if current == INVALID_S16 or not fits and not is_short:
             return False
+        voltage_mV = min(max(voltage_mV, 0), self._voltage_mV_max)
         current_mA = current * (-100 if self.profile.settings["current_positive"] == "charge" else 100)
         return self._store(signals.G_BMS_PACK, ((signals.RACK_VOLTAGE_MV, voltage_mV),
                                                 (signals.RACK_CURRENT_MA, current_mA)))

@@ -66,7 +66,7 @@ UNIT_PARAMETERS = (
 
 RACK_PARAMETERS = (
     ("unit", "index", 0, 15, 0, "fixed"),
-    ("rated_current_mA", "mA", 1000, 3_000_000, 140_000, "down"),
+    ("rated_current_mA", "mA", 1000, 1_600_000, 140_000, "down"),  # row 36: twice that must be readable
     ("modules", "count", 0, 64, 15, "fixed"),
     ("cells", "count", 1, 4095, 240, "fixed"),
     ("cells_reported", "bool", 0, 1, 1, "fixed"),

@@ -117,7 +117,7 @@ RACK_INPUTS = (
     ("cell_position_min", "position", 0, 4095, G_BMS_CELLS),
     ("cell_position_max", "position", 0, 4095, G_BMS_CELLS),
     ("rack_voltage_mV", "mV", 0, 2_000_000, G_BMS_PACK),
-    ("rack_current_mA", "mA", -3_000_000, 3_000_000, G_BMS_PACK),
+    ("rack_current_mA", "mA", -3_300_000, 3_300_000, G_BMS_PACK),  # a short saturates 16 bits of 0.1 A
     ("charge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("discharge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("soc_permille", "permille", 0, 1000, G_BMS_CHARGE),

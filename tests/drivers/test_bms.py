@@ -198,11 +198,19 @@ def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
     assert value(sink, index) == round(next(iter(change.values())) * scale)
 
 
+@pytest.mark.parametrize("current_A", [1000.1, 3276.7, -3276.8])
+def test_a_short_circuit_is_a_current_up_to_the_end_of_the_frame(current_A):
+    """Refused whole, it left row 36 with the current of before, and contactors opened under the short."""
+    device, sink = warm("PACK")
+    device.on_frame(*frame("PACK", 1, {**VALUES["PACK"], "current": current_A}), 0)
+    assert device.refused == 0 and value(sink, s.RACK_CURRENT_MA) == round(current_A * 1000)
+    assert "rack_current_mA" in [row[0] for row in s.RACK_INPUTS if row[2] <= -3_276_800 and row[3] >= 3_276_700]
+
+
 @pytest.mark.parametrize("name, change", [
     ("STATE", {"contactor_state": 4}), ("CELLS", {"cell_voltage_max": 5001}),
     ("CELLS", {"cell_voltage_min": 3400}), ("CELLS", {"cell_position_min": 15 * 32}),
-    ("CELLS", {"cell_position_max": 2047}), ("PACK", {"voltage": 1500.1}), ("PACK", {"current": 1000.1}),
-    ("PACK", {"current": -3276.8}), ("LIMITS", {"charge_current_max": 6553.5}),
+    ("CELLS", {"cell_position_max": 2047}), ("PACK", {"voltage": 1500.1}), ("LIMITS", {"charge_current_max": 6553.5}),
     ("LIMITS", {"discharge_current_max": 1000.1}), ("CHARGE", {"soc": 100.1}), ("CHARGE", {"soh": 655.35})])
 def test_values_out_of_range_are_refused_whole(name, change):
     device, sink = warm(name)
@@ -362,3 +370,21 @@ def test_a_wrong_profile_is_refused_in_one_line(tmp_path, old, new, words):
     with pytest.raises(profile.ProfileError) as error:
         bms.NativeBms(profile.load(tmp_path / "rack.toml"), 0, 1, sink, sink.layout)
     assert words in str(error.value) and str(error.value).startswith("rack.toml: ") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("step_degC, taken", [
+    ("0.1", True), ("0.2", True), ("0.25", False), ("0.5", False), ("1", False)])
+def test_temperatures_in_coarse_steps_are_refused(tmp_path, step_degC, taken):
+    """One whole degree is five times what row 22 needs: every degree opened the cabinet."""
+    (tmp_path / "rack.toml").write_text((profile.FOLDER / "firebreak_rack.toml").read_text())
+    text = (profile.FOLDER / "firebreak_rack.dbc").read_text()
+    (tmp_path / "firebreak_rack.dbc").write_text(text.replace("(0.1,-60)", f"({step_degC},-60)"))
+    sink = Sink()
+
+    def build():
+        bms.NativeBms(profile.load(tmp_path / "rack.toml"), 0, 1, sink, sink.layout)
+    if taken:
+        return build()
+    words = rf"^rack.toml: frames.TEMPERATURES_0: .* {step_degC} K; allowed 0.2 K"
+    with pytest.raises(profile.ProfileError, match=words):
+        build()

@@ -153,7 +153,7 @@ def test_limits(limits, charge_mA, discharge_mA):
 @pytest.mark.parametrize("can_id, data", [
     (0x351, "14020080 6400C201"), (0x351, "1402B0040080C201"), (0x351, "1402FFFF6400C201"),
     (0x351, "FFFFB0046400C201"), (0x351, "140211276400C201"), (0x355, "65006400"), (0x355, "64006500"),
-    (0x355, "FFFF6400"), (0x356, "8413008000 00"), (0x356, "008000000000"), (0x356, "841311270000")])
+    (0x355, "FFFF6400"), (0x356, "8413008000 00"), (0x356, "008000000000"), (0x356, "008000800000")])
 def test_invalid_values_are_refused_whole(can_id, data):
     """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % must not stop the other groups."""
     device, sink = built()
@@ -175,6 +175,19 @@ def test_voltage_must_fit_the_limits(centivolts, taken):
     sink.taken()
     feed(device, (0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
     assert sink.taken() == (groups_of(sink, s.G_BMS_PACK) if taken else set())
+
+
+@pytest.mark.parametrize("centivolts, stored_mV", [(5200, 52_000), (900, 9000), (0, 0), (-1, 0), (9000, 66_500)])
+@pytest.mark.parametrize("current_dA", [10_001, -10_001, 32_767, -32_767])
+def test_a_current_beyond_any_racks_is_a_short_and_known_whatever_the_voltage(centivolts, stored_mV, current_dA):
+    """Refused whole, it left row 36 with the current of before, and contactors opened under the short."""
+    device, sink = built()
+    feed(device, (0x351, LIMITS))
+    sink.taken()
+    data = centivolts.to_bytes(2, "little", signed=True) + current_dA.to_bytes(2, "little", signed=True) + bytes(2)
+    feed(device, (0x356, data.hex()))
+    assert sink.taken() == groups_of(sink, s.G_BMS_PACK) and device.refused == 0
+    assert (value(sink, s.RACK_VOLTAGE_MV), value(sink, s.RACK_CURRENT_MA)) == (stored_mV, -100 * current_dA)
 
 
 def test_the_scale_of_the_voltage_can_be_chosen():
