@@ -37,8 +37,8 @@ class Contactors:
         self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
         self.current_at = tuple([layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in range(layout.racks)])
         self.pack_group = tuple([layout.rack_group(rack, s.G_BMS_PACK) for rack in range(layout.racks)])
-        self.rated_mA = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
-                               for rack in range(layout.racks)])
+        self.image = image
+        self.words_at = tuple([image_map.rack + rack * p.RACK_WORDS for rack in range(layout.racks)])
         self.out_at = tuple([layout.rack_output(rack, 0) for rack in range(layout.racks)])
         self.step = array("i", [OPEN] * layout.racks)
         self.closing_ticks = array("i", [0] * layout.racks)
@@ -79,7 +79,7 @@ class Contactors:
             return False
         if not self.ages.known(self.pack_group[rack]):
             return False
-        return abs(self.inp[self.current_at[rack]]) * 20 >= self.rated_mA[rack]
+        return abs(self.inp[self.current_at[rack]]) * 20 >= self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA]
 
     def _supervise(self, rack, closed, lost, elapsed):
         """Row 39: told to open for long enough for relay, contactor and report, and still not reported open; or lost,
@@ -94,6 +94,28 @@ class Contactors:
         still = reported != s.CONTACTOR_OPEN and (reported != s.CONTACTOR_FAULT or self.was_closed[rack])
         is_still = still and self.open_ticks[rack] > self.report_ticks
         self.mismatch[rack] = LOST if lost else STILL_CLOSED if is_still else 0
+
+    def current_zero(self):
+        """1: every rack carries under 5 % of its rated current; 0: one carries more; -1: one is not known.
+
+        A rack whose current is not known carries none if its BMS still reports open contactors.
+        """
+        found = 1
+        for rack in range(self.layout.racks):
+            if self.ages.known(self.pack_group[rack]):
+                if abs(self.inp[self.current_at[rack]]) * 20 >= self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA]:
+                    return 0
+            elif (self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN
+                  or not self.ages.known(self.layout.rack_group(rack, s.G_BMS_STATE))):
+                found = -1
+        return found
+
+    def above_breaking(self):
+        """C65: none opens above its breaking capacity; the fuse is waited for. A silent rack counts as it was."""
+        for rack in range(self.layout.racks):
+            if abs(self.inp[self.current_at[rack]]) > self.image[self.words_at[rack] + p.R_BREAK_CURRENT_MA]:
+                return True
+        return False
 
     def count(self, step):
         """How many racks stand at `step`."""

@@ -19,6 +19,7 @@ STOPPING_MS_MAX = 5000
 RELAY_MS = 1000  # for a permit relay to follow, off-delay included; longer is a failed closing
 TEST_MS = 60_000  # a test at 5 % of rated ends by itself (design: TEST mode)
 FAILURES_MAX = 3  # row 38: pre-charge fail (3 tries)
+W_FUSE, W_DEMAND, NOT_WAITING = 0, 1, -1
 # Tuples stand here and not in the code: building one allocates on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 STARTING = (s.INHIBITED, s.READY, s.CLOSING)
@@ -49,6 +50,7 @@ class Permit:
         self.closing_ticks = contactors.close_ticks_max + self.relay_ticks * (len(RELAY_TEST) + 1)
         self.state = array("i", [s.INHIBITED])
         self.timer = array("i", [0, 0, 0])  # ticks in this state, ticks of waiting still due, opened (0/1)
+        self.waited = array("i", [NOT_WAITING, NOT_WAITING])  # ticks: for the fuse, for what W_DEMAND opens
         self.relays = array("i", [0, 0])  # step of the relay test, ticks in it
         self.tried = array("i", [0, 0])  # closings that failed in a row, ticks of the present test mode
         out[s.EVIDENCE_TOTAL] = self.evidence.total
@@ -79,7 +81,7 @@ class Permit:
 
     def _loaded(self):
         """While closing: contactors may be closed already, and not known to carry less than 5 % of rated current."""
-        return self._tested() and (self._current_zero() != 1 or self._above_breaking())
+        return self._tested() and (self.contactors.current_zero() != 1 or self.contactors.above_breaking())
 
     def missing(self, pcs_demand, dc_demand):
         """The first piece of start evidence that is missing (INHIBIT_REASONS), 0 when complete or past the start."""
@@ -186,6 +188,8 @@ class Permit:
             out[self.layout.unit_output(unit, s.PCS_RUN_OK)] = 1 if running else 0
 
     def _publish_permits(self, elapsed, state, live, pcs_demand, dc_demand):
+        self._wait(W_FUSE, elapsed, state in ENDING and self.contactors.above_breaking())
+        self._wait(W_DEMAND, elapsed, dc_demand >= m.DC_OPEN_AT_ZERO)
         if state in ENDING and not self.timer[2] and self._may_open(state, pcs_demand, dc_demand):
             self.timer[2] = 1
         supply = 1 if live and not self.timer[2] else 0
@@ -196,15 +200,21 @@ class Permit:
         self.out[s.PCS_ENABLE_OK] = enable
         self.out[s.CONTACTOR_SUPPLY_OK] = supply
 
+    def _wait(self, place, elapsed, is_due):
+        """Count from the step in which there is something to wait for, not from when the state began long before."""
+        before = self.waited[place]
+        self.waited[place] = min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
+
     def _may_open(self, state, pcs_demand, dc_demand):
         """Whether the contactors may open now: at zero current, or after the time the demand allows (effects I, Z)."""
-        waited, current = self.timer[0], self._current_zero()
-        if self._above_breaking() and waited < self.fuse_ticks:
+        waited, current = self.timer[0], self.contactors.current_zero()
+        if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
             return False
         if state == s.STOPPING:
             return current == 1 and waited > 0 or waited >= self.stopping_ticks
         if dc_demand < m.DC_OPEN_AT_ZERO:  # a stop alone opens nothing; once it is reset, or locked out: in order
             return (pcs_demand < m.PCS_STOP or not self._wanted()) and (current == 1 or waited >= self.stopping_ticks)
+        waited = self.waited[W_DEMAND]
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return current == 1 or current < 0 and self._pcs_current_zero()
         if current == 1 and (pcs_demand >= m.PCS_STOP or waited > 0):
@@ -214,32 +224,6 @@ class Permit:
         if current < 0 and pcs_demand >= m.PCS_STOP:
             return waited >= self.unknown_ticks
         return waited >= self.zero_ticks
-
-    def _current_zero(self):
-        """1: every rack carries under 5 % of its rated current; 0: one carries more; -1: one is not known.
-
-        A rack whose current is not known carries none if its BMS still reports open contactors.
-        """
-        found, ages = 1, self.features.ages
-        for rack in range(self.layout.racks):
-            first = self.layout.rack_input(rack, 0)
-            rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
-            if ages.known(self.layout.rack_group(rack, s.G_BMS_PACK)):
-                if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated:
-                    return 0
-            elif (self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN
-                  or not ages.known(self.layout.rack_group(rack, s.G_BMS_STATE))):
-                found = -1
-        return found
-
-    def _above_breaking(self):
-        """C65: none opens above its breaking capacity; the fuse is waited for. A silent rack counts as it was."""
-        for rack in range(self.layout.racks):
-            current = self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]
-            breaks = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_BREAK_CURRENT_MA]
-            if abs(current) > breaks:
-                return True
-        return False
 
     def _pcs_current_zero(self):
         for unit in range(self.layout.units):

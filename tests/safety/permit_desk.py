@@ -49,8 +49,10 @@ class Desk:
         return self.out[s.STATE], self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]
 
     def at(self, state, opened=0, waited=0):
-        """Stand in a state, `waited` ticks after it began."""
+        """Stand in a state, `waited` ticks after it began, and with it what it waits for."""
         self.permit.state[0] = state
+        for place in (permit.W_FUSE, permit.W_DEMAND):
+            self.permit.waited[place] = waited if state in (STOPPING, TRIPPED) else permit.NOT_WAITING
         self.permit.timer[0], self.permit.timer[1], self.permit.timer[2] = waited, 0, opened
         self.permit.relays[0] = len(permit.RELAY_TEST) if state == CLOSING else 0
         return self

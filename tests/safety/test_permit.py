@@ -188,7 +188,7 @@ def test_zero_current_means_every_rack(first, second, third):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
         desk.current(kind, rack)
     kinds = {first, second, third}
-    assert desk.permit._current_zero() == (0 if "load" in kinds else -1 if "unknown" in kinds else 1)
+    assert desk.permit.contactors.current_zero() == (0 if "load" in kinds else -1 if "unknown" in kinds else 1)
 
 
 @pytest.mark.parametrize("rack_carries, state_known, found", [
@@ -200,7 +200,7 @@ def test_a_report_of_open_contactors_is_believed_only_while_fresh_and_while_no_c
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
     desk.current(rack_carries)
     desk.know(desk.layout.rack_group(0, s.G_BMS_STATE), state_known)
-    assert desk.permit._current_zero() == found
+    assert desk.permit.contactors.current_zero() == found
 
 
 @pytest.mark.parametrize("current_mA, zero", [(ZERO_MA, 1), (-ZERO_MA, 1), (LOAD_MA, 0), (-LOAD_MA, 0)])
@@ -208,7 +208,7 @@ def test_zero_current_is_less_than_five_percent(current_mA, zero):
     desk = Desk()
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
     desk.rack(s.RACK_CURRENT_MA, current_mA)
-    assert desk.permit._current_zero() == zero
+    assert desk.permit.contactors.current_zero() == zero
 
 
 @pytest.mark.parametrize("rack, current_mA, zero", [(1, 499, True), (1, -500, False), (0, 6999, True),
@@ -218,9 +218,9 @@ def test_five_percent_of_each_racks_own_rating_at_rest_and_when_opening(rack, cu
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + len(p.RACK_PARAMETERS) + p.R_RATED_CURRENT_MA] = 10_000
     bench = Plant(image)
     bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
-    assert bench.kernel.permit._current_zero() == -1, "never seen"
+    assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
     bench.step(ticks(300) - 1)
-    assert bench.kernel.permit._current_zero() == (1 if zero else 0)
+    assert bench.kernel.permit.contactors.current_zero() == (1 if zero else 0)
     assert bench.out[s.INHIBIT_REASON] == (evidence.I_NONE if zero else evidence.I_CURRENT)
 
 

@@ -188,7 +188,7 @@ def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
     image[p.ImageMap(1, 2, m.STAGES_PER_SCOPE).rack + p.RACK_WORDS + p.R_BREAK_CURRENT_MA] = 1000
     desk = Desk(racks=2, image=image)
     desk.rack(s.RACK_CURRENT_MA, current_mA, rack)
-    assert desk.permit._above_breaking() == above
+    assert desk.permit.contactors.above_breaking() == above
 
 
 @pytest.mark.parametrize("fuse_wait_ms, waited_ticks", [(0, 10), (100, 10), (220, 11), (1010, 51)])
@@ -212,6 +212,63 @@ def test_a_short_circuit_while_running_waits_for_the_fuse():
     bench.step(FUSE_TICKS - 1)
     assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 1)
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+def tripped_long_ago():
+    """41b has stopped the PCS and latched, and opens nothing: the contactors stay closed, without current."""
+    bench = running()
+    measured = bench.layout.unit_group(0, s.G_PCS_MEASURE)
+    bench.silent = {measured}
+    bench.step(175)
+    bench.silent = set()
+    bench.wait(3000)
+    assert (bench.standing(), bench.out[s.STATE], bench.out[s.CONTACTOR_SUPPLY_OK]) == (["41a", "41b"], TRIPPED, 1)
+    return bench
+
+
+def test_the_fuse_has_its_time_from_when_its_current_flows_however_old_the_trip():
+    """A short was opened 100 ms after it began, because the wait had been counted from a trip a minute before."""
+    bench = tripped_long_ago()
+    bench.load(600_000)
+    assert bench.step(FUSE_TICKS).out[s.CONTACTOR_SUPPLY_OK] == 1 and "36" in bench.standing()
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+def test_a_current_that_rises_anew_has_the_whole_time_again():
+    bench = tripped_long_ago()
+    bench.load(600_000)
+    assert bench.step(4).standing() == ["41a", "41b"]
+    bench.load(50_000)
+    bench.step(FUSE_TICKS)
+    bench.load(600_000)
+    assert bench.step(FUSE_TICKS).out[s.CONTACTOR_SUPPLY_OK] == 1
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+@pytest.mark.parametrize("signal, debounce_ms, waited_ms", [(s.LEAK_OK, 2000, 2000), (s.CELL_VOLTAGE_OK, 200, 200)])
+def test_a_demand_to_open_has_its_time_from_when_it_comes_however_old_the_trip(signal, debounce_ms, waited_ms):
+    bench = tripped_long_ago()
+    bench.load(60_000)
+    bench.inp[signal] = 0
+    bench.step(ticks(debounce_ms))
+    assert len(bench.standing()) == 3
+    assert bench.step(ticks(waited_ms) - 1).out[s.CONTACTOR_SUPPLY_OK] == 1
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+def test_a_late_step_waits_no_longer():
+    desk = Desk(racks=2)
+    assert not opened(desk, TRIPPED, (2, m.DC_OPEN), 1, BREAKS_MA + 1)
+    assert desk.update(2, m.DC_OPEN, elapsed=FUSE_TICKS - 2)[2] == 1
+    assert desk.update(2, m.DC_OPEN, elapsed=1)[2] == 0
+
+
+def test_waiting_is_never_longer_than_can_be_counted():
+    desk = Desk(racks=2)
+    opened(desk, TRIPPED, (2, m.DC_OPEN), 1, BREAKS_MA + 1)
+    for _ in range(3):
+        desk.update(2, m.DC_OPEN, elapsed=s.TICKS_MAX - 1)
+    assert list(desk.permit.waited) == [s.TICKS_MAX, s.TICKS_MAX]
 
 
 # -- row 39: told to open and still closed
