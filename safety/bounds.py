@@ -56,6 +56,7 @@ class Bounds:
         self.limit_W = array("i", [0] * (layout.units * 2 * LIMIT_COUNT))
         self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
         self.rack_now = array("i", [0] * RACK_LIMITS)
+        self.least = array("i", [0] * RACK_LIMITS)  # of the racks on the unit's bus; scratch
         self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
         self.publish_at = tuple([layout.unit_output(unit, signal) for unit in range(layout.units)
                                  for signal in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)])
@@ -127,7 +128,7 @@ class Bounds:
         at = (unit * 2 + way) * LIMIT_COUNT
         limit = self.limit_W
         derate = demand[first + (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT)]
-        limit[at + L_DERATE] = scale_W(rated, (100 - derate) * 10)
+        limit[at + L_DERATE] = self._share_W(at, (100 - derate) * 10)
         inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
         ramp = demand[first + m.D_PCS] >= m.PCS_RAMP
         limit[at + L_INHIBIT] = 0 if inhibited >= m.INHIBIT_AT_ONCE else rated
@@ -185,30 +186,28 @@ class Bounds:
 
     def _rack_limits(self, unit, way):
         """The limits that come from the racks that are on the unit's DC bus: the weakest rack decides for all."""
-        rated = self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W]
-        limit = self.rack_limit
-        online = 0
-        current_mA = s.INT_MAX
-        voltage_V = s.INT_MAX
-        voltage = temperature = silence = charge = FULL_PERMILLE
+        limit, least, online = self.rack_limit, self.least, 0
+        for word in range(RACK_LIMITS):
+            least[word] = s.INT_MAX
         for rack in range(self.layout.racks):
             first = rack * RACK_LIMITS
-            if self.rack_unit[rack] != unit or not limit[first + RL_CLOSED]:
-                continue
-            online += 1
-            current_mA = min(current_mA, limit[first + RL_CURRENT_MA + way])
-            voltage_V = min(voltage_V, limit[first + RL_VOLTAGE_V])
-            silence = min(silence, limit[first + RL_SILENCE])
-            voltage = min(voltage, limit[first + RL_CELL_VOLTAGE + way])
-            temperature = min(temperature, limit[first + RL_TEMPERATURE + way])
-            charge = min(charge, limit[first + RL_SOC + way])
+            if self.rack_unit[rack] == unit and limit[first + RL_CLOSED]:
+                online += 1
+                for word in range(RACK_LIMITS):
+                    least[word] = min(least[word], limit[first + word])
         limit_W, at = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
-        dc_W = self._dc_limit_W(unit, way, online, current_mA, voltage_V) if online else 0
-        limit_W[at + L_BMS_CURRENT] = min(rated, dc_W)
-        limit_W[at + L_CELL_VOLTAGE_TAPER] = scale_W(rated, voltage)
-        limit_W[at + L_TEMPERATURE_TAPER] = scale_W(rated, temperature)
-        limit_W[at + L_SOC_TAPER] = scale_W(rated, charge)
-        limit_W[at + L_BMS_SILENCE] = scale_W(rated, silence)
+        dc_W = self._dc_limit_W(unit, way, online, least[RL_CURRENT_MA + way], least[RL_VOLTAGE_V]) if online else 0
+        limit_W[at + L_BMS_CURRENT] = min(limit_W[at + L_PCS_RATED], dc_W)
+        limit_W[at + L_CELL_VOLTAGE_TAPER] = self._share_W(at, least[RL_CELL_VOLTAGE + way])
+        limit_W[at + L_TEMPERATURE_TAPER] = self._share_W(at, least[RL_TEMPERATURE + way])
+        limit_W[at + L_SOC_TAPER] = self._share_W(at, least[RL_SOC + way])
+        limit_W[at + L_BMS_SILENCE] = self._share_W(at, least[RL_SILENCE])
+
+    def _share_W(self, at, permille):
+        """A share of what converter, installer and BMS allow: half of a rating that they never leave is no derate."""
+        limit = self.limit_W
+        rated, lowest = limit[at + L_PCS_RATED], min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT])
+        return rated if permille >= FULL_PERMILLE else scale_W(lowest if lowest else rated, permille)
 
     def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
         """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward zero."""

@@ -99,8 +99,7 @@ class Features:
         value[m.F_ENERGISED] = 1 if self.out[s.CONTACTOR_SUPPLY_OK] or self._any_not_open() else 0
         value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
         value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1]
-        self.boot[0] = 0
-        self.boot[1] = 0
+        self.boot[0] = self.boot[1] = 0
         self._noc(elapsed, io_3)
         self.changed[0] = 1
 
@@ -167,8 +166,7 @@ class Features:
     def level(self, age_ticks, ladder):
         """0 to 3: how many of the three times at image[ladder] the age has reached."""
         image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
-        return (1 if age_ms >= image[ladder] else 0) + (1 if age_ms >= image[ladder + 1] else 0) + (
-            1 if age_ms >= image[ladder + 2] else 0)
+        return (age_ms >= image[ladder]) + (age_ms >= image[ladder + 1]) + (age_ms >= image[ladder + 2])
 
     def _excess_W(self, unit):
         """Measured power beyond the limit of the last step, less 2 % of rated or 2 kW (row 41)."""

@@ -25,12 +25,8 @@ class Fire:
     def _detectors(self):
         """Smoke zones and heat detectors in alarm: one is row 4, two are row 5."""
         inp = self.inp
-        found = 1 if self.zones and not inp[s.SMOKE_1_OK] else 0
-        if self.zones > 1 and not inp[s.SMOKE_2_OK]:
-            found += 1
-        if self.heat_fitted and not inp[s.HEAT_OK]:
-            found += 1
-        return found
+        smoke = (self.zones > 0 and not inp[s.SMOKE_1_OK]) + (self.zones > 1 and not inp[s.SMOKE_2_OK])
+        return smoke + (self.heat_fitted > 0 and not inp[s.HEAT_OK])
 
     def _put(self, feature, value, known):
         self.value[feature] = value

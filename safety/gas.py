@@ -89,7 +89,10 @@ class Gas:
         return good
 
     def _rise(self, elapsed):
-        """Once a second: hydrogen or carbon monoxide against what it was RISE_S seconds ago."""
+        """Once a second: hydrogen or carbon monoxide against what it was RISE_S seconds ago.
+
+        It must have risen as fast over the later half of them: a puff that stays is row 9's, or 10a's.
+        """
         clock, history = self.clock, self.history
         clock[0] += elapsed
         if clock[0] < self.second_ticks:
@@ -98,8 +101,9 @@ class Gas:
         clock[1] = (clock[1] + 1) % RISE_S
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
-        before = history[clock[1]]
-        self._put(m.F_TOXIC_RISE_PPM, now - before, known if before != NO_HISTORY_PPM else 0)
+        before, half = history[clock[1]], history[(clock[1] + RISE_S // 2) % RISE_S]
+        rise = now - before if half == NO_HISTORY_PPM else min(now - before, 2 * (now - half))
+        self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
         history[clock[1]] = now
 
     def _known(self, good, fitted):

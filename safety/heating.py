@@ -12,7 +12,7 @@ from safety import signals as s
 
 HISTORY_S = 30  # row 22: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
-RISING_DDEGC = 2  # a module counts as heating when it is 0.2 K warmer than 10 s ago (noise of a sensor: 0.1 K)
+RISING_DDEGC = 2  # a module counts as heating when it is 0.2 K warmer than 30 s ago (noise of a sensor: 0.1 K)
 NO_HISTORY_DDEGC = 100_000
 ZERO_MARGIN_DDEGC = 100  # row 45: exactly 0 is a dead sensor where another is 10 K away, as of no healthy rack (row 26)
 UK_PER_DDEGC = 100_000
@@ -58,10 +58,14 @@ class Heating:
                 place -= 1
             order[place] = value
         if modules:
-            self._extremes(base, order[0], order[(modules - 1) // 2], order[modules - 1])
             differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
             alike = zeros == modules and modules > 1  # no rack is at the same tenth of a degree all over
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
+            alive = modules - zeros if differ else modules  # a warm module would be far over a median of dead ones
+            middle = (alive - 1) // 2
+            if order[middle] >= 0:
+                middle += modules - alive
+            self._extremes(base, order[0], order[middle], order[modules - 1])
 
     def _extremes(self, base, lowest, median, highest):
         value = self.value
@@ -92,7 +96,7 @@ class Heating:
         value = self.value
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]
-        value[base + m.F_TEMPERATURE_RISING] = 1 if rise[1] >= RISING_DDEGC else 0
+        value[base + m.F_TEMPERATURE_RISING] = 1 if rise[2] >= RISING_DDEGC else 0
         explained = -(-self.place[rack * 2 + 1] // UK_PER_DDEGC)
         value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[2] - explained
 

@@ -14,7 +14,7 @@ from safety.heating import Heating
 
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
-DROP_S = 2  # row 24: a fall of 0.25 V within 2 s
+DROP_S = 3  # row 24: a fall of 0.25 V in 2 s, looked back on 2 to 3 s: one step a second remembers
 LOAD_SAG_MV = 150  # of a cell for a step of rated current: twice what 0.5 mohm and polarisation make of 140 A (ours)
 NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
 
@@ -84,7 +84,8 @@ class Racks:
         """Once a second: step what looks back."""
         first, at = self.layout.rack_input(rack, 0), rack * DROP_S
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
-        self.cells_mV[at + 1], self.current_mA[at + 1] = self.cells_mV[at], self.current_mA[at]
+        for place in range(at + DROP_S - 1, at, -1):
+            self.cells_mV[place], self.current_mA[place] = self.cells_mV[place - 1], self.current_mA[place - 1]
         self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)
@@ -97,7 +98,7 @@ class Racks:
         self._put(base + m.F_CELL_VOLTAGE_DROP_MV, self._drop_mV(rack, first, lowest), cells & pack)
 
     def _drop_mV(self, rack, first, lowest):
-        """Row 24: how far the lowest cell fell within the last two seconds, less what a change of current explains."""
+        """Row 24: how far the lowest cell fell within the last seconds, less what a change of current explains."""
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
         for at in range(rack * DROP_S, rack * DROP_S + DROP_S):

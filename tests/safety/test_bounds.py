@@ -232,6 +232,42 @@ def test_each_limit_from_a_demand_alone(levels, left_W, names):
     assert both(bench) == left_W and reasons(bench) == names
 
 
+# -- a share is one of what is left, not of a rating that nobody reaches
+
+ONE_RACK_W = (107_282, 104_063)  # 140 A x 0.97 x 790 V, and 0.97 of that after losses
+
+
+@pytest.mark.parametrize("way, name", [(0, "charge_derate_pct"), (1, "discharge_derate_pct")])
+def test_half_is_half_of_what_a_small_rack_allows(way, name):
+    """Half of a 250 kW converter was no derate at all for the one rack of 104 kW behind it."""
+    bench = running()
+    assert tuple(both(bench)) == ONE_RACK_W
+    demanding(bench, **{name: 50})
+    assert both(bench)[way] == ONE_RACK_W[way] // 2 and both(bench)[1 - way] == ONE_RACK_W[1 - way]
+    assert reasons(bench)[way] == "derate"
+
+
+def test_half_is_half_of_what_the_installer_allows():
+    bench = Plant(image_with(installer_charge_W_max=100_000, installer_discharge_W_max=80_000)).run()
+    assert both(demanding(bench, charge_derate_pct=50, discharge_derate_pct=75)) == [50_000, 20_000]
+
+
+def test_a_small_racks_limit_falls_with_the_age_of_its_bms():
+    bench = running()
+    bench.silent = {bench.layout.rack_group(0, group) for group in range(len(s.RACK_GROUPS))}
+    assert tuple(both(bench.step(25))) == ONE_RACK_W  # 500 ms
+    assert both(bench.step(5)) == [whole_W * 8 // 10 for whole_W in ONE_RACK_W]  # 600 of 500 to 1000 ms
+    assert both(bench.step(15)) == [whole_W * 2 // 10 for whole_W in ONE_RACK_W]
+
+
+def test_a_bms_that_allows_nothing_is_named_whatever_else_takes_a_part():
+    bench = running(racks=3)
+    every_rack((s.CHARGE_CURRENT_MA_MAX, 0))(bench)
+    bench.step()
+    assert reasons(demanding(bench, charge_derate_pct=50))[CHARGE] == "bms_current"
+    assert reasons(demanding(bench, charge_derate_pct=100))[CHARGE] == "derate"
+
+
 def test_without_a_permit_nothing():
     bench = running(racks=3)
     bench.kernel.bounds.update(1, array("i", [0] * len(m.DEMANDS)), False)

@@ -59,7 +59,7 @@ class Reference:
         """What the features of LOOKS_BACK must be."""
         if not self.temperatures[-1]:
             return [UNKNOWN] * 4
-        return [(self.rise(3), KNOWN), (self.rise(10), KNOWN), (1 if self.rise(10) >= 2 else 0, KNOWN),
+        return [(self.rise(3), KNOWN), (self.rise(10), KNOWN), (1 if self.rise(30) >= 2 else 0, KNOWN),
                 (self.rise(30) - self.explained(), KNOWN)]
 
 
@@ -79,8 +79,8 @@ def test_extremes_median_and_spread_of_any_order(modules):
     for _ in range(30):
         values = [chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)]
         desk.temperatures(values).step()
-        median = statistics.median_low(values)
         zeros = values.count(0) if any(abs(each) >= 100 for each in values) else 0
+        median = statistics.median_low([each for each in values if each] if zeros else values)
         if len(set(values)) == 1 < len(values):
             zeros = values.count(0)
         assert [desk.of_rack(feature) for feature in AT_ONCE] == [(value, KNOWN) for value in (
@@ -91,6 +91,13 @@ def test_extremes_median_and_spread_of_any_order(modules):
 def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(others, zeros):
     desk = Desk(modules=5).temperatures([others, 0, others, 0, others]).step()
     assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (zeros, KNOWN)
+
+
+def test_dead_sensors_are_no_middle_to_be_far_above():
+    """Eight of 15 dead ones made every warm module 30 K hotter than the median: row 21's key latch before row 45."""
+    desk = Desk(modules=15).temperatures([0] * 8 + [300] * 6 + [310]).step()
+    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (10, KNOWN)
+    assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (8, KNOWN)
 
 
 @pytest.mark.parametrize("values, zeros", [

@@ -210,7 +210,8 @@ def test_power(name):
             assert (limit_W(bench, way, bounds.L_INHIBIT), bench.unit(published)) == (0, 0)
         else:
             assert limit_W(bench, way, bounds.L_INHIBIT) == RATED_W
-        assert limit_W(bench, way, bounds.L_DERATE) == RATED_W * (100 - derate_pct(name, "cd"[way])) // 100
+        left_pct, base_W = 100 - derate_pct(name, "cd"[way]), limit_W(bench, way, bounds.L_BMS_CURRENT)
+        assert limit_W(bench, way, bounds.L_DERATE) == (RATED_W if left_pct == 100 else base_W * left_pct // 100)
         assert bench.unit(published) <= limit_W(bench, way, bounds.L_DERATE)
 
 

@@ -77,7 +77,7 @@ def test_a_rack_that_reports_no_temperatures_is_not_cold_but_has_a_state_of_char
     bench.set_rack(s.SOC_PERMILLE, 985)
     coldest(bench, -600, 0)
     assert left_W(bench, b.L_TEMPERATURE_TAPER) == (RATED_W, RATED_W)
-    assert left_W(bench, b.L_SOC_TAPER) == (RATED_W // 2, RATED_W)
+    assert left_W(bench, b.L_SOC_TAPER) == (left_W(bench, b.L_BMS_CURRENT)[0] // 2, RATED_W)
 
 
 def named(bench, limits_W, way):
