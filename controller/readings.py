@@ -9,12 +9,15 @@ COLUMNS = {"debounce": "after", "PCS": "PCS", "DC": "contactors", "FAN": "fan", 
            "ICH": "no charging", "IDC": "no discharging", "DRT": "derate"}
 _STOPPED = "a stopped PCS does neither"
 _TWO_SAMPLES = "1.5 s are two samples of the watched rise, so that one wrong reading latches nothing"
+_RED = "the responder light is red on loss of data (A51)"
 _UPS = "a cabinet on its UPS must still feed the load"
 # (stage, column): how it was read. Rows without numbers of their own in section 7 (ours) have none.
 READ_AS = {
     ("6a", "ICH"): "after 15 min, which is 6b",
     ("6b", "debounce"): "the 15 min at which the row inhibits charging, from the beginning of the trouble",
-    ("10b", "debounce"): f"the 10 s of the cause lie in the watched rise and are the longer ones; {_TWO_SAMPLES}",
+    ("10b", "debounce"): "the 10 s of the cause lie in the watched rise, which counts for 5 s after a step that is no "
+                         "rise any more; the 5 s and one sample are beyond those",
+    ("14", "ALM"): _RED,
     ("15a", "DC"): "with a gas or smoke alert only, which is 15b",
     ("15b", "IDC"): _STOPPED,
     ("15b", "DRT"): "left to 15a, which always stands beside it",
@@ -36,6 +39,7 @@ READ_AS = {
     ("25a", "IDC"): "below -20 C only, which is 25b",
     ("31a", "IDC"): "the table inhibits at the second voltage, which is 31b",
     ("38a", "debounce"): "three tries have taken their time; the 5 s are those of the two voltages, 38b",
+    ("40c", "ALM"): _RED,
     ("41a", "DC"): "the table opens at the last of the three times, which is 41c (silence ladder of the design)",
     ("41b", "DC"): "the table opens at the last of the three times, which is 41c (silence ladder of the design)",
     ("43a", "PCS"): f"{_UPS}: R comes with the second stage, 43b, S with the third, 43c",

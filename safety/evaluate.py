@@ -51,6 +51,7 @@ class Evaluator:
     def build(self, layout, image, image_map):
         """Take from the image what stays as it is: per instance `watch` (feature, sense, set) and `debounce` (D_...),
         per block `armed`, the watch of its armed instances."""
+        self.image, self.map = image, image_map
         watch, debounce = [], []
         for index in range(self.count):
             row = m.STAGES[self.stage[index]]
@@ -62,6 +63,16 @@ class Evaluator:
             debounce.append((gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3]))
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
+
+    def as_image(self, index):
+        """True if the instance still works with the numbers of the image: what `build` made of them is a copy."""
+        image, words = self.image, self.map.stage + self.stage[index] * len(p.STAGE_WORDS)
+        feature, sense, set_at = self.watch[index]
+        debounce = self.debounce[index]
+        armed = 1 if feature != self.features.never else 0
+        return (armed == image[self.map.armed + index] and set_at == image[words] * sense
+                and debounce[D_CLEAR_AT] == image[words + 1] * sense and debounce[D_SET_TICKS] == image[words + 2]
+                and debounce[D_CLEAR_TICKS] == image[words + 3])
 
     def _armed(self, block):
         first, after = self.block_first[block], self.block_first[block + 1]

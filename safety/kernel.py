@@ -50,7 +50,7 @@ class Kernel:
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
         self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
-        self.crc = array("i", [p.image_crc(image), 0, 0])  # at start, running value, next word
+        self.crc = array("i", [p.image_crc(image), 0, 0, 0])  # at start, running, next word, a copy differs
         self.crc_words = -(-len(image) // CRC_STEPS)
         self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits
         self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
@@ -86,8 +86,8 @@ class Kernel:
                 g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
                 h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out, self.latches.token_age,
                 b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks,
-                c.was_closed, t.state, t.timer, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks,
-                self.demand, self.unit_demand, self.inp, self.out)
+                c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried, self.crc, self.standing,
+                self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
@@ -113,18 +113,24 @@ class Kernel:
         return elapsed
 
     def _check_image(self):
-        """A slice of the image CRC per step; a wrong result is a feature (row 44), not an exception."""
-        first = self.crc[2]
+        """A slice of the image and of the copies of its thresholds per step: CRC, comparison.
+
+        A wrong result is a feature (row 44), not an exception.
+        """
+        first, count = self.crc[2], self.evaluator.count
         last = min(first + self.crc_words, len(self.image))
         value = crc.START if first == 0 else self.crc[1]
         for word in range(first, last):
             value = crc.add_word(value, self.image[word])
+        for index in range(first * count // len(self.image), last * count // len(self.image)):
+            if not self.evaluator.as_image(index):
+                self.crc[3] = 1
         self.crc[1] = value
         self.crc[2] = last
         if last == len(self.image):
-            self.features.value[m.F_IMAGE_CHANGED] = 0 if value == self.crc[0] else 1
+            self.features.value[m.F_IMAGE_CHANGED] = 0 if value == self.crc[0] and not self.crc[3] else 1
             self.features.known[m.F_IMAGE_CHANGED] = 1
-            self.crc[2] = 0
+            self.crc[2] = self.crc[3] = 0
 
     def _combine(self):
         """Demands of all standing stages, each output the highest level anybody asks for."""
@@ -214,15 +220,8 @@ class Kernel:
         out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
         out[s.FIRST_OUT_INSTANCE] = first
         out[s.CAUSE_MASK] = evaluator.cause_mask()
-        is_active, is_latched = evaluator.active, evaluator.latched
-        active = latched = 0
-        for block in range(len(evaluator.busy)):
-            if evaluator.busy[block]:
-                for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
-                    active += is_active[index]
-                    latched += is_latched[index]
-        out[s.ACTIVE_COUNT] = active
-        out[s.LATCHED_COUNT] = latched
+        out[s.ACTIVE_COUNT] = sum(evaluator.active)
+        out[s.LATCHED_COUNT] = sum(evaluator.latched)
 
 
 def _clear(levels):

@@ -93,6 +93,7 @@ _GAS_HIGH = _demand(PCS_STOP, DC_OPEN_ONLY_AT_ZERO, 1, 1, 1, 1, 1, 1, operator=1
 _SMOKE = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, facu=1, pre_alarm=1)
 _OFFGAS = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1, facu=1, pre_alarm=1)
 _STOP = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1)
+_BLIND = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 1, 1, 1, operator=1)  # A51: on loss of data the light is red
 _RAMP = _demand(PCS_RAMP, 0, 0, 0, 1, 0, 1, 1, operator=1)
 _RAMP_OPEN = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 0, 1, 0, 1, 1, operator=1)
 _GAS_DOUBT = _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)
@@ -102,8 +103,8 @@ _SELF_TEST = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
-# What looks back (rows 10b, 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong
-# reading latches nothing.
+# What looks back (rows 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong reading
+# latches nothing. A puff of gas that stays shows for 5 s as a rise over the later half of row 10b's 10 s.
 # id, row, scope, feature, sense (+1: at or above `set`, -1: at or below), set, clear, set_ms, clear_ms, latch, gate,
 # demand. `clear` is the value on the safe side at which the clear time starts to run. Booleans: _ok trips at 0.
 STAGES = (
@@ -126,7 +127,7 @@ STAGES = (
     ("9", 9, CABINET, F_TOXIC_PPM, 1, 50, 30, 10_000, 0, REMOTE, NO_GATE,
      _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)),
     ("10a", 10, CABINET, F_TOXIC_PPM, 1, 200, 100, 5000, 0, KEY, NO_GATE, _GAS),
-    ("10b", 10, CABINET, F_TOXIC_RISE_PPM, 1, 51, 10, 1500, 0, KEY, NO_GATE, _GAS),
+    ("10b", 10, CABINET, F_TOXIC_RISE_PPM, 1, 51, 10, 6000, 0, KEY, NO_GATE, _GAS),
     ("11", 11, CABINET, F_GAS_LFL_PERMILLE_MAX, 1, 100, 80, 2000, 0, KEY, NO_GATE, _GAS),
     ("12a", 12, CABINET, F_GAS_LFL_PERMILLE_MAX, 1, 250, 200, 0, 0, KEY, NO_GATE, _GAS_HIGH),
     ("12b", 12, CABINET, F_GAS_RELAY_OK, -1, 0, 1, 0, 0, KEY, NO_GATE, _GAS_HIGH),
@@ -134,7 +135,7 @@ STAGES = (
     ("13b", 13, CABINET, F_GAS_DETECTORS_SILENT, 1, 1, 0, 10_000, 1000, SELF, NO_GATE, _GAS_DOUBT),
     ("13c", 13, CABINET, F_GAS_CALIBRATION_D_MIN, -1, -1, 0, 10_000, 1000, SELF, NO_GATE, _GAS_DOUBT),
     ("14", 14, CABINET, F_GAS_DETECTORS_LOST, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE,
-     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1, facu=1)),
+     _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 1, 1, 1, 1, 1, 1, operator=1, facu=1)),
     ("15a", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _AIRFLOW),
     ("15b", 15, CABINET, F_AIRFLOW_MISSING, 1, 1, 0, 10_000, 0, REMOTE, F_GAS_OR_SMOKE_ALERT, _STOP),
     ("16a", 16, CABINET, F_DAMPER_MISSING, 1, 1, 0, 12_000, 0, REMOTE, NO_GATE, _DAMPER),
@@ -157,11 +158,11 @@ STAGES = (
      _demand(lamp=1, charge=1, discharge=1, operator=1)),
     ("43a", 43, CABINET, F_MAINS_OK, -1, 0, 1, 5000, 1000, SELF, NO_GATE,
      _demand(lamp=1, charge=1, operator=1, facu=1)),
-    ("43b", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 130, 5000, 1000, SELF, F_ON_UPS,
+    ("43b", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 121, 5000, 1000, SELF, F_ON_UPS,
      _demand(PCS_RAMP, 0, 0, 0, 1, 0, 1, 1, operator=1, facu=1)),
     ("43c", 43, CABINET, F_UPS_RESERVE_MIN, -1, 29, 40, 5000, 0, REMOTE, F_ON_UPS,
      _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 0, 1, 1, operator=1, facu=1)),
-    ("43d", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 130, 5000, 1000, SELF, NO_GATE, _WARN),
+    ("43d", 43, CABINET, F_UPS_RESERVE_MIN, -1, 119, 121, 5000, 1000, SELF, NO_GATE, _WARN),
     ("44a", 44, CABINET, F_IMAGE_CHANGED, 1, 1, 0, 0, 0, KEY, NO_GATE, _SELF_TEST),
     ("44b", 44, CABINET, F_STEP_LATE_MS, 1, 500, 100, 0, 0, REMOTE, NO_GATE, _SELF_TEST),
     ("44c", 44, CABINET, F_BOOT_NOT_CLEAN, 1, 1, 0, 0, 0, REMOTE, NO_GATE,
@@ -180,7 +181,7 @@ STAGES = (
      _demand(PCS_RAMP, charge=1, discharge=1, operator=1)),
     ("48b", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_GAS_ALERT,
      _demand(PCS_RAMP, fan=1, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
-    ("49", 49, CABINET, F_IO_SILENCE_MS, 1, 500, 200, 0, 0, REMOTE, NO_GATE, _STOP),
+    ("49", 49, CABINET, F_IO_SILENCE_MS, 1, 500, 200, 0, 0, REMOTE, NO_GATE, _BLIND),
     ("50a", 50, CABINET, F_METER_SILENCE_MS, 1, 500, 300, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50b", 50, CABINET, F_METER_FROZEN_MS, 1, 5000, 1000, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, F_ENERGISED,
@@ -243,7 +244,7 @@ STAGES = (
      _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1, facu=1, shunt_trip=1)),
     ("40a", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 1, 0, 0, 0, SELF, NO_GATE, _demand(lamp=1, operator=1)),
     ("40b", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 2, 0, 0, 0, REMOTE, NO_GATE, _RAMP),
-    ("40c", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _STOP),
+    ("40c", 40, RACK, F_BMS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _BLIND),
     ("40d", 40, RACK, F_BMS_BAD_FRAMES_RECENT, 1, 20, 5, 0, 1000, SELF, NO_GATE, _demand(lamp=1, operator=1)),
     ("45a", 45, RACK, F_SENSORS_INVALID_MAX, 1, 2, 1, 10_000, 0, REMOTE, NO_GATE, _RAMP),
     ("45b", 45, RACK, F_SENSORS_INVALID_MAX, 1, 2, 1, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
@@ -263,7 +264,7 @@ NMC_THRESHOLDS = (
 # row: (what it is, basis in the fact table, confidence code there)
 CLAUSES = {
     1: ("emergency stop, two contacts, or contacts that disagree for 0.5 s", "A47", "C2"),
-    2: ("fire alarm relay of the fire panel", "A40-A43, A32", "C2"),
+    2: ("fire alarm relay of the fire panel", "A40-A43, A32", "G"),
     3: ("suppression agent released", "A32, A34, D1", "C2"),
     4: ("smoke or heat, one detector", "D5", "C"),
     5: ("smoke and heat, or smoke in two zones", "A34", "C"),
@@ -304,10 +305,10 @@ CLAUSES = {
     40: ("BMS silent, its counter frozen, many bad frames, or its fault contact open", "C74-C76, A61", "C"),
     41: ("PCS silent, or its power above the limit", "C66, C79", "D"),
     42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "C"),
-    43: ("auxiliary supply lost, or the reserve of its UPS low", "A26, A38", "C2"),
+    43: ("auxiliary supply lost, or the reserve of its UPS low", "A26, A38", "G"),
     44: ("controller self-test: program, memory, clock, limits, relays, late step, unclean start", "A92, C82", "C2"),
-    45: ("sensors of a module invalid", "C7, C78", "C"),
-    46: ("no supervised path to the network operations centre", "D4, A42", "C"),
+    45: ("sensors of a module invalid", "C7, C78", "C2"),
+    46: ("no supervised path to the network operations centre", "D4, A42", "C2"),
     47: ("key in service", "D4", "C"),
     48: ("door open while energised, or beside a gas alarm", "D1", "C"),
     49: ("I/O module silent (ours: the silence ladder)", "design", "D"),

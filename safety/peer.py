@@ -3,8 +3,6 @@
 Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits anything.
 """
 
-from array import array
-
 from safety import bounds, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, permit
 from safety import channel as c
 from safety import matrix as m
@@ -64,7 +62,7 @@ class Peer:
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0
         self.age_ticks = 0
-        self.disagree_ticks = array("i", [0] * len(c.SHARED))
+        self.disagree_ticks = 0  # for which one shared signal or another was seen differently
         self._fresh = self._heard = 0
         self.drift_permille = 0  # of the last whole window: > 0 when the other is fast
         self._forget()
@@ -125,14 +123,18 @@ class Peer:
         return CLOCKS_DIFFER if self._clocks_differ else OK
 
     def _differing(self, elapsed, signal_bits, known_bits):
-        """Index + 1 of the first shared signal that both know and see differently for too long, or 0."""
-        frame, ticks, found = self.receiver.frame, self.disagree_ticks, 0
+        """Index + 1 of the first shared signal that both know and see differently, once they differ for too long; or 0.
+
+        In one signal or another: of two bad wires that take turns each would be excused.
+        """
+        frame, place = self.receiver.frame, 0
         differing = (signal_bits ^ frame.get(c.SIGNAL_BITS)) & known_bits & frame.get(c.KNOWN_BITS)
-        for place in range(len(ticks)):
-            ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX) if differing >> place & 1 else 0
-            if not found and ticks[place] >= self.disagree_ticks_max:
-                found = place + 1
-        return found
+        self.disagree_ticks = min(self.disagree_ticks + elapsed, s.TICKS_MAX) if differing else 0
+        if self.disagree_ticks < self.disagree_ticks_max:
+            return 0
+        while not differing >> place & 1:
+            place += 1
+        return place + 1
 
     def _compare_clocks(self):
         """At the end of a window: how far the other's uptime has come while this side counted its own ticks."""

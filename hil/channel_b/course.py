@@ -139,14 +139,13 @@ def digest(value, second):
             value = crc.add_word(value, word)
     for word in second.receiver.refused:
         value = crc.add_word(value, word)
-    for word in second.peer.disagree_ticks:
-        value = crc.add_word(value, word)
     for byte in second.sender.frame.bytes:
         value = crc.add_word(value, byte)
     peer = second.peer
     value = crc.add_word(crc.add_word(value, second.permit), second.reason)
     value = crc.add_word(crc.add_word(value, second.subject), second.latch_level)
-    return crc.add_word(crc.add_word(value, peer.age_ticks), peer.drift_permille)
+    value = crc.add_word(crc.add_word(value, peer.age_ticks), peer.drift_permille)
+    return crc.add_word(value, peer.disagree_ticks)
 
 
 def walk(seed, steps, image):

@@ -6,6 +6,7 @@ or why it is not held.
 """
 
 import ast
+import itertools
 import operator
 import sys
 
@@ -242,10 +243,11 @@ def a_demand_never_widens_a_limit():
 
 
 def a_weaker_rack_never_widens():
-    """_rack_limits: of two racks that allow less in any way no taper is more; all limits lie in 0 to rated power"""
+    """_rack_limits: of two racks that allow less in any way no share is more; the BMS's limit is in 0 to rated power"""
     from safety import bounds
     cabinet = Cabinet(racks=2)
     machine, b = cabinet.machine, cabinet.kernel.bounds
+    machine.stubs[bounds.Bounds._share_W] = lambda machine, at, permille: permille  # see a_share_never_widens
     strong = [machine.symbol("word", 0, top) for _ in range(2) for top in rack_words()]
     weak = [each if place % bounds.RACK_LIMITS == bounds.RL_CLOSED else machine.symbol("weaker", 0, each.high)
             for place, each in enumerate(strong)]
@@ -258,10 +260,42 @@ def a_weaker_rack_never_widens():
             b.rack_limit[:] = words
             machine.call(b._rack_limits, 0, way)
             after.append(b.limit_W[way * bounds.LIMIT_COUNT:(way + 1) * bounds.LIMIT_COUNT])
-            claims += [("within", both(at_most(0, after[-1][place]), at_most(after[-1][place], b.limit_W[0])))
-                       for place in (*tapers, bounds.L_BMS_CURRENT)]
+            current = after[-1][bounds.L_BMS_CURRENT]
+            claims.append(("within", both(at_most(0, current), at_most(current, b.limit_W[0]))))
+            claims += [("at least nothing", at_most(0, after[-1][place])) for place in tapers]
         claims += [(bounds.LIMITS[place], at_most(after[1][place], after[0][place])) for place in tapers]
     return cabinet.conclude(claims)
+
+
+def rising(machine, power_W, permille, calls):
+    """For scale_W: any function that does what `scale_is_within` has shown of it, of all calls together."""
+    scaled = machine.symbol("scaled_W", 0, HIGH)
+    machine.facts.append(formula(implies(at_most(permille, 1000), at_most(scaled, power_W))))
+    calls.append((power_W, permille, scaled))
+    for first, second in itertools.permutations(calls, 2):
+        below = both(at_most(first[0], second[0]), at_most(first[1], second[1]))
+        machine.facts.append(formula(implies(below, at_most(first[2], second[2]))))
+    return scaled
+
+
+def a_share_never_widens():
+    """_share_W: 0 to rated power; with what it is a share of, no more of a smaller share, nor where less is left"""
+    from safety import bounds
+    cabinet = Cabinet()
+    machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
+    machine.stubs[bounds.scale_W] = lambda machine, power_W, permille: rising(machine, power_W, permille, calls)
+    most, least = machine.symbols("left_W", 0, HIGH, 2), machine.symbols("less_W", 0, HIGH, 2)
+    whole, part = machine.symbol("permille", 0, HIGH), machine.symbol("less_permille", 0, HIGH)
+    rated = b.limit_W[bounds.L_PCS_RATED]
+    machine.facts += [less.e <= more.e for less, more in zip([*least, part], [*most, whole])]
+    machine.facts += [each.e <= rated.e for each in most]
+    claims, found = [], []
+    for left, permille in ((most, whole), (least, part)):
+        b.limit_W[bounds.L_INSTALLER], b.limit_W[bounds.L_BMS_CURRENT] = left
+        share = machine.call(b._share_W, 0, permille)
+        claims.append(("within", both(at_most(0, share), at_most(share, rated))))
+        found.append(machine.call(min, share, *left))
+    return cabinet.conclude([*claims, ("no more of less", at_most(found[1], found[0]))])
 
 
 def rack_words():
@@ -377,6 +411,7 @@ def any_permit(cabinet):
     cabinet.any(kernel.contactors.open_ticks, 0, s.TICKS_MAX)
     permit.state[:] = machine.symbols("state", 0, len(s.STATES) - 1, 1)
     permit.timer[:] = [*machine.symbols("ticks", 0, s.TICKS_MAX, 2), machine.symbol("opened", 0, 1)]
+    permit.waited[:] = machine.symbols("waited", permits.NOT_WAITING, s.TICKS_MAX, 2)
     permit.relays[:] = [machine.symbol("tested", 0, len(permits.RELAY_TEST)), machine.symbol("ticks", 0, s.TICKS_MAX)]
     permit.tried[:] = [machine.symbol("failed", 0, permits.FAILURES_MAX), machine.symbol("test", 0, s.TICKS_MAX)]
     for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, *kernel.contactors.out_at):
@@ -453,7 +488,7 @@ def carrying(cabinet):
 
 def permit_holds():
     """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a cause demands"""
-    from safety import matrix as m, signals as s
+    from safety import matrix as m, permit as permits, signals as s
     cabinet = Cabinet(units=2, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -475,7 +510,7 @@ def permit_holds():
         ("an open demand trips", implies(opens, either(off, equal(state, s.TRIPPED)))),
         ("above what its contactors may break, nothing under load opens before the fuse has had its time",
          implies(both(both(load, equal(supply, 1)), inverse(tests)),
-                 either(inverse(off), at_most(permit.fuse_ticks, permit.timer[0])))),
+                 either(inverse(off), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE])))),
         ("in gas (row 12) nothing under load opens",
          implies(both(both(equal(dc, m.DC_OPEN_ONLY_AT_ZERO), carried), both(equal(supply, 1), inverse(tests))),
                  inverse(off))),
@@ -497,16 +532,16 @@ def unwanted(kernel):
 
 def in_its_time(cabinet, dc, load):
     """After a step: what is demanded has opened in its time, and in that of the fuse where the load is too high."""
-    from safety import matrix as m, signals as s
+    from safety import matrix as m, permit as permits, signals as s
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
-    state, waited, open_ = permit.state[0], permit.timer[0], equal(out[s.CONTACTOR_SUPPLY_OK], 0)
-    breakable = either(inverse(load), at_most(permit.fuse_ticks, waited))
+    state, waited, open_ = permit.state[0], permit.waited[permits.W_DEMAND], equal(out[s.CONTACTOR_SUPPLY_OK], 0)
+    breakable = either(inverse(load), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE]))
     tripped, claims = equal(state, s.TRIPPED), []
     zero = both(at_most(permit.zero_ticks, waited), at_most(permit.unknown_ticks, waited))
     for name, when, due in (
             ("DC_OPEN", both(tripped, equal(dc, m.DC_OPEN)), at_most(permit.open_ticks, waited)),
             ("DC_OPEN_AT_ZERO", both(tripped, equal(dc, m.DC_OPEN_AT_ZERO)), zero),
-            ("a controlled stop", equal(state, s.STOPPING), at_most(permit.stopping_ticks, waited))):
+            ("a controlled stop", equal(state, s.STOPPING), at_most(permit.stopping_ticks, permit.timer[0]))):
         claims.append((f"{name} ends in its time", implies(both(when, both(due, breakable)), open_)))
     return claims
 
@@ -759,9 +794,10 @@ def _stays_small(end):
 
 
 PROOFS = (scale_is_within, taper_is_within, a_limit_never_widens, what_is_published_is_within,
-          a_demand_never_widens_a_limit, a_weaker_rack_never_widens, a_fault_never_lowers_a_demand, permit_holds,
-          relays_are_tested, no_reset_clears_what_stands, evaluating_never_unlatches, a_hint_only_narrows,
-          every_value_stays_small, every_value_stays_small_bare)
+          a_demand_never_widens_a_limit, a_weaker_rack_never_widens, a_share_never_widens,
+          a_fault_never_lowers_a_demand, permit_holds, relays_are_tested, no_reset_clears_what_stands,
+          evaluating_never_unlatches, a_hint_only_narrows, every_value_stays_small,
+          every_value_stays_small_bare)
 
 
 SLOW = (every_value_stays_small, every_value_stays_small_bare)  # minutes each; left out of --quick

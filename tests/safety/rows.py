@@ -326,7 +326,7 @@ def _fails_to_close(bench, since):
 
 # Rows that look back, and the third of three attempts: how their inputs move.
 COURSES = {
-    "10b": lambda bench, since: bench.inp.__setitem__(s.TOXIC_PPM, 60), "22": _warmer,
+    "10b": lambda bench, since: bench.inp.__setitem__(s.TOXIC_PPM, since * 6 // 50), "22": _warmer,  # 6 ppm/s
     "23a": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 25),
     "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35), "38a": _fails_to_close,
 }

@@ -27,6 +27,7 @@ class Row(NamedTuple):
 _FIRE = "S I fan H red ich idc O F P"
 _GAS = "S I fan H red ich idc O F P A"
 _TRIP = "S Z H ich idc O"
+_BLIND = "S Z H red ich idc O"
 ROWS = {
     # Section 7, rows 1 to 3: hard-wired causes, repeated by the program.
     "1a": Row("estop_1_ok", False, 0, 20, KEY, "", "S I H red ich idc O F"),
@@ -47,7 +48,7 @@ ROWS = {
     "8c": Row("offgas_ppm_max", True, 20, 2000, KEY, "heating_alert", _GAS),
     "9": Row("toxic_ppm", True, 50, 10_000, REMOTE, "", "R Z fan L H ich idc O"),
     "10a": Row("toxic_ppm", True, 200, 5000, KEY, "", _GAS),
-    "10b": Row("toxic_rise_ppm", True, 51, 1500, KEY, "", _GAS),
+    "10b": Row("toxic_rise_ppm", True, 51, 6000, KEY, "", _GAS),
     # Rows 11 to 14: gas; 1 % of the lower flammable limit is 10 permille.
     "11": Row("gas_lfl_permille_max", True, 100, 2000, KEY, "", _GAS),
     "12a": Row("gas_lfl_permille_max", True, 250, 0, KEY, "", "S I0 fan H red ich idc O F P A"),
@@ -55,7 +56,7 @@ ROWS = {
     "13a": Row("gas_detectors_faulty", True, 1, 10_000, REMOTE, "", "N L c50 d50 M O"),
     "13b": Row("gas_detectors_silent", True, 1, 10_000, SELF, "", "N L c50 d50 M O"),
     "13c": Row("gas_calibration_d_min", False, -1, 10_000, SELF, "", "N L c50 d50 M O"),
-    "14": Row("gas_detectors_lost", True, 1, 10_000, REMOTE, "", "R Z fan H ich idc O F"),
+    "14": Row("gas_detectors_lost", True, 1, 10_000, REMOTE, "", "R Z fan H red ich idc O F"),
     # Rows 15 to 17: fan, louvre (10 s to open, and 2 s), cooling; "more than 45 C" is 45.1 C and above.
     "15a": Row("airflow_missing", True, 1, 10_000, REMOTE, "", "H ich c50 d50 O"),
     "15b": Row("airflow_missing", True, 1, 10_000, REMOTE, "gas_or_smoke_alert", _TRIP),
@@ -107,7 +108,7 @@ ROWS = {
     # Row 40: 0.5 s, 1 s, 3 s; bad frames; and the BMS's own fault contact.
     "40a": Row("bms_silence_level", True, 1, 0, SELF, "", "L O"),
     "40b": Row("bms_silence_level", True, 2, 0, REMOTE, "", "R L ich idc O"),
-    "40c": Row("bms_silence_level", True, 3, 0, REMOTE, "", _TRIP),
+    "40c": Row("bms_silence_level", True, 3, 0, REMOTE, "", _BLIND),
     "40d": Row("bms_bad_frames_recent", True, 20, 0, SELF, "", "L O"),
     "40e": Row("bms_fault_ok", False, 0, 100, REMOTE, "", _TRIP),
     # Row 41: 2 s, 3 s, 5 s; power above the limit and 2 % of rated, at least 2 kW, for 5 s.
@@ -145,7 +146,7 @@ ROWS = {
     "48a": Row("door_ok", False, 0, 1000, SELF, "energised", "R ich idc O"),
     "48b": Row("door_ok", False, 0, 1000, SELF, "gas_alert", "R fan H ich idc O"),
     # The silence ladder of the design: I/O module 0.5 s; meter silent 0.5 s, frozen 5 s.
-    "49": Row("io_silence_ms", True, 500, 0, REMOTE, "", _TRIP),
+    "49": Row("io_silence_ms", True, 500, 0, REMOTE, "", _BLIND),
     "50a": Row("meter_silence_ms", True, 500, 0, SELF, "", "L ich O"),
     "50b": Row("meter_frozen_ms", True, 5000, 0, SELF, "", "L ich O"),
     # The second channel: silent, or of another opinion (what says so waits the 0.5 s of the design). The monitors of
@@ -171,8 +172,8 @@ CLEARS = {
     "34a": (80, 1000), "34b": (150, 1000), "34c": (200, 0), "35a": (0, 1000), "35b": (0, 0), "36": (0, 0),
     "37a": (600, 1000), "37b": (500, 0), "38a": (2, 0), "38b": (5000, 0), "39": (0, 0), "40a": (0, 0), "40b": (0, 0),
     "40c": (0, 0), "40d": (5, 1000), "40e": (1, 0), "41a": (0, 0), "41b": (0, 0), "41c": (0, 0), "41d": (0, 0),
-    "42a": (1, 0), "42b": (1, 0), "42c": (850, 1000), "43a": (1, 1000), "43b": (130, 1000), "43c": (40, 0),
-    "43d": (130, 1000), "44a": (0, 0), "44b": (100, 0), "44c": (0, 0), "44d": (0, 0), "44e": (0, 0), "44f": (1049, 0),
+    "42a": (1, 0), "42b": (1, 0), "42c": (850, 1000), "43a": (1, 1000), "43b": (121, 1000), "43c": (40, 0),
+    "43d": (121, 1000), "44a": (0, 0), "44b": (100, 0), "44c": (0, 0), "44d": (0, 0), "44e": (0, 0), "44f": (1049, 0),
     "45a": (1, 0), "45b": (1, 0), "45c": (0, 0), "45d": (0, 0), "46a": (1, 0), "46b": (1, 0), "46c": (0, 0),
     "47": (1, 0), "48a": (1, 0), "48b": (1, 0), "49": (200, 0), "50a": (300, 1000), "50b": (1000, 1000), "51": (0, 0),
     "52": (5000, 1000), "53": (70, 0),

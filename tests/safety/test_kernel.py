@@ -66,7 +66,8 @@ def test_what_it_carries_over_is_all_there_is(seed, past, other_past):
 
 
 # Arrays that a step writes before it reads them: nothing in them lives from one step to the next.
-SCRATCH = {"heating.order", "heating.rise", "gas.high", "ages.news", "ages.oldest_ticks", "bounds.rack_now", "fresh"}
+SCRATCH = {"heating.order", "heating.rise", "gas.high", "ages.news", "ages.oldest_ticks", "bounds.rack_now", "fresh",
+           "bounds.least"}
 
 
 def arrays(kernel):
@@ -92,10 +93,11 @@ def started_with(kernel):
     limits = {(unit * 2 + way) * len(bounds.LIMITS) + limit for unit in range(2) for way in range(2)
               for limit in (bounds.L_PCS_RATED, bounds.L_INSTALLER)}
     return {
-        "out": out, "crc": [p.image_crc(kernel.image), 0, 0], "standing": [1, 0], "evaluator.first_out": [-1],
+        "out": out, "crc": [p.image_crc(kernel.image), 0, 0, 0], "standing": [1, 0], "evaluator.first_out": [-1],
         "features.known": [at in known for at in range(len(kernel.features.known))],
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
-        "bounds.signature": [-1] * 2, "gas.history": [-1] * 10, "heating.history": [100_000] * 3 * 4 * 30,
+        "bounds.signature": [-1] * 2, "permit.waited": [-1] * 2, "gas.history": [-1] * 10,
+        "heating.history": [100_000] * 3 * 4 * 30,
         "latches.token_age": [ticks(3_600_000)] * 3, "racks.clock": [0, 1, 2], "image": kernel.image}
 
 
@@ -108,16 +110,17 @@ KNOWN_AT_ONCE = ("closing_failures", "step_late_ms", "boot_not_clean", "boot_sto
 # Entries of each array with 2 units, 3 racks and 4 modules: no more than are needed, for memory is short on a board.
 SIZES = {
     "ages.news": 4, "ages.oldest_ticks": 4, "ages.seen": 35, "ages.ticks": 35, "bounds.limit_W": 52,
-    "bounds.lowest_W": 4, "bounds.published_W": 4, "bounds.rack_limit": 33, "bounds.rack_now": 11,
+    "bounds.least": 11, "bounds.lowest_W": 4, "bounds.published_W": 4, "bounds.rack_limit": 33, "bounds.rack_now": 11,
     "bounds.signature": 2, "conflict_ticks": 1, "contactors.closing_ticks": 3, "contactors.open_ticks": 3,
-    "contactors.step": 3, "contactors.was_closed": 3, "crc": 3, "demand": 16, "evaluator.active": 190,
+    "contactors.step": 3, "contactors.was_closed": 3, "crc": 4, "demand": 16, "evaluator.active": 190,
     "evaluator.busy": 6, "evaluator.clear_count": 190, "evaluator.first_out": 1, "evaluator.latched": 190,
     "evaluator.set_count": 190, "features.boot": 2, "features.changed": 6, "features.frozen_ticks": 2,
     "features.known": 129, "features.noc_ticks": 1, "features.raw_hash": 2, "features.value": 129, "gas.clock": 2,
     "gas.high": 3, "gas.history": 10, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
     "heating.place": 6, "heating.rise": 3, "latches.token_age": 3, "permit.relays": 2, "permit.state": 1,
-    "permit.timer": 3, "permit.tried": 2, "racks.bad_frames": 6, "racks.cells_mV": 6, "racks.clock": 3,
-    "racks.current_mA": 6, "racks.mismatch": 3, "standing": 2, "unit_demand": 32}
+    "permit.timer": 3, "permit.tried": 2, "permit.waited": 2, "racks.bad_frames": 6, "racks.cells_mV": 9,
+    "racks.clock": 3,
+    "racks.current_mA": 9, "racks.mismatch": 3, "standing": 2, "unit_demand": 32}
 
 
 def test_a_new_kernel_has_seen_nothing_and_permits_nothing():
@@ -133,6 +136,45 @@ def test_a_step_that_is_later_than_late_is_bounded():
     kernel = Kernel(default_image())
     assert [kernel.judge(elapsed) for elapsed in (1, ELAPSED_MAX, ELAPSED_MAX + 1, s.INT_MAX)] == [
         1, ELAPSED_MAX, ELAPSED_MAX, ELAPSED_MAX]
+
+
+PASS_STEPS = CRC_STEPS + 1  # a whole scan, and the step that has its result
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("at", [0, 1, -2, -1])
+def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
+    """What the evaluator works with is a copy: 70 % LFL tripped nothing while the image itself was whole."""
+    kernel = Kernel(default_image(racks=3))
+    for _ in range(PASS_STEPS):
+        kernel.judge(1)
+    assert kernel.features.value[m.F_IMAGE_CHANGED] == 0 and kernel.features.known[m.F_IMAGE_CHANGED]
+    evaluator = kernel.evaluator
+    watch, debounce = list(evaluator.watch), list(evaluator.debounce)
+    feature, sense, set_at = watch[at]
+    if place == 0:
+        watch[at] = (feature, sense, set_at ^ 512)
+    elif place == 1:
+        watch[at] = (kernel.features.never, sense, set_at)
+    else:
+        debounce[at] = tuple(value + (index == place - 1) for index, value in enumerate(debounce[at]))
+    evaluator.watch, evaluator.debounce = tuple(watch), tuple(debounce)
+    for _ in range(2 * PASS_STEPS):
+        kernel.judge(1)
+    assert kernel.features.value[m.F_IMAGE_CHANGED] == 1
+    evaluator.build(kernel.layout, kernel.image, p.ImageMap(1, 3, m.STAGES_PER_SCOPE))
+    for _ in range(2 * PASS_STEPS):
+        kernel.judge(1)
+    assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
+
+
+def test_every_instance_is_compared_once_in_a_scan():
+    for racks in (1, 3, 16):
+        kernel, seen = Kernel(default_image(racks=racks)), []
+        kernel.evaluator.as_image = lambda index, seen=seen: seen.append(index) or True
+        while not kernel.features.known[m.F_IMAGE_CHANGED]:
+            kernel.judge(1)
+        assert seen == list(range(kernel.evaluator.count))
 
 
 def test_the_image_is_checked_in_slices_of_the_same_size():

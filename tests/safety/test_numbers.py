@@ -52,7 +52,7 @@ NUMBERS = (
     ("permit", "FAILURES_MAX", 3, "row 38: three tries"),
     ("racks", "BAD_FRAMES_MAX", 1000, "ours: the bucket is full"),
     ("racks", "ZERO_CURRENT_MA", 2000, "row 35: the larger of 2 A and 1 %"),
-    ("racks", "DROP_S", 2, "row 24: within 2 s"),
+    ("racks", "DROP_S", 3, "row 24: within 2 s, and the second that passes between two looks"),
     ("racks", "LOAD_SAG_MV", 150, "ours: at rated current"),
     ("runaway", "SIGN_PCT_MAX", 100, "a sign counts once"),
     ("runaway", "SECOND_PCT_MIN", 25, "ours: below it there is no second sign"),

@@ -171,19 +171,6 @@ def test_the_mask_looks_only_into_blocks_in_which_something_stands():
     assert evaluator.active.count == evaluator.block_first[-1] - evaluator.block_first[-2]
 
 
-def test_what_stands_is_counted_only_in_blocks_in_which_something_stands():
-    bench = running(units=2, racks=2)
-    bench.silent = bench.bms_groups(1)
-    kernel, evaluator = bench.kernel, bench.step(30).kernel.evaluator
-    evaluator.refresh_first_out()
-    told = bench.out[s.CAUSE_MASK], bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]
-    evaluator.cause_mask, evaluator.latched = lambda: told[0], Reads(evaluator.latched)
-    evaluator.refresh_first_out = lambda: None
-    kernel._publish_causes()
-    assert (bench.out[s.CAUSE_MASK], bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == told
-    assert evaluator.latched.count == evaluator.block_first[-1] - evaluator.block_first[-2]
-
-
 def test_gas_is_voted_on_once_a_step_with_news_and_from_its_silence_on():
     bench = running()
     votes, ages = Calls(bench.kernel.features.gas, "_vote"), bench.kernel.features.ages
