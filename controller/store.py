@@ -10,6 +10,7 @@ healthy stop. A cut at any point then leaves more latched than before, never les
 Saving takes as long as the disk takes, so the loop does not save: `Keeper` hands records to a process of its own.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -90,20 +91,38 @@ class Store:
             return Loaded(UNREADABLE, _both(whole), generation, lines)
         if len(whole) == 1 and not lines:
             lines = [f"{self.directory}: one copy of the store is missing"]
-        if len(whole) == 1 and generation > 1:  # no cut of power leaves one alone, but that of the very first save
+        # No cut of power leaves one alone, but that of the very first save the first one.
+        if len(whole) == 1 and (generation > 1 or found[1][0]):
             return Loaded(UNREADABLE, record, generation, lines)  # the other may have held a latch that this one lacks
         clean = record["clean"] and not record["armed"] and not lines
         return Loaded(CLEAN if clean else ARMED, record, generation, lines)
 
     def save(self, record):
-        """Make a record durable in both copies. Raises StoreError; the store then holds the old record or this one."""
+        """Make a record durable in both copies.
+
+        Raises StoreError; the store then holds the old record or this one, in its second copy alone if that can be done
+        without room: whoever loads it knows that it lacks something, also after a cut of power.
+        """
         self._generation += 1  # also after a failure, so that no two records ever share a number
         content = encode(self._generation, record)
         try:
             for path in self.paths:
                 _replace(path, content, self._files)
         except OSError as error:
+            self._leave_one()
             raise StoreError(f"{self.directory}: the store could not be saved: {error.strerror}") from None
+
+    def _leave_one(self):
+        """Leave the newer copy alone, as the second; a disk that takes not even that keeps both."""
+        first, second = [_read_copy(path, self._files)[0] for path in self.paths]
+        if not first or second and _is_of_two([first, second]):
+            return  # it is UNREADABLE already
+        with contextlib.suppress(OSError):
+            if second and second[0] > first[0]:
+                self._files.unlink(self.paths[0])
+            else:
+                self._files.replace(*self.paths)
+            _sync(self.directory, self._files)
 
 
 def _is_of_two(whole):
@@ -231,11 +250,16 @@ def _replace(path, content, files):
     finally:
         files.close(descriptor)
     files.replace(new, path)
-    directory = files.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(os.path.dirname(path), files)
+
+
+def _sync(directory, files):
+    """Make the names in a directory durable. Raises OSError."""
+    descriptor = files.open(directory or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        files.fsync(directory)
+        files.fsync(descriptor)
     finally:
-        files.close(directory)
+        files.close(descriptor)
 
 
 class Keeper:
