@@ -338,6 +338,7 @@ class Cabinet:
             answer = command.ACCEPTED
         elif not self.keeper.ok:
             self._stored_name, answer = self.locked_out, command.NOT_STORED
+            self._saved = None  # the next record says so: the keeper may yet save the last one
         else:
             return 0
         self._lock_number = None

@@ -74,11 +74,16 @@ class Wish:
         if is_stored and self.stored == AWAKE and self.rest != AWAKE:
             self._show(AWAKE)
             self.is_asked = True
+        if not is_stored and not keeper.ok and self.stored != self.rest:
+            self._void_start()
         if not self._is_awaited or not is_stored and keeper.ok:
             return 0
         self._is_awaited = False
-        self.stored = self.rest
         return command.ACCEPTED if is_stored else command.NOT_STORED
+
+    def _void_start(self):
+        """The next record says so: the keeper may yet save the last one, with the start in it."""
+        self.stored, self.is_new = self.rest, True
 
     def begin_test(self):
         """TEST mode: it is to run now, and rests after that, also when the controller restarts meanwhile."""

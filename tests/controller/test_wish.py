@@ -140,6 +140,35 @@ def test_a_store_that_fails_leaves_it_at_rest_and_says_so(is_run):
     assert bench.answers == [command.NOT_STORED] and told(bench) == (0, wish.PERSON) and bench.state == "ready"
 
 
+@pytest.mark.parametrize("is_awaited", [True, False])
+def test_a_start_that_was_refused_is_taken_back_from_the_store_too(is_awaited):
+    """The keeper tries its last record until the disk takes it: with the start in it, the next boot would close."""
+    bench = at_rest()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(1, is_awaited)
+    bench.tick()
+    assert bench.stored["values"] == {}
+    bench.keeper.ok = False
+    bench.tick()
+    assert bench.answers == [command.NOT_STORED] * is_awaited and bench.stored["values"] == STOPPED
+    count = len(bench.keeper.records)
+    assert len(bench.tick(100).keeper.records) == count, "once"
+
+
+def test_an_end_of_a_lock_out_that_was_refused_is_taken_back_from_the_store_too():
+    bench = running()
+    bench.cabinet.request_lock_out("bob", True)
+    bench.tick(RUN_TICKS)
+    locked = bench.stored["values"]
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_lock_out("bob", False)
+    bench.tick()
+    bench.keeper.ok = False
+    bench.tick()
+    assert bench.answers[-1] == command.NOT_STORED and bench.stored["values"] == locked
+    assert locked == {"locked_out.bob": 1, "stopped.bob": wish.LOCK_OUT}
+
+
 def test_two_copies_that_are_not_of_one_store_leave_it_stopped(tmp_path):
     directory = str(tmp_path)
     for values in ({}, STOPPED):
