@@ -94,10 +94,10 @@ class Cabinet:
         locked = [name.removeprefix(LOCKED_OUT) for name in record.get("values", {}) if name.startswith(LOCKED_OUT)]
         self._stored_name = "".join(locked[:1])
         self._show_locked_out(self._stored_name)
-        if not record and loaded.state in (UNREADABLE, MISSING):  # nobody knows whether it was stopped or locked out
-            self.wish.stop(wishes.UNKNOWN)
         if self._stored_name and self.wish.is_asked:  # a store of a version whose lock-outs left no rest
             self.wish.stop(wishes.LOCK_OUT, name=self._stored_name)
+        if self.wish.is_asked and loaded.state in (UNREADABLE, MISSING):  # a stop or lock-out may be what it lacks
+            self.wish.stop(wishes.UNKNOWN)
         for token, age_ms in enumerate(record.get("token_ages_ms", [])[:len(kernel.latches.token_age)]):
             kernel.latches.token_age[token] = min(age_ms, self._hour_ms) // self.config.tick_ms
         kernel.boot(loaded.state == ARMED, lost or loaded.state in (UNREADABLE, MISSING), latched)

@@ -197,12 +197,28 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
 
 @pytest.mark.parametrize("loaded, asked", [
     (found(store.UNREADABLE), 0), (found(store.MISSING), 0), (found(store.CLEAN), 1), (found(store.ARMED), 1),
-    (store.Loaded(store.UNREADABLE, store.empty_record(), 1, []), 1)])
+    (store.Loaded(store.UNREADABLE, store.empty_record(), 1, []), 0)])
 def test_where_no_store_says_whether_it_was_stopped_it_rests(loaded, asked):
-    """A lock-out that cannot be read any more is ended by a person's start, not by the reset of row 44d."""
+    """A lock-out that cannot be read any more is ended by a person's start, not by the reset of row 44d.
+
+    Nor one that the store could not take, or that stands in the store of the cabinet this box came from.
+    """
     bench = Bench(loaded).tick(3)
     assert bench.cabinet.core.inp[s.RUN_REQUEST] == asked
     assert bench.stored["values"] == ({} if asked else {"stopped.": wish.UNKNOWN})
+
+
+@pytest.mark.parametrize("values, kept", [
+    ({}, {"stopped.": wish.UNKNOWN}), ({"stopped.": wish.PERSON}, {"stopped.": wish.PERSON}),
+    ({"locked_out.bob": 1}, {"locked_out.bob": 1, "stopped.bob": wish.LOCK_OUT})])
+def test_after_a_store_that_lacks_something_the_key_reset_is_no_start(values, kept):
+    bench = Bench(store.Loaded(store.UNREADABLE, {**store.empty_record(), "values": values}, 1, [])).tick(CLEAR_TICKS)
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick(2).reset(matrix.KEY)
+    bench.field.wrong.clear()
+    bench.tick(RUN_TICKS)
+    assert bench.answers == [latches.DONE] and bench.standing == [] and not bench.out[s.CONTACTOR_SUPPLY_OK]
+    assert bench.stored["values"] == kept, "why it rests is said as well as it is known"
 
 
 @pytest.mark.parametrize("elapsed", [1, 7])
