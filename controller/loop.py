@@ -135,11 +135,12 @@ class Loop:
             port.service(now_us)
         self.commands.answer(self.cabinet.answer, self.cabinet.peer_answer)
         self.hints.answer(now_us)
-        self._watch_store()
+        self._watch_store(now_us)
 
-    def _watch_store(self):
+    def _watch_store(self, now_us):
         """A store that takes nothing is said, and the next start here is told; what has been saved ends that."""
         keeper = self.cabinet.keeper
+        keeper.watch(now_us)
         if not keeper.ok and not self._told:
             self._told = self._marked = True
             store.mark_failed(self._run_directory, True)

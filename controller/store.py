@@ -29,6 +29,8 @@ COPIES = ("store.a", "store.b")
 NEW_SUFFIX = ".new"
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 
+HANG_US = 5_000_000  # without any acknowledgement (ours): a slow disk needs a second or two for a record
+START_US = 30_000_000  # before the first one: the process starts beside the controller, perhaps on a slow box
 RETRY_S = 1  # between two attempts to save what could not be saved
 FAILED_NAME = "store.failed"  # in the folder of the run: its store could not be saved, whatever it holds
 LATCHED, FIRST_OUT = 1, 2
@@ -266,7 +268,8 @@ class Keeper:
     """The loop's end: records go to a process that saves them, acknowledgements come back; nothing here waits.
 
     `saved` counts the records known durable, in the order of `submit`, whose number it reaches when that record is;
-    `ok` turns False for good when the process has died or could not save, with the reason in `line`.
+    `ok` turns False for good when the process has died, could not save or does not answer, with the reason in `line`;
+    what it says after that is not counted.
     """
 
     def __init__(self, directory):
@@ -277,6 +280,8 @@ class Keeper:
                                              pass_fds=(child.fileno(),))
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
+        self._directory = directory
+        self._moved = (None, 0)  # (saved, since when in us), as `watch` has seen it
         self.ok = True
         self.line = ""
 
@@ -295,18 +300,30 @@ class Keeper:
 
     def poll(self):
         """Take in what has been acknowledged. Returns `saved`."""
-        while self.ok:
+        while True:  # also after a failure: a process whose answers nobody takes would stand still over them
             try:
                 answer = self._socket.recv(1024)
             except BlockingIOError:
-                break
+                return self.saved
             except OSError as error:
                 answer = f"the store's process is gone: {error.strerror}".encode()
             if answer == SAVED:
-                self.saved += 1
-            else:
-                self._fail(answer.decode() or "the store's process has ended")
-        return self.saved
+                self.saved += self.ok
+                continue
+            self._fail(answer.decode() or "the store's process has ended")
+            if not answer:
+                return self.saved
+
+    def watch(self, now_us):
+        """Once a tick: a store that holds nothing more for HANG_US, while something waits for it, has failed.
+
+        A frozen disk or a stopped process says nothing by itself, and what waits there is gone with the next restart.
+        """
+        saved = self.poll()
+        if saved != self._moved[0] or saved >= self.submitted:
+            self._moved = (saved, now_us)
+        elif now_us - self._moved[1] > (HANG_US if saved else START_US):
+            self._fail(f"{self._directory}: the store does not answer")
 
     def _fail(self, line):
         self.ok = False

@@ -125,6 +125,9 @@ class Keeper:
     def poll(self):
         return self.submitted
 
+    def watch(self, now_us):
+        self.watched_us = now_us
+
 
 class CountingSelect:
     """select, counted."""
@@ -251,6 +254,14 @@ def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, c
     assert capsys.readouterr().err.splitlines() == [
         "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart"]
     assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, "the next start here is told"
+
+
+def test_the_store_is_watched_in_every_tick_because_one_that_hangs_says_nothing(silent):
+    watched = []
+    silent.cabinet.keeper.watch = watched.append
+    silent.on_tick = lambda ticks: ticks == 5 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert len(watched) == silent.ticks and watched == sorted(set(watched))
 
 
 def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_is_saved(silent):

@@ -503,6 +503,60 @@ def test_a_killed_keeper_is_noticed_and_blocks_nothing(tmp_path):
     keeper.close()
 
 
+def stopped(keeper):
+    """A keeper that hangs, as over a frozen disk: in vain waits whoever waits for it."""
+    os.kill(keeper._process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, keeper._process.pid, os.WSTOPPED | os.WNOWAIT)
+    return keeper
+
+
+@pytest.mark.wire
+def test_a_keeper_that_hangs_has_failed_after_five_seconds_and_what_it_says_later_counts_for_nothing(tmp_path):
+    keeper = st.Keeper(str(tmp_path))
+    keeper.submit(record())
+    answered(keeper, 1)
+    keeper.watch(100_000_000)
+    stopped(keeper).watch(900_000_000)
+    assert keeper.ok, "nothing waits for it"
+    keeper.submit(NEW)
+    keeper.watch(900_000_000 + st.HANG_US)
+    assert keeper.ok
+    keeper.watch(900_000_001 + st.HANG_US)
+    assert (keeper.ok, keeper.line) == (False, f"{tmp_path}: the store does not answer")
+    os.kill(keeper._process.pid, signal.SIGCONT)
+    assert select.select([keeper], [], [], GUARD_S)[0]
+    assert keeper.poll() == 1 and not keeper.ok, "for good: it was told that it is not stored"
+    assert not select.select([keeper], [], [], 0)[0], "and the answer is taken, or it would wait for that one day"
+    keeper.close()
+    assert st.Store(str(tmp_path)).load().record == NEW
+
+
+@pytest.mark.wire
+def test_a_slow_disk_that_goes_on_acknowledging_is_no_failed_one(tmp_path):
+    keeper, now_us = st.Keeper(str(tmp_path)), 0
+    for number in range(1, 5):
+        for each in (OLD, NEW):
+            keeper.submit(each)
+        for saved in (2 * number - 1, 2 * number):
+            keeper.watch(now_us)
+            now_us += st.HANG_US
+            answered(keeper, saved)
+            keeper.watch(now_us)
+            assert keeper.ok
+    keeper.close()
+
+
+@pytest.mark.wire
+def test_the_first_record_may_take_as_long_as_a_process_takes_to_start(tmp_path):
+    keeper = stopped(st.Keeper(str(tmp_path)))
+    keeper.submit(OLD)
+    for now_us, is_ok in ((7, True), (7 + st.START_US, True), (8 + st.START_US, False)):
+        keeper.watch(now_us)
+        assert keeper.ok == is_ok
+    os.kill(keeper._process.pid, signal.SIGCONT)
+    keeper.close()
+
+
 @pytest.mark.wire
 def test_an_interrupt_meant_for_the_controller_does_not_end_the_keeper(tmp_path):
     keeper = st.Keeper(str(tmp_path))
