@@ -74,7 +74,7 @@ class Cabinet:
         self._asked_of_peer = None  # the same of the second channel, for when it has
         self._ended = 0  # how it ended here, while the second channel has not answered
         self._clearing = ()  # instances it will clear, once the store has acknowledged record number _clearing_number
-        self._clearing_number = 0
+        self._clearing_number = self._waited_ms = 0
         self._recorded = None  # (cause mask, run state, first-out) of the last frame
         self._boot(loaded)
 
@@ -107,10 +107,10 @@ class Cabinet:
         core, image = self.core, self.image
         self.field.read(now_us)
         self._local(image.inp, elapsed_ticks)
-        self.answer, self.peer_answer = self._pass_reset() if self._asked else 0, latches.NONE
+        self.answer, self.peer_answer = self._pass_reset(elapsed_ticks) if self._asked else 0, latches.NONE
         if self._lock_number is not None:
             self.answer = self._pass_lock_out()
-        self.answer = self.wish.settle(self.keeper) or self.answer
+        self.answer = self.wish.settle(self.keeper, elapsed_ticks * self.config.tick_ms) or self.answer
         if self._lamp_test_ms:
             self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
             image.inp[self._operator_at] = self._lamp_test_ms
@@ -206,19 +206,20 @@ class Cabinet:
         self.wish.submitted(number)
         return number
 
-    def _pass_reset(self):
+    def _pass_reset(self, elapsed_ticks):
         """Give the kernel the reset that was asked for: one it refuses at once, one it grants when the store holds it.
 
-        A clearing is persisted before it takes effect, so that no cut of power gives a token back. Returns the answer
-        for the operator if the reset ends here, else 0.
+        A clearing is persisted before it takes effect, so that no cut of power gives a token back; one that is not by
+        command.STORED_MS is void. Returns the answer for the operator if the reset ends here, else 0.
         """
         kind, first_out, mask = self._asked
         if not self._clearing and self._verdict() == latches.DONE:
             rules = self.core.kernel.latches
             self._clearing = [index for index in range(len(self._names)) if rules.clears(index, kind)]
-            self._clearing_number = self._submit(self.core.kernel.out[s.ARM_REQUEST])
+            self._clearing_number, self._waited_ms = self._submit(self.core.kernel.out[s.ARM_REQUEST]), 0
         if self._clearing and self.keeper.poll() < self._clearing_number:
-            if not self.keeper.ok:
+            self._waited_ms += elapsed_ticks * self.config.tick_ms
+            if not self.keeper.ok or self._waited_ms > command.STORED_MS:
                 self._end_reset(0)
                 return command.NOT_STORED
             return 0

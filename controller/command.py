@@ -30,7 +30,8 @@ SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old on
 (ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
  KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED) = range(100, 113)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
-ANSWER_S = 2.0
+STORED_MS = 5000  # the longest wait for the store: what is not stored by then is answered so, and a start or reset void
+ANSWER_S = 7.0  # longer than that, so that whoever asked reads it and nothing takes effect after "no answer"
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
 

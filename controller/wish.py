@@ -30,6 +30,7 @@ class Wish:
         self._show(self.stored)
         self.is_asked = self.stored == AWAKE
         self.is_new = self._is_awaited = self._is_overruled = False
+        self._waited_ms = 0  # for what is awaited to be stored
         self._number = 0  # of the first record that holds it; what was loaded needs none
         self.test = self._test_ms = 0
 
@@ -60,23 +61,26 @@ class Wish:
 
     def _store(self, rest, is_awaited):
         self.is_new = self.is_new or rest != self.stored
-        self.stored, self._is_awaited = rest, is_awaited
+        self.stored, self._is_awaited, self._waited_ms = rest, is_awaited, 0
 
-    def settle(self, keeper):
+    def settle(self, keeper, elapsed_ms):
         """Before each tick: a start that is stored takes effect. Returns how what is awaited has ended, 0: it has not.
 
-        One of command.ACCEPTED, NOT_STORED, OVERRULED.
+        One of command.ACCEPTED, NOT_STORED, OVERRULED. Nobody is kept waiting for longer than command.STORED_MS: a
+        start of which nobody has heard that it was taken must not close the cabinet later.
         """
         if self._is_overruled:
             self._is_overruled = False
             return command.OVERRULED
         is_stored = not self.is_new and keeper.poll() >= self._number
+        self._waited_ms += elapsed_ms
+        is_in_vain = not is_stored and (not keeper.ok or self._is_awaited and self._waited_ms > command.STORED_MS)
         if is_stored and self.stored == AWAKE and self.rest != AWAKE:
             self._show(AWAKE)
             self.is_asked = True
-        if not is_stored and not keeper.ok and self.stored != self.rest:
+        if is_in_vain and self.stored != self.rest:
             self._void_start()
-        if not self._is_awaited or not is_stored and keeper.ok:
+        if not self._is_awaited or not is_stored and not is_in_vain:
             return 0
         self._is_awaited = False
         return command.ACCEPTED if is_stored else command.NOT_STORED

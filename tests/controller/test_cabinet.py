@@ -338,6 +338,20 @@ def test_a_reset_that_cannot_be_stored_is_void_and_says_so():
     assert bench.answers == [command.NOT_STORED] * 2 and bench.standing == ["29.rack1"]
 
 
+def test_a_reset_that_is_not_stored_while_somebody_waits_for_the_answer_is_void():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset().tick(command.STORED_MS // CONFIG.tick_ms - 1)
+    assert bench.answers == []
+    bench.tick()
+    assert bench.answers == [command.NOT_STORED]
+    bench.keeper.durable += 100
+    bench.tick(10)
+    assert bench.standing == ["29.rack1"] and bench.out[s.RESETS_LEFT] == 3
+    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
+    assert bench.reset().answers[1:] == [latches.DONE], "the next one is judged anew"
+
+
 def test_a_row_that_latches_while_a_reset_waits_voids_it():
     bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
     bench.keeper.durable = len(bench.keeper.records)

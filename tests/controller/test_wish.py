@@ -4,9 +4,11 @@ import pytest
 
 from controller import command, image, store, wish
 from safety import signals as s
-from test_cabinet import RUN_TICKS, Bench, found, running
+from test_cabinet import CONFIG, RUN_TICKS, Bench, found, running
 
 STOPPED = {"stopped.": wish.PERSON}
+STORED_TICKS = command.STORED_MS // CONFIG.tick_ms
+AWAITED_TICKS = STORED_TICKS - 10
 
 
 def told(bench):
@@ -28,7 +30,7 @@ def test_a_stop_takes_effect_before_it_is_stored_and_is_answered_after():
     assert bench.cabinet.request_run(0) == 0
     bench.tick()
     assert bench.state == "stopping" and told(bench) == (0, wish.PERSON) and bench.stored["values"] == STOPPED
-    bench.tick(RUN_TICKS)
+    bench.tick(AWAITED_TICKS)
     assert bench.state == "ready" and bench.answers == []
     bench.keeper.durable += 100
     bench.tick()
@@ -39,7 +41,7 @@ def test_a_start_is_stored_before_it_takes_effect():
     bench = at_rest()
     bench.keeper.durable = len(bench.keeper.records)
     assert bench.cabinet.request_run(1) == 0
-    bench.tick(RUN_TICKS)
+    bench.tick(AWAITED_TICKS)
     assert bench.stored["values"] == {} and told(bench) == (0, wish.PERSON) and bench.answers == []
     bench.keeper.durable += 100
     bench.tick(RUN_TICKS)
@@ -153,6 +155,37 @@ def test_a_start_that_was_refused_is_taken_back_from_the_store_too(is_awaited):
     assert bench.answers == [command.NOT_STORED] * is_awaited and bench.stored["values"] == STOPPED
     count = len(bench.keeper.records)
     assert len(bench.tick(100).keeper.records) == count, "once"
+
+
+def test_a_start_that_is_not_stored_while_somebody_waits_for_the_answer_is_void():
+    """The disk came back later, and the cabinet closed long after "no answer"."""
+    bench = at_rest()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(1)
+    bench.tick(STORED_TICKS)
+    assert bench.answers == []
+    bench.tick(2)
+    assert bench.answers == [command.NOT_STORED] and bench.stored["values"] == STOPPED
+    bench.keeper.durable += 100
+    bench.tick(RUN_TICKS)
+    assert bench.state == "ready" and told(bench) == (0, wish.PERSON)
+    bench.cabinet.request_run(1)
+    assert bench.tick(RUN_TICKS).state == "running", "the next one is judged anew"
+
+
+def test_a_start_may_take_nearly_as_long_as_somebody_waits():
+    bench = at_rest()
+    bench.keeper.durable = len(bench.keeper.records)
+    for _ in range(2):
+        bench.cabinet.request_run(1)
+        bench.tick(STORED_TICKS - 1)
+    bench.keeper.durable += 100
+    assert bench.tick(RUN_TICKS).state == "running" and bench.answers == [command.ACCEPTED]
+
+
+def test_whoever_asks_waits_longer_than_the_store_may_take():
+    """The loop is told at most a few ticks later; the second channel is not asked by a start."""
+    assert command.ANSWER_S * 1000 >= command.STORED_MS + 1000 and store.HANG_US <= command.STORED_MS * 1000
 
 
 def test_an_end_of_a_lock_out_that_was_refused_is_taken_back_from_the_store_too():
