@@ -69,6 +69,7 @@ class Cabinet:
         self._operator_at, self._rest_at, self._peer_at = operator_at(layout), rest_at(layout), peer_at(layout)
         self._ending_at = ending_at(layout)
         self.locked_out = self._stored_name = ""
+        self._lock_answer = 0  # for whoever awaits that it is stored; 0: nobody does
         self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
         self._asked_of_peer = None  # the same of the second channel, for when it has
@@ -109,7 +110,7 @@ class Cabinet:
         self._local(image.inp, elapsed_ticks)
         self.answer, self.peer_answer = self._pass_reset(elapsed_ticks) if self._asked else 0, latches.NONE
         if self._lock_number is not None:
-            self.answer = self._pass_lock_out()
+            self.answer = self._pass_lock_out() or self.answer
         self.answer = self.wish.settle(self.keeper, elapsed_ticks * self.config.tick_ms) or self.answer
         if self._lamp_test_ms:
             self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
@@ -312,20 +313,23 @@ class Cabinet:
         """Both lamps flash for LAMP_TEST_MS."""
         self._lamp_test_ms = LAMP_TEST_MS
 
-    def request_lock_out(self, name, is_locked):
+    def request_lock_out(self, name, is_locked, is_awaited=True):
         """Lock the cabinet out (a controlled stop, and no start, whatever restarts) or end that: then it rests.
 
         name: of the person, 1 .. NAME_CHARACTERS_MAX ASCII characters. Only who has locked out may end it, or anybody
         while the key is known to be out of RUN. A lock-out takes effect at once and is stored then; its end is stored
-        first. Returns a refusal (command.LOCKED, NOT_LOCKED, OTHERS_LOCK), or 0: `answer` will say when it is stored.
+        first, and a lock-out meanwhile overrules it. Returns a refusal (command.LOCKED, NOT_LOCKED, OTHERS_LOCK), or 0:
+        `answer` will say when it is stored, unless nobody awaits that.
         """
-        if is_locked and self.locked_out:
+        if is_locked and self._stored_name:
             return command.LOCKED
         if not is_locked and not self.locked_out:
             return command.NOT_LOCKED
         if not is_locked and name != self.locked_out and not self._key_is_out():
             return command.OTHERS_LOCK
         self._stored_name = name if is_locked else ""
+        is_overruling = not is_awaited and self._lock_number is not None and self._lock_answer
+        self._lock_answer = command.ACCEPTED if is_awaited else command.OVERRULED if is_overruling else 0
         if is_locked:
             self._show_locked_out(name)
             self.wish.stop(wishes.LOCK_OUT, name=name)
@@ -336,9 +340,9 @@ class Cabinet:
         """What is stored takes effect, or the store does not take it: then a lock-out stands until the restart."""
         if self.keeper.poll() >= self._lock_number:
             self._show_locked_out(self._stored_name)
-            answer = command.ACCEPTED
+            answer = self._lock_answer
         elif not self.keeper.ok:
-            self._stored_name, answer = self.locked_out, command.NOT_STORED
+            self._stored_name, answer = self.locked_out, self._lock_answer and command.NOT_STORED
             self._saved = None  # the next record says so: the keeper may yet save the last one
         else:
             return 0

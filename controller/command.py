@@ -59,7 +59,7 @@ def bound(path, mode):
 
 class Listener:
     """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that has ended it; all else
-    at once. A stop that comes while somebody waits for an answer is obeyed all the same.
+    at once. A stop or lock-out that comes while somebody waits for an answer is obeyed all the same.
     """
 
     def __init__(self, path, change_key=None):
@@ -126,13 +126,15 @@ class Listener:
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_lock(self, cabinet, magic, what, padded):
-        """None: answered when it is stored."""
+        """None: answered when it is stored. A lock-out waits for nobody else's command: its effect comes first."""
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
-        if self._waiting is not None:
+        is_free, is_locked = self._waiting is None, what == LOCK_OUT
+        if not is_free and not is_locked:
             return BUSY
-        return cabinet.request_lock_out(name.decode("ascii"), what == LOCK_OUT) or None
+        refused = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
+        return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_key(self, magic, what, source, key, made_s):
         if magic != MAGIC or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY) or self._change_key is None:

@@ -583,6 +583,51 @@ def test_a_store_that_fails_leaves_the_cabinet_locked_out_and_says_so(is_locked)
     assert bench.answers == [command.NOT_STORED] and bench.cabinet.locked_out == "anna" and is_kept_open(bench)
 
 
+def test_a_lock_out_that_nobody_awaits_is_no_answer_to_the_reset_that_waits():
+    bench = Bench().tick(100).trip().tick(CLEAR_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.reset()
+    bench.cabinet.request_lock_out("anna", True, is_awaited=False)
+    bench.tick()
+    assert bench.cabinet.locked_out == "anna" and bench.answers == []
+    bench.keeper.durable += 1
+    bench.tick()
+    assert bench.answers == [latches.DONE], "the reset; the record of the lock-out is the next one"
+    bench.keeper.durable += 100
+    bench.tick(10)
+    assert bench.answers == [latches.DONE] and who(bench) == ("anna", LOCKED)
+
+
+@pytest.mark.parametrize("keeper_ok, answer", [(True, command.OVERRULED), (False, command.NOT_STORED)])
+def test_a_lock_out_overrules_the_end_of_one_that_is_not_stored_yet(keeper_ok, answer):
+    """It was refused as one too many, and a moment later nothing was locked out any more."""
+    bench = Bench(loaded=found(store.CLEAN, values={"locked_out.anna": 1})).tick(RUN_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_lock_out("anna", False)
+    bench.tick(3)
+    assert bench.cabinet.request_lock_out("bert", True, is_awaited=False) == 0
+    bench.tick(3)
+    assert bench.answers == [] and bench.cabinet.locked_out == "bert" and is_kept_open(bench)
+    bench.keeper.ok = keeper_ok
+    bench.keeper.durable += 100 * keeper_ok
+    bench.tick(3)
+    assert bench.answers == [answer] and is_kept_open(bench)
+    assert who(bench) == ("bert", ["locked_out.bert", "stopped.bert"])
+
+
+def test_a_start_that_waits_is_overruled_by_a_lock_out():
+    bench = Bench(loaded=found(store.CLEAN, values={"stopped.": wish.PERSON})).tick(RUN_TICKS)
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(1)
+    bench.tick()
+    bench.cabinet.request_lock_out("anna", True, is_awaited=False)
+    bench.tick(3)
+    assert bench.answers == [command.OVERRULED] and is_kept_open(bench)
+    bench.keeper.durable += 100
+    bench.tick(10)
+    assert bench.answers == [command.OVERRULED] and who(bench) == ("anna", LOCKED)
+
+
 def test_a_restart_ends_no_lock_out():
     bench = running()
     bench.cabinet.request_lock_out("anna", True)

@@ -35,8 +35,9 @@ class Cabinet:
         self.tests += 1
         return self.test_verdict
 
-    def request_lock_out(self, name, is_locked):
+    def request_lock_out(self, name, is_locked, is_awaited):
         self.lock_outs.append((name, is_locked))
+        self.is_awaited = is_awaited
         return self.verdict
 
 
@@ -199,18 +200,35 @@ def test_test_mode_is_answered_at_once_with_what_the_cabinet_says(place, verdict
 
 
 @pytest.mark.parametrize("what, is_locked", [(command.LOCK_OUT, True), (command.END_LOCK_OUT, False)])
-def test_a_lock_out_is_answered_when_it_is_stored_and_nothing_else_is_taken_meanwhile(place, what, is_locked):
+def test_a_lock_out_is_answered_when_it_is_stored_and_no_reset_is_taken_meanwhile(place, what, is_locked):
     listener, cabinet, client = place
     one, other = client(), client()
     one.say(lock(what, b"anna"))
     listener.receive(cabinet)
-    assert cabinet.lock_outs == [("anna", is_locked)] and one.heard() == []
-    for data in (lock(command.LOCK_OUT, b"bert"), request(command.REMOTE_RESET)):
+    assert cabinet.lock_outs == [("anna", is_locked)] and cabinet.is_awaited and one.heard() == []
+    for data in (lock(command.END_LOCK_OUT, b"bert"), request(command.REMOTE_RESET)):
         other.say(data)
         listener.receive(cabinet)
         assert other.heard() == [command.BUSY]
     listener.answer(command.ACCEPTED)
     assert one.heard() == [command.ACCEPTED] and len(cabinet.lock_outs) == 1 and cabinet.resets == []
+
+
+@pytest.mark.parametrize("first", [request(command.REMOTE_RESET), request(command.RUN),
+                                   lock(command.END_LOCK_OUT, b"anna")])
+@pytest.mark.parametrize("verdict, heard", [(0, command.UNCONFIRMED), (command.LOCKED, command.LOCKED)])
+def test_a_lock_out_waits_for_nobody_else(place, first, verdict, heard):
+    """Its effect comes first: a reset that waits for a slow disk must not keep a person's lock from the cabinet."""
+    listener, cabinet, client = place
+    one, other = client(), client()
+    one.say(first)
+    listener.receive(cabinet)
+    cabinet.verdict = verdict
+    other.say(lock(command.LOCK_OUT, b"bert"))
+    listener.receive(cabinet)
+    assert cabinet.lock_outs[-1] == ("bert", True) and not cabinet.is_awaited and other.heard() == [heard]
+    listener.answer(command.OVERRULED)
+    assert (one.heard(), other.heard()) == ([command.OVERRULED], [])
 
 
 @pytest.mark.parametrize("first", [request(command.REMOTE_RESET), lock(command.LOCK_OUT, b"anna")])
