@@ -199,11 +199,18 @@ def _run(arguments):
 
 
 def _start(settings, arguments):
-    keeper = store.Keeper(arguments.state_dir)
+    held = store.hold(arguments.state_dir)
+    if held is None:
+        say(f"{arguments.state_dir}: another controller, or what a killed one has left, still writes the store here")
+        return NO_START
     try:
-        return _tick(settings, arguments, keeper)
+        keeper = store.Keeper(arguments.state_dir, held)
+        try:
+            return _tick(settings, arguments, keeper)
+        finally:
+            keeper.close()
     finally:
-        keeper.close()
+        os.close(held)
 
 
 def _tick(settings, arguments, keeper):

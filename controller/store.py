@@ -11,6 +11,7 @@ Saving takes as long as the disk takes, so the loop does not save: `Keeper` hand
 """
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -31,6 +32,7 @@ RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 
 HANG_US = 5_000_000  # without any acknowledgement (ours): a slow disk needs a second or two for a record
 START_US = 30_000_000  # before the first one: the process starts beside the controller, perhaps on a slow box
+HOLD_S, HOLD_PAUSE_S = 5, 0.1  # how long a start waits for whom a kill has left: that one saves what it has, then ends
 RETRY_S = 1  # between two attempts to save what could not be saved
 FAILED_NAME = "store.failed"  # in the folder of the run: its store could not be saved, whatever it holds
 LATCHED, FIRST_OUT = 1, 2
@@ -156,6 +158,23 @@ def of_run(loaded, run_directory):
     return _doubted(loaded, "the last run could not save the store")
 
 
+def hold(directory, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)):
+    """Become the only one who writes the store here: a descriptor to keep open, None where somebody else stays it.
+
+    The keeper holds it too: one that a kill has left still owns records, and two would take each other's numbers. It is
+    the folder that is locked, so that a full disk keeps nobody from it. pause(): wait a little; raises OSError.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for _ in range(round(HOLD_S / HOLD_PAUSE_S)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            pause()
+    os.close(descriptor)
+    return None
+
+
 def mark_failed(run_directory, is_failed):
     """Leave word for the next start in this folder that the store could not be saved, or take it away.
 
@@ -272,12 +291,15 @@ class Keeper:
     what it says after that is not counted.
     """
 
-    def __init__(self, directory):
-        """Starts the process, or raises OSError. To be called before any real-time priority is set."""
+    def __init__(self, directory, held=None):
+        """Starts the process, or raises OSError. To be called before any real-time priority is set.
+
+        held: descriptor of `hold`, which the process keeps open until it has ended.
+        """
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child:
             self._process = subprocess.Popen([sys.executable, "-m", "controller.store", directory, str(child.fileno())],
-                                             pass_fds=(child.fileno(),))
+                                             pass_fds=(child.fileno(), *(() if held is None else (held,))))
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
         self._directory = directory

@@ -140,6 +140,17 @@ def test_a_controller_takes_no_other_cabinets_store_for_its_own(capsys, tmp_path
     assert ('the store is of the cabinet "Cabinet 2"' in capsys.readouterr().err) == (state == store.UNREADABLE)
 
 
+def test_a_controller_loads_no_store_that_another_one_still_writes(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli.store, "HOLD_S", 0.1)
+    monkeypatch.setattr(cli.store, "HOLD_PAUSE_S", 0.1)
+    monkeypatch.setattr(cli.store.Store, "load", lambda self: 1 / 0)
+    os.makedirs(tmp_path / "state")
+    held = store.hold(str(tmp_path / "state"))
+    refused(capsys, 3, f"{tmp_path / 'state'}: another controller, or what a killed one has left, still writes the",
+            "run", EXAMPLE, "--no-realtime", "--run-dir", tmp_path / "run", "--state-dir", tmp_path / "state")
+    os.close(held)
+
+
 # -- prepare
 
 def test_prepare_makes_a_clean_store_once(capsys, tmp_path):

@@ -478,6 +478,38 @@ def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path)
         assert st.Store(str(tmp_path)).load().record == NEW
 
 
+@pytest.mark.wire
+def test_whoever_starts_after_a_kill_waits_until_the_keeper_it_left_has_saved_what_it_has(tmp_path):
+    """Two keepers would write records of one number over each other, and the first one's latch was gone."""
+    held = st.hold(str(tmp_path))
+    keeper = stopped(st.Keeper(str(tmp_path), held))
+    keeper.submit(NEW)
+    keeper._socket.close()  # as a kill does, which closes all it had
+    os.close(held)
+    paused = []
+
+    def pause():
+        paused.append(1)
+        if len(paused) == 3:
+            assert not (tmp_path / st.COPIES[0]).exists()
+            os.kill(keeper._process.pid, signal.SIGCONT)
+            keeper._process.wait(GUARD_S)
+    held = st.hold(str(tmp_path), pause)
+    assert held is not None and len(paused) == 3 and st.Store(str(tmp_path)).load().record == NEW
+    os.close(held)
+
+
+def test_a_store_that_somebody_else_keeps_writing_is_not_taken(tmp_path):
+    held, paused, open_before = st.hold(str(tmp_path)), [], os.listdir("/proc/self/fd")
+    assert st.hold(str(tmp_path), lambda: paused.append(1)) is None
+    assert len(paused) == 50 == st.HOLD_S / st.HOLD_PAUSE_S
+    assert len(os.listdir("/proc/self/fd")) == len(open_before), "and the next try finds nothing of this one"
+    os.close(held)
+    again = st.hold(str(tmp_path), lambda: 1 / 0)
+    os.close(again)
+    assert os.listdir(tmp_path) == [], "a disk without room for a file takes it too"
+
+
 def test_a_run_that_could_not_save_leaves_word_for_the_next(tmp_path):
     loaded = st.Loaded(st.CLEAN, record(), 7, [])
     assert st.of_run(loaded, str(tmp_path)) is loaded
