@@ -36,9 +36,9 @@ class Cabinet:
     """The controller of one cabinet. `keeper`: takes records of what must survive (store.Keeper or alike).
 
     `answer`: how what an operator asked for ended in the last tick, 0: nothing did. Of a reset latches.RESULTS, of a
-    lock-out, start or stop command.ACCEPTED, OVERRULED, of all command.NOT_STORED. `peer_answer`: how that reset ended
-    in the second channel (channel_link.RESULTS), NONE where it was not asked. `locked_out`: who has locked the cabinet
-    out, "" for nobody.
+    lock-out, start or stop command.ACCEPTED, OVERRULED; NOT_STORED of what is void then, UNSTORED of what holds all the
+    same. `peer_answer`: how that reset ended in the second channel (channel_link.RESULTS), NONE where it was not asked.
+    `locked_out`: who has locked the cabinet out, "" for nobody.
     """
 
     def __init__(self, config, loaded, keeper, journal=None):
@@ -337,15 +337,18 @@ class Cabinet:
         return 0
 
     def _pass_lock_out(self):
-        """What is stored takes effect, or the store does not take it: then a lock-out stands until the restart."""
+        """What is stored takes effect. An end that is not stored is void, a lock-out holds until the restart."""
+        answer = self._lock_answer
         if self.keeper.poll() >= self._lock_number:
             self._show_locked_out(self._stored_name)
-            answer = self._lock_answer
-        elif not self.keeper.ok:
-            self._stored_name, answer = self.locked_out, self._lock_answer and command.NOT_STORED
-            self._saved = None  # the next record says so: the keeper may yet save the last one
-        else:
+        elif self.keeper.ok:
             return 0
+        elif self._stored_name:
+            answer = command.UNSTORED if answer == command.ACCEPTED else answer
+        else:
+            answer = command.NOT_STORED
+            self._stored_name = self.locked_out
+            self._saved = None  # the next record says so: the keeper may yet save the last one
         self._lock_number = None
         return answer
 

@@ -26,9 +26,10 @@ LAMP_TEST, TEST_MODE = 5, 6
 LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
 LOCK_OUT, END_LOCK_OUT = 21, 22
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
-# Answers. A reset is answered with latches.RESULTS, or NOT_STORED when the store could not take it and it is void.
+# Answers. A reset is answered with latches.RESULTS. What the store does not take is void (NOT_STORED: a reset, a start,
+# the end of a lock-out) or in effect all the same (UNSTORED: a stop, a lock-out).
 (ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
- KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED) = range(100, 113)
+ KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED, UNSTORED) = range(100, 114)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 STORED_MS = 5000  # the longest wait for the store: what is not stored by then is answered so, and a start or reset void
 ANSWER_S = 7.0  # longer than that, so that whoever asked reads it and nothing takes effect after "no answer"
@@ -175,7 +176,8 @@ def words(answer):
              IN_TEST: "a test is under way: ask again when its minute is over",
              STAYS_LOCKED: "it is locked out, and that has to end first",
              OVERRULED: "somebody has stopped it meanwhile",
-             UNCONFIRMED: "it is done; ask again to know that it is stored, somebody else's command is not done yet",
+             UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
+             UNSTORED: "in effect, but a restart loses it: see the controller's messages",
              OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}
     return named.get(answer) or latches.RESULTS[answer]
 

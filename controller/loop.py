@@ -144,8 +144,8 @@ class Loop:
         if not keeper.ok and not self._told:
             self._told = self._marked = True
             store.mark_failed(self._run_directory, True)
-            print(f"firebreak: {keeper.line}; nothing closes and no reset is taken until a restart",
-                  file=sys.stderr, flush=True)
+            print(f"firebreak: {keeper.line}; nothing closes and no reset is taken until a restart: "
+                  "make room first; a restart now loses what is not stored", file=sys.stderr, flush=True)
         elif self._marked and keeper.poll() and keeper.ok:  # the first record of this run: what it took over is in it
             self._marked = False
             store.mark_failed(self._run_directory, False)

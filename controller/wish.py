@@ -66,8 +66,8 @@ class Wish:
     def settle(self, keeper, elapsed_ms):
         """Before each tick: a start that is stored takes effect. Returns how what is awaited has ended, 0: it has not.
 
-        One of command.ACCEPTED, NOT_STORED, OVERRULED. Nobody is kept waiting for longer than command.STORED_MS: a
-        start of which nobody has heard that it was taken must not close the cabinet later.
+        One of command.ACCEPTED, OVERRULED, NOT_STORED of a start, UNSTORED of a stop. Nobody is kept waiting for longer
+        than command.STORED_MS: a start of which nobody has heard that it was taken must not close the cabinet later.
         """
         if self._is_overruled:
             self._is_overruled = False
@@ -78,12 +78,13 @@ class Wish:
         if is_stored and self.stored == AWAKE and self.rest != AWAKE:
             self._show(AWAKE)
             self.is_asked = True
-        if is_in_vain and self.stored != self.rest:
+        is_void = is_in_vain and self.stored != self.rest
+        if is_void:
             self._void_start()
         if not self._is_awaited or not is_stored and not is_in_vain:
             return 0
         self._is_awaited = False
-        return command.ACCEPTED if is_stored else command.NOT_STORED
+        return command.ACCEPTED if is_stored else command.NOT_STORED if is_void else command.UNSTORED
 
     def _void_start(self):
         """The next record says so: the keeper may yet save the last one, with the start in it."""

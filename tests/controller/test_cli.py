@@ -280,7 +280,8 @@ def test_reset_names_what_stands_in_channel_b(capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted"), (105, 1, "locked out already"),
                                                  (106, 1, "not locked out"), (107, 1, "somebody else"),
-                                                 (103, 1, "store does not take it"), (None, 1, "no answer")])
+                                                 (103, 1, "store does not take it"), (None, 1, "no answer"),
+                                                 (113, 1, "in effect, but a restart loses it")])
 @pytest.mark.parametrize("option, is_locked", [((), True), (("--end",), False)])
 def test_lock_out_says_how_it_went(capsys, monkeypatch, tmp_path, answer, code, words, option, is_locked):
     asked = []

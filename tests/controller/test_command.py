@@ -365,11 +365,16 @@ def test_ask_says_when_there_is_no_controller(tmp_path):
         command.ask(str(tmp_path / "command.sock"), command.RUN)
 
 
-@pytest.mark.parametrize("code", [None, *range(len(latches.RESULTS)), *range(100, 110)])
+@pytest.mark.parametrize("code", [None, *range(len(latches.RESULTS)), *range(100, 114)])
 def test_every_answer_has_words_of_its_own(code):
-    words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 110))}
-    assert len(words) == len(latches.RESULTS) + 11
+    words = {command.words(each) for each in (None, *range(len(latches.RESULTS)), *range(100, 114))}
+    assert len(words) == len(latches.RESULTS) + 15
     assert command.words(code) in words
+
+
+def test_what_holds_without_being_stored_is_not_said_in_the_words_of_what_is_void():
+    assert all(words.startswith("in effect") for words in map(command.words, (command.UNSTORED, command.UNCONFIRMED)))
+    assert "effect" not in command.words(command.NOT_STORED)
 
 
 DONE, NOTHING = latches.DONE, latches.NOTHING

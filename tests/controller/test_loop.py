@@ -252,7 +252,8 @@ def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, c
     silent.on_tick = die
     assert silent.loop.run() == 1
     assert capsys.readouterr().err.splitlines() == [
-        "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart"]
+        "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart: "
+        "make room first; a restart now loses what is not stored"]
     assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, "the next start here is told"
 
 

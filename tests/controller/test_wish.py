@@ -133,13 +133,15 @@ def test_starts_and_stops_in_one_tick_are_one_record():
 
 @pytest.mark.parametrize("is_run", [0, 1])
 def test_a_store_that_fails_leaves_it_at_rest_and_says_so(is_run):
+    """The start is void, the stop is in effect: one word for both would make somebody stop it in another way."""
     bench = at_rest() if is_run else running()
     bench.keeper.durable = len(bench.keeper.records)
     bench.cabinet.request_run(is_run)
     bench.tick()
     bench.keeper.ok = False
     bench.tick(RUN_TICKS)
-    assert bench.answers == [command.NOT_STORED] and told(bench) == (0, wish.PERSON) and bench.state == "ready"
+    answer = command.NOT_STORED if is_run else command.UNSTORED
+    assert bench.answers == [answer] and told(bench) == (0, wish.PERSON) and bench.state == "ready"
 
 
 @pytest.mark.parametrize("is_awaited", [True, False])
@@ -171,6 +173,16 @@ def test_a_start_that_is_not_stored_while_somebody_waits_for_the_answer_is_void(
     assert bench.state == "ready" and told(bench) == (0, wish.PERSON)
     bench.cabinet.request_run(1)
     assert bench.tick(RUN_TICKS).state == "running", "the next one is judged anew"
+
+
+def test_a_stop_that_is_not_stored_while_somebody_waits_is_said_to_be_in_effect():
+    bench = running()
+    bench.keeper.durable = len(bench.keeper.records)
+    bench.cabinet.request_run(0)
+    bench.tick(STORED_TICKS)
+    assert bench.answers == []
+    bench.tick(2)
+    assert bench.answers == [command.UNSTORED] and bench.stored["values"] == STOPPED
 
 
 def test_a_start_may_take_nearly_as_long_as_somebody_waits():

@@ -275,6 +275,7 @@ def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, a
     ("start", "START", command.NOT_STORED, "", "Start: the store does not take it: see the controller's messages."),
     ("stop", "STOP", command.ACCEPTED, "", "Stop: accepted: it ramps to zero and opens."),
     ("stop", "STOP", None, "", "Stop: no answer."),
+    ("stop", "STOP", command.UNSTORED, "", "Stop: in effect, but a restart loses it: see the controller's messages."),
     ("lamp_test", "LAMPS", command.ACCEPTED, "", "Lamp test: accepted.")])
 def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, code, answer, waits, line):
     monkeypatch.setattr(command, "ask", lambda *_: answer)
@@ -287,6 +288,7 @@ def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, cod
 
 @pytest.mark.parametrize("is_locked, answer, line", [
     (True, command.ACCEPTED, "Lock-out: accepted."),
+    (True, command.UNSTORED, "Lock-out: in effect, but a restart loses it: see the controller's messages."),
     (False, command.NOT_LOCKED, "End of the lock-out: it is not locked out."),
     (False, command.ACCEPTED, "End of the lock-out: accepted: start it with G.")])
 def test_the_end_of_a_lock_out_says_that_it_is_no_start(tmp_path, monkeypatch, is_locked, answer, line):
