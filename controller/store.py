@@ -12,6 +12,8 @@ Saving takes as long as the disk takes, so the loop does not save: `Keeper` hand
 
 import contextlib
 import fcntl
+import itertools
+import math
 import os
 import select
 import signal
@@ -201,7 +203,13 @@ def _both(whole):
     (_, one), (_, other) = whole
     return {"armed": 1, "clean": 0, "latches": one["latches"] | other["latches"],
             "values": one["values"] | other["values"],
-            "token_ages_ms": max(one["token_ages_ms"], other["token_ages_ms"], key=len)}
+            "token_ages_ms": _younger(one["token_ages_ms"], other["token_ages_ms"])}
+
+
+def _younger(one_ms, other_ms):
+    """Ages of two lists of spent tokens: at any time as many are spent as in the one that has more spent then."""
+    pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
+    return [min(pair) for pair in pairs]
 
 
 def check_record(record):

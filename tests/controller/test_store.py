@@ -399,6 +399,17 @@ def test_copies_that_no_cut_of_power_leaves_are_not_of_one_store(tmp_path, numbe
                                 "values": {"locked_out.eve": 1, "noc_verified": 1}}
 
 
+@pytest.mark.parametrize("ours_ms, theirs_ms, both_ms", [
+    ([], [], []), ([7], [], [7]), ([3_500_000, 3_400_000], [10], [10, 3_500_000]), ([10], [3_500_000], [10]),
+    ([10, 900], [900, 10], [10, 900]), ([900, 10, 5000], [20, 700], [10, 700, 5000])])
+def test_of_two_copies_neither_number_nor_youth_of_spent_tokens_is_lost(tmp_path, ours_ms, theirs_ms, both_ms):
+    """The longer list may be all but an hour old: then a reset more was there within minutes."""
+    for lists in ((ours_ms, theirs_ms), (theirs_ms, ours_ms)):
+        for name, number, ages_ms in zip(st.COPIES, (4, 77), lists):
+            (tmp_path / name).write_bytes(st.encode(number, dict(record(), token_ages_ms=ages_ms)))
+        assert st.Store(str(tmp_path)).load().record["token_ages_ms"] == both_ms
+
+
 @pytest.mark.parametrize("names, foreign", [
     ([], ""), (["ours"], ""), (["theirs"], "theirs"), (["ours", "theirs"], "theirs"), ([""], "")])
 @pytest.mark.parametrize("state", [st.CLEAN, st.ARMED, st.UNREADABLE])
