@@ -16,14 +16,13 @@ from controller.image import ProcessImage, ending_at, operator_at, own_names, pa
 from controller.journal import JournalWriter
 from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
-from controller.store import ARMED, CABINET, FIRST_OUT, LATCHED, MISSING, UNREADABLE
+from controller.store import ARMED, CABINET, FIRST_OUT, LATCHED, LOCKED_OUT, MISSING, UNREADABLE
 from safety import latches, matrix, signals as s
 from safety import parameters as p
 
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
 KEEP_MS = 600_000  # the longest time between two saves (ours)
-LOCKED_OUT = "locked_out."  # and the name of who did it: a value of the stored record
 NOC_VERIFIED = "noc_verified"  # a value of the stored record: the operations centre was heard at least once (row 46)
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 # Results after which a reset goes on to the second channel. Not after a refusal that holds there too: the operator has

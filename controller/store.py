@@ -25,6 +25,8 @@ from zlib import crc32
 
 import msgpack
 
+from controller.image import NAME_CHARACTERS_MAX
+
 MAGIC = b"FBSTORE\x01"
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
 CRC_AT = 12  # where what the CRC covers begins
@@ -39,6 +41,8 @@ RETRY_S = 1  # between two attempts to save what could not be saved
 FAILED_NAME = "store.failed"  # in the folder of the run: its store could not be saved, whatever it holds
 LATCHED, FIRST_OUT = 1, 2
 CABINET = "cabinet."  # and the name of whose it is: one of a record's values
+LOCKED_OUT = "locked_out."  # and the name of who did it: another one
+STOPPED = "stopped."  # and who had locked it out, if that is why: another one, why it rests (wish.PERSON ...)
 SAVED = b"saved"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
@@ -224,6 +228,16 @@ def check_record(record):
         raise StoreError("a record holds whole numbers from 0 to 2^31 - 1")
     if not all(isinstance(name, str) for name in (*record["latches"], *record["values"])):
         raise StoreError("latches and values of a record have texts as names")
+    for name in record["values"]:
+        if name.startswith((LOCKED_OUT, STOPPED)) and not _is_of_person(name):
+            raise StoreError(f"record value {ascii(name)} names no person: at most {NAME_CHARACTERS_MAX} of ASCII")
+
+
+def _is_of_person(name):
+    """True where the journal's words can hold the person's name; a rest may be nobody's, a lock-out may not."""
+    person = name.partition(".")[2]
+    is_short = (1 if name.startswith(LOCKED_OUT) else 0) <= len(person) <= NAME_CHARACTERS_MAX
+    return is_short and person.isascii() and person.isprintable()
 
 
 def encode(generation, record):

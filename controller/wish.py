@@ -9,10 +9,10 @@ from array import array
 
 from controller import command
 from controller.image import packed_name
+from controller.store import STOPPED
 
 PERSON, TEST, LOCK_OUT, UNKNOWN = 1, 2, 3, 4  # why it rests; 0: it does not; 4: no store says whether it was to
 AWAKE = (0, "")
-STOPPED = "stopped."  # and who had locked it out, if that is why: a value of the stored record, the code above
 TEST_MS = 60_000  # the kernel ends a test of this length; then nothing runs until somebody asks for it
 
 

@@ -365,6 +365,30 @@ def test_a_wrong_record_is_refused_before_anything_is_written(tmp_path, wrong, w
     assert st.Store(str(tmp_path)).load().record == OLD
 
 
+PEOPLE = ["a" * 17, "anna\0", "\xe4nna", "an\nna", "\U0001f511"]
+
+
+@pytest.mark.parametrize("value", [prefix + name for prefix in ("locked_out.", "stopped.") for name in PEOPLE] +
+                         ["locked_out."])
+def test_a_name_that_no_person_has_makes_a_copy_a_bad_one_and_ends_no_start(tmp_path, value):
+    """The journal has no room for it: the start ended with a BufferError, and nothing said why."""
+    odd = dict(record(), values={value: 1})
+    with pytest.raises(st.StoreError, match="names no person: at most 16 of ASCII"):
+        st.encode(4, odd)
+    content = sealed(4, st.msgpack.packb(odd))
+    (tmp_path / st.COPIES[0]).write_bytes(content)
+    (tmp_path / st.COPIES[1]).write_bytes(st.encode(4, OLD))
+    found = st.Store(str(tmp_path)).load()
+    assert (found.state, found.record) == (st.UNREADABLE, OLD)
+    assert found.lines == [f"{tmp_path / st.COPIES[0]}: damaged (length, CRC or fields are wrong)"]
+
+
+@pytest.mark.parametrize("value", ["stopped.", "stopped." + "a" * 16, "locked_out.anna_1", "noc_verified",
+                                   "cabinet.K\xe4fig 1, serial 000000001"])
+def test_a_name_of_a_person_or_of_a_cabinet_is_kept(tmp_path, value):
+    assert st.decode(st.encode(4, dict(record(), values={value: 1})))[1]["values"] == {value: 1}
+
+
 def sealed(generation, body):
     """A copy with a right CRC over any bytes."""
     rest = struct.pack("<QI", generation, len(body)) + body
