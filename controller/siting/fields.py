@@ -124,6 +124,7 @@ EXPOSURE = {
     "point_m": Field("point", "one of these three says where it is"),
     "line_m": Field("points", "an open line", (2,)),
     "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
+    "inside_m": Field("point", "lot line with line_m, and must be said there: any point inside the lot"),
     "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
     "wall_noncombustible": _flag("building: that wall"),
     "wall_without_openings": _flag("building: that wall has no opening and no combustible overhang"),

@@ -10,13 +10,14 @@ import textwrap
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from controller.siting import audit, geometry, report, rules
+from controller.siting import audit, geometry, lot, report, rules
 from controller.siting.fields import NEAR_m
 from controller.siting.labels import CHARACTER_px, FONT_px, LINE_px, Placer, size
 
 WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
 UNIT_px, CROWD = 44, 40  # short side of the smallest of CROWD units and more, so that its label has room; fewer: less
 HEAD_px, EDGE_px = 74, 24
+TICK_px = 12  # from an open lot line into its lot
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
 # kind: (fill, line, dashes)
@@ -185,11 +186,19 @@ def _exposures(site, view, bad):
         fill = fill if exposure.shape.is_filled or len(exposure.shape.points) == 1 else "none"
         shapes.append(_drawn(view, exposure.shape, id=f"exposure.{exposure.name}", fill=fill, stroke=line,
                              stroke_width=2, stroke_dasharray=dashes or "none"))
+        shapes += _lot_ticks(view, exposure, line) if exposure.facts["inside_m"] else []
         rating = exposure.facts["wall_fire_rating_h"]
         more = f"{exposure.kind}, {rating:g} h wall" if rating else exposure.kind
         texts.append(([exposure.name] if exposure.name == more else [exposure.name, more],
                       *_seen_middle(view, exposure.shape), line))
     return shapes, texts
+
+
+def _lot_ticks(view, lot_line, color):
+    """A short tick into the lot from the middle of each seen edge of an open lot line."""
+    seen = [geometry.clipped(edge, view.window) for edge in geometry.edges(lot_line.shape)]
+    ends = [lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m) for each in seen if each]
+    return [_drawn(view, geometry.Shape(each), stroke=color, stroke_width=2) for each in ends]
 
 
 def _seen_middle(view, shape):
@@ -341,6 +350,7 @@ def _signs(site, left, right):
     signs += [("wall", INK, 6, "none")] if site.areas else []
     signs += [("barrier", BARRIER, 6, "none")] if site.barriers else []
     signs += [("fence", INK, 1.5, "3 3")] if site.fence else []
+    signs += [("tick: into the lot", LOOKS["lot_line"][1], 2, "none")] if _has_open_lot(site) else []
     signs += [(kind, LOOKS[kind][1], 2, LOOKS[kind][2] or "none") for kind in LOOKS if kind in kinds]
     signs += [("other exposure", OTHER_LOOK[1], 2, "none")] if set(kinds) - set(LOOKS) else []
     x, y, parts = left, 28, []
@@ -352,6 +362,10 @@ def _signs(site, left, right):
         parts.append(_tag("text", {"x": f"{x + 36:.1f}", "y": y + 4, "fill": color}, words))
         x += 58 + CHARACTER_px * len(words)
     return _tag("g", {"id": "legend"}, "".join(parts)), y
+
+
+def _has_open_lot(site):
+    return any([exposure.facts["inside_m"] for exposure in site.exposures])
 
 
 def _beyond(site, view):

@@ -7,7 +7,7 @@ import tomllib
 
 from controller.layers import ConfigError, not_allowed, refuse, shown
 from controller.siting import fields as f
-from controller.siting import geometry
+from controller.siting import geometry, lot
 from controller.siting.site import Area, Barrier, Exposure, Site, Unit
 
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
@@ -225,6 +225,7 @@ def _exposure(path, name, table):
     if said == ["line_m"] and points[0] == points[-1]:  # nothing would be inside of it: only its edge is measured to
         refuse(path, ("exposure", name, "line_m"), "ends where it begins",
                "an open line; outline_m for a closed outline, its first point said once")
+    lot.check_said(path, name, table)
     is_closed = said == ["outline_m"]
     return Exposure(name, table["kind"], geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line"),
                     table)
@@ -243,14 +244,9 @@ def _check_plan(path, site):
             refuse(path, ("unit", unit.name), "lies in no area", "inside one [area.NAME]")
         for exposure in site.exposures:
             if exposure.kind == "lot_line":
-                _check_inside_lot(path, unit, exposure)
+                lot.check_unit(path, unit, exposure)
             elif exposure.kind == "building" and site.is_open_air and not unit.area:
                 _check_outside(path, unit, exposure)
-
-
-def _check_inside_lot(path, unit, lot_line):
-    if lot_line.shape.is_closed and not geometry.is_within(unit.shape, lot_line.shape):
-        refuse(path, ("unit", unit.name), f"lies outside or across exposure.{lot_line.name}", "inside the lot line")
 
 
 def _check_outside(path, unit, building):

@@ -19,9 +19,10 @@ class Case(NamedTuple):
 
 
 def exposure(kind, distance_m, **facts):
-    """A line to the right of unit b."""
+    """A line to the right of unit b; of a lot line both units are inside."""
     x = 11.5 + distance_m
-    return {"exposure": {"e": {"kind": kind, "line_m": [[x, 0.0], [x, 10.0]], **facts}}}
+    inside = {"inside_m": [5.0, 5.0]} if kind == "lot_line" else {}
+    return {"exposure": {"e": {"kind": kind, "line_m": [[x, 0.0], [x, 10.0]], **inside, **facts}}}
 
 
 def building(distance_m, **facts):

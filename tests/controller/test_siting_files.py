@@ -8,6 +8,9 @@ from controller import __main__ as firebreak
 from controller.layers import ConfigError
 from controller.siting import reading
 
+LOT = exposure("lot_line", 9, line_m=[[-4, 15], [26, 15], [26, 0]])
+SPUR = exposure("lot_line", 9, line_m=[[0, 15], [8, 15], [8, 7], [9, 7], [9, 15], [26, 15]])
+SIDE = "a point inside the lot, or outline_m with the whole lot"
 FAR = {"unit": {"b": {"center_m": [90_000, -90_000]}}}
 
 
@@ -82,6 +85,22 @@ def refused(folder, text):
     ([building(-0.2)], "unit.b: lies in or across exposure.house, a building"),
     ([{"exposure": {"e": {"kind": "lot_line", "outline_m": [[0, 0], [11, 0], [11, 9], [0, 9]]}}}],
      "unit.b: lies outside or across exposure.e; allowed inside the lot line"),
+    *[([LOT, {"unit": {"b": {"center_m": center_m}}}],
+       "unit.b: lies outside or across exposure.e; allowed inside the lot line")
+      for center_m in ([60.0, 6.0], [15.5, 40.0], [25.501, 6.0], [11.0, 15.0], [60.0, -90.0], [-90.0, 40.0],
+                       [25.6, -90.0], [90_000, 90_000])],
+    ([SPUR, {"unit": {"b": {"center_m": [8.5, 16.0]}}}], "unit.b: lies outside or across exposure.e"),
+    ([LOT, {"exposure": {"e": {"inside_m": [60, 6]}}}], "unit.a: lies outside or across exposure.e"),
+    ([LOT, {"exposure": {"e": {"inside_m": None}}}], f"exposure.e.inside_m: is missing; allowed {SIDE}"),
+    *[([LOT, {"exposure": {"e": {"inside_m": inside_m}}}],
+       f"exposure.e.inside_m: lies on the lot line, or straight beyond its end; allowed {SIDE}")
+      for inside_m in ([0, 15], [26, -50], [-90_000, 15])],
+    ([exposure("lot_line", 9, line_m=[[0, 0], [20, 0], [20, 20], [0, 20], [0, 5]])],
+     "exposure.e.line_m: meets itself when its ends are drawn on straight; allowed outline_m with the whole lot"),
+    ([exposure("egress", 9, inside_m=[1, 1])],
+     'exposure.e.inside_m: is not set here; allowed a lot line (kind = "lot_line") with line_m'),
+    ([{"exposure": {"e": {"kind": "lot_line", "point_m": [30, 5]}}}],
+     "exposure.e.point_m: is no line; allowed line_m with inside_m, or outline_m with the whole lot"),
     *[([place, {"exposure": {"e": {"kind": "lot_line", "outline_m": [[50, 50], [70, 50], [70, 70], [50, 70]]}}}],
        "unit.a: lies outside or across exposure.e; allowed inside the lot line")
       for place in (mode("open_garage"), mode("dwelling"), roof(), room())],
@@ -126,6 +145,14 @@ def test_a_name_as_long_as_it_may_be(tmp_path):
     path = tmp_path / "site.toml"
     path.write_text(toml(content({"name": "a" * 60})))
     assert reading.load(str(path)).facts["name"] == "a" * 60
+
+
+@pytest.mark.parametrize("changes, center_m", [(LOT, [25.5, 6.0]), (LOT, [11.0, 14.5]), (LOT, [25.5, -90_000]),
+                                               (LOT, [-90_000, -90_000]), (SPUR, [14.0, 14.0]), (SPUR, [8.5, 6.5])])
+def test_a_unit_inside_an_open_lot_line(tmp_path, changes, center_m):
+    path = tmp_path / "site.toml"
+    path.write_text(toml(content(changes, {"unit": {"b": {"center_m": center_m}}})))
+    assert len(reading.load(str(path)).units) == 2
 
 
 def test_coordinates_at_the_end_of_the_range(tmp_path):

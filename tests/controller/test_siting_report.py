@@ -11,7 +11,7 @@ from siting_cases import LARGE, NEAR, building, exposure, fence, model, room, sp
 from siting_sites import content, site, toml
 
 from controller import __main__ as firebreak
-from controller.siting import audit, labels, plan, report
+from controller.siting import audit, labels, lot, plan, report
 from controller.siting import fields as f
 
 EXAMPLES = Path(report.__file__).parents[1] / "sites" / "siting"
@@ -202,6 +202,17 @@ def test_the_plan_is_to_scale(tmp_path):
     bar_px = float(re.search(r"H([\d.]+)", bar.find(f"{SVG}path").get("d"))[1])
     bar_m = float(bar.find(f"{SVG}text").text.split()[0])
     assert (max(xs) - min(xs)) / bar_px == pytest.approx(1.0 / bar_m, rel=0.01)
+
+
+@pytest.mark.parametrize("inside_m, factor", [([5.0, 5.0], -1), ([40.0, 5.0], 1)])
+def test_ticks_of_an_open_lot_line_point_into_the_lot(tmp_path, inside_m, factor):
+    """The line runs up the plan on the right of the units: into the lot is left of it."""
+    given = site(tmp_path, NEAR)
+    line = given.exposures[0]
+    start, end = lot.inward(line._replace(facts={"inside_m": inside_m}), (31.5, 0.0), (31.5, 10.0), 0.5)
+    assert start == (31.5, 5.0) and end == pytest.approx((31.5 + factor * 0.5, 5.0))
+    words = "".join(drawn(given)[0].itertext())
+    assert "tick: into the lot" in words
 
 
 def test_what_lies_beyond_is_named(tmp_path):
