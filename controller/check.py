@@ -7,7 +7,7 @@ each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDT
 import sys
 import textwrap
 
-from controller import bus_times, effect_words, hint_codes, images, matrix_words, schema
+from controller import bus_times, effect_words, hint_codes, hma, images, matrix_words, schema
 from controller import equipment as equipment_tables
 from controller.config import ConfigError, load
 from controller.layers import allowed_text, in_unit, shown
@@ -69,6 +69,8 @@ def _wrapped(first, text):
 
 def _head(config):
     lines = _wrapped("Accepted: ", config.path)
+    for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):
+        lines += _wrapped("  PLACEHOLDERS: ", line)
     for layer, name in config.names:
         lines += _wrapped(f"  {layer:8} ", name)
     crc = parameters.image_crc(config.safety_image)

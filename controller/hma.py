@@ -6,6 +6,7 @@ channel) refuses a file that lacks it. Nothing here has a default that could sta
 
 from controller import schema
 from controller.layers import allowed_text, not_allowed, refuse
+from controller.said import placeholder_line
 from safety import matrix
 
 ALWAYS = ("report", "chemistry", "explosion_control")
@@ -26,6 +27,13 @@ def read(values, not_fitted):
     if values.get("cabinet", "second_channel") == "none":
         _check_hard_wired(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
+
+
+def placeholder_lines(facts, not_fitted):
+    """[one line] that names the facts and acceptances that are an example's; [] without. facts: {key: value}."""
+    texts = {f"hma.{key}": value for key, value in facts.items()}
+    texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
+    return placeholder_line("facts of the hazard analysis", texts)
 
 
 def chemistry_of(chain):

@@ -12,6 +12,8 @@ import re
 import tomllib
 from typing import NamedTuple
 
+from controller.said import names_nothing
+
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
@@ -60,10 +62,11 @@ class Layer(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What one key may hold. kind: int, bool, choice, text, list or derived; tighter: up, down, fixed, free or subset.
+    """What one key may hold. kind: int, bool, choice, text, named (a text that has to name a paper or a person), list
+    or derived; tighter: up, down, fixed, free or subset.
 
-    allowed: int (low, high); choice its options; text (regular expression, description); list (length or 0, options);
-    derived (from what it follows,): a parameter that no file may say. The options of a list are all of one type.
+    allowed: int (low, high); choice its options; text and named (regular expression, description); list (length or 0,
+    options); derived (from what it follows,): a parameter that no file may say. The options of a list are of one type.
     unit: (how many of the file's are one, name) of an integer whose key does not say it, else None.
     """
 
@@ -259,7 +262,7 @@ def allowed_text(spec):
         return "true, false"
     if spec.kind == "choice":
         return ", ".join(map(str, spec.allowed))
-    if spec.kind == "text":
+    if spec.kind in ("text", "named"):
         return spec.allowed[1]
     length, options = spec.allowed
     return f"a list{f' of {length}' if length else ''} from {_few(options)}"
@@ -274,6 +277,8 @@ def check_value(file, path, value, spec):
     elif not _fits(value, spec):
         options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()
         not_allowed(file, path, value, allowed_text(spec), [str(option) for option in options], spec.unit)
+    elif spec.kind == "named" and names_nothing(value):
+        refuse(file, path, f"{shown(value)} is not allowed, it names nothing", allowed_text(spec))
 
 
 def _fits(value, spec):

@@ -236,6 +236,7 @@ def site_blocks(named):
     crc = f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}." if named["limits_crc"] else \
         "Limit image: none, this file is refused and cannot run."
     blocks = [printed.Text(f"{named['file']} ({names}). {crc}")]
+    blocks += [printed.Text(line) for line in hma.placeholder_lines(named["hma"], named["not_fitted"])]
     if named["missing"]:
         blocks += [printed.Heading(2, "Required and missing: no energisation"),
                    printed.Table(("what", ), [(printed.Mark("missing", line),) for line in named["missing"]])]

@@ -108,22 +108,22 @@ SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOU
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
 HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where there is no second channel
 HMA = {
-    "report": Spec("text", (TEXT, "number and date of the hazard mitigation analysis, on one line of ASCII"), None,
+    "report": Spec("named", (TEXT, "number and date of the hazard mitigation analysis, on one line of ASCII"), None,
                    "free"),
     "chemistry": Spec("choice", (LFP, NMC), None, "fixed"),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Spec("choice", ("68", "69", "both"), None, "fixed"),
-    "gas_required_by": Spec("text", (TEXT, "what asks for gas detection, on one line of ASCII"), None, "fixed"),
+    "gas_required_by": Spec("named", (TEXT, "what asks for gas detection, on one line of ASCII"), None, "fixed"),
     # Of the vent gas of this cell model, 10 000 ppm = 1 % by volume; hydrogen alone has 40 000 (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
-    "lfl_source": Spec("text", (TEXT, "the UL 9540A cell report it is taken from, on one line of ASCII"), None,
+    "lfl_source": Spec("named", (TEXT, "the UL 9540A cell report it is taken from, on one line of ASCII"), None,
                        "free"),
-    "agent_hold_off_reason": Spec("text", (TEXT, "why the fan waits for the agent, on one line of ASCII"), None,
+    "agent_hold_off_reason": Spec("named", (TEXT, "why the fan waits for the agent, on one line of ASCII"), None,
                                   "fixed"),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, HARD_WIRED_ROWS), None, "fixed"),
-    "hard_wired_accepted": Spec("text", _ACCEPTED, None, "fixed"),
+    "hard_wired_accepted": Spec("named", _ACCEPTED, None, "fixed"),
 }
 
 # Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
@@ -195,7 +195,7 @@ NEIGHBOURS = {"cell_J_per_K": Spec("int", (10, 100_000), 5600, "fixed"),
 # section -> keys, where the section is not numbered or named
 _FLAT = {"cabinet": CABINET, "control": CONTROL, "hma": HMA, "channel_b": CHANNEL_B, PROOF_TEST: PROOF_TESTS,
          "neighbours": NEIGHBOURS,
-         "not_fitted": {name: Spec("text", _ACCEPTED, None, "free") for name in EQUIPMENT}}
+         "not_fitted": {name: Spec("named", _ACCEPTED, None, "free") for name in EQUIPMENT}}
 # section -> (names of its tables or None for any, keys of each)
 _TABLES = {"unit": (("all", *NUMBERS), UNIT), "rack": (("all", *NUMBERS), RACK), "bus": (None, BUS),
            "device": (None, DEVICE), "source": (None, SOURCE)}

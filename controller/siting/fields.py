@@ -7,6 +7,7 @@ Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]
 from typing import NamedTuple
 
 from controller.layers import allowed_text
+from controller.said import LEAST
 
 SCHEMA = 1
 IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (
@@ -37,7 +38,8 @@ NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
 class Field(NamedTuple):
-    """kind: number, size (low, high); flag; choice, choices (options); text; point; points (fewest, most)."""
+    """kind: number, size (low, high); flag; choice, choices (options); text; named (a text that has to name a paper or
+    a person); point; points (fewest, most)."""
 
     kind: str
     what: str
@@ -50,7 +52,7 @@ def _length(what, most_m=1000, least_m=0, is_required=False):
 
 
 def _report(what):
-    return Field("text", what)
+    return Field("named", what)
 
 
 def _flag(what):
@@ -160,6 +162,8 @@ def allowed_words(field):
         return "a list from " + ", ".join(field.allowed)
     if field.kind == "text":
         return f"a text of 1..{TEXT_CHARACTERS} printable characters"
+    if field.kind == "named":
+        return f"a text of {LEAST}..{TEXT_CHARACTERS} printable characters that names it"
     if field.kind == "size":
         return f"[length, width], each {field.allowed[0]:g}..{field.allowed[1]:g}"
     point = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"

@@ -333,7 +333,7 @@ def _legend(site, findings, view):
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     lines = [f"{verdict}: {' '.join([each.rule.id for each in findings if each.verdict == verdict])}"
              for verdict in (audit.NOT_MET, audit.NEEDS_FACT) if any([each.verdict == verdict for each in findings])]
-    lines += _beyond(site, view)
+    lines += site.placeholder_lines + _beyond(site, view)
     lines.append("Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the hazard mitigation "
                  "analysis override it.")
     characters = int(view.width_px / CHARACTER_px)

@@ -6,6 +6,7 @@ import re
 import tomllib
 
 from controller.layers import ConfigError, not_allowed, refuse, shown
+from controller.said import names_nothing
 from controller.siting import fields as f
 from controller.siting import geometry, lot
 from controller.siting.site import Area, Barrier, Exposure, Site, Unit
@@ -93,6 +94,8 @@ def _check_value(path, where, value, field):
         if field.kind == "choices" and isinstance(value, list):
             wrong = next((each for each in value if each not in options), value)
         not_allowed(path, where, wrong, f.allowed_words(field), [str(each) for each in options])
+    if field.kind == "named" and names_nothing(value):
+        refuse(path, where, f"{shown(value)} is not allowed, it names nothing", f.allowed_words(field))
     if field.kind == "points" and field.allowed[0] == 3:
         fault = geometry.fault_of_outline(_frozen(value))
         if fault:
@@ -129,6 +132,7 @@ FITS = {
     "choices": lambda value, field: (isinstance(value, list) and all([each in field.allowed for each in value])
                                      and len(set(value)) == len(value)),
     "text": _is_text,
+    "named": _is_text,
     "size": lambda value, field: _is_point(value, *field.allowed),
     "point": lambda value, field: _is_point(value),
     "points": _is_points,

@@ -57,6 +57,8 @@ def _head(site):
     lines += _folded("  file     ", site.path)
     lines += _folded("  edition  ", site.edition + "".join([f", {each}" for each in site.local]))
     lines += _folded("  mode     ", f"{site.mode} {site.place}".strip())
+    for line in site.placeholder_lines:
+        lines += _folded("  PLACEHOLDERS: ", line)
     return lines + _folded("  stored   ", f"{site.total_kWh:g} kWh in {len(site.units)} unit(s), "
                                           f"{len(site.groups)} group(s): {', '.join(site.technologies)}")
 
@@ -186,7 +188,7 @@ def document(site, findings):
         "exposures": [{"unit": unit.name, "exposure": exposure.name, "kind": exposure.kind,
                        "distance_m": round(gap.distance_m, 6)}
                       for unit, exposure, gap in site.exposure_gaps if gap.distance_m <= NEAR_m],
-        "absent": list(site.facts["absent"] or ()),
+        "absent": list(site.facts["absent"] or ()), "placeholders": list(site.placeholder_lines),
         "does_not_claim": list(CLAIMS),
     }
 

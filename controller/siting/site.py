@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from controller.said import placeholder_line
 from controller.siting import fields as f
 from controller.siting import geometry
 
@@ -111,6 +112,16 @@ class Site:
             return self.mode != f.DWELLING
         return ((self.facts["deployed_days"] or 0) > f.MOBILE_d or bool(self.facts["charging_location"])
                 or self.edition == f.IFC_2018)
+
+    @functools.cached_property
+    def placeholder_lines(self):
+        """[one line] that names the papers that are an example's; [] without."""
+        tables = {"": self.facts, **{f"area.{area.name}.": area.facts for area in self.areas},
+                  **{f"model.{unit.model_name}.": unit.model for unit in self.units}}
+        papers = {**f.SITE, **f.AREA, **f.MODEL}
+        texts = {where + key: value for where, table in tables.items() for key, value in table.items()
+                 if papers[key].kind == "named"}
+        return placeholder_line("papers of the plan", texts)
 
     @functools.cached_property
     def total_kWh(self):

@@ -10,11 +10,11 @@ FRAME = {"schema": 1, "name": "Test", "edition": "nfpa855_2023_ifc_2021", "mode"
          "permit_file": ["listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection", "ventilation",
                          "racks"]}
 MODEL = {"size_m": [1.0, 1.0], "height_m": 2.0, "technology": "lithium_ion", "energy_kWh": 40, "walk_in": False,
-         "container": "none", "ul_9540_listing": "L1", "ul_1973_listing": "L2", "residential_listing": True}
-TESTED = {"ul_9540a_report": "R1", "ul_9540a_edition": "ed. 4", "ul_9540a_spacing_m": 0.5,
+         "container": "none", "ul_9540_listing": "list. 1", "ul_1973_listing": "list. 2", "residential_listing": True}
+TESTED = {"ul_9540a_report": "report 1", "ul_9540a_edition": "ed. 4", "ul_9540a_spacing_m": 0.5,
           "ul_9540a_wall_spacing_m": 0.3, "ul_9540a_wall_rise_K": 50, "ul_9540a_egress_heat_flux_W_per_m2": 900,
           "ul_9540a_no_flaming_outside": True, "ul_9540a_no_explosion": True, "ul_9540a_neighbours_below_vent": True,
-          "large_scale_fire_test": "T1"}
+          "large_scale_fire_test": "test 1"}
 KINDS = ("lot_line", "public_way", "building", "combustibles", "hazmat", "high_piled_stock", "other", "egress",
          "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 ROOM = {"outline_m": [[0, 0], [20, 0], [20, 20], [0, 20]], "fire_rating_h": 2, "floor_above_vehicle_access_m": 0,

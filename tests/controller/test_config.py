@@ -181,7 +181,7 @@ def test_a_type_may_say_looser_than_the_default(files):
 def test_a_slow_bms_needs_the_fault_contact(files, period_ms, contact):
     files.replace("type", '["suppression", "door"]', '["suppression", "door", "bms_fault"]')
     files.replace("type", 'profile = "firebreak_rack"', f'profile = "firebreak_rack"\nperiod_ms = {period_ms}')
-    files.append("site", '[not_fitted]\nbms_fault = "N. N."')
+    files.append("site", '[not_fitted]\nbms_fault = "N. N., 2026"')
     if contact:
         assert files.refusal() == (
             "example/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 is slower than its silence budget "
@@ -351,9 +351,9 @@ REFUSALS = {
     "fan_plain": ("type", '"!fan_on"', '"fan_on"', 'types/firebreak_645.toml:device.io_1.outputs: "fan_on" is not '
                   "allowed; allowed !fan_on: an expired module must leave it on"),
     "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 9 needed outputs, each once'),
-    "not_optional": ("site", NEW, '[not_fitted]\nairflow = "N. N."', "example/site.toml:not_fitted.airflow: is not "
+    "not_optional": ("site", NEW, '[not_fitted]\nairflow = "N. N. 1"', "example/site.toml:not_fitted.airflow: is not "
                      "allowed: this type of cabinet needs it; allowed suppression, door"),
-    "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N."', "example/site.toml:not_fitted.estop: is not a "
+    "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N. 1"', "example/site.toml:not_fitted.estop: is not a "
                         "known key; allowed gas, offgas, offgas_2, toxic, suppression, smoke, smoke_2, heat, "),
     "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
                        "allowed who accepted it, when and why, on one line of ASCII"),
@@ -409,7 +409,7 @@ def test_racks_in_parallel_have_the_same_cells(files):
 def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
     files.replace("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed", ""]')
     assert '"door_ok" is not mapped' in files.refusal()
-    files.append("site", '[not_fitted]\ndoor = "N. N."')
+    files.append("site", '[not_fitted]\ndoor = "N. N., 2026"')
     assert files.load().cabinet["door_fitted"] == 0
 
 
@@ -424,7 +424,7 @@ def test_pylontech_must_have_its_fault_contact(pylontech):
     pylontech.replace("type", '"bms_fault_ok"', '""')
     assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped: row 40 '
                                    "(C74-C76, A61) would not be armed; allowed all 13 needed inputs, each once")
-    pylontech.replace("type", '"noc"]', '"noc", "bms_fault"]').append("site", 'bms_fault = "N. N."')
+    pylontech.replace("type", '"noc"]', '"noc", "bms_fault"]').append("site", 'bms_fault = "N. N., 2026"')
     assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no "
                                    "cell voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
 

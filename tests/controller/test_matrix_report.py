@@ -389,7 +389,7 @@ class _Page(html.parser.HTMLParser):
 
 @pytest.mark.parametrize("argv", [("matrix",), ("matrix", "--site"), ("checklist", "--site"), ("reasons",)])
 def test_html_is_one_page_that_loads_nothing(files, capsys, argv):
-    files.append("site", '[hma]\nagent_hold_off_reason = "<b>&\\"\'"')
+    files.append("site", '[hma]\nagent_hold_off_reason = "<b>&\\"\' held"')
     given = [str(files.paths[2])] if argv[-1] == "--site" else []
     code, out, err = run(capsys, *argv, *given, "--format", "html")
     assert (code, err) == (0, "")

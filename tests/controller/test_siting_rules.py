@@ -44,7 +44,7 @@ def test_at_the_number_inside_and_outside(tmp_path, identity, steps, verdict):
 @pytest.mark.parametrize("identity", FACTS)
 def test_a_fact_that_is_there_and_one_that_says_no(tmp_path, identity):
     case = FACTS[identity]
-    found = finding(tmp_path, identity, *case.said("X1" if case.number is None else True))
+    found = finding(tmp_path, identity, *case.said("paper 1" if case.number is None else True))
     assert found.verdict == audit.MET
     if case.number is not None:
         assert finding(tmp_path, identity, *case.said(False)).verdict == audit.NOT_MET
@@ -62,7 +62,7 @@ def test_not_applicable_says_why(tmp_path, identity):
 @pytest.mark.parametrize("identity", [each for each in CASES if CASES[each].missing])
 def test_a_missing_fact_is_named(tmp_path, identity):
     case = CASES[identity]
-    value = {None: "X1"}.get(case.number, case.number)
+    value = {None: "paper 1"}.get(case.number, case.number)
     found = finding(tmp_path, identity, *case.said(value), case.missing)
     assert found.verdict == audit.NEEDS_FACT and found.facts and not found.wrong
 
@@ -211,7 +211,7 @@ def test_a_barrier_before_one_edge_leaves_the_other_bare(tmp_path):
 def test_a_barrier_does_nothing_in_ifc_2018_and_a_test_does(tmp_path):
     behind = (IFC, exposure("lot_line", 1.0), BARRIER)
     assert finding(tmp_path, "B17", *behind).verdict == audit.NOT_MET
-    tested = model(large_scale_fire_test="T1", exposure_spacing_tested_m=0.95)
+    tested = model(large_scale_fire_test="test 1", exposure_spacing_tested_m=0.95)
     assert finding(tmp_path, "B17", *behind, tested).verdict == audit.MET
     assert finding(tmp_path, "B19", *behind, tested).verdict == audit.MET
     assert finding(tmp_path, "B19", IFC, exposure("lot_line", 0.949), tested).verdict == audit.NOT_MET
@@ -366,7 +366,7 @@ def test_rated_walls_belong_to_the_papers_of_a_room(tmp_path):
 
 
 def test_no_test_reduces_a_distance_below_three_feet(tmp_path):
-    tested = model(large_scale_fire_test="T1", exposure_spacing_tested_m=0.5)
+    tested = model(large_scale_fire_test="test 1", exposure_spacing_tested_m=0.5)
     assert finding(tmp_path, "B19", exposure("building", 0.913), tested).verdict == audit.NOT_MET
     assert finding(tmp_path, "B19", exposure("building", 0.914), tested).verdict == audit.MET
 

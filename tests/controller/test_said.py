@@ -1,0 +1,88 @@
+"""Texts that have to name a paper or a person: those that name nothing are refused, those of an example are told."""
+
+import json
+
+import pytest
+from site_files import FIREBREAK, PYLONTECH, SiteFiles
+from siting_sites import content, toml
+
+from controller import __main__ as firebreak
+from controller import said
+from controller.layers import ConfigError
+from controller.siting import reading
+
+NOTHING = ("none", "None.", "no", "NO", "n/a", "N.A.", "tbd", "to be supplied", "To be supplied by us", "x", "ab",
+           "---", "aaa", "0000", "nothing", "not needed here", "no report", "not yet", "unknown", "pending", "N. N.")
+SOMETHING = ("HMA 12, 2026-03-01", "report U-0645", "No. 12", "R-12", "4711", "Notified body 12", "Nora Toft",
+             "N. N., 2026", "none of ours: HMA 12", "ed. 4", "\u5831\u544a\u66f8 1", "example: wiring diagram")
+HMA = ("report", "gas_required_by", "lfl_source", "agent_hold_off_reason", "hard_wired_accepted")
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_what_names_nothing(text):
+    assert said.names_nothing(text)
+
+
+@pytest.mark.parametrize("text", SOMETHING)
+def test_what_names_something(text):
+    assert not said.names_nothing(text)
+
+
+@pytest.mark.parametrize("text", ["none", "x", "to be supplied"])
+@pytest.mark.parametrize("key", [*[f"hma.{key}" for key in HMA], "not_fitted.door"])
+def test_a_configuration_that_names_nothing_is_refused(tmp_path, key, text):
+    section, name = key.split(".")
+    refusal = SiteFiles(tmp_path).append("site", f'[{section}]\n{name} = "{text}"').refusal()
+    assert refusal.startswith(f'example/site.toml:{key}: "{text}" is not allowed, it names nothing; allowed ')
+
+
+@pytest.mark.parametrize("where, change", [
+    ("hazard_mitigation_analysis", lambda text: {"hazard_mitigation_analysis": text}),
+    ("model.m.ul_9540a_report", lambda text: {"model": {"m": {"ul_9540a_report": text}}}),
+    ("model.m.large_scale_fire_test", lambda text: {"model": {"m": {"large_scale_fire_test": text}}}),
+    ("model.m.ul_1973_listing", lambda text: {"model": {"m": {"ul_1973_listing": text}}})])
+@pytest.mark.parametrize("text", ["none", "no", "n/a", "to be supplied"])
+def test_a_siting_file_that_names_nothing_is_refused(tmp_path, where, change, text):
+    path = tmp_path / "site.toml"
+    path.write_text(toml(content(change(text))))
+    with pytest.raises(ConfigError) as caught:
+        reading.load(str(path))
+    assert str(caught.value) == (f'{path}:{where}: "{text}" is not allowed, it names nothing; allowed a text of 3..60 '
+                                 "printable characters that names it")
+
+
+# -- placeholders
+
+@pytest.mark.parametrize("argv", [("check",), ("matrix", "--site"), ("checklist", "--site")])
+@pytest.mark.parametrize("files_of, keys", [
+    (FIREBREAK, "hma.report, hma.lfl_source, hma.hard_wired_accepted"),
+    (PYLONTECH, "hma.report, hma.lfl_source, hma.hard_wired_accepted")])
+def test_placeholders_of_an_example_are_told(tmp_path, capsys, argv, files_of, keys):
+    files = SiteFiles(tmp_path, files_of)
+    assert firebreak.main([*argv, str(files.paths[2])]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert f"facts of the hazard analysis are placeholders ({keys}): do not energise" in words
+
+
+def test_an_acceptance_of_an_example_is_a_placeholder_too(tmp_path, capsys):
+    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "Example acceptance"')
+    assert firebreak.main(["check", str(files.paths[2])]) == 0
+    assert "hma.hard_wired_accepted, not_fitted.door)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_real_papers_are_no_placeholders(tmp_path, capsys):
+    files = SiteFiles(tmp_path).append("site", '[hma]\nreport = "HMA 12"\nlfl_vol_ppm = 40000\n'
+                                               'lfl_source = "UL 9540A report 77"')
+    files.replace("type", "example: manufacturer's wiring diagram", "wiring diagram 4")
+    assert firebreak.main(["check", str(files.paths[2])]) == 0
+    assert "placeholder" not in capsys.readouterr().out
+
+
+def test_placeholders_of_a_plan_are_told(tmp_path, capsys):
+    path, drawn, made = (tmp_path / name for name in ("site.toml", "plan.svg", "plan.json"))
+    papers = {"plume_model": "example, no model", "model": {"m": {"ul_9540_listing": "Example 1"}}}
+    path.write_text(toml(content(papers)))
+    line = "papers of the plan are placeholders (plume_model, model.m.ul_9540_listing): do not energise"
+    assert firebreak.main(["siting", str(path), "--svg", str(drawn), "--json", str(made)]) == 0
+    assert line in " ".join(capsys.readouterr().out.split()) and line in drawn.read_text()
+    assert json.loads(made.read_text())["placeholders"] == [line]
