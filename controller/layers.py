@@ -9,6 +9,7 @@ import difflib
 import json
 import os
 import re
+import stat
 import tomllib
 from typing import NamedTuple
 
@@ -168,16 +169,32 @@ def _read(path):
     return Layer(path, LAYERS.index(layer), name, content), above
 
 
+def file_text(path, bytes_max, allowed):
+    """The text of a regular file. allowed: what one of at most bytes_max may hold, in words.
+
+    Raises ConfigError, UnicodeDecodeError.
+    """
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path}: cannot be read: it is a pipe or a device; allowed a regular file")
+            data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > bytes_max:
+        raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
+    return data.decode("utf-8-sig")  # some editors put a mark in front
+
+
+def _open_at_once(path, flags):
+    """A pipe that nobody writes to would hold up an ordinary open for ever."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
 def _parsed(path):
     """What one file holds, as tomllib says it. Raises ConfigError."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-        if len(data) > FILE_BYTES_MAX:
-            raise ConfigError(f"{path}: has more than {FILE_BYTES_MAX} bytes; allowed one layer of a cabinet")
-        content = tomllib.loads(data.decode("utf-8-sig"))  # some editors put a mark in front
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        content = tomllib.loads(file_text(path, FILE_BYTES_MAX, "one layer of a cabinet"))
     except RecursionError:
         content = None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ import itertools
 import re
 import tomllib
 
-from controller.layers import ConfigError, not_allowed, refuse, shown
+from controller.layers import ConfigError, file_text, not_allowed, refuse, shown
 from controller.said import names_nothing
 from controller.siting import fields as f
 from controller.siting import geometry, lot
@@ -33,13 +33,7 @@ def load(path):
 
 def _parsed(path):
     try:
-        with open(path, "rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-        if len(data) > FILE_BYTES_MAX:
-            raise ConfigError(f"{path}: has more than {FILE_BYTES_MAX} bytes; allowed a plan of one site")
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        return tomllib.loads(file_text(path, FILE_BYTES_MAX, "a plan of one site"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
 
