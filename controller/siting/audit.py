@@ -37,6 +37,11 @@ def is_met(findings):
     return not any([finding.verdict in (NOT_MET, NEEDS_FACT) for finding in findings])
 
 
+def is_sure(finding):
+    """Whether neither the number nor the clause of a Finding is from memory."""
+    return finding.confidence != "G" and "(?)" not in finding.clause
+
+
 def judge(site, rule):
     """The Finding of one rule."""
     clause, confidence = rule.clauses.get(site.edition, ("", ""))

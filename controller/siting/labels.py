@@ -3,7 +3,7 @@
 import math
 
 FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: 0.6 of the font and a little
-RINGS, STEPS = 8, 16
+RINGS, STEPS = 14, 16
 CELL_px = 40
 
 

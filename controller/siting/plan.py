@@ -1,7 +1,7 @@
 """The plan of a site as SVG: to scale, the same bytes for the same site. Metres become pixels, y turned down.
 
 Every unit, area, exposure and barrier is an element with an id like its key in the file (`unit.pod_1`); what lies
-beyond the view is named under the plan. Of each unit the distance with the least margin is drawn (`distance.a.b`).
+beyond the view is named under the plan. Distances (`distance.a.b`) are those of distances.py.
 What is not met is red, dashed, and marked with an exclamation mark, so colour is never the only sign.
 """
 
@@ -10,13 +10,13 @@ import textwrap
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from controller.siting import audit, geometry, lot, report, rules
+from controller.siting import audit, distances, geometry, lot, report
 from controller.siting.fields import NEAR_m
 from controller.siting.labels import CHARACTER_px, FONT_px, LINE_px, Placer, size
 
 WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
 UNIT_px, CROWD = 44, 40  # short side of the smallest of CROWD units and more, so that its label has room; fewer: less
-HEAD_px, EDGE_px = 74, 24
+HEAD_px, EDGE_px = 88, 24
 TICK_px = 12  # from an open lot line into its lot
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
@@ -47,19 +47,11 @@ class View(NamedTuple):
                 self.x_min + self.width_px / self.scale_px_per_m, self.y_max)
 
 
-class Distance(NamedTuple):
-    """A binding distance: the rule, its Item, whether it is met."""
-
-    rule: rules.Rule
-    item: object
-    is_met: bool
-
-
 def svg(site, findings):
     """The plan as the text of an SVG file."""
-    distances = binding(findings, site)
-    view = _view(site, distances)
-    placer = _placer(site, view, distances)
+    found = distances.shown(findings, site)
+    view = _view(site, found)
+    placer = _placer(site, view, found)
     bad = _bad_names(site, findings)
     drawn, labels = [], []
     for part in (_exposures, _areas, _fence, _barriers, _units):
@@ -67,26 +59,11 @@ def svg(site, findings):
         drawn += shapes
         labels = texts + labels  # those of units are placed first
     placed = [_label(placer, [lines], *place) for lines, *place in labels]
-    placed += [_distance_label(placer, view, each) for each in distances]
+    placed += [_distance_label(placer, view, each) for each in found]
     body = [f'<clipPath id="view"><rect width="{view.width_px:.1f}" height="{view.height_px:.1f}"/></clipPath>',
-            '<g clip-path="url(#view)">', *drawn, *[_distance(view, each) for each in distances], "</g>",
+            '<g clip-path="url(#view)">', *drawn, *[_distance(view, each) for each in found], "</g>",
             *[leader for leader, _ in placed if leader], *[label for _, label in placed]]
     return _page(site, findings, view, body)
-
-
-def binding(findings, site):
-    """Of each unit the distance with the least margin within NEAR_m, each drawn once, in the order of the units."""
-    nearest = {}
-    for finding in findings:
-        for item in finding.items:
-            if item.gap is None or item.by or finding.rule.sense == rules.SCOPE or item.gap.distance_m > NEAR_m:
-                continue
-            margin = audit.margin(finding.rule, item)
-            for name in item.names:
-                if name not in nearest or margin < nearest[name][0]:
-                    nearest[name] = (margin, Distance(finding.rule, item, margin >= -geometry.TOUCH_m))
-    found = [nearest[unit.name][1] for unit in site.units if unit.name in nearest]
-    return list({each.item.names: each for each in found}.values())
 
 
 def _bad_names(site, findings):
@@ -96,9 +73,9 @@ def _bad_names(site, findings):
     return units | {area.name for area in site.areas if area.name in named}
 
 
-def _view(site, distances):
+def _view(site, found):
     points = [point for shape in _core(site) for point in shape.points]
-    points += [point for each in distances for point in (each.item.gap.start, each.item.gap.end)]
+    points += [point for each in found for point in (each.item.gap.start, each.item.gap.end)]
     points += [gap.end for _, _, gap in site.exposure_gaps if gap.distance_m <= NEAR_m]
     x_min, y_min, x_max, y_max = geometry.box(geometry.Shape(tuple(points)))
     margin_m = max(1.0, 0.1 * max(x_max - x_min, y_max - y_min))
@@ -112,7 +89,7 @@ def _view(site, distances):
     return View(middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale)
 
 
-def _placer(site, view, distances):
+def _placer(site, view, found):
     """No label lies on a line of the plan."""
     placer = Placer(view.width_px, view.height_px)
     for shape in _core(site) + [exposure.shape for exposure in site.exposures]:
@@ -120,7 +97,7 @@ def _placer(site, view, distances):
             seen = geometry.clipped((a, b), view.window)
             if seen:
                 placer.take_line(*map(view.at, seen))
-    for each in distances:
+    for each in found:
         placer.take_line(view.at(each.item.gap.start), view.at(each.item.gap.end))
     return placer
 
@@ -266,26 +243,45 @@ def _middle(view, unit):
 
 
 def _distance(view, distance):
-    """The line of a binding distance."""
-    item, color = distance.item, INK if distance.is_met else BAD
+    """The line of a distance."""
+    item, color = distance.item, _color(distance)
     (x1, y1), (x2, y2) = view.at(item.gap.start), view.at(item.gap.end)
     line = _tag("line", {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"})
     ends = "".join([_tag("circle", {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 3, "fill": color})
                     for x, y in ((x1, y1), (x2, y2))])
-    look = {"id": "distance." + ".".join(item.names), "stroke": color, "stroke_width": 2 if distance.is_met else 3,
+    look = {"id": "distance." + ".".join(item.names), "stroke": color, "stroke_width": _width(distance),
             "stroke_dasharray": "none" if distance.is_met else "6 4"}
     return _tag("g", look, line + ends)
 
 
+def _color(distance):
+    if distance.rule is None:
+        return PALE
+    return INK if distance.is_met else BAD
+
+
+def _width(distance):
+    if distance.rule is None:
+        return 1
+    return 2 if distance.is_met else 3
+
+
+def _distance_words(distance):
+    """"1.881 m (B19?: 0.914)"; of a further distance "3.462 m"."""
+    apart = report.number(distance.item.gap.distance_m, "m")
+    if distance.rule is None:
+        return apart
+    limit = report.number(audit.limit_of(distance.rule, distance.item), "m").removesuffix(" m")
+    return f"{apart} ({distance.rule.id}{'' if distance.is_sure else '?'}: {limit})"
+
+
 def _distance_label(placer, view, distance):
-    """As _label, at the middle of a binding distance."""
+    """As _label, at the middle of a distance."""
     item = distance.item
     (x1, y1), (x2, y2) = view.at(item.gap.start), view.at(item.gap.end)
-    limit = report.number(audit.limit_of(distance.rule, item), "m").removesuffix(" m")
-    words = f"{report.number(item.gap.distance_m, 'm')} ({distance.rule.id}: {limit})"
-    mark = "" if distance.is_met else "! "
+    words, mark = _distance_words(distance), "" if distance.is_met else "! "
     choices = [[mark + words], [mark + words.split(" ")[0]]]
-    return _label(placer, choices, (x1 + x2) / 2, (y1 + y2) / 2, INK if distance.is_met else BAD)
+    return _label(placer, choices, (x1 + x2) / 2, (y1 + y2) / 2, _color(distance))
 
 
 # -- the page around the plan
@@ -306,14 +302,13 @@ def _page(site, findings, view, body):
 
 
 def _head(site, findings):
-    counts = [len([each for each in findings if each.verdict == verdict])
-              for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)]
     title = _tag("text", {"x": EDGE_px, "y": 30, "font_size": 20, "fill": INK}, escape(site.facts["name"]))
     local = "".join([f", {each}" for each in site.local])
     mode = f"{site.mode} {site.place}".strip()
-    second = (f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units; "
-              f"rules: {counts[0]} met, {counts[1]} not met, {counts[2]} need a fact")
-    return title + _tag("text", {"x": EDGE_px, "y": 54, "fill": BAD if counts[1] else INK}, escape(second))
+    second = f"{site.edition}{local}; {mode}; {site.total_kWh:g} kWh in {len(site.units)} units"
+    is_bad = any([each.verdict == audit.NOT_MET for each in findings])
+    return title + _tag("text", {"x": EDGE_px, "y": 52, "fill": INK}, escape(second)) + _tag(
+        "text", {"x": EDGE_px, "y": 70, "fill": BAD if is_bad else INK}, f"rules: {report.headline(findings)}")
 
 
 def _north(site, width):
@@ -346,7 +341,8 @@ def _legend(site, findings, view):
 def _signs(site, left, right):
     """(what the lines mean, the lowest y): as many signs as the site has things."""
     kinds = [exposure.kind for exposure in site.exposures]
-    signs = [("unit", GOOD, 2, "none"), ("distance (rule: required)", INK, 2, "none"), ("! not met", BAD, 3, "6 4")]
+    signs = [("unit", GOOD, 2, "none"), ("distance (rule, ? unconfirmed: required)", INK, 2, "none"),
+             ("further distance", PALE, 1, "none"), ("! not met", BAD, 3, "6 4")]
     signs += [("wall", INK, 6, "none")] if site.areas else []
     signs += [("barrier", BARRIER, 6, "none")] if site.barriers else []
     signs += [("fence", INK, 1.5, "3 3")] if site.fence else []

@@ -166,14 +166,26 @@ def _exposures(site):
 
 
 def _result(findings):
-    counts = {verdict: [each.rule.id for each in findings if each.verdict == verdict]
-              for verdict in (audit.NOT_MET, audit.NEEDS_FACT, audit.MET)}
-    lines = [f"RESULT: {len(counts[audit.MET])} met, {len(counts[audit.NOT_MET])} not met, "
-             f"{len(counts[audit.NEEDS_FACT])} need a fact"]
+    lines = _folded("RESULT: ", headline(findings))
     for verdict in (audit.NOT_MET, audit.NEEDS_FACT):
-        if counts[verdict]:
-            lines += _folded(f"  {verdict}: ", " ".join(counts[verdict]))
+        if _of(findings, verdict):
+            lines += _folded(f"  {verdict}: ", " ".join([each.rule.id for each in _of(findings, verdict)]))
     return lines
+
+
+def headline(findings):
+    """How many rules are met, and how many of those by what nobody here has read; not met; without a fact."""
+    met = _of(findings, audit.MET)
+    unsure = len([each for each in met if not audit.is_sure(each)])
+    second_hand = len([each for each in met if audit.is_sure(each) and each.confidence == "C2"])
+    words = f"{len(met)} met" + (f", {unsure} of them by unconfirmed clauses (?)" if unsure else "")
+    words += f"{' and' if unsure else ','} {second_hand} by second-hand ones" if second_hand else ""
+    return (f"{words}, {len(_of(findings, audit.NOT_MET))} not met, "
+            f"{len(_of(findings, audit.NEEDS_FACT))} need a fact")
+
+
+def _of(findings, verdict):
+    return [each for each in findings if each.verdict == verdict]
 
 
 def document(site, findings):
@@ -181,7 +193,7 @@ def document(site, findings):
     return {
         "schema": 1, "name": site.facts["name"], "file": site.path, "edition": site.edition,
         "local": list(site.local), "mode": site.mode, "place": site.place, "total_kWh": site.total_kWh,
-        "is_met": audit.is_met(findings),
+        "is_met": audit.is_met(findings), "headline": headline(findings),
         "rules": [_rule_document(each) for each in findings],
         "groups": {name: sum_kWh(units) for name, units in site.groups.items()},
         "fire_areas": {name: sum_kWh(units) for name, units in site.fire_areas.items()},
