@@ -29,6 +29,7 @@ from hil.simulate import VirtualRig
 
 SITES = pathlib.Path(__file__).parents[1] / "controller" / "sites"
 EXAMPLE = SITES / "example" / "cabinet.toml"
+PROGRAM = "python -m hil"
 DEFAULT_S = 120.0
 WRONG_INPUT, NO_START = 2, 3
 SEED_MAX = 2**31 - 1
@@ -39,22 +40,27 @@ VIEW_EVERY_S = 1.0  # virtual time between two views
 def main(argv=None):
     """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start or go on, 130 interrupted."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    name = PROGRAM.split()[-1]
     try:
-        arguments = _parser().parse_args(argv)
+        arguments, left = _parser().parse_known_args(argv)
+        name = arguments.program
+        if left:  # argparse would say this in the name of the program
+            raise InputError(f"unrecognized arguments: {' '.join(left)}")
         return arguments.run(arguments)
     except (ScenarioError, LoadError, ConfigError, InputError) as error:
-        return _say(error, WRONG_INPUT)
+        return _say(name, error, WRONG_INPUT)
     except (RigError, OSError) as error:
-        return _say(error, NO_START)
+        return _say(name, error, NO_START)
     except KeyboardInterrupt:
-        return _say("interrupted before there was anything to report", result.INTERRUPTED)
+        return _say(name, "interrupted before there was anything to report", result.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _say(line, exit_code):
-    print(f"rig: {line}", file=sys.stderr)
+def _say(name, line, exit_code):
+    """One line on stderr, headed with the name of the command that was given."""
+    print(f"{name}: {line}", file=sys.stderr)
     return exit_code
 
 
@@ -67,17 +73,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Print the line and leave with the code of wrong input."""
-        self.exit(WRONG_INPUT, f"rig: {message}\n")
+        name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
+        self.exit(WRONG_INPUT, f"{name}: {message}\n")
 
 
 def _parser():
-    parser = _Parser(prog="python -m hil")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = _Parser(prog=PROGRAM)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="program")
     hint_attack.add(commands)
     chaos.add(commands)
     rows.add(commands)
     detection.add(commands)
-    benchmarks.add(commands, lambda line: _say(line, NO_START))
+    benchmarks.add(commands, lambda line: _say("bench", line, NO_START))
     channel_b.add(commands)
     command = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     command.set_defaults(run=_rig)
@@ -153,7 +160,7 @@ def _rig(arguments):
     written += _journals(arguments.journal, began_s)
     _print([f"seed       {order['seed']}", *outcome.lines(), f"written    {', '.join(written) or 'nothing'}"])
     if outcome.doc["interrupted"]:
-        _say(f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part", 0)
+        _say("rig", f"interrupted after {outcome.doc['simulated_s']:g} s; all figures are of that part", 0)
     return outcome.exit_code
 
 

@@ -4,12 +4,14 @@ import json
 import pathlib
 import sys
 
+from hil import forks
 from hil.arguments import folder, number, output_file, whole
 from hil.detection import courses, report, running
 
 RUNAWAYS, DAYS = 96, 6.0
 RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0
 PROCESSES_MAX, SEED_MAX = 256, 2**31 - 1
+SHARES = 20  # lines of progress at most
 
 
 def add(commands):
@@ -31,7 +33,7 @@ def add(commands):
 def run(arguments):
     """Run all courses and print the table; returns the exit code."""
     todo = courses.drawn(arguments.seed, arguments.runaways, arguments.days, arguments.loads)
-    series = running.run(todo, arguments.seed, _tell, arguments.processes)
+    series = running.run(todo, arguments.seed, progress(todo), arguments.processes)
     doc = report.document(series, arguments.seed)
     print("\n".join(report.table(doc)))
     if arguments.json:
@@ -41,6 +43,22 @@ def run(arguments):
     return 0
 
 
-def _tell(done, total):
-    if sys.stderr.isatty():
-        print(f"\r{done} of {total} courses", end="" if done < total else "\n", file=sys.stderr)
+def progress(todo, clock_s=forks.wall_s):
+    """Say how many courses there are; returns tell(done, total), which says a line whenever a share more is done.
+
+    clock_s: elapsed seconds, from which what is to go is estimated.
+    """
+    _say(f"{len(todo)} courses, {sum([course.duration_s for course in todo]) / 3600:.1f} h of simulated operation")
+    begun_s, told = clock_s(), 0
+
+    def tell(done, total):
+        nonlocal told
+        share = done * SHARES // total
+        if share > told and done < total:
+            _say(f"{done} of {total} courses, some {(clock_s() - begun_s) / done * (total - done):.0f} s to go")
+        told = share
+    return tell
+
+
+def _say(line):
+    print(f"runaway: {line}", file=sys.stderr, flush=True)

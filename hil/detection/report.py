@@ -92,6 +92,8 @@ def makers(doc, names):
 def draw(doc):
     """A matplotlib Figure: lead time and share detected over false alarms, the suspicion as a curve, rows as points."""
     from matplotlib.figure import Figure
+
+    from hil.detection import names
     figure = Figure(figsize=(10.5, 8.0), dpi=110)
     panels = figure.subplots(2, 1, sharex=True)
     points = curve(doc)
@@ -99,17 +101,11 @@ def draw(doc):
                                (panels[1], _detected_pct, "detected before the runaway, %")):
         axes.plot([_false(each) for _, each in points], [value(each) for _, each in points], "o-", color="#d55e00",
                   label=f"suspicion at {points[0][0]} .. {points[-1][0]} %")
-        for pct, each in points[::3]:
-            axes.annotate(f"{pct} %", (_false(each), value(each)), textcoords="offset points", xytext=(4, 5),
-                          fontsize=7)
-        for name, each in doc["detectors"].items():
-            if name.startswith(("row", "any")):
-                axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
-                axes.annotate(name, (_false(each), value(each)), textcoords="offset points", xytext=(4, -9),
-                              fontsize=7)
+        for _, each in _rows(doc):
+            axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))  # no label is in its way there
     panels[1].set_xscale("symlog", linthresh=0.1)
     panels[1].set_xlim(left=0.0)
     panels[1].set_xlabel("false alarms expected per 1000 cabinet-days, rates of events assumed "
@@ -117,7 +113,19 @@ def draw(doc):
     figure.suptitle("Runaway detection in the simulated cabinet: lead time against false alarms. "
                     "A plant model, not field data", fontsize=10)
     figure.tight_layout()
+    figure.draw_without_rendering()  # from here on nothing moves
+    for axes, value in zip(panels, (_median_min, _detected_pct), strict=True):
+        named = [(_false(each), value(each), name) for name, each in [*_percents(points), *_rows(doc)]]
+        names.write(axes, named, [(_false(each), value(each)) for _, each in points])
     return figure
+
+
+def _rows(doc):
+    return [(name, each) for name, each in doc["detectors"].items() if name.startswith(("row", "any"))]
+
+
+def _percents(points):
+    return [(f"{pct} %", each) for pct, each in points[::3]]
 
 
 def _false(detector):

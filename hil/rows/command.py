@@ -110,7 +110,7 @@ def _verdict(rows, wrong, word):
 
 
 def _refuse(line):
-    print(f"rig: {line}", file=sys.stderr)
+    print(f"rows: {line}", file=sys.stderr)
     return WRONG_INPUT
 
 

@@ -169,7 +169,7 @@ def test_wrong_input_is_one_line(capsys, argv, words):
         code = leaving.code
     said = capsys.readouterr()
     assert (code, said.out, len(said.err.splitlines())) == (2, "", 1) and words in said.err
-    assert said.err.startswith("rig: ")
+    assert said.err.startswith("bench: ")
 
 
 @pytest.mark.parametrize("said, words", [

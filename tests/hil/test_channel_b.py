@@ -267,9 +267,9 @@ def test_the_memory_gives_back_what_was_laid_into_it(tmp_path):
 
 
 @pytest.mark.parametrize("words, line", [
-    (("--count", "0"), "rig: argument --count: 0: allowed is a whole number from 1 to 1000"),
-    (("--json", "/nowhere/x.json"), "rig: argument --json: there is no folder /nowhere"),
-    (("--json", "/"), "rig: argument --json: / is a folder; allowed is a file")])
+    (("--count", "0"), "mcu: argument --count: 0: allowed is a whole number from 1 to 1000"),
+    (("--json", "/nowhere/x.json"), "mcu: argument --json: there is no folder /nowhere"),
+    (("--json", "/"), "mcu: argument --json: / is a folder; allowed is a file")])
 def test_wrong_input_is_one_line(capsys, words, line):
     code = None
     try:

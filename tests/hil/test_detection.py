@@ -1,14 +1,19 @@
 """Lead time against false alarms: the arithmetic on series made by hand, two short courses, the command as a whole."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from hil.__main__ import main
-from hil.detection import courses, metrics, watching
+from hil.detection import command, courses, metrics, report, watching
+from hil.rows import command as rows
 from safety import matrix as m
 from safety import runaway
 from safety import signals as s
@@ -163,7 +168,7 @@ def test_as_many_runaways_as_asked_by_their_shares():
 def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
     assert main(["runaway", "--loads", str(tmp_path)]) == 2
     line, = capsys.readouterr().err.splitlines()
-    assert line == f"rig: --loads {tmp_path}: holds none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
+    assert line == f"runaway: --loads {tmp_path}: holds none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
 
 
 @pytest.mark.parametrize("order, words", [
@@ -177,7 +182,7 @@ def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
 def test_what_cannot_be_written_is_refused_before_the_courses(order, words, capsys):
     with pytest.raises(SystemExit) as left:
         main(["runaway", *order])
-    assert left.value.code == 2 and capsys.readouterr().err == f"rig: argument {order[0]}: {words}\n"
+    assert left.value.code == 2 and capsys.readouterr().err == f"runaway: argument {order[0]}: {words}\n"
 
 
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
@@ -193,3 +198,68 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
     assert files[1].read_bytes()[:4] == b"\x89PNG"
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("row 53 ")] and all(len(line) <= 250 for line in lines)
+
+
+# -- what the command says meanwhile, and the picture
+
+def test_progress_is_told_by_shares_with_what_is_to_go(capsys):
+    now_s = [100.0]
+    tell = command.progress([course(duration_s=900.0)] * 400, lambda: now_s[0])
+    assert capsys.readouterr().err == "runaway: 400 courses, 100.0 h of simulated operation\n"
+    for done in range(1, 401):
+        now_s[0] += 0.5
+        tell(done, 400)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "runaway: 20 of 400 courses, some 190 s to go"
+    assert lines[-1] == "runaway: 380 of 400 courses, some 10 s to go" and len(lines) == 19
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_progress_of_few_courses(capsys, count):
+    tell = command.progress([course(duration_s=36.0)] * count, lambda: 0.0)
+    for done in range(1, count + 1):
+        tell(done, count)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"runaway: {count} courses, ") and len(lines) == max(1, count)
+
+
+@pytest.mark.parametrize("name", ["runaway", "rows"])
+def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeypatch, capsys):
+    def stopped(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+    monkeypatch.setattr(courses, "drawn", stopped)
+    monkeypatch.setattr(rows.configs, "load", stopped)
+    assert main([name]) == 130
+    assert capsys.readouterr().err == f"{name}: interrupted before there was anything to report\n"
+
+
+def test_no_command_at_all_is_headed_with_the_program(capsys):
+    with pytest.raises(SystemExit) as left:
+        main([])
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "hil: the following arguments are required: COMMAND\n"
+
+
+def _found(median_s, missed, per_1000_d):
+    return {"leads": {"median_s": median_s, "missed": missed, "of": 8}, "false_alarms": {"per_1000_d": per_1000_d}}
+
+
+def test_no_name_in_the_picture_covers_another():
+    """As of a short run: most rows see nothing and trip never, most thresholds are equally good."""
+    own = [metrics.suspicion_name(pct, runaway.SECOND_PCT_MIN, report.OWN_S) for pct in metrics.SCORE_PCT]
+    detectors = {f"row {number}": _found(None, 8, 0.0) for number in (10, 11, 12, 23, 24, 34)}
+    detectors |= {name: _found(560.0, 0, 0.0 if index > 12 else 3.0) for index, name in enumerate(own)}
+    detectors |= {"row 7": _found(300.0, 0, 1.8), "row 8": _found(300.0, 0, 1.8), "row 53": _found(560.0, 0, 0.0),
+                  "any row": _found(580.0, 0, 4.0), "row 26": _found(540.0, 2, 2.5)}
+    figure = report.draw({"detectors": detectors})
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    for axes in figure.axes:
+        texts = list(axes.texts)
+        words = ", ".join([each.get_text().replace("\n", " ") for each in texts]).split(", ")
+        wanted = [name for name in detectors if name not in own] + [f"{pct} %" for pct in metrics.SCORE_PCT[::3]]
+        assert sorted(words) == sorted(wanted)
+        boxes = [Text.get_window_extent(each, canvas.get_renderer()) for each in texts]  # without its line
+        for index, box in enumerate(boxes):
+            assert axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+            assert not any([box.overlaps(other) for other in boxes[index + 1:]])

@@ -261,15 +261,15 @@ def test_the_command(tmp_path):
 def test_wiring_has_no_stage_to_disarm(capsys):
     assert main(["rows", "--disarmed", "--only", "1a,12 stopped"]) == 2
     error = capsys.readouterr().err
-    assert error == "rig: --disarmed: allowed are stages; 12 stopped: the wiring acts, armed or not\n"
+    assert error == "rows: --disarmed: allowed are stages; 12 stopped: the wiring acts, armed or not\n"
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--only", "99"], "rig: argument --only: no course '99'"),
-    (["--only", "1a,12 stoped"], "rig: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a"),
-    (["--jobs", "0"], "rig: argument --jobs: 0: allowed is a whole number from 1 to 64"),
-    (["--md", "/nowhere/rows.md"], "rig: argument --md: there is no folder /nowhere"),
-    (["--md", "/proc/rows.md"], "rig: argument --md: /proc/rows.md: cannot be written")])
+    (["--only", "99"], "rows: argument --only: no course '99'"),
+    (["--only", "1a,12 stoped"], "rows: argument --only: no course '12 stoped', did you mean 12 stopped; there are 1a"),
+    (["--jobs", "0"], "rows: argument --jobs: 0: allowed is a whole number from 1 to 64"),
+    (["--md", "/nowhere/rows.md"], "rows: argument --md: there is no folder /nowhere"),
+    (["--md", "/proc/rows.md"], "rows: argument --md: /proc/rows.md: cannot be written")])
 def test_the_command_says_what_is_wrong(arguments, words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["rows", *arguments])

@@ -288,8 +288,8 @@ def test_the_page_names_every_course():
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--only", "44a"], "rig: --real: 44a is not done in real processes: inside the controller: a bit of the limit"),
-    (["--disarmed"], "rig: --real: a controller's own process has every required stage armed; leave --disarmed out")])
+    (["--only", "44a"], "rows: --real: 44a is not done in real processes: inside the controller: a bit of the limit"),
+    (["--disarmed"], "rows: --real: a controller's own process has every required stage armed; leave --disarmed out")])
 def test_what_cannot_be_is_refused_in_one_line(arguments, words, capsys):
     assert main(["rows", "--real", *arguments]) == 2
     said = capsys.readouterr()
@@ -322,7 +322,7 @@ def test_a_rig_that_cannot_be_started_ends_the_campaign(monkeypatch, capsys):
             raise RigError("the simulated cabinet did not start, exit code 1")
     monkeypatch.setattr(command, "Campaign", lambda *order: Broken())
     assert main(["rows", "--real", "--only", "29,1a"]) == 3
-    assert capsys.readouterr().err == "rig: the simulated cabinet did not start, exit code 1\n"
+    assert capsys.readouterr().err == "rows: the simulated cabinet did not start, exit code 1\n"
 
 
 def test_whose_doing_missed_ticks_are():
