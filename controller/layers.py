@@ -315,6 +315,9 @@ def _check_list(file, path, value, spec):
     for item in value:
         if type(item) is not type(options[-1]) or item not in options:
             not_allowed(file, path, item, allowed_text(spec), [str(option) for option in options])
+    twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
+    if not length and twice is not None:  # a list of a fixed length has an entry for each place
+        refuse(file, path, f"says {shown(twice)} twice", f"{allowed_text(spec)}, each once")
 
 
 def check_tighter(file, path, value, above, spec):

@@ -27,6 +27,7 @@ BUDGETS = (
 RISING = (("bms_warn_ms", "bms_ramp_ms"), ("bms_ramp_ms", "bms_stop_ms"), ("pcs_ramp_ms", "pcs_stop_ms"),
           ("pcs_stop_ms", "pcs_open_ms"), ("charge_taper_mV", "charge_end_mV"), ("discharge_end_mV", "charge_taper_mV"),
           ("discharge_end_mV", "discharge_taper_mV"))
+LONGEST_CHARGE_h = 24  # ours: slower than any rack is charged, with room for a site that lowers its current
 REVERSION_PARTS = 2  # a set-point is written at least twice in the time after which the PCS falls back by itself
 
 
@@ -94,6 +95,17 @@ def check(values, topology, cabinet, units, racks, control):
         if device.role == "pcs":
             _check_reversion(values, device)
     _check_reserve(values, control)
+    _check_energy(values, racks, control)
+
+
+def _check_energy(values, racks, control):
+    """Refuse an energy that these racks cannot hold: with a zero too many every reserve of charge is a wrong one."""
+    most_Wh = sum([table["cells"] * table["charge_end_mV"] * table["rated_current_mA"]
+                   for table in racks]) * LONGEST_CHARGE_h // 1_000_000
+    if control["energy_Wh"] > most_Wh:
+        path = ("control", "energy_Wh")
+        not_allowed(values.file(*path), path, control["energy_Wh"], f"at most {most_Wh}, what all racks take up in "
+                    f"{LONGEST_CHARGE_h} h at their rated_current_mA with every cell at charge_end_mV")
 
 
 def _blame(values, section, number, key):

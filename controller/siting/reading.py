@@ -193,6 +193,17 @@ def _check_energy(path, where, table):
         refuse(path, (*where, "energy_kWh"), "is said in two ways", allowed)
     if table["energy_kWh"] is None and None in volt_and_hour:
         refuse(path, (*where, "energy_kWh"), "is missing", allowed)
+    _check_density(path, where, table)
+
+
+def _check_density(path, where, table):
+    """Refuse more energy than the volume of a unit can hold: a unit of measure mixed up, or a zero too many."""
+    key = "energy_kWh" if table["energy_kWh"] is not None else "rated_capacity_Ah"
+    energy_kWh = table["energy_kWh"] or table["rated_voltage_V"] * table["rated_capacity_Ah"] / 1000
+    volume_m3 = table["size_m"][0] * table["size_m"][1] * table["height_m"]
+    if energy_kWh > f.DENSEST_kWh_per_m3 * volume_m3:
+        refuse(path, (*where, key), f"{shown(table[key])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
+               f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (a bound of ours: no cell holds as much)")
 
 
 def _unit(path, name, table, models, areas):

@@ -331,6 +331,13 @@ REFUSALS = {
     "address_absent": ("type", "node = 2\n", "", "example/cabinet.toml:device.bms_2.node: is missing; allowed 1..55"),
     "surplus": ("type", "node = 2\n", "node = 2\nunit_id = 2\n", "types/firebreak_645.toml:device.bms_2.unit_id: is "
                 "not a key of a device with role bms and this profile; allowed role, profile, bus, node, rack"),
+    "energy_of_no_rack": ("type", "energy_Wh = 645000 ", "energy_Wh = 100000000 ", "types/firebreak_645.toml:"
+                          "control.energy_Wh: 100000000 is not allowed; allowed at most 8709120, what all racks take "
+                          "up in 24 h at their rated_current_mA with every cell at charge_end_mV"),
+    "one_more_than_racks_hold": ("type", "energy_Wh = 645000 ", "energy_Wh = 8709121 ", "8709121 is not allowed; "),
+    "wired_twice": ("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 12, 30, 44, 12]",
+                    "types/firebreak_645.toml:hma.hard_wired_rows: says 12 twice; allowed a list from 1, 12, 30, 44, "
+                    "each once"),
     "estop_unmapped": ("type", '["estop_1_ok"', '[""', 'types/firebreak_645.toml:device.io_1.inputs: "estop_1_ok" is '
                        "not mapped: row 1 (A47) would not be armed; allowed all 21 needed inputs, each once"),
     "estop_2_unmapped": ("type", '["estop_2_ok"', '[""', 'types/firebreak_645.toml:device.io_2.inputs: "estop_2_ok" is '
@@ -444,6 +451,11 @@ def test_a_profile_of_the_sites_own_lies_beside_the_file_that_names_it(files):
     assert files.load().cabinet["gas_silent_ms"] == 3600
     (files.paths[0].parent / "own_gas.toml").write_text(text.replace("fault_mask", "fault_msk"))
     assert "own_gas.toml: settings.fault_msk: unknown key, did you mean fault_mask?" in files.refusal()
+
+
+def test_as_much_energy_as_the_racks_may_hold(files):
+    files.replace("type", "energy_Wh = 645000 ", "energy_Wh = 8709120 ")
+    assert files.load().control["energy_Wh"] == 8_709_120
 
 
 # -- properties of the schema

@@ -63,6 +63,10 @@ def refused(folder, text):
     ([{"exposure": {"a": {"kind": "egress", "point_m": [9, 9]}}}], "exposure.a: has the name of unit.a"),
     ([model(energy_kWh="40")], 'model.m.energy_kWh: "40" is not allowed; allowed a number 0.001..1e+06'),
     ([model(energy_kWh=0)], "model.m.energy_kWh: 0 is not allowed"), ([model(energy_kWh=-5)], "model.m.energy_kWh: -5"),
+    ([model(energy_kWh=2000.1)], "model.m.energy_kWh: 2000.1 is not allowed: 2000.1 kWh in 2 m3; allowed at most 1000 "
+     "kWh per m3 of the unit (a bound of ours: no cell holds as much)"),
+    ([model(energy_kWh=None, rated_voltage_V=1000, rated_capacity_Ah=2001)],
+     "model.m.rated_capacity_Ah: 2001 is not allowed: 2001 kWh in 2 m3; allowed at most 1000 kWh per m3 of the unit"),
     ([model(energy_kWh=None)], "model.m.energy_kWh: is missing; allowed energy_kWh, or rated_voltage_V"),
     ([model(energy_kWh=None, rated_voltage_V=400)], "model.m.energy_kWh: is missing"),
     ([model(rated_voltage_V=400)], "model.m.energy_kWh: is said in two ways"),
@@ -153,6 +157,12 @@ def test_a_unit_inside_an_open_lot_line(tmp_path, changes, center_m):
     path = tmp_path / "site.toml"
     path.write_text(toml(content(changes, {"unit": {"b": {"center_m": center_m}}})))
     assert len(reading.load(str(path)).units) == 2
+
+
+def test_as_much_energy_as_a_unit_may_hold(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text(toml(content(model(energy_kWh=2000))))
+    assert reading.load(str(path)).total_kWh == 4000
 
 
 def test_coordinates_at_the_end_of_the_range(tmp_path):

@@ -289,7 +289,7 @@ def test_technologies(tmp_path, technology, threshold_kWh, most_kWh):
         return (NEAR, model(technology=technology, energy_kWh=energy_kWh), {"unit": {"b": None}})
     assert finding(tmp_path, "B1", *one(threshold_kWh)).verdict == audit.NOT_APPLICABLE
     assert finding(tmp_path, "B1", *one(threshold_kWh + 0.001)).verdict == audit.APPLIES
-    found = finding(tmp_path, "B11", *one(90_000))
+    found = finding(tmp_path, "B11", *one(1_900))
     assert found.verdict == (audit.NOT_MET if most_kWh else audit.NOT_APPLICABLE)
     assert most_kWh is None or audit.limit_of(found.rule, found.worst) == most_kWh
 
