@@ -12,17 +12,16 @@ import sys
 
 from controller import cabinet as cabinets
 from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
-from controller import matrix_report, peer_words, reason_book
-from controller.console import bench, can_up, console, export, hint, key, operator, proof_test, record, show, sources
-from controller.console import upstream
+from controller import matrix_report, reason_book, reset_code
+from controller.console import bench, can_up, console, export, hint, key, operator, proof_test, record, reset_words
+from controller.console import show, sources, upstream
 from controller.journal import JournalError
 from controller.layers import ConfigError
-from controller.places import (NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError,
+from controller.places import (DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError,
                                ascii_only, plain, say)
 from controller.siting import command as siting
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
-from safety import matrix
 
 # Modules with commands of their own: each has add(commands).
 COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, bench, can_up,
@@ -124,6 +123,8 @@ def _parser():
     replaying.add_argument("file")
     replaying.set_defaults(run=_replay)
     resetting = commands.add_parser("reset", help="reset what stands (remote, or with --key on site)")
+    resetting.add_argument("code", nargs="?", type=reset_words.code_given, metavar="CODE",
+                           help="of what you saw: the last line of `firebreak alarms`; without it nothing is reset")
     resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
     resetting.set_defaults(run=_reset)
@@ -243,15 +244,29 @@ def _keys(settings, state_directory):
 def _reset(arguments):
     try:
         seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
-        kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
-        answer = command.reset(os.path.join(arguments.run_dir, "command.sock"), kind, *seen.causes)
     except (OSError, JournalError) as error:
-        say(f"no controller answers in {arguments.run_dir}: {plain(error, 'command.sock')}")
+        say(f"no controller answers in {arguments.run_dir}: {plain(error)}")
         return NO_START
-    in_b = peer_words.stage_in_b(seen.causes[2])
-    named = [*seen.standing, *([f"{in_b[matrix.S_ID]} in channel B"] if in_b else [])]
-    print(f"reset of {', '.join(named) or 'nothing'}: {answer.words()}")
-    return 0 if answer.is_done else 1
+    if arguments.code is None or arguments.code != reset_code.code_of(seen.causes):
+        return _reset_nothing(arguments, seen)
+    kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
+    answer, code = operator.sent(arguments, lambda path: command.reset(path, kind, *seen.causes))
+    if code is not None:
+        return code
+    print(f"reset of {', '.join(reset_words.names(seen))}: {answer.words()}")
+    return DONE if answer.is_done else NOT_DONE
+
+
+def _reset_nothing(arguments, seen):
+    """A code is missing, or is of something else: nobody has seen what stands. seen: snapshot.Snapshot."""
+    _, code = operator.sent(arguments, command.reach)  # what stood in a controller that is gone is no news
+    if code is not None:
+        return code
+    if arguments.code is None:
+        print("\n".join(reset_words.not_given(seen, arguments.key)))
+    else:
+        say(reset_words.changed(arguments.code, seen, arguments.key))
+    return NOT_DONE
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ QUESTIONS = ("The key is out of RUN, and nobody is inside the cabinet? Type TEST
 
 
 def _test_mode(arguments):
-    _, code = _sent(arguments, command.reach)  # nobody is asked to leave the cabinet for a controller that is not there
+    _, code = sent(arguments, command.reach)  # nobody is asked to leave the cabinet for a controller that is not there
     if code is not None:
         return code
     for question in QUESTIONS:
@@ -67,7 +67,7 @@ def _test_mode(arguments):
 
 def _told(arguments, ask, what, comes_to=None):
     """Ask, print the answer, return the exit code; comes_to(run directory): what it comes to once it is accepted."""
-    answer, code = _sent(arguments, ask)
+    answer, code = sent(arguments, ask)
     if code is not None:
         return code
     is_done = answer == command.ACCEPTED
@@ -75,7 +75,7 @@ def _told(arguments, ask, what, comes_to=None):
     return DONE if is_done else NOT_DONE
 
 
-def _sent(arguments, ask):
+def sent(arguments, ask):
     """(what `ask` of the command socket says, None), or (None, exit code) when it could not and that is said."""
     try:
         return ask(os.path.join(arguments.run_dir, "command.sock")), None

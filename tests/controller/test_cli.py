@@ -13,7 +13,7 @@ import pytest
 
 from controller import __main__ as cli
 from controller import cabinet as cabinets
-from controller import config, image, keys, self_test, store
+from controller import config, keys, self_test, store
 from controller.console import run_words
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
@@ -238,45 +238,7 @@ def test_replay_of_another_versions_journal(capsys, tmp_path):
     refused(capsys, 2, "another version", "replay", path)
 
 
-# -- reset
-
-def test_reset_without_a_controller(capsys, tmp_path):
-    refused(capsys, 3, "no controller answers in", "reset", "--run-dir", tmp_path)
-
-
-def test_reset_with_a_journal_but_no_controller(capsys, tmp_path, journal):
-    (tmp_path / "journal").symlink_to(journal)
-    refused(capsys, 3, "no controller answers in", "reset", "--run-dir", tmp_path)
-
-
-@pytest.mark.parametrize("answer, code, words", [
-    ((1, 0), 0, "reset of nothing: done"), ((3, 0), 1, "not clear yet"), ((5, 0), 1, "key needed"),
-    ((None, 0), 1, "no answer"), ((102, 0), 1, "is not done yet"), ((103, 0), 1, "store does not take it"),
-    ((1, 6), 0, "done; channel B: nothing to reset"), ((1, 5), 1, "done; channel B: key needed")])
-@pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
-def test_reset_says_how_it_went(capsys, monkeypatch, tmp_path, journal, answer, code, words, option, what):
-    (tmp_path / "journal").symlink_to(journal)
-    asked = []
-    monkeypatch.setattr(cli.command, "reset", lambda *details: asked.append(details) or cli.command.Answer(*answer))
-    found, out, err = run(capsys, "reset", "--run-dir", tmp_path, *option)
-    assert (found, err, len(out)) == (code, [], 1) and words in out[0] and "nothing" in out[0]
-    assert asked == [(str(tmp_path / "command.sock"), what, -1, 0, -1, 0)]
-
-
-def test_reset_names_what_stands_in_channel_b(capsys, monkeypatch, tmp_path):
-    """As the journal has it, not as it may be by now."""
-    path = str(tmp_path / "journal")
-    rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, journal_path=path)
-    inp = rig.controller.cabinet.image.inp
-    at = image.peer_at(rig.controller.cabinet.core.layout)
-    inp[at:at + 2] = array("i", (0, 0x3FFFFFFF))
-    rig.run(0.1).controller.cabinet.journal.close()
-    asked = []
-    monkeypatch.setattr(cli.command, "reset", lambda *details: asked.append(details) or cli.command.Answer(6, 1))
-    assert run(capsys, "reset", "--run-dir", tmp_path) == (
-        0, ["reset of 1a in channel B: nothing to reset; channel B: done"], [])
-    assert asked == [(str(tmp_path / "command.sock"), 1, -1, 0, 0, 0x3FFFFFFF)]
-
+# -- what an operator may ask for
 
 @pytest.mark.parametrize("answer, code, words", [(100, 0, "accepted"), (105, 1, "locked out already"),
                                                  (106, 1, "not locked out"), (107, 1, "somebody else"),

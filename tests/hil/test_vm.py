@@ -350,6 +350,26 @@ def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, m
             lab.commands()
 
 
+def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
+    """Nothing stands yet, then the key is asked for, then it changes in between, then it is done."""
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    shown = "row 44c controller check, cabinet; remote reset\nNothing was reset. To reset what stands: firebreak reset"
+    answers = [(1, "nothing stands: nothing to reset"), (1, f"{shown} --key 0123ABCD"), (1, f"{shown} 0123ABCD"),
+               (1, "firebreak: what stands has changed since 0123ABCD: now 49; to reset that: firebreak reset ..."),
+               (1, f"{shown} 4567ABCD\n"), (0, "reset of 49: done")]
+    asked = []
+
+    class Shell:
+        @staticmethod
+        def run(command):
+            asked.append(command.removeprefix("runuser -u firebreak -- firebreak reset").strip())
+            return answers.pop(0)
+    lab = checks.Lab(tmp_path, Shell, None)
+    lab.until_powered = lambda: "power after 1.0 s"
+    assert lab.resets() == "reset of 49: done; power after 1.0 s"
+    assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
+
+
 def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
     asked = []
 

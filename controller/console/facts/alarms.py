@@ -1,7 +1,8 @@
 """Alarms: what tripped first, what followed, what to check in which order, what a reset needs, what the start lacks."""
 
-from controller import image, peer_words, reasons, wish
+from controller import image, reasons, wish
 from controller.console.facts import base, propagation, record, rows
+from controller.reset_code import code_of, command_of
 from safety import latches as l
 from safety import matrix as m
 from safety import parameters as p
@@ -24,19 +25,8 @@ def facts(shadow, history, recorded=None):
             "first_out_per_scope": [{"scope": scope, "instance": name, "stage": name.partition(".")[0],
                                      "name": rows.words_of(name)[0], "began_ms": began_ms}
                                     for scope, name, began_ms in history.first_out_per_scope()],
-            "channel_b": channel_b(shadow), "check": check(ordered), "reset": reset(shadow, ordered),
+            "channel_b": rows.channel_b(shadow), "check": check(ordered), "reset": reset(shadow, ordered),
             "start": start(shadow), "cells_are_live": True, "propagation": propagation.facts(shadow, history)}
-
-
-def channel_b(shadow):
-    """What stands in the second channel: {stage, name, reset} of its first-out, None when nothing does."""
-    first_out, mask = shadow.causes[2:]
-    if (first_out, mask) == image.PEER_EMPTY:
-        return None
-    stage = peer_words.stage_in_b(first_out)
-    if stage is None:
-        return {"stage": "?", "name": "not of this version", "reset": "unknown"}
-    return {"stage": stage[m.S_ID], "name": rows.words_of(stage[m.S_ID])[0], "reset": rows.RESETS[stage[m.S_LATCH]]}
 
 
 def _recorded(row, recorded):
@@ -60,7 +50,7 @@ def check(ordered):
 
 
 def reset(shadow, standing):
-    """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, waits, result}.
+    """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, code, command, waits, result}.
 
     needs: None (nothing is latched), "remote" or "key"; waits: instances whose cause is not gone long enough, with the
     time still due (None while it stands); result: what a reset by that way would come to now, in this channel.
@@ -71,10 +61,20 @@ def reset(shadow, standing):
     if latched:
         needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
     return {"needs": needs, "left": rules.left(), "allowed": rules.allowed, "next_token_ms": next_token_ms(shadow),
-            **dict(zip(CAUSES, shadow.causes)), "result": _verdict(shadow, needs),
+            **dict(zip(CAUSES, shadow.causes)), **typed(shadow, standing), "result": _verdict(shadow, needs),
             "waits": [{"instance": row["instance"], "stage": row["stage"], "scope": row["scope"],
                        "due_ms": None if row["is_active"] else row["reset_clear_ms"] - row["clear_for_ms"]}
                       for row in latched if row["is_active"] or row["clear_for_ms"] < row["reset_clear_ms"]]}
+
+
+def typed(shadow, standing):
+    """What resets all this at a shell: {code, command}, of both channels; both None where nothing waits for a reset.
+
+    command: also None as long as the key has to be turned first.
+    """
+    needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
+    code = code_of(shadow.causes) if needed else None
+    return {"code": code, "command": code and command_of(code, needed == "key", rows.is_key_out(shadow))}
 
 
 def next_token_ms(shadow):

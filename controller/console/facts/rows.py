@@ -1,6 +1,6 @@
 """The rows of the cause-and-effect matrix: which stand, since when, what they demand, what resets them."""
 
-from controller import peer_words, reasons, self_test
+from controller import image, peer_words, reasons, self_test
 from controller.console.facts import base
 from controller.history import CODES, STAGES, scope_of
 from safety import matrix as m
@@ -13,6 +13,37 @@ SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.s
 def words_of(name):
     """(name, sentence, remedy) of the stage of an instance."""
     return reasons.stage_text(STAGES[name.partition(".")[0]])
+
+
+def channel_b(seen):
+    """What stands in the second channel: {stage, name, reset} of its first-out, None when nothing does.
+
+    seen: snapshot.Snapshot.
+    """
+    first_out, mask = seen.causes[2:]
+    if (first_out, mask) == image.PEER_EMPTY:
+        return None
+    stage = peer_words.stage_in_b(first_out)
+    if stage is None:
+        return {"stage": "?", "name": "not of this version", "reset": "unknown"}
+    return {"stage": stage[m.S_ID], "name": words_of(stage[m.S_ID])[0], "reset": RESETS[stage[m.S_LATCH]]}
+
+
+def needed(resets, in_b):
+    """Which reset both channels wait for: None, "remote" or "key".
+
+    resets: words of RESETS of what stands here (what latches and stands is latched); in_b: of channel_b, which names
+    its first-out alone, so that something else may be latched behind one that goes by itself.
+    """
+    found = {*resets, *([in_b["reset"]] if in_b else [])}
+    if "key" in found:
+        return "key"
+    return "remote" if "remote" in found or in_b else None
+
+
+def is_key_out(seen):
+    """The key switch was out of RUN when it was last heard; the kernel asks too whether that is known now."""
+    return not seen.inp[s.KEY_RUN_OK]
 
 
 def row_of(shadow, name, began_ms, began_code=0):

@@ -22,11 +22,12 @@ RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
 def facts(shadow, history, loop, record):
     """The page `status` as plain data; loop, record: None where there are none."""
     chain = why.facts(shadow)
+    standing = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
     return {
         **base.head(shadow), "lamp": _lamp(shadow), "horn_is_on": bool(shadow.out[s.HORN_ON]),
         **gas(shadow), "contacts": {name: contact(shadow, name) for name in CONTACTS},
-        "interlocks": _interlocks(shadow), "standing": [rows.row_of(shadow, name, history.began_ms.get(name))
-                                                        for name in shadow.standing],
+        "interlocks": _interlocks(shadow), "standing": standing, "channel_b": rows.channel_b(shadow),
+        "reset": alarms.typed(shadow, standing),
         "battery_W": _sum(shadow), "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
         "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
         "request_W": chain["request_W"], "request": chain["request"], "setpoint_W": chain["setpoint_W"],

@@ -1,26 +1,26 @@
 """The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
 
 from controller import reasons
-from controller.console.pages.text import (HEIGHT, MARGIN, RULE, checklist, duration, folded, head, moment, page, rest,
-                                            wrapped)
+from controller.console.pages.text import (HEIGHT, MARGIN, RULE, checklist, duration, folded, head, last, moment,
+                                            page, rest, typed, wrapped)
 from safety import evidence
 
 STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of rows that followed, remedies
 THEN_MARGIN = 17
-CELLS = "Cells stay live with contactors open."
 LOCKED = reasons.inhibit_code(evidence.I_LOCKED)
 
 
 def lines(facts):
     """The page (facts/alarms.py) as lines."""
-    standing = facts["standing"]
+    standing, words = facts["standing"], typed(facts["reset"])
     if not standing:
         return page([*head(facts), f"Nothing stands{_here(facts)}: no interlock row is active or latched.",
-                     *(_in_b(facts["channel_b"]) or [""]), RULE, *_start(facts), *_resets(facts["reset"])])
+                     *(_in_b(facts["channel_b"]) or [""]), RULE, *_start(facts), *_resets(facts["reset"]),
+                     *([last(words)] if words else [])])
     besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
     top = [*head(facts), *_first(standing[0], facts)]
     for shown in range(CHECKS_SHOWN, 0, -1):  # what a reset and the start need comes before the third remedy
-        below = [*besides, RULE, *_check(facts, shown), RULE, *_reset(facts), *_start(facts), CELLS]
+        below = [*besides, RULE, *_check(facts, shown), RULE, *_reset(facts), *_start(facts), last(words)]
         room = HEIGHT - len(top) - len(below)
         if room >= FOLLOWED_MIN:
             break
@@ -128,8 +128,8 @@ def _reset(facts):
     if reset["needs"] is None:
         words = f"Nothing is latched{_here(facts)}: what stands goes by itself with its cause."
         return folded("RESET", words, 1) + _resets(reset)
-    how = "with the key on site (turn it out of RUN, firebreak reset --key)" if reset["needs"] == "key" \
-        else "remote (firebreak reset)"
+    how = "with the key on site (turn it out of RUN, the command below)" if reset["needs"] == "key" \
+        else "remote (the command below)"
     out = folded("RESET", f"{how}. Now it would be: {reset['result']}.", 2)
     if reset["waits"]:
         words = [f"row {each['stage']} {each['scope']} " + ("still there" if each["due_ms"] is None

@@ -4,7 +4,7 @@ from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
 from controller.console.pages.text import (RULE, WIDTH, checklist, directed, duration, ending, fitting, head, kilowatt,
-                                            moment, page, rest, scaled, spread)
+                                            last, moment, page, rest, scaled, spread, typed)
 from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -146,7 +146,13 @@ def _foot(facts):
     line = fitting(log, f"   DUE {', '.join(due)}")
     line = fitting(log, f"   DUE {due[0]}") if line == log else line
     return [f"LINKS    {links}", _loop(facts), fitting(line, f"   LIMITS CRC {facts['version']['limits_crc']}"),
-            "Cells stay live with contactors open."]
+            last(_reset(facts))]
+
+
+def _reset(facts):
+    """What is typed to reset what stands: only where all of that is on this page, else where it is seen."""
+    words, is_whole = typed(facts["reset"]), len(facts["standing"]) <= STANDING_SHOWN and not facts["channel_b"]
+    return words if is_whole else words and "firebreak alarms"
 
 
 def _due(facts):

@@ -3,11 +3,13 @@
 import textwrap
 
 from controller.console.facts.record import utc_text
+from controller.reset_code import TURN_KEY
 
 WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
 RULE = "-" * WIDTH
 MARGIN = 7
 MORE = "..."
+CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # a bound of this size bounds nothing
 NOT_WORTH_W = 50  # rounds to 0.0 kW
 
@@ -137,6 +139,16 @@ def rest(start):
     words = {"test": "the test is over", "lock-out": f"{rests['name']}'s lock-out has ended",
              "unknown": "no store says whether it was stopped or locked out"}
     return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
+
+
+def typed(reset):
+    """What is typed to reset what stands, or what comes before that; None where nothing waits for a reset."""
+    return reset["command"] or (reset["code"] and TURN_KEY)
+
+
+def last(words):
+    """The last line of a page, with what is typed to reset what stands on it, if anything is."""
+    return spread(CELLS, f"To reset: {words}") if words else CELLS
 
 
 def source(facts):

@@ -10,6 +10,7 @@ import select
 import signal
 
 from controller import clock
+from controller.console.pages.text import CELLS
 from controller.console.terminal import screen, words
 from controller.console.terminal.keys import Decoder
 from controller.console.terminal.line import READ_BYTES
@@ -20,7 +21,6 @@ STALL_US = 5_000_000
 FLOOD_US = 20_000  # between two full reads: as much as a line of 115200 Bd carries
 ESCAPE_US = 100_000
 MESSAGE_ROW, WHO_ROW, MENU_ROW = 22, 23, 24
-CELLS = "Cells stay live with contactors open."
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from controller import clock, hint_statistics
 from controller.console import pages, sources, watch
 from controller.console.facts import alarms, base
-from controller.console.pages.text import RULE
+from controller.console.pages.text import CELLS, RULE
 from controller.console.terminal import words
 from controller.journal import JournalError
 from safety import signals as s
@@ -16,7 +16,6 @@ BODY_ROWS = 19  # of 24: two of the head, a message, who acts, the keys
 BEHIND_FRAMES_MAX = 1500  # a console that slept longer begins with the newest keyframe instead of catching up
 UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
 PAGES_MAX = 10  # of those that are numbered, as many in a row are shown
-CELLS = "Cells stay live with contactors open."
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
 
@@ -116,7 +115,7 @@ class View:
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
         facts = self._watch.facts(name)
         body = [words.at_console(line) for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
-                for line in pages.lines(name, facts, number)[2:] if line != CELLS]
+                for line in pages.lines(name, facts, number)[2:] if not line.startswith(CELLS)]
         return _cut(pages.lines(name, facts)[:2], [*body, *extra], part, _seen(facts) if name == "alarms" else None)
 
     def _hints(self):

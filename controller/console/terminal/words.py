@@ -10,8 +10,8 @@ HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = "See whether it runs: systemctl status firebreak. This page looks again every second."
 # A page's words of commands, as keys; each no longer than what it stands for, so that columns stay.
 _AS_KEYS = (("(firebreak why)", "(press 1)"), ("(firebreak alarms)", "(press 2)"),
-            ("(turn it out of RUN, firebreak reset --key)", "(out of RUN, press R)"),
-            ("(firebreak reset)", "(press R)"), ("(firebreak start)", "(press G)"))
+            ("(turn it out of RUN, the command below)", "(out of RUN, press R)"),
+            ("(the command below)", "(press R)"), ("(firebreak start)", "(press G)"))
 
 HELP = [
     "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",

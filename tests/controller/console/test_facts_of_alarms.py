@@ -229,7 +229,7 @@ def test_a_first_out_that_no_second_channel_can_have_breaks_no_page(tmp_path):
     cabinet_scope = len([name for name in shadow.stage_names if "." not in name])
     for first_out in (cabinet_scope, 0xFFFE, 1 << 29, -1, -5):
         shadow.inp[-3:-1] = type(shadow.inp)("i", (first_out, 7))
-        assert alarms.channel_b(shadow) == {"stage": "?", "name": "not of this version", "reset": "unknown"}
+        assert rows.channel_b(shadow) == {"stage": "?", "name": "not of this version", "reset": "unknown"}
 
 
 def test_every_row_of_the_second_channel_has_its_name(tmp_path):
@@ -238,7 +238,7 @@ def test_every_row_of_the_second_channel_has_its_name(tmp_path):
     names = [name for name in shadow.stage_names if "." not in name]
     for first_out, name in enumerate(names):
         shadow.inp[-3:-1] = type(shadow.inp)("i", (first_out, 7))
-        assert alarms.channel_b(shadow)["stage"] == name
+        assert rows.channel_b(shadow)["stage"] == name
     evaluator = second.Second(shadow.core.safety_image, 0).kernel.evaluator
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
 

@@ -5,7 +5,7 @@ import pytest
 from controller import images, matrix_report, reasons
 from controller.console.facts import rows
 from controller.console.pages import alarms, status
-from controller.console.pages.text import HEIGHT, WIDTH
+from controller.console.pages.text import CELLS, HEIGHT, WIDTH
 from safety import evidence, matrix as m, signals as s
 from watched import CONFIG, Watched, action, of_scenario
 
@@ -74,7 +74,8 @@ def test_what_a_reset_and_the_start_need_is_there_however_much_stands(facts):
     page = {**facts["alarms"], "standing": found,
             "check": [{"rows": [row["stage"]], "remedy": row["reason"]["remedy"]} for row in found]}
     page["first_out_per_scope"] = [{"scope": f"rack {rack}", "stage": "40b"} for rack in range(12)]
-    page["reset"] = {**page["reset"], "needs": "key", "result": "not clear yet", "waits": [
+    typed = "firebreak reset --key 89ABCDEF"
+    page["reset"] = {**page["reset"], "needs": "key", "command": typed, "result": "not clear yet", "waits": [
         {"stage": "40b", "scope": f"rack {rack}", "due_ms": None} for rack in range(12)]}
     page["start"] = {**page["start"], "rests": {"why": "test", "name": ""}, "is_asked_to_run": False}
     lines = alarms.lines(page)
@@ -82,7 +83,8 @@ def test_what_a_reset_and_the_start_need_is_there_however_much_stands(facts):
     assert [word for word in ("FIRST", "THEN", "FIRSTS", "CHECK", "RESET", "WAITS", "RESETS", "START") if
             word not in begins] == []
     followed = len([line for line in lines if line[15:21] == "  row "])
-    assert lines[-1] == alarms.CELLS and f"and {len(found) - 1 - followed} more (--json shows all)" in whole(lines)
+    assert lines[-1] == f"{CELLS}  To reset: {typed}"
+    assert f"and {len(found) - 1 - followed} more (--json shows all)" in whole(lines)
 
 
 def test_the_key_out_of_run_is_told_beside_the_counts(facts):

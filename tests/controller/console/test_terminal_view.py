@@ -160,7 +160,7 @@ def test_words_of_commands_become_keys_of_the_same_width():
     assert words.at_console(line).endswith("(press 1)") and len(words.at_console(line)) == 79
     start = "START    checklist 37 of 39: waits for PCS".ljust(61) + "(firebreak alarms)"
     assert words.at_console(start).endswith("  (press 2)") and len(words.at_console(start)) == len(start) == 79
-    assert words.at_console("remote (firebreak reset). Now") == "remote (press R). Now"
+    assert words.at_console("remote (the command below). Now") == "remote (press R). Now"
     assert words.at_console("start it (firebreak start).") == "start it (press G)."
     assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])
     assert len(words.HELP) <= view.BODY_ROWS
