@@ -137,7 +137,7 @@ def rest(start):
     if rests is None:
         return "nobody asks it to run: the controller is told to end, or its store has failed"
     words = {"test": "the test is over", "lock-out": f"{rests['name']}'s lock-out has ended",
-             "unknown": "no store says whether it was stopped or locked out"}
+             "unknown": "no store says whether it was to run"}
     return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
 
 

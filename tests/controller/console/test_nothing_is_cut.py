@@ -3,6 +3,7 @@
 import pytest
 
 from controller import images, matrix_report, reasons
+from controller.console.facts import alarms as alarms_facts
 from controller.console.facts import rows
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
@@ -66,6 +67,16 @@ def test_what_the_start_waits_for_is_whole_also_where_it_rests(facts, missing):
     found = whole(alarms.lines({**facts["alarms"], "start": start}))
     assert f"waits for {reasons.label(code)} {name}: {sentence} {remedy} And " in found
     assert f"And {'a' * 16}'s lock-out has ended: start it (firebreak start)." in found
+
+
+@pytest.mark.parametrize("why", alarms_facts.RESTS.values())
+def test_why_it_rests_and_what_starts_it_is_whole_on_both_pages(facts, why):
+    """Of a new cabinet "start it (fireb..." stood there, the one thing to do."""
+    start = {**facts["alarms"]["start"], "rests": {"why": why, "name": "a" * 16}, "is_asked_to_run": False,
+             "checklist": {"done": 39, "total": 39}, "waits_for": None}
+    for page, name in ((alarms, "alarms"), (status, "status")):
+        line = next(line for line in page.lines({**facts[name], "start": start}) if line.startswith("START"))
+        assert line.removesuffix(".").endswith(": start it (firebreak start)") and len(line) <= WIDTH
 
 
 def test_what_a_reset_and_the_start_need_is_there_however_much_stands(facts):
