@@ -12,7 +12,7 @@ import sys
 
 from controller import cabinet as cabinets
 from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
-from controller import matrix_report, reason_book, reset_code
+from controller import matrix_report, reason_book, reset_code, wish
 from controller.console import bench, can_up, console, export, hint, key, operator, proof_test, record, reset_words
 from controller.console import show, sources, upstream
 from controller.journal import JournalError
@@ -128,8 +128,8 @@ def _parser():
     resetting.add_argument("--run-dir", default=RUN_DIRECTORY)
     resetting.add_argument("--key", action="store_true", help="the key is turned out of RUN")
     resetting.set_defaults(run=_reset)
-    preparing = commands.add_parser("prepare",
-                                    help="write the first store of a new cabinet; without one it needs the key")
+    preparing = commands.add_parser("prepare", help="write the first store of a new cabinet, which rests until "
+                                                    "`start`; without one it needs the key as well")
     preparing.add_argument("--state-dir", default=STATE_DIRECTORY)
     preparing.set_defaults(run=_prepare)
     for module in COMMANDS:
@@ -151,13 +151,19 @@ def _prepare(arguments):
         if place.load().state != store.MISSING:
             say(f"{directory}: holds a store already; nothing changed")
             return WRONG_INPUT
-        place.save(store.empty_record())
+        place.save(_first_record())
         _give(directory, place.paths)
     except (OSError, store.StoreError) as error:
         say(plain(error, directory))
         return NO_START
-    print(ascii_only(f"made {'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"))
-    return 0
+    print(ascii_only(f"made {'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}; "
+                     "the cabinet rests until `firebreak start`"))
+    return DONE
+
+
+def _first_record():
+    """The record of `prepare`: it may take the place of a lost one that said stopped or locked out, so it rests."""
+    return {**store.empty_record(), "values": {wish.STOPPED: wish.UNKNOWN}}
 
 
 def _give(directory, paths):

@@ -325,9 +325,10 @@ next_steps() {
     if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
         say "next" "cp -r /$etc/example /$etc/cabinet; put your site and ports in (ls -l /dev/serial/by-path)"
         say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
-        say "" "sudo -u firebreak firebreak prepare   (a new cabinet's first store; without one it needs the key)"
+        say "" "sudo -u firebreak firebreak prepare   (a new cabinet's first store; without one it needs the key too)"
         say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
+        say "" "it rests then: sudo -u firebreak firebreak start, once it may close"
     fi
 }
 

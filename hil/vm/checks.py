@@ -20,6 +20,7 @@ ARMED_STAGE = "44c"  # the row that an ARMED store without CLEAN sets
 START_S, RESTART_S, CLOSE_S, OPEN_S = 300.0, 150.0, 120.0, 30.0
 STAYS_S = 8.0
 POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
+START = "runuser -u firebreak -- firebreak start"
 RENEW = (f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- firebreak prepare && "
          f"systemctl start {UNIT}")
 RESET = "runuser -u firebreak -- firebreak reset"
@@ -192,9 +193,23 @@ class Lab:
                 found.append(re.sub(r".*level for (\S+): ", r"\1 ", text))
         return ", ".join(found)
 
+    def rests(self):
+        """Nothing of a new, prepared cabinet closes before its first start, for as long as it would take."""
+        self.until("ticking", self.state, RESTART_S)
+        if not self.bench.stays(open_, POWER_S):
+            raise CheckError(f"a contactor closed without a start; the controller says {self.state()}")
+        return f"open for {POWER_S:.0f} s, state {self.state()['state']}"
+
     def closes(self):
-        """A new, prepared cabinet starts without a latch: contactors close and power flows."""
-        return f"{self.until_powered()}; {self.lateness()}"
+        """Started, it closes without a latch on the way, and power flows."""
+        return f"{self.start()}; {self.until_powered()}; {self.lateness()}"
+
+    def start(self):
+        """Somebody starts it, once the controller takes commands. Returns what it says."""
+        def accepted():
+            code, text = self.machine.run(START)
+            return text if code == 0 else None
+        return self.until("accepted: a start", accepted, RESTART_S)
 
     def until_powered(self):
         """Contactors closed and power, and no latch on the way. An emulator that stands still for 0.5 s is a silent
@@ -210,6 +225,7 @@ class Lab:
                 raise CheckError(f"stands: {', '.join(sorted(standing))}")
             stalls += 1
             self.ask(RENEW)
+            self.start()
         raise CheckError(f"no power, {stalls} times; the controller says {self.state()}")
 
     def lateness(self):
@@ -345,7 +361,8 @@ class Lab:
 CHECKS = (
     ("Debian base", Lab.base), ("install --root", Lab.installed), ("install again", Lab.installed_twice),
     ("disk", Lab.disk), ("boot", Lab.boots), ("service starts", Lab.starts), ("CAN interface", Lab.can_interface),
-    ("serial ports", Lab.port_names), ("rights", Lab.rights), ("exposure", Lab.exposure), ("first start", Lab.closes),
+    ("serial ports", Lab.port_names), ("rights", Lab.rights),
+    ("exposure", Lab.exposure), ("rest of a new cabinet", Lab.rests), ("first start", Lab.closes),
     ("commands", Lab.commands), ("UTC source", Lab.wall_clock), ("hang", Lab.hangs),
     ("ARMED latch after the hang", Lab.latched), ("reset", Lab.resets),
     ("power cut", Lab.power_cut), ("ARMED latch after the cut", Lab.latched), ("reset after the cut", Lab.resets),

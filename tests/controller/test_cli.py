@@ -13,12 +13,13 @@ import pytest
 
 from controller import __main__ as cli
 from controller import cabinet as cabinets
-from controller import config, keys, self_test, store
+from controller import config, keys, self_test, store, wish
 from controller.console import run_words
 from controller.journal import JournalWriter
 from hil.simulate import VirtualRig
 from safety import signals as s
 from site_files import SITES, SiteFiles
+from test_cabinet import RUN_TICKS, Bench
 
 EXAMPLE = str(SITES / "example" / "cabinet.toml")
 
@@ -153,18 +154,38 @@ def test_a_controller_loads_no_store_that_another_one_still_writes(capsys, tmp_p
 
 # -- prepare
 
+RESTS = "; the cabinet rests until `firebreak start`"
+
+
 def test_prepare_makes_a_clean_store_once(capsys, tmp_path):
     place = tmp_path / "state"
     made = ", ".join([str(place / name) for name in store.COPIES])
-    assert run(capsys, "prepare", "--state-dir", place) == (0, [f"made the folder and the first store: {made}"], [])
+    words = f"made the folder and the first store: {made}{RESTS}"
+    assert run(capsys, "prepare", "--state-dir", place) == (0, [words], [])
     loaded = store.Store(str(place)).load()
-    assert (loaded.state, loaded.record) == (store.CLEAN, store.empty_record())
+    assert (loaded.state, loaded.record) == (store.CLEAN, {**store.empty_record(), "values": {"stopped.": 4}})
     refused(capsys, 2, "holds a store already", "prepare", "--state-dir", place)
+
+
+@pytest.mark.parametrize("before", [None, {"locked_out.eve": 1}])
+def test_what_was_prepared_rests_until_somebody_starts_it(capsys, tmp_path, before):
+    """Also in the place of a store that was lost: its lock-out went with it, and it closed by itself."""
+    if before is not None:
+        store.Store(str(tmp_path)).save({**store.empty_record(), "values": before})
+        for name in store.COPIES:
+            os.unlink(tmp_path / name)
+    assert run(capsys, "prepare", "--state-dir", tmp_path)[0] == 0
+    loaded = store.of_cabinet(store.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
+    bench = Bench(loaded).tick(RUN_TICKS)
+    assert (bench.standing, bench.state, bench.cabinet.wish.rest) == ([], "ready", (wish.UNKNOWN, ""))
+    assert not bench.out[s.CONTACTOR_SUPPLY_OK]
+    bench.cabinet.request_run(1)
+    assert bench.tick(RUN_TICKS).state == "running"
 
 
 def test_prepare_says_that_the_folder_was_there(capsys, tmp_path):
     made = ", ".join([str(tmp_path / name) for name in store.COPIES])
-    assert run(capsys, "prepare", "--state-dir", tmp_path) == (0, [f"made the first store: {made}"], [])
+    assert run(capsys, "prepare", "--state-dir", tmp_path) == (0, [f"made the first store: {made}{RESTS}"], [])
 
 
 @pytest.mark.parametrize("above", ["absent", "file"])

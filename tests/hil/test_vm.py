@@ -370,6 +370,59 @@ def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
     assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
 
 
+class Plant:
+    """A bench whose contactors are closed and powered once somebody has started the cabinet."""
+
+    def __init__(self, is_closed=False):
+        self.is_closed, self.stalls = is_closed, 0
+
+    def view(self):
+        return view("closed" if self.is_closed else "open", battery_W=50_000.0 if self.is_closed else 0.0)
+
+    def stays(self, condition, duration_s):
+        return condition(self.view())
+
+    def wait(self, condition, timeout_s):
+        if self.stalls:
+            self.stalls, self.is_closed = self.stalls - 1, False
+        return 1.0 if condition(self.view()) else None
+
+
+@pytest.fixture
+def lab(monkeypatch, tmp_path):
+    """A Lab whose cabinet was prepared; `asked`: what its shell was asked."""
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    plant, asked = Plant(), []
+    state = {"state": "ready", "standing": ["40b.rack1"], "loop": {
+        "ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}}}
+
+    class Shell:
+        @staticmethod
+        def run(command):
+            asked.append(command)
+            plant.is_closed = plant.is_closed or command == checks.START and asked.count(command) > 1
+            if command == checks.START:
+                return (0, "start: accepted") if asked.count(command) > 1 else (3, "no controller answers")
+            return 0, json.dumps(state)
+    made = checks.Lab(tmp_path, Shell, plant)
+    made.asked = asked
+    return made
+
+
+def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
+    assert lab.rests() == "open for 45 s, state ready"
+    assert lab.closes().startswith("start: accepted; power after ") and lab.asked.count(checks.START) == 2
+    with pytest.raises(CheckError, match="a contactor closed without a start"):
+        lab.rests()
+
+
+def test_a_box_that_got_a_new_store_is_started_again(lab):
+    lab.bench.stalls = 1
+    assert "1 stalls of the emulator" in lab.closes()
+    assert lab.asked.index(checks.RENEW) < len(lab.asked) - 1 - lab.asked[::-1].index(checks.START)
+    assert lab.asked.count(checks.START) == 3
+
+
 def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
     asked = []
 
