@@ -7,8 +7,8 @@ named and ends in exit code 1; such a file never runs, `firebreak check` and `fi
 
 import json
 
-from controller import (bms_protections, bus_times, check, checklist, config, effect_words, hma, images, matrix_words,
-                        printed, readings, reasons, schema, tapers, time_chain)
+from controller import (bms_protections, bus_times, check, checklist, config, effect_words, images, matrix_words,
+                        printed, readings, reasons, schema, tapers, time_chain, wired)
 from controller.layers import ConfigError
 from controller.places import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -95,7 +95,7 @@ def site(found, lines=()):
             "limits_words": None if refused else len(found.safety_image),
             "limits_crc": None if refused else f"{p.image_crc(found.safety_image):08X}",
             "hma": {key: value for key, value in found.hma.items() if value is not None},
-            "hard_wired_rows": [] if found.topology.second_channel else hma.hard_wired_rows(found.topology.not_fitted),
+            "hard_wired_rows": wired.rows(found),
             "not_fitted": {name: who for name, who in found.topology.not_fitted.items() if who},
             "missing": list(lines)}
 

@@ -281,10 +281,11 @@ def check_test(row, tester, reaction_ms, result, remark):
     if not _is_text(tester) or not tester.strip():
         raise LedgerError(f"tester {_shown(tester)}: allowed is a name with credentials, on one line, 1 to "
                           f"{TEXT_CHARACTERS_MAX} ASCII characters")
-    if not 0 <= reaction_ms <= REACTION_MS_MAX:
-        raise LedgerError(f"reaction {reaction_ms} ms: allowed is 0 .. {REACTION_MS_MAX}")
     if result not in (PASSED, FAILED):
         raise LedgerError(f"result {_shown(result)}: allowed is {PASSED} or {FAILED}")
+    if not (result == PASSED) <= reaction_ms <= REACTION_MS_MAX:
+        raise LedgerError(f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 of a test that has "
+                          f"{FAILED} because nothing came")
     if not _is_text(remark):
         raise LedgerError(f"remark {_shown(remark)}: allowed is one line of at most {TEXT_CHARACTERS_MAX} "
                           "ASCII characters")

@@ -35,9 +35,10 @@ def add(commands):
     parser = commands.add_parser("proof-test", help="the proof-test ledger: record a test, list what is due, verify")
     what = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
     record = what.add_parser("record", help="add a test of a row to the ledger")
-    record.add_argument("row", help="a row of the matrix, or 40e, as the list shows them")
+    record.add_argument("row", help="as the list shows them: a row of the matrix, 12b or the like, or 1w (by wire)")
     record.add_argument("--tester", required=True, metavar="TEXT", help="who tested, with credentials")
-    record.add_argument("--reaction-ms", type=int, required=True, metavar="N", help="measured, from cause to effect")
+    record.add_argument("--reaction-ms", type=int, required=True, metavar="N",
+                        help="measured, from cause to effect (by wire: to the PCS enable that is gone)")
     record.add_argument("--result", required=True, choices=(PASSED, FAILED))
     record.add_argument("--remark", default="", metavar="TEXT")
     record.add_argument("--date", metavar="DAY", help="UTC day of a test that was done earlier: 2026-03-14 (today)")
@@ -241,7 +242,8 @@ def _html(facts):
         printed.Heading(1, f"Proof tests: {facts['cabinet']}"),
         printed.Text(f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of {facts['records']} records, newest "
                      f"hash {facts['head']}. Intervals are at most what stands under \"every\"; allowed is the worst "
-                     "case of this configuration, the longest of the row's stages."),
+                     "case of this configuration, of a row the longest of what is not tested apart under a name of "
+                     "its own; with the controller off (w), of the PCS enable."),
         *(wrong if facts["wrong"] else []), printed.Table(PRINTED, table)])
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from site_files import PYLONTECH, SITES, SiteFiles
 
-from controller import __main__, checklist, config, proof_plan, spool
+from controller import __main__, checklist, config, proof_plan, spool, wired
 from controller import proof_tests as pt
 from controller.cabinet import core_of, journal_header, open_journal
 from controller.console import proof_test
+from safety import matrix as m
 
 SITE = str(SITES / "example" / "cabinet.toml")
 CONFIG = config.load(SITE)
@@ -54,7 +55,7 @@ def listed(capsys, folder, form="text", site=SITE):
 
 def every_row(folder, now=NOW, **others):
     for row in proof_plan.plan(CONFIG):
-        pt.Ledger(str(folder)).test(now, row, "A", 0, others.get(row, "passed"))
+        pt.Ledger(str(folder)).test(now, row, "A", 1, others.get(row, "passed"))
 
 
 # -- record
@@ -69,8 +70,9 @@ def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("values, words", [
-    ({"row": "99"}, 'row "99" is not known'), ({"row": "51"}, "row 51 is not armed here; armed 1, 2,"),
+    ({"row": "99"}, 'row "99" is not known'), ({"row": "51"}, "row 51 is not armed here; armed 1, 1c, 1w, 2,"),
     ({"tester": ""}, 'tester ""'), ({"tester": "a\x1bb"}, "tester"), ({"reaction_ms": -1}, "reaction -1 ms"),
+    ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000, and 0 of a test that has failed"),
     ({"reaction_ms": "fast"}, "invalid int value"), ({"result": "good"}, "invalid choice"),
     ({"more": ("--remark", "a\nb")}, "remark"), ({"more": ("--date", "2026-03-15")}, "is in the future"),
     ({"more": ("--date", "x")}, "a day is written 2026-03-14"), ({"site": "nowhere.toml"}, "nowhere.toml: cannot be")])
@@ -111,7 +113,33 @@ def test_a_list_by_a_clock_that_cannot_be_is_not_in_order(tmp_path, capsys, now)
                                  "tests may be late that are not called so\n")
 
 
-@pytest.mark.parametrize("row", ["1", "40e", "29"])
+@pytest.mark.parametrize("row, reaction_ms", [
+    ("12b", 20_000), ("12w", 20_000), ("12w", 188), ("1", 650), ("1w", 650), ("6", 900_000), ("44", 46_000),
+    ("44w", 46_000), ("8", 60_000), ("44b", 4000)])
+def test_what_a_slower_stage_of_the_row_may_take_is_not_allowed(tmp_path, capsys, row, reaction_ms):
+    code, out, err = record(capsys, tmp_path, row=row, reaction_ms=reaction_ms)
+    assert (code, out) == (2, "") and f"row {row} with {reaction_ms} ms is slower than allowed" in err
+
+
+def test_a_test_in_which_nothing_came_has_failed_and_is_recorded(tmp_path, capsys):
+    assert record(capsys, tmp_path, row="12w", reaction_ms=0, result="failed")[::2] == (0, "")
+
+
+def test_a_ledger_from_before_stages_were_tested_apart_is_read(tmp_path, capsys):
+    """Its record of a row stands for what is left of it, is measured by the time allowed now, and the chain goes on."""
+    ledger = pt.Ledger(str(tmp_path))
+    for row, reaction_ms in (("12", 18_400), ("1", 650), ("2", 0)):
+        ledger._append(lambda _, row=row, reaction_ms=reaction_ms: (
+            pt.TEST, row, "2026-03-14", "2026-03-14T02:07:31Z", "ntp", "A", reaction_ms, "passed", ""))
+    assert record(capsys, tmp_path, row="12b", reaction_ms=100)[::2] == (0, "")
+    facts = json.loads(listed(capsys, tmp_path, "json")[1])
+    rows = {row["row"]: row for row in facts["rows"]}
+    assert facts["wrong"] == [] and [rows[key]["state"] for key in ("12", "12b", "2")] == ["ok"] * 3
+    assert rows["12w"]["last"] is None and not proof_test.is_slow(rows["12"]) and proof_test.is_slow(rows["1"])
+    assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize("row", ["1", "40e", "29", "1w"])
 def test_a_reaction_over_the_time_chain_has_failed(tmp_path, capsys, row):
     latest_ms = proof_plan.allowed_ms(CONFIG)[row]
     assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms)[::2] == (0, "")
@@ -126,7 +154,8 @@ def test_a_row_is_allowed_what_the_slowest_of_its_armed_stages_takes():
     allowed_ms, latest_ms = proof_plan.allowed_ms(CONFIG), {}
     for test in checklist.facts(CONFIG)["tests"]:
         latest_ms.setdefault(test["key"], []).append(test["latest_ms"])
-    assert allowed_ms == {key: max(each_ms) for key, each_ms in latest_ms.items()}
+    by_wire = {f"{row}w": wired.enable_ms(CONFIG, row) for row in (1, 12, 30, 44)}
+    assert allowed_ms == {key: max(each_ms) for key, each_ms in latest_ms.items()} | by_wire
     assert set(allowed_ms) == set(proof_plan.plan(CONFIG)) and any(len(each_ms) > 1 for each_ms in latest_ms.values())
 
 
@@ -175,7 +204,7 @@ def test_the_text_fits_a_terminal_and_names_each_row(tmp_path, capsys):
     code, out, _ = listed(capsys, tmp_path)
     lines = out.splitlines()
     assert code == 1 and all(len(line) <= 79 for line in lines)
-    assert lines[0] == "Cabinet 1, serial 0001: 53 rows armed, 52 to be tested now"
+    assert lines[0] == "Cabinet 1, serial 0001: 75 rows armed, 74 to be tested now"
     assert lines[3].split() == ["1", "2026-03-14", "passed", "120", str(proof_plan.allowed_ms(CONFIG)["1"]),
                                 "2027-03-14", "ok"]
     assert lines[5].endswith("2026-03-14 never tested, due today")
@@ -185,7 +214,7 @@ def test_csv_holds_everything_and_no_formula(tmp_path, capsys):
     record(capsys, tmp_path, tester=NASTY, more=("--remark", "-1+2"))
     code, out, _ = listed(capsys, tmp_path, "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert code == 1 and tuple(rows[0]) == proof_test.COLUMNS and len(rows) == 53
+    assert code == 1 and tuple(rows[0]) == proof_test.COLUMNS and len(rows) == 75
     assert rows[0]["tester"] == "'" + NASTY and rows[0]["remark"] == "'-1+2"
     assert rows[0]["hash"] == pt.read(str(tmp_path)).head and rows[0]["measured_ms"] == "120"
     assert all(not value.startswith(proof_test.FORMULA) for row in rows for value in row.values())
@@ -211,7 +240,7 @@ def test_html_is_escaped_and_keeps_names(tmp_path, capsys):
     code, out, _ = listed(capsys, tmp_path, "html")
     page = Page(out)
     assert code == 1 and "script" not in page.tags and "b" not in page.tags
-    assert NASTY in page.texts and "<b>&amp;" in page.texts and page.tags.count("tr") == 54
+    assert NASTY in page.texts and "<b>&amp;" in page.texts and page.tags.count("tr") == 76
 
 
 def test_json_holds_the_facts(tmp_path, capsys):
@@ -245,7 +274,7 @@ def test_verify(tmp_path, capsys):
     assert run(capsys, "verify", "--state-dir", tmp_path)[0] == 0, "a chain does not know what came after it"
     code, out, _ = run(capsys, "verify", "--state-dir", tmp_path, "--head", head)
     assert code == 1 and "the hash that was noted is in no record" in out
-    path.write_bytes(whole.replace(b'"row":"2"', b'"row":"3"'))
+    path.write_bytes(whole.replace(b'"row":"1c"', b'"row":"3"'))
     code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
     assert code == 1 and "damaged from line 3" in out and "record 3 was changed" in out
 
@@ -287,7 +316,10 @@ def test_a_head_of_another_form_is_one_line(tmp_path, capsys, head):
 
 def test_the_checklist_names_the_command_and_what_it_records(capsys):
     facts = checklist.facts(CONFIG)
-    assert {test["key"] for test in facts["tests"]} == set(proof_plan.plan(CONFIG))
+    keys = {row["key"] for part in ("tests", "hard_wired") for row in facts[part]}
+    assert keys == set(proof_plan.plan(CONFIG))
+    for key in keys - {str(row) for row in m.CLAUSES}:
+        assert f" {key}" in next(block.text for block in checklist.blocks(facts) if checklist.RECORD in str(block))
     assert __main__.main(["checklist", "--site", SITE]) == 0
     assert checklist.RECORD in capsys.readouterr().out
     words = checklist.RECORD.replace('"NAME, CREDENTIALS"', "NAME").replace("ROW", "1").replace(" N ", " 5 ")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from controller import config, images, matrix_words, proof_intervals, proof_plan, proof_state, utc
+from controller import (bus_times, config, images, matrix_words, proof_intervals, proof_plan, proof_state, time_chain,
+                        utc)
 from controller import proof_tests as pt
 from controller.recorder.proof_watch import LOOK_US, ProofWatch
 from safety import matrix as m
@@ -45,9 +46,56 @@ def test_the_proposed_intervals():
     by_days = {}
     for key, each in proof_intervals.INTERVALS.items():
         by_days.setdefault(each.interval_d, set()).add(key)
-    assert by_days[180] == set("7 8 9 10 11 12".split())
-    assert by_days[365] == set("1 2 3 4 5 6 15 16 30 40e 42 44 46 47 48 51".split())
-    assert by_days[None] == set("14 22 23 24 26 34 40 41 49 50 52 53".split())
+    assert by_days[180] == set("7 8 8b 9 10 11 12 12b 12w".split())
+    assert by_days[365] == set("1 1c 1w 2 3 4 5 6 6b 15 16 30 30w 40e 42 42c 44 44a 44b 44e 44f 44w 46 46c 47 48 51"
+                               .split())
+    assert by_days[None] == set("14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 52 53".split())
+
+
+def test_no_stage_hides_behind_a_slower_one(files):
+    """What one time proves together is allowed less than twice what its quickest stage is."""
+    loaded = files.load()
+    schedule, times_ms = bus_times.schedule(loaded), {}
+    for stage in m.STAGES:
+        key, parts = proof_intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
+        times_ms.setdefault(key, []).append(sum([part.time_ms for part in parts]))
+    assert {key: each_ms for key, each_ms in times_ms.items() if max(each_ms) >= 2 * min(each_ms)} == {}
+
+
+def test_what_is_tested_apart_is_no_less_often_than_its_row_and_has_words_of_its_own():
+    apart = [key for key in proof_intervals.INTERVALS if not key.isdigit()]
+    for key in apart:
+        of_row_d = proof_intervals.INTERVALS[str(proof_intervals.row_of(key))].interval_d or 10**6
+        assert (proof_intervals.INTERVALS[key].interval_d or 10**6) <= of_row_d
+    words = [proof_intervals.what(key) for key in proof_intervals.INTERVALS]
+    assert len(set(words)) == len(words) and set(proof_intervals.PARTS) >= set(apart)
+
+
+def test_the_rows_by_wire_have_entries_of_their_own(files):
+    loaded = files.load()
+    planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
+    by_wire = {key: (planned[key], allowed_ms[key]) for key in planned if key.endswith(proof_intervals.WIRED)}
+    contact_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
+    assert by_wire == {"1w": (365, contact_ms), "12w": (180, contact_ms), "30w": (365, contact_ms),
+                       "44w": (365, 500 + time_chain.RELAY_MS)}
+    assert contact_ms < allowed_ms["12b"] < allowed_ms["12"]
+
+
+def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
+    planned = proof_plan.plan(files.load())
+    assert "12b" in planned and not [key for key in planned if key.endswith(proof_intervals.WIRED)]
+
+
+@pytest.mark.parametrize("lines, days", [
+    ("12 = 90", {"12": 90, "12b": 90, "12w": 90}), ("12 = 90\n12b = 30", {"12": 90, "12b": 30, "12w": 90}),
+    ("12b = 30", {"12": 180, "12b": 30, "12w": 180}), ("40 = 90", {"40": 90, "40a": 90, "40e": 90}),
+    ("40 = 700", {"40": 700, "40a": 700, "40e": 365})])
+def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, days):
+    files.append("site", f"[proof_test]\n{lines}")
+    planned = proof_plan.plan(files.load())
+    assert {key: planned[key] for key in days} == days
 
 
 def test_the_plan_has_the_armed_rows_only(files):

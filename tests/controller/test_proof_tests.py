@@ -270,14 +270,16 @@ def test_the_same_values_written_otherwise_are_an_alteration(three, old, new):
 # -- what is refused
 
 @pytest.mark.parametrize("values, words", [
-    ({"row": "99"}, 'row "99" is not known; allowed 1, 2,'), ({"row": ""}, 'row "" is not known'),
-    ({"row": "40"}, None), ({"row": "44a"}, 'row "44a" is not known'),
+    ({"row": "99"}, 'row "99" is not known; allowed 1, 1c, 1w, 2,'), ({"row": ""}, 'row "" is not known'),
+    ({"row": "40"}, None), ({"row": "12a"}, 'row "12a" is not known'),
     ({"tester": ""}, "tester"), ({"tester": "  "}, "tester"), ({"tester": "a\nb"}, r'tester "a\nb"'),
     ({"tester": "a\x1b[2J"}, "tester"), ({"tester": "x" * 201}, "tester"), ({"tester": "x" * 200}, None),
     ({"tester": "J. M\u00fcller"}, r'tester "J. M\u00fcller"'), ({"tester": "\udc80"}, "tester"),
     ({"remark": "a\tb"}, "remark"), ({"remark": "\u202e"}, "remark"),
-    ({"remark": "x" * 201}, "remark"), ({"reaction_ms": -1}, "reaction -1 ms: allowed is 0 .. 3600000"),
-    ({"reaction_ms": 0}, None), ({"reaction_ms": 3_600_000}, None), ({"reaction_ms": 3_600_001}, "reaction"),
+    ({"remark": "x" * 201}, "remark"), ({"reaction_ms": -1}, "reaction -1 ms: allowed is 1 .. 3600000"),
+    ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000"), ({"reaction_ms": 1}, None),
+    ({"reaction_ms": 0, "result": "failed"}, None), ({"reaction_ms": -1, "result": "failed"}, "reaction -1 ms"),
+    ({"reaction_ms": 3_600_000}, None), ({"reaction_ms": 3_600_001}, "reaction"),
     ({"result": "ok"}, "result")])
 def test_arguments(tmp_path, values, words):
     if words is None:
@@ -323,7 +325,7 @@ def test_a_clock_of_no_century_is_refused(tmp_path):
 # -- two at once
 
 WRITER = ("import sys\nfrom controller import proof_tests as pt\n"
-          "for number in range(20):\n"
+          "for number in range(1, 21):\n"
           f"    pt.Ledger(sys.argv[1]).test(({NOW_US}, 'ntp'), sys.argv[2], 'A', number, 'passed')\n")
 
 
@@ -335,7 +337,7 @@ def test_processes_that_record_at_once_all_get_their_line(tmp_path):
     found = pt.read(str(tmp_path))
     assert found.lines == [] and [record.number for record in found.records] == list(range(1, 62))
     for row in ("1", "2", "3"):
-        assert [record.reaction_ms for record in found.records if record.row == row] == list(range(20))
+        assert [record.reaction_ms for record in found.records if record.row == row] == list(range(1, 21))
 
 
 @pytest.mark.wire

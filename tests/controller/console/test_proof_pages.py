@@ -47,14 +47,14 @@ def test_the_status_names_what_is_due_next(tmp_path, ages_d, words_shown):
 def test_a_calibration_that_is_near_is_not_hidden_by_a_test(tmp_path):
     facts = Watched(tmp_path).run(3).facts("status") | {"gas_calibration_d": 60}
     line = pages.lines("status", facts)[-2]
-    assert line.endswith("DUE 53 proof tests overdue, gas calibration in 60 d") and len(line) <= text.WIDTH
+    assert line.endswith("DUE 75 proof tests overdue, gas calibration in 60 d") and len(line) <= text.WIDTH
     assert "gas" not in pages.lines("status", facts | {"gas_calibration_d": 61})[-2]
 
 
 def test_the_page_of_tests_lists_what_is_near_or_late(tmp_path):
     ledger(tmp_path, {"15": 353, "1": 400})
     body = page_of_tests(Watched(tmp_path).run(3))
-    assert "  proof tests        1 overdue or failed, 1 within 60 d, of 53 rows armed" in body
+    assert "  proof tests        1 overdue or failed, 1 within 60 d, of 75 rows armed" in body
     assert [line[:38].split() for line in body if line.startswith("  row ")] == [
         ["row", "1", "overdue,", "35", "d", "late"], ["row", "15", "due", "in", "12", "d"]]
 
@@ -65,7 +65,7 @@ def test_a_new_cabinet_lists_every_row_over_several_parts(tmp_path):
     made.update()
     parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
     assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
-    assert len([line for body in parts for line in body if line.startswith("  row ")]) == 53
+    assert len([line for body in parts for line in body if line.startswith("  row ")]) == 75
     made.close()
 
 
@@ -115,6 +115,6 @@ def test_the_file_is_read_anew_only_when_it_has_changed(tmp_path, monkeypatch):
     watched = Watched(tmp_path).run(3)
     for number, row in enumerate(("1", "2", "3")):
         assert [shown(watched), shown(watched)] == [shown(watched)] * 2
-        assert f"DUE {53 - number} proof tests overdue" in shown(watched)
+        assert f"DUE {75 - number} proof tests overdue" in shown(watched)
         pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pt.PASSED)
     assert len(reads) == 3
