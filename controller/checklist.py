@@ -5,7 +5,7 @@ more with the controller switched off. What to inject is said per feature: the s
 """
 
 from controller import (bus_times, effect_words, images, matrix_report, matrix_words, printed, proof_intervals, tapers,
-                        time_chain)
+                        time_chain, wired)
 from controller.equipment import EQUIPMENT
 from safety import matrix as m
 from safety import runaway
@@ -63,12 +63,6 @@ WHOLE_SIGNS = {m.FEATURES[m.RACK if of_rack else m.CABINET][feature]: value
                for feature, of_rack, value in runaway.SIGNS}
 SUSPICION = "53"
 SIGN_MARGIN_PCT = 5  # of a sign's own threshold: what a detector may read less than the gas it is given
-# Rows in hard wiring: what is proven with the controller switched off.
-HARD_WIRED = {
-    1: "press the emergency stop: PCS enable and contactor supply drop by the relay chain",
-    12: "open the 25 % gas relay: the PCS stops, the fan runs, contactors stay until the current is zero",
-    30: "trip the over-voltage relay: PCS enable and contactor supply drop",
-    44: "switch the controller off: permits lapse in the I/O modules, the fan runs, the red lamp is on"}
 # How a gate is made to hold meanwhile.
 GATES = {"charging": "while charging", "temperature_rising": "while it rises",
          "gas_or_smoke_alert": "with a gas or smoke test standing", "heating_alert": "with row 22 injected as well",
@@ -78,6 +72,8 @@ GATES = {"charging": "while charging", "temperature_rising": "while it rises",
 RECORD = 'firebreak proof-test record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
 FIELDS = ("measured, s", "tester", "date", "pass")
 BLANKS = ("",) * len(FIELDS)
+BY_WIRE_FIELDS = ("both on before", "enable off, s", "supply off, s", *FIELDS[1:])
+BY_WIRE_BLANKS = ("",) * len(BY_WIRE_FIELDS)
 
 
 def facts(found):
@@ -86,12 +82,17 @@ def facts(found):
     rows = matrix_words.by_row()
     named = matrix_report.site(found)
     return {"site": named, "record": RECORD,
-            "hard_wired": [{"row": row, "key": f"{row}{proof_intervals.WIRED}", "inject": HARD_WIRED[row]}
-                           for row in named["hard_wired_rows"]],
+            "hard_wired_steps": wired.steps(found),
+            "hard_wired": [_by_wire(row, found) for row in named["hard_wired_rows"]],
             "tests": [_test(stage, found, schedule) for stages in rows.values() for stage in stages
                       if _is_armed(stage, found)],
             "without": [_without(stage, found) for stages in rows.values() for stage in stages
                         if not _is_armed(stage, found)], "tapers": tapers.facts(found)}
+
+
+def _by_wire(row, found):
+    return {"row": row, "key": f"{row}{proof_intervals.WIRED}", "inject": wired.INJECT[row],
+            "enable_latest_ms": wired.enable_ms(found, row), "supply_latest_ms": wired.supply_ms(found, row)}
 
 
 def _is_armed(stage, found):
@@ -157,7 +158,7 @@ def blocks(made):
                          f"{made['record']} (or failed). Recorded apart, under a name of its own, is "
                          f"{', '.join(_apart(made))}: beside the slower stages of its row its own lateness would not "
                          "show. firebreak proof-test list shows what is missing."),
-            *_hard_wired(made["hard_wired"]), printed.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
+            *_hard_wired(made), printed.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
             printed.Table(("stage", "cause", "trips at", "how to inject", "what must follow", "reset", "latest, s",
                            "open, s", *FIELDS), [_cells(test) for test in made["tests"]], len(FIELDS)),
             printed.Heading(2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"),
@@ -172,12 +173,18 @@ def _apart(made):
     return [key for key in keys if not key.isdigit()]
 
 
-def _hard_wired(rows):
-    if not rows:
+def _hard_wired(made):
+    if not made["hard_wired"]:
         return []
+    rows = [(each["key"], each["inject"], _seconds(each["enable_latest_ms"]), _seconds(each["supply_latest_ms"]),
+             *BY_WIRE_BLANKS) for each in made["hard_wired"]]
     return [printed.Heading(2, "In hard wiring: with the controller switched off"),
-            printed.Table(("row", "how to prove it", *FIELDS), [(each["key"], each["inject"], *BLANKS)
-                                                                for each in rows], len(FIELDS))]
+            printed.Text("In this order. What is recorded is the time to the PCS enable that is gone; the contactor "
+                         "supply follows behind its off-delay relay."),
+            printed.Table(("step", "what to do"), [(str(number), words) for number, words in enumerate(
+                made["hard_wired_steps"], 1)]),
+            printed.Table(("row", "how to prove it", "enable off latest, s", "supply off latest, s", *BY_WIRE_FIELDS),
+                          rows, len(BY_WIRE_FIELDS))]
 
 
 def _cells(test):

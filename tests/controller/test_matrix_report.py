@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import (__main__, bms_protections, bus_times, checklist, config, equipment, images, matrix_report,
-                        matrix_words, printed, reason_book, reasons, schema, time_chain)
+                        matrix_words, printed, reason_book, reasons, schema, time_chain, wired)
 from safety import matrix as m
 from safety import parameters as p
 
@@ -273,7 +273,30 @@ def test_how_to_inject_is_said(stage, example):
 
 def test_nothing_is_injected_that_no_stage_looks_at():
     assert set(checklist.INJECT) == {matrix_words.feature_name(stage) for stage in m.STAGES}
-    assert set(checklist.HARD_WIRED) == {1, 12, 30, 44}
+    assert set(wired.INJECT) == {1, 12, 30, 44}
+
+
+def test_a_chain_is_proven_by_outputs_that_something_else_holds_on(example):
+    """With the controller off the modules drop both by themselves: a cabinet without a chain would pass."""
+    steps = wired.steps(example)
+    order = [next(number for number, words in enumerate(steps) if part in words) for part in (
+        "Lock the DC disconnects", "Switch the controller off", "Hold the outputs", "ON, and mark it",
+        "Open the contact of the row", "Take the jumpers off")]
+    assert order == list(range(len(steps)))
+    modules = {example.topology.driven(output).name for output in wired.HELD}
+    assert len(modules) == 2 and all(name in steps[2] for name in modules) and "0.52 s" in steps[1]
+    text = printed.markdown(checklist.blocks(checklist.facts(example)))
+    assert all(f"| {number} | {words} |" in text for number, words in enumerate(steps, 1))
+    assert "both on before" in text and "the wiring does not wait for zero current" in text
+
+
+def test_the_time_by_wire_is_that_of_the_chain_alone(example):
+    by_row = {each["row"]: each for each in checklist.facts(example)["hard_wired"]}
+    chain_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
+    for row in (1, 12, 30):
+        assert (by_row[row]["enable_latest_ms"], by_row[row]["supply_latest_ms"]) == (
+            chain_ms, chain_ms + time_chain.OPENING_MS), "12 as well: by wire nothing waits for zero current"
+    assert by_row[44]["enable_latest_ms"] == example.cabinet["permit_expiry_ms"] + time_chain.RELAY_MS
 
 
 def test_a_cabinet_with_a_second_channel_proves_nothing_by_wire(files):
