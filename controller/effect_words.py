@@ -30,6 +30,22 @@ def conflicts(found=None):
              "hold_off_ms": found.cabinet[key] if found else None} for demand, row, key, clause in m.CONFLICTS]
 
 
+def fuse(found=None):
+    """{...} of the opening of contactors, which waits for the fuse where they cannot break the current."""
+    breaks_mA = sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
+    return {"yields": "contactors open", "to": "the fuse, while a rack carries more than its contactors break",
+            "parameter": "fuse_wait_ms", "basis": "C65", "break_current_mA": breaks_mA,
+            "wait_ms_max": found.cabinet["fuse_wait_ms"] if found else None}
+
+
+def fuse_words(fact):
+    """"at most 30 s, above 300 A", or which keys say it."""
+    if fact["wait_ms_max"] is None:
+        return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
+    breaks = " or ".join([f"{breaks_mA / 1000:g} A" for breaks_mA in fact["break_current_mA"]])
+    return f"at most {matrix_words.after(fact['wait_ms_max'])}, above {breaks}"
+
+
 def conflict_words(conflict):
     """How long a conflict's effect waits: "30 s", "not at all: venting wins", or which key says it."""
     held_ms = conflict["hold_off_ms"]

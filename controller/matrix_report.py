@@ -15,7 +15,6 @@ from safety import matrix as m
 from safety import parameters as p
 
 FORMATS = ("md", "html", "json")
-OURS_FROM = 49  # rows from here on are ours: the table in the document has none for them
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {images.ARMED: "armed", images.BY_PANEL: "armed", images.BY_BMS: "other", images.NOT_ASKED: "other",
          images.NOT_FITTED: "absent", images.NOT_TOLD: "absent"}
@@ -82,6 +81,7 @@ def matrix_facts(found=None, lines=()):
     schedule = bus_times.schedule(found) if found else None
     rows = [_row(row, stages, found, schedule) for row, stages in matrix_words.by_row().items()]
     facts = {"site": None, "rows": rows, "conflicts": effect_words.conflicts(found),
+             "fuse": effect_words.fuse(found),
              "tapers": tapers.facts(found), "readings": readings.facts()}
     if found:
         facts["site"] = site(found, lines)
@@ -104,13 +104,15 @@ def _row(row, stages, found, schedule):
     what, basis, _ = m.CLAUSES[row]
     code, meaning = matrix_words.confidence(row)
     return {"row": row, "what": what, "basis": basis, "confidence": code, "confidence_means": meaning,
-            "is_unconfirmed": code == "G" or "(?)" in basis, "is_ours": row >= OURS_FROM,
+            "is_unconfirmed": code == "G" or "(?)" in basis, "is_ours": row >= readings.OURS_FROM,
             "stages": [_stage(stage, found, schedule) for stage in stages]}
 
 
 def _stage(stage, found, schedule):
     name, sentence, remedy = reasons.stage_text(stage)
-    facts = {"stage": stage[m.S_ID], "scope": matrix_words.SCOPES[stage[m.S_SCOPE]], "cause": matrix_words.cause(stage),
+    basis, confidence = readings.basis(stage)
+    facts = {"stage": stage[m.S_ID], "is_ours": readings.is_ours(stage), "basis": basis, "confidence": confidence,
+             "scope": matrix_words.SCOPES[stage[m.S_SCOPE]], "cause": matrix_words.cause(stage),
              **_numbers(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
              "demands": effect_words.effects(stage, found), "name": name, "sentence": sentence, "remedy": remedy}
     return _of_site(facts, stage, found, schedule) if found else facts
@@ -193,7 +195,8 @@ def matrix_blocks(facts):
     return [*blocks, printed.Heading(2, f"Rows ({len(rows)}) and stages ({sum([len(row['stages']) for row in rows])})"),
             table, printed.Text(f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is from general knowledge or "
                                 "cites a clause from memory; check it against a purchased copy before relying on it."),
-            *taper_blocks(facts["tapers"]), *_conflict_blocks(facts["conflicts"]), *_reading_blocks(facts["readings"])]
+            *taper_blocks(facts["tapers"]), *_conflict_blocks(facts["conflicts"], facts["fuse"]),
+            *_reading_blocks(facts["readings"])]
 
 
 def taper_blocks(found):
@@ -206,19 +209,23 @@ def taper_blocks(found):
             printed.Table(("of the", "power", "falls", "told with stage", "basis"), rows)]
 
 
-def _conflict_blocks(conflicts):
+def _conflict_blocks(conflicts, fuse):
     rows = [(each["yields"], f"{each['row']}: {each['to']}", effect_words.conflict_words(each), each["basis"])
             for each in conflicts]
+    rows.append((fuse["yields"], f"no row: {fuse['to']}", effect_words.fuse_words(fuse), fuse["basis"]))
     return [printed.Heading(2, "Effects that yield"),
             printed.Text("An effect that yields waits after the row named here, whichever row asks for it; once only "
-                         "while that row stands, and not again after a restart."),
+                         "while that row stands, and not again after a restart. Contactors wait for the fuse whichever "
+                         "row asks them to open, row 36 (\"wait fuse rule\") as any other; the hard-wired chain does "
+                         "not."),
             printed.Table(("effect", "yields to row", "for", "basis"), rows)]
 
 
 def _reading_blocks(found):
     return [printed.Heading(2, "Where a stage was read otherwise than its row says"),
             printed.Text("The project's fact table (section 7) leaves a choice there, or the row is more than one "
-                         "stage. All other cells of these columns are taken letter for letter."),
+                         "stage. All other cells of these columns are taken letter for letter. A stage of ours has no "
+                         "cell there: it is held against the last, strongest step of its row."),
             printed.Table(("stage", "column", "read as"), [
                 (each["stage"], each["column"], each["read_as"]) for each in found])]
 
@@ -226,8 +233,9 @@ def _reading_blocks(found):
 def _general_blocks():
     return [printed.Text("Every row that this program evaluates, with the thresholds for LFP cells (NMC in brackets). "
                          "A site may only tighten them; which rows are armed the site decides: give --site FILE."),
-            printed.Text("Rows 1 to 48 are those of the project's fact table, rows from 49 on are ours. Numbers and "
-                         "letters under basis are keys of that table.")]
+            printed.Text("Rows 1 to 48 are those of the project's fact table, rows from 49 on are ours, and so is each "
+                         "stage marked so: it stands under the row it belongs to, whose clauses do not ask for it. "
+                         "Numbers and letters under basis are keys of that table.")]
 
 
 def site_blocks(named):
@@ -266,12 +274,14 @@ def _cells(row, named):
         trips, clears = stage["trips_at"], stage["clears_at"]
         if "nmc" in stage:
             trips, clears = f"{trips} [{stage['nmc']['trips_at']}]", f"{clears} [{stage['nmc']['clears_at']}]"
-        doubt = printed.Mark("doubt", row["confidence"] + " (?)") if row["is_unconfirmed"] else row["confidence"]
+        sure = stage["confidence"]
+        doubt = printed.Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
         state = [state_cell(stage["states"])] if named else []
         each = "" if stage["scope"] == matrix_words.SCOPES[m.CABINET] else f" (each {stage['scope']})"
-        cells.append((str(row["row"]), stage["stage"], *state, stage["cause"] + each, trips,
+        name = stage["stage"] + (" (ours)" if stage["is_ours"] else "")
+        cells.append((str(row["row"]), name, *state, stage["cause"] + each, trips,
                       _after(stage["debounce_ms"]), clears, _after(stage["clear_for_ms"]), stage["reset"],
-                      ", ".join(stage["demands"]) or stage.get("instead", ""), row["basis"], doubt))
+                      ", ".join(stage["demands"]) or stage.get("instead", ""), stage["basis"], doubt))
     return cells
 
 

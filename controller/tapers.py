@@ -1,7 +1,8 @@
 """Tapers: limits on power that fall in a line before a stage trips, as the kernel has them (safety/bounds.py).
 
 No stage demands them and nothing has to trip for them: they always act, on every rack whose BMS tells what they look
-at. Section 7 asks for them in rows 18, 27 and 31; row 25 and the state of charge are ours, 40a is the silence ladder.
+at. Section 7 asks for them in rows 18, 27 and 31; where those of 27 and 31 begin, before the voltage of the row, is
+ours; row 25 and the state of charge are ours, 40a is the silence ladder.
 """
 
 from typing import NamedTuple
@@ -30,6 +31,7 @@ class Taper(NamedTuple):
 _HOT, _COLD, _SOC = bounds.TAPER_DDEGC, bounds.COLD_TAPER_DDEGC, bounds.SOC_TAPER_PERMILLE
 _WARM = ("temperature_ddegC_max", "hottest module")
 _FROST = ("temperature_ddegC_min", "coldest module")
+_EARLIER = "begins before the row's own voltage"
 _CHARGED = ("soc_permille", "state of charge")
 TAPERS = (
     Taper("18a", CHARGE, *_WARM, _HOT[0], "temperatures_reported", "row 18"),
@@ -37,9 +39,9 @@ TAPERS = (
     Taper("25a", CHARGE, *_FROST, _COLD[0], "temperatures_reported", "ours: 10 K before row 25"),
     Taper("25b", DISCHARGE, *_FROST, _COLD[1], "temperatures_reported", "ours: 10 K before row 25"),
     Taper("27", CHARGE, "cell_voltage_mV_max", "highest cell", ("charge_taper_mV", "charge_end_mV"), "cells_reported",
-          "row 27"),
+          f"row 27 for the taper; ours: it {_EARLIER}"),
     Taper("31a", DISCHARGE, "cell_voltage_mV_min", "lowest cell", ("discharge_taper_mV", "discharge_end_mV"),
-          "cells_reported", "row 31"),
+          "cells_reported", f"row 31 for the taper; ours: with LFP cells it {_EARLIER}"),
     Taper("40a", CHARGE + DISCHARGE, "bms_silence_ms", "silence of the BMS", ("bms_warn_ms", "bms_ramp_ms"), "",
           "ours: the silence ladder"),
     Taper("", CHARGE, *_CHARGED, _SOC[0], "", "ours: the last 3 %"),

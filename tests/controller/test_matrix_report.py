@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import (__main__, bms_protections, bus_times, checklist, config, equipment, images, matrix_report,
-                        matrix_words, printed, reason_book, reasons, schema, time_chain, wired)
+                        matrix_words, printed, readings, reason_book, reasons, schema, time_chain, wired)
 from safety import matrix as m
 from safety import parameters as p
 
@@ -45,6 +45,33 @@ def test_every_row_and_every_stage_is_there():
     for row in facts["rows"]:
         assert (row["what"], row["basis"], row["confidence"]) == m.CLAUSES[row["row"]]
         assert row["is_ours"] == (row["row"] > 48)
+        for stage in row["stages"]:
+            assert stage["is_ours"] == (row["is_ours"] or stage["stage"] in readings.OURS)
+            if stage["stage"] not in readings.OURS:
+                assert (stage["basis"], stage["confidence"]) == (row["basis"], row["confidence"])
+
+
+@pytest.mark.parametrize("stage", readings.OURS)
+@pytest.mark.parametrize("with_site", (False, True))
+def test_a_stage_of_ours_says_so_beside_the_basis_of_its_row(files, capsys, stage, with_site):
+    given = ["--site", str(files.paths[2])] if with_site else []
+    basis = f"ours; its row has {m.CLAUSES[BY_ID[stage][m.S_ROW]][1]}"
+    line, = [line for line in run(capsys, "matrix", *given)[1].splitlines() if f"| {stage} (ours) |" in line]
+    assert line.endswith(f"| {basis} | D |")
+    page = run(capsys, "matrix", *given, "--format", "html")[1]
+    assert f"{stage} (ours)" in page and html.escape(basis) in page
+    said = stages_of(json.loads(run(capsys, "matrix", *given, "--format", "json")[1]))[stage]
+    assert (said["is_ours"], said["basis"], said["confidence"]) == (True, basis, "D")
+
+
+def test_what_yields_to_the_fuse_is_said(example, capsys):
+    """The document says it of row 36; the program does it whatever row opens."""
+    for found, words in ((None, "at most fuse_wait_ms of [cabinet], above break_current_mA of the rack"),
+                         (example, "at most 30 s, above 300 A")):
+        text = printed.markdown(matrix_report.matrix_blocks(matrix_report.matrix_facts(found)))
+        section = text[text.index("Effects that yield"):text.index("Where a stage was read")]
+        fuse = "no row: the fuse, while a rack carries more than its contactors break"
+        assert f"| contactors open | {fuse} | {words} | C65 |" in section
 
 
 def test_what_is_unconfirmed_says_so():

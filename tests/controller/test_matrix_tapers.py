@@ -136,6 +136,14 @@ def test_the_state_of_charge_has_no_stage_and_is_printed(files, capsys, argv, fo
         assert "from 97 % to none at 100 %" in out and "from 3 % to none at 0 %" in out
 
 
+@pytest.mark.parametrize("stage, at_mV", [("27", 3550), ("31a", 2900)])
+def test_a_taper_that_begins_before_the_voltage_of_its_row_is_said_to_be_ours(stage, at_mV):
+    fact = next(fact for fact in tapers.facts() if fact["stage"] == stage)
+    full_mV, none_mV = fact["ends"][0]
+    assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV), "it begins before"
+    assert fact["basis"].startswith(f"row {stage.rstrip('a')} ") and "ours" in fact["basis"]
+
+
 def test_the_checklist_asks_for_the_taper():
     test = next(test for test in checklist.facts(example())["tests"] if test["stage"] == "18a")
     assert test["demands"][-1].startswith("charging tapers")

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 # The page is written without an installed package.
-from controller import bus_times, config, effect_words, matrix_words as words, time_chain  # noqa: E402
+from controller import bus_times, config, effect_words, matrix_words as words, readings, time_chain  # noqa: E402
 from safety import matrix as m  # noqa: E402
 from tests import generated_page  # noqa: E402
 
@@ -29,12 +29,17 @@ def basis(row):
     return keys, "G (?)" if confidence == "G" else confidence
 
 
+def of_stage(stage):
+    """As `basis`, of a stage: one of ours has none of its row's."""
+    return readings.basis(stage) if stage[m.S_ID] in readings.OURS else basis(stage[m.S_ROW])
+
+
 def stage_table():
     """One line a stage, from matrix.STAGES and CLAUSES, in the words of the screens and the checklist."""
     lines = ["| stage | cause | trips at | after | clear at | for | reset | effects | basis |",
              "|---|---|---|---|---|---|---|---|---|"]
     for stage in ordered():
-        keys, confidence = basis(stage[m.S_ROW])
+        keys, confidence = of_stage(stage)
         cells = (stage[m.S_ID], words.cause(stage), words.trips_at(stage, stage[m.S_SET]),
                  words.after(stage[m.S_SET_MS]), words.clears_at(stage, stage[m.S_CLEAR]),
                  words.after(stage[m.S_CLEAR_MS]), words.RESETS[stage[m.S_LATCH]],

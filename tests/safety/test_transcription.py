@@ -5,8 +5,11 @@ import re
 import pytest
 from section_7 import CLEARS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
 
+from controller import readings
 from controller.readings import READ_AS
 from safety import matrix as m
+from safety import signals as s
+from tests.safety.bench import Bench
 
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 PCS = {"S": m.PCS_STOP, "R": m.PCS_RAMP}
@@ -139,7 +142,8 @@ def letters_of(part, column):
     if column == "ALM":
         return {{"L": "L", "H": "H", "R": "red"}[letter] for letter in re.findall(r"\b[LHR]\b", part)}
     shunt_trip = {"T"} if "shunt trip" in part else set()
-    return set(re.findall(r"\b[A-Z]\b", part)) & LETTERS[column] | shunt_trip
+    fuse = {"fuse"} if "wait fuse" in part else set()  # of every row's opening, and so of no stage's demand
+    return set(re.findall(r"\b[A-Z]\b", part)) & LETTERS[column] | shunt_trip | fuse
 
 
 def of_column(name, column):
@@ -163,6 +167,41 @@ def test_transcription_is_what_the_document_says(table, name):
     taken = {int(letter[1:]) for letter in effects(name) if re.fullmatch(r"[cd]\d+", letter)}
     agrees = taken in [set(map(int, re.findall(r"\d+", part))) for part in parts(name, cells["DRT"])]
     assert agrees != ((name, "DRT") in READ_AS), f"DRT is {taken}, the table has {cells['DRT']!r}"
+
+
+def strongest(cell):
+    """The last step of a cell that has one for each time or value; a stage of ours is held against it."""
+    return re.split(r" / |(?<=-)/|/(?=-)|(?<=L\d)/", cell)[-1]
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if row_number(name) < readings.OURS_FROM])
+def test_a_stage_of_ours_does_what_the_row_it_stands_under_asks(table, name):
+    """Or a reading says that it does not."""
+    cells = table[row_number(name)]
+    agrees = {column: of_column(name, column) == letters_of(strongest(cells[column]), column) for column in LETTERS}
+    agrees["debounce"] = ROWS[name].debounce_ms in durations_ms(cells["debounce"])
+    agrees["latch"] = ROWS[name].reset in map(RESETS.get, re.findall("L[012]", strongest(cells["latch"])))
+    assert not [letter for letter in effects(name) if re.fullmatch(r"[cd]\d+", letter)] and cells["DRT"] == "-"
+    assert {column for column, same in agrees.items() if not same} == {
+        column for stage, column in READ_AS if stage == name}
+
+
+@pytest.mark.parametrize("name, percent", [("35a", 105), ("35b", 110)])
+def test_a_current_beyond_the_row_that_does_not_trip_has_a_reading(table, name, percent):
+    assert f"> {percent / 100:.2f}x" in table[35]["cause"]
+    bench = Bench().run()
+    limit_mA = bench.inp[bench.layout.rack_input(0, s.DISCHARGE_CURRENT_MA_MAX)]
+    bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 1)
+    bench.step(600)
+    assert name not in bench.standing() and (name, "cause") in READ_AS
+    bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 10_001)  # far beyond what counts as no current
+    bench.step(600)
+    assert name in bench.standing()
+
+
+def test_what_is_ours_is_what_the_pages_call_so():
+    assert {name for name in OURS if row_number(name) < readings.OURS_FROM} == set(readings.OURS)
+    assert {name for name in OURS if row_number(name) > 48} == {name for name in ROWS if row_number(name) > 48}
 
 
 @pytest.mark.parametrize("name", CLEARED_AT)
@@ -209,8 +248,11 @@ def test_basis_and_confidence_are_those_of_the_document(shared, table, row):
 
 
 def test_every_reading_is_of_a_stage_and_column_of_the_table():
-    assert {name for name, _ in READ_AS} <= set(ROWS) - set(OURS)
-    assert {column for _, column in READ_AS} <= {"debounce", "DRT", *LETTERS}
+    assert {name for name, _ in READ_AS} <= {name for name in ROWS if row_number(name) < readings.OURS_FROM}
+    of_ours = {"latch"}
+    assert {column for name, column in READ_AS if name not in OURS} <= {"cause", "debounce", "DRT", *LETTERS} - of_ours
+    assert {column for name, column in READ_AS if name in OURS} <= {"debounce", *LETTERS} | of_ours
+    assert {name for name, column in READ_AS if column == "cause"} == {"35a", "35b"}
 
 
 def test_every_row_of_the_table_is_there(table):
