@@ -14,9 +14,20 @@ _WIRE = "open its wire at the terminal of the I/O module"
 _GAS = "calibration gas at the sensor through its cup; note the concentration"
 _BMS = "let the maker's BMS test tool report it, one rack after the other; without a tool, the record says not tested"
 _RIG = "on the rig, with this file (`python -m hil`): not on the cabinet"
+_BRIDGE = ("bridge contact 2, press the emergency stop; take the bridge off, press once more, and see both contacts "
+           "open")
+_NO_STORE = ("cabinet and service stopped in order, put the state directory aside and start with an empty one; "
+             "afterwards stop, put the old one back in its place (it holds the latches and the proof-test ledger) and "
+             "start again")
+_VOLTAGE = ("contactors closed, let converter or BMS report a DC voltage 30 V off, by the maker's test tool, or "
+            f"{_RIG}; a pulled fuse does not trip it: only racks that are closed onto the bus are compared")
+_ZERO = ("let the BMS report exactly 0 degC for one module while another is 10 K away, by the maker's test tool, or "
+         f"{_RIG}; an unplugged sensor is invalid, which is 45a")
+_RESISTOR = ("a test resistor from one pole to earth, contactors open first: so what is measured is the time to the "
+             "alarm, and of power at zero and open contactors nothing can be")
 INJECT = {
     "estop_1_ok": "press the emergency stop; then, with it released, open the wire of contact 1 alone",
-    "estop_2_ok": "open the wire of contact 2 alone", "estop_discrepancy": "bridge contact 2, press the emergency stop",
+    "estop_2_ok": "open the wire of contact 2 alone", "estop_discrepancy": _BRIDGE,
     "fire_alarm_ok": "put the panel into test and raise an alarm", "suppression_ok": f"{_WIRE}; agent stays isolated",
     "fire_detectors": "test smoke at the detectors, heat at the heat detector, one and then two of them",
     "fire_trouble_ok": "pull a detector from its base: the panel reports trouble",
@@ -35,7 +46,7 @@ INJECT = {
     "ups_reserve_min": "let the UPS run down, or set its reserve in its own menu",
     "image_changed": _RIG, "step_late_ms": _RIG, "self_test_bits": _RIG, "cpu_temperature_ddegC": _RIG,
     "boot_not_clean": "switch the controller's supply off and on while the cabinet runs",
-    "boot_store_unreadable": "start with an empty state directory",
+    "boot_store_unreadable": _NO_STORE,
     "noc_lost_s": "unplug the link; with a supervised path, open its contact too",
     "noc_unverified": "start a new cabinet before the operations centre has confirmed a test alarm",
     "key_run_ok": "turn the key out of RUN", "door_ok": "open the door", "io_silence_ms": "unplug a module's bus cable",
@@ -43,14 +54,14 @@ INJECT = {
     "peer_code": "switch the second channel off",
     "monitor_silence_ms": "unplug the bus cable of climate or UPS monitor",
     "pcs_silence_level": "unplug the converter's bus cable", "pcs_excess_W": _RIG,
-    "bus_mismatch_mV": "pull the DC fuse of one rack before closing", "temperature_ddegC_max": _BMS,
+    "bus_mismatch_mV": _VOLTAGE, "temperature_ddegC_max": _BMS,
     "temperature_ddegC_min": _BMS, "temperature_spread_ddegC": _BMS, "temperature_over_median_ddegC": _BMS,
     "temperature_rise_10s_ddegC": _BMS, "temperature_rise_3s_ddegC": _BMS, "temperature_unexplained_ddegC": _BMS,
-    "temperature_zeros": "unplug the temperature sensors of one module", "cell_voltage_mV_max": _BMS,
+    "temperature_zeros": _ZERO, "cell_voltage_mV_max": _BMS,
     "cell_voltage_mV_min": _BMS, "cell_spread_mV": _BMS, "cell_voltage_drop_mV": _BMS,
     "sensors_invalid_max": "unplug two sensors of one module", "current_over_105_mA": _BMS, "current_over_110_mA": _BMS,
     "current_over_200_mA": _BMS,
-    "insulation_ohm_per_V": "a test resistor from one pole to earth, contactors open first",
+    "insulation_ohm_per_V": _RESISTOR,
     "contactor_mismatch": "unplug a contactor's feedback", "bms_silence_level": "unplug the CAN cable of one rack",
     "runaway_suspicion_pct": "two signs of runaway at once, until it trips",
     "bms_bad_frames_recent": "take one CAN terminator off",
@@ -153,7 +164,8 @@ def blocks(made):
             printed.Text("Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
                          "open: to open contactors; fan: to a fan that waits for the agent. All are the worst case of "
                          "this configuration, with assumed times for sensors, relays and the converter: measured times "
-                         "replace them. Every rack and unit is tested."),
+                         "replace them. Every rack and unit is tested. What was bridged, unplugged, blocked or set "
+                         "for a test is put back before the next one, and seen to be back."),
             printed.Text(f"Each row then goes into the proof-test ledger, of which commissioning is the first entry: "
                          f"{made['record']} (or failed). Recorded apart, under a name of its own, is "
                          f"{', '.join(_apart(made))}: beside the slower stages of its row its own lateness would not "
