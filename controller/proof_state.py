@@ -57,6 +57,11 @@ def words(row):
     return row["state"]
 
 
+def rows_armed(found):
+    """How many rows of the matrix they are: one may have several tests, and several rows never share one."""
+    return len({proof_intervals.row_of(row["row"]) for row in found})
+
+
 def wrong(found):
     """Those that are overdue or failed."""
     return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]

@@ -78,6 +78,11 @@ class Found(NamedTuple):
     newest: int
 
     @property
+    def tests(self):
+        """How many of the records are tests; the first start is one too."""
+        return len([record for record in self.records if record.kind == TEST])
+
+    @property
     def lines(self):
         """What is wrong, as lines to print."""
         torn = [f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next record cuts it off"]

@@ -114,18 +114,18 @@ def _written(arguments, now):
         record = proof_tests.Ledger(arguments.state_dir).test(
             now, arguments.row, arguments.tester, arguments.reaction_ms, arguments.result, arguments.remark,
             arguments.date)
-        wrong = proof_tests.read(arguments.state_dir).lines
+        found = proof_tests.read(arguments.state_dir)
     except (LedgerError, OSError) as error:
         say(ascii_of(plain(error, arguments.state_dir)))
         return NO_START if isinstance(error, (OSError, NotWrittenError)) else WRONG_INPUT
-    print(ascii_of(f"record {record.number}: row {record.row} {record.result} on {record.date} by {record.tester}, "
-                   f"{record.reaction_ms} ms; hash {record.hash}"))
+    print(ascii_of(f"test {found.tests} (record {record.number}): row {record.row} {record.result} on {record.date} "
+                   f"by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"))
     if record.clock != utc.NTP:
         say(f"the clock is not synchronised ({record.clock}): the date {record.recorded_utc[:10]} is uncertain")
-    for line in wrong:
+    for line in found.lines:
         say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
     _tell_recorder(arguments.run_dir, record)
-    return NOT_DONE if wrong else DONE
+    return NOT_DONE if found.lines else DONE
 
 
 def _tell_recorder(run_directory, record):
@@ -158,7 +158,8 @@ def _list(arguments):
     rows = [{**row, "allowed_ms": allowed[row["row"]]} for row in proof_state.rows(
         planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))]
     facts = {"cabinet": name, "utc": proof_tests.utc_text(utc_us), "clock": source, "head": found.head,
-             "records": len(found.records), "wrong": found.lines, "rows": rows}
+             "records": len(found.records), "tests": found.tests, "wrong": found.lines,
+             "rows_armed": proof_state.rows_armed(rows), "rows": rows}
     print(MADE[arguments.format](facts))
     if arguments.format != "text":  # whose output has them
         for line in found.lines:
@@ -189,11 +190,16 @@ def _cells(row):
             "hash": last.get("hash")}
 
 
+def _recorded(tests, records):
+    """"1 test in 2 records": the first record of a ledger is the first start of the cabinet."""
+    return f"{tests} test{'s' * (tests != 1)} in {records} record{'s' * (records != 1)}"
+
+
 def text_lines(facts):
     """The list as lines."""
     late = len(proof_state.wrong(facts["rows"]))
-    yield f"{facts['cabinet']}: {len(facts['rows'])} rows armed, {late} to be tested now"
-    yield f"{facts['utc']} (clock: {facts['clock']}), {facts['records']} records"
+    yield f"{facts['cabinet']}: {facts['rows_armed']} rows armed, {len(facts['rows'])} tests, {late} to be done now"
+    yield f"{facts['utc']} (clock: {facts['clock']}), {_recorded(facts['tests'], facts['records'])}"
     yield from facts["wrong"]
     yield TEXT_HEAD
     for row in facts["rows"]:
@@ -240,10 +246,11 @@ def _html(facts):
     wrong = [printed.Table(("wrong with this ledger",), [(printed.Mark("missing", line),) for line in facts["wrong"]])]
     return printed.page([
         printed.Heading(1, f"Proof tests: {facts['cabinet']}"),
-        printed.Text(f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of {facts['records']} records, newest "
-                     f"hash {facts['head']}. Intervals are at most what stands under \"every\"; allowed is the worst "
-                     "case of this configuration, of a row the longest of what is not tested apart under a name of "
-                     "its own; with the controller off (w), of the PCS enable."),
+        printed.Text(f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of "
+                     f"{_recorded(facts['tests'], facts['records'])} (record 1 is the first start), newest hash "
+                     f"{facts['head']}. Intervals are at most what stands under \"every\"; allowed is the worst case "
+                     "of this configuration, of a row the longest of what is not tested apart under a name of its own; "
+                     "with the controller off (w), of the PCS enable."),
         *(wrong if facts["wrong"] else []), printed.Table(PRINTED, table)])
 
 
@@ -268,7 +275,7 @@ def _verify(arguments):
     except OSError as error:
         say(plain(error, path))
         return NO_START
-    print(f"{path}: {len(found.records)} records; head {found.head}")
+    print(f"{path}: {_recorded(found.tests, len(found.records))}; head {found.head}")
     missed = None if head is None else _missed(found, head)
     lines = [*found.lines, *([missed] if missed else [])]
     start = ": 64 zeros are the start of a ledger without records" if head == chain.START else ""

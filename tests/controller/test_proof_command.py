@@ -63,7 +63,8 @@ def every_row(folder, now=NOW, **others):
 def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
     code, out, err = record(capsys, tmp_path)
     found = pt.read(str(tmp_path))
-    assert (code, err) == (0, "") and out.startswith("record 2: row 1 passed on 2026-03-14 by J. Doe, 120 ms; hash ")
+    assert (code, err) == (0, "")
+    assert out.startswith("test 1 (record 2): row 1 passed on 2026-03-14 by J. Doe, 120 ms; hash ")
     assert out.split()[-1] == found.head
     (act,) = spool.Inbox(str(tmp_path), []).take(5)
     assert act.code == "PROOF" and found.head in act.text and act.text.startswith("row 1 passed, record 2, ")
@@ -204,7 +205,8 @@ def test_the_text_fits_a_terminal_and_names_each_row(tmp_path, capsys):
     code, out, _ = listed(capsys, tmp_path)
     lines = out.splitlines()
     assert code == 1 and all(len(line) <= 79 for line in lines)
-    assert lines[0] == "Cabinet 1, serial 0001: 75 rows armed, 74 to be tested now"
+    assert lines[0] == "Cabinet 1, serial 0001: 52 rows armed, 75 tests, 74 to be done now"
+    assert lines[1] == "2026-03-14T02:07:31Z (clock: ntp), 1 test in 2 records"
     assert lines[3].split() == ["1", "2026-03-14", "passed", "120", str(proof_plan.allowed_ms(CONFIG)["1"]),
                                 "2027-03-14", "ok"]
     assert lines[5].endswith("2026-03-14 never tested, due today")
@@ -247,7 +249,8 @@ def test_json_holds_the_facts(tmp_path, capsys):
     record(capsys, tmp_path)
     facts = json.loads(listed(capsys, tmp_path, "json")[1])
     row = facts["rows"][0]
-    assert (facts["records"], facts["wrong"], facts["clock"]) == (2, [], "ntp")
+    assert (facts["records"], facts["tests"], facts["wrong"], facts["clock"]) == (2, 1, [], "ntp")
+    assert (facts["rows_armed"], len(facts["rows"])) == (52, 75), "row 51 has no second channel here"
     assert row["last"]["hash"] == facts["head"] and row["state"] == "ok" and row["days_left"] == 365
 
 
@@ -264,7 +267,7 @@ def test_a_damaged_ledger_says_so_in_every_format(tmp_path, capsys):
 
 def test_verify(tmp_path, capsys):
     code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
-    assert code == 0 and "0 records" in out and "the chain is whole" in out
+    assert code == 0 and "0 tests in 0 records" in out and "the chain is whole" in out
     every_row(tmp_path)
     head = pt.read(str(tmp_path)).head
     assert run(capsys, "verify", "--state-dir", tmp_path, "--head", head)[0] == 0

@@ -74,7 +74,7 @@ def _proof_tests(found):
     clock = ["  clock              not known to be right: more may be late"] if found["clock"] == utc.UNKNOWN else []
     soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
     return [f"  proof tests        {late} overdue or failed, {soon} within {proof_state.LIMITS_D[0]} d, of "
-            f"{len(found['rows'])} rows armed", *clock,
+            f"{len(found['rows'])} ({proof_state.rows_armed(found['rows'])} rows armed)", *clock,
             *[cut(f"  ledger             {line}") for line in found["wrong"]]]
 
 

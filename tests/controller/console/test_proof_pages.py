@@ -54,7 +54,7 @@ def test_a_calibration_that_is_near_is_not_hidden_by_a_test(tmp_path):
 def test_the_page_of_tests_lists_what_is_near_or_late(tmp_path):
     ledger(tmp_path, {"15": 353, "1": 400})
     body = page_of_tests(Watched(tmp_path).run(3))
-    assert "  proof tests        1 overdue or failed, 1 within 60 d, of 75 rows armed" in body
+    assert "  proof tests        1 overdue or failed, 1 within 60 d, of 75 (52 rows armed)" in body
     assert [line[:38].split() for line in body if line.startswith("  row ")] == [
         ["row", "1", "overdue,", "35", "d", "late"], ["row", "15", "due", "in", "12", "d"]]
 
