@@ -5,6 +5,7 @@ beside it; the words say the same, so nothing depends on colour.
 """
 
 import html
+import re
 from typing import NamedTuple
 
 from controller.places import ascii_only
@@ -42,8 +43,11 @@ class Mark(NamedTuple):
     note: str = ""
 
 
+_OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
+
+
 def markdown(blocks):
-    """The blocks as Markdown, plain ASCII."""
+    """The blocks as Markdown, plain ASCII. What would be HTML in it, in the name of a cabinet say, is text."""
     lines = []
     for block in blocks:
         if isinstance(block, Heading):
@@ -53,7 +57,7 @@ def markdown(blocks):
         else:
             lines += [_row(block.headers), _row(["---"] * len(block.headers))]
             lines += [*[_row(cells) for cells in block.rows], ""]
-    return ascii_only("\n".join(lines))
+    return _OPENS_TAG.sub("&lt;", ascii_only("\n".join(lines)))
 
 
 def _row(cells):

@@ -465,6 +465,15 @@ def test_markdown_keeps_a_cell_in_its_column():
     assert printed.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"
 
 
+@pytest.mark.parametrize("command", ("matrix", "checklist"))
+def test_markdown_has_no_html_of_a_name(files, capsys, command):
+    files.replace("cabinet", 'name = "', 'name = "<script>alert(1)</script> <!-- <?x ')
+    code, out, _ = run(capsys, command, "--site", str(files.paths[2]))
+    assert code == 0 and "&lt;script>alert(1)&lt;/script> &lt;!-- &lt;?x " in out.splitlines()[0]
+    assert not [opens for opens in ("<script", "</script", "<!--", "<?x") if opens in out]
+    assert "<= 20 % LFL" in out or command == "checklist", "what is smaller than a number stays so"
+
+
 def test_html_escapes_every_part_of_a_cell():
     table = printed.Table(("<h>",), [(printed.Mark("armed", "<t>", "<n>"),), ("<c>",)])
     page = printed.page([printed.Heading(1, "<1>"), printed.Text("<p&>"), table])
