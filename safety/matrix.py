@@ -104,7 +104,8 @@ _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
 # What looks back (rows 22, 23) is computed once a second: 1.5 s are two samples in a row, so that one wrong reading
-# latches nothing. A puff of gas that stays shows for 5 s as a rise over the later half of row 10b's 10 s.
+# latches nothing. A puff of gas that stays shows for 5 s as a rise over the later half of row 10b's 10 s, a
+# cell that has sagged once for 3 s as a fall (row 24), which with its spread is the same sign twice (row 53).
 # id, row, scope, feature, sense (+1: at or above `set`, -1: at or below), set, clear, set_ms, clear_ms, latch, gate,
 # demand. `clear` is the value on the safe side at which the clear time starts to run. Booleans: _ok trips at 0.
 STAGES = (
@@ -250,7 +251,7 @@ STAGES = (
     ("45b", 45, RACK, F_SENSORS_INVALID_MAX, 1, 2, 1, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("45c", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _RAMP),
     ("45d", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
-    ("53", 53, RACK, F_RUNAWAY_SUSPICION_PCT, 1, 140, 70, 3000, 0, REMOTE, NO_GATE, _OFFGAS),
+    ("53", 53, RACK, F_RUNAWAY_SUSPICION_PCT, 1, 140, 70, 4000, 0, REMOTE, NO_GATE, _OFFGAS),
 )
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)

@@ -303,7 +303,7 @@ OTHERS = {
     "50b": (_freeze, ticks(5000)), "52": (_silence(_groups(s.G_CLIMATE)), ticks(10_000)),
     "39": (_current_through_open, ticks(300)), "46a": (_lose_noc, ticks(901_000)), "46b": (_lose_noc, ticks(901_000)),
     "46c": (_never_verified, 1),
-    "53": (_two_signs, ticks(3000)), "10b": (None, 1), "22": (None, 1), "23a": (None, 1), "23b": (None, 1),
+    "53": (_two_signs, ticks(4000)), "10b": (None, 1), "22": (None, 1), "23a": (None, 1), "23b": (None, 1),
     "38a": (None, 1),
 }
 

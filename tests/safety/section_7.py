@@ -152,7 +152,7 @@ ROWS = {
     # The second channel: silent, or of another opinion (what says so waits the 0.5 s of the design). The monitors of
     # climate and UPS: silent for 10 s.
     "51": Row("peer_code", True, 1, 0, REMOTE, "energised", "S I H ich idc O"),
-    "53": Row("runaway_suspicion_pct", True, 140, 3000, REMOTE, "", "R Z fan L H ich idc O F P"),
+    "53": Row("runaway_suspicion_pct", True, 140, 4000, REMOTE, "", "R Z fan L H ich idc O F P"),
     "52": Row("monitor_silence_ms", True, 10_000, 0, SELF, "", "N L M"),
 }
 
