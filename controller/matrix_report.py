@@ -7,8 +7,8 @@ named and ends in exit code 1; such a file never runs, `firebreak check` and `fi
 
 import json
 
-from controller import (bms_protections, bus_times, check, checklist, config, effect_words, images, matrix_words,
-                        printed, readings, reasons, schema, tapers, time_chain, wired)
+from controller import (bms_protections, bus_times, check, checklist, config, effect_words, hma, images,
+                        matrix_words, printed, readings, reasons, schema, tapers, time_chain, wired)
 from controller.layers import ConfigError
 from controller.places import DONE, NOT_DONE, WRONG_INPUT, ascii_only, say
 from safety import matrix as m
@@ -274,11 +274,11 @@ def _cells(row, named):
         trips, clears = stage["trips_at"], stage["clears_at"]
         if "nmc" in stage:
             trips, clears = f"{trips} [{stage['nmc']['trips_at']}]", f"{clears} [{stage['nmc']['clears_at']}]"
-        sure = stage["confidence"]
-        doubt = printed.Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
+        sure, is_ours = stage["confidence"], stage["is_ours"]
+        doubt = printed.Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] and not is_ours else sure
         state = [state_cell(stage["states"])] if named else []
         each = "" if stage["scope"] == matrix_words.SCOPES[m.CABINET] else f" (each {stage['scope']})"
-        name = stage["stage"] + (" (ours)" if stage["is_ours"] else "")
+        name = stage["stage"] + (" (ours)" if is_ours else "")
         cells.append((str(row["row"]), name, *state, stage["cause"] + each, trips,
                       _after(stage["debounce_ms"]), clears, _after(stage["clear_for_ms"]), stage["reset"],
                       ", ".join(stage["demands"]) or stage.get("instead", ""), stage["basis"], doubt))

@@ -334,7 +334,7 @@ def test_main_lists_every_key(capsys):
                  "cabinet.tick_ms", "bus.NAME.port", "not_fitted.door", "optional_equipment"):
         assert name in keys
     assert "rack.N.cells_reported" not in keys
-    assert "rack.N.rated_current_mA                   only down 1000..3000000; must be said" in lines
+    assert "rack.N.rated_current_mA                   only down 1000..1600000; must be said" in lines
     for name in ("hma.chemistry", "hma.lfl_vol_ppm", "hma.hard_wired_rows", "cabinet.second_channel",
                  "cabinet.agent_hold_off_ms", "rack.N.break_current_mA", "stage.37a.set", "not_fitted.offgas_2"):
         assert name in keys

@@ -81,8 +81,8 @@ def test_what_is_unconfirmed_says_so():
     assert len(doubt) > 4
     text = printed.markdown(matrix_report.matrix_blocks(facts))
     for row in m.CLAUSES:
-        lines = [line for line in text.split("\n") if line.startswith(f"| {row} | ")]
-        assert lines and all(("(?) |" in line) == (row in doubt) for line in lines)
+        lines = [line for line in text.split("\n") if line.startswith(f"| {row} | {row}")]
+        assert lines and all(("(?) |" in line) == (row in doubt and "| ours; " not in line) for line in lines)
 
 
 @pytest.mark.parametrize("stage, trips, after_s, clears, reset, words", [
