@@ -350,7 +350,8 @@ class Keeper:
             except BlockingIOError:
                 return self.saved
             except OSError as error:
-                answer = f"the store's process is gone: {error.strerror}".encode()
+                self._fail(f"the store's process is gone: {error.strerror}")
+                return self.saved
             if answer == SAVED:
                 self.saved += self.ok
                 continue
