@@ -203,6 +203,16 @@ def test_a_report_of_open_contactors_is_believed_only_while_fresh_and_while_no_c
     assert desk.permit.contactors.current_zero() == found
 
 
+@pytest.mark.parametrize("silent", range(3))
+def test_a_report_speaks_for_its_own_rack(silent):
+    """One that is silent and was closed last may carry anything, whatever its neighbours report."""
+    desk = Desk(racks=3)
+    for rack in range(3):
+        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if rack == silent else s.CONTACTOR_OPEN, rack)
+        desk.current("unknown" if rack == silent else "zero", rack)
+    assert desk.permit.contactors.current_zero() == -1
+
+
 @pytest.mark.parametrize("current_mA, zero", [(ZERO_MA, 1), (-ZERO_MA, 1), (LOAD_MA, 0), (-LOAD_MA, 0)])
 def test_zero_current_is_less_than_five_percent(current_mA, zero):
     desk = Desk()
