@@ -101,8 +101,8 @@ class Gas:
         clock[1] = (clock[1] + 1) % RISE_S
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
-        before, half = history[clock[1]], history[(clock[1] + RISE_S // 2) % RISE_S]
-        rise = now - before if half == NO_HISTORY_PPM else min(now - before, 2 * (now - half))
+        before, half = history[clock[1]], history[clock[1] - RISE_S // 2]
+        rise = min(now - before, 2 * (now - half))  # a half that is not known, -1, takes nothing away
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
         history[clock[1]] = now
 

@@ -137,8 +137,11 @@ def test_only_the_loss_of_all_combustible_detectors_is_the_loss_of_gas_detection
 
 # -- row 10: the rise of hydrogen or carbon monoxide over ten seconds
 
+HOLE = "not known"  # told apart from a rise of 0
+
+
 def rises(desk, values):
-    """The rise after each of the values, one a second: the value, or UNKNOWN. None: silent for that second."""
+    """The rise after each of the values, one a second: the value, or HOLE. None: silent for that second."""
     found = []
     for value in values:
         desk.silent.discard(s.G_TOXIC)
@@ -147,7 +150,7 @@ def rises(desk, values):
         else:
             desk.inp[s.TOXIC_PPM] = value
         desk.step(SECOND)
-        found.append(desk.of(m.F_TOXIC_RISE_PPM)[0] if desk.of(m.F_TOXIC_RISE_PPM)[1] else UNKNOWN)
+        found.append(desk.of(m.F_TOXIC_RISE_PPM)[0] if desk.of(m.F_TOXIC_RISE_PPM)[1] else HOLE)
     return found
 
 
@@ -155,12 +158,12 @@ def test_a_rise_is_the_difference_to_ten_seconds_ago_and_to_five():
     chance = random.Random(10)
     values = [chance.randint(0, 10_000) for _ in range(45)]
     found = [min(now - whole, 2 * (now - half)) for whole, half, now in zip(values, values[5:], values[10:])]
-    assert rises(desk_with(), values) == [UNKNOWN] * 10 + found
+    assert rises(desk_with(), values) == [HOLE] * 10 + found
 
 
 def test_a_puff_that_stays_is_no_rise_after_five_seconds():
     """2 s of 55 ppm latched the key, which 50 ppm does after 10 s only."""
-    assert rises(desk_with(), [0] * 10 + [55] * 12) == [UNKNOWN] * 10 + [55] * 5 + [0] * 7
+    assert rises(desk_with(), [0] * 10 + [55] * 12) == [HOLE] * 10 + [55] * 5 + [0] * 7
     assert rises(desk_with(), [0] * 10 + [6 * second for second in range(1, 16)])[-6:] == [60] * 6
 
 
@@ -183,7 +186,7 @@ def test_a_silence_leaves_holes_ten_seconds_later():
     """Silent for 6 s, 3 of them still known: what was not known can be no beginning of a rise."""
     values = [0] * 12 + [None] * 6 + [40] * 14
     assert rises(desk_with(), values) == (
-        [UNKNOWN] * 10 + [0] * 2 + [0] * 3 + [UNKNOWN] * 3 + [40] * 5 + [0] * 2 + [UNKNOWN] * 3 + [0] * 4)
+        [HOLE] * 10 + [0] * 2 + [0] * 3 + [HOLE] * 3 + [40] * 5 + [0] * 2 + [HOLE] * 3 + [0] * 4)
 
 
 @pytest.mark.parametrize("loss", ["silent", "faulty"])
