@@ -100,6 +100,11 @@ def test_dead_sensors_are_no_middle_to_be_far_above():
     assert desk.of_rack(m.F_TEMPERATURE_ZEROS) == (8, KNOWN)
 
 
+def test_zeros_of_a_cold_rack_are_temperatures_like_any_other():
+    desk = Desk(modules=5).temperatures([0, 0, 0, 30, 40]).step()
+    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, KNOWN)
+
+
 @pytest.mark.parametrize("values, zeros", [
     ([0] * 4, 4), ([0, 0, 0, 1], 0), ([0, 0, 0, 250], 3), ([0, 0, 0, -100], 3), ([0, 0, 6, 30], 0)])
 def test_many_dead_sensors_hide_no_other(values, zeros):
