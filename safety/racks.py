@@ -84,8 +84,8 @@ class Racks:
         """Once a second: step what looks back."""
         first, at = self.layout.rack_input(rack, 0), rack * DROP_S
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
-        for place in range(at + DROP_S - 1, at, -1):
-            self.cells_mV[place], self.current_mA[place] = self.cells_mV[place - 1], self.current_mA[place - 1]
+        self.cells_mV[at + 2], self.cells_mV[at + 1] = self.cells_mV[at + 1], self.cells_mV[at]  # DROP_S places
+        self.current_mA[at + 2], self.current_mA[at + 1] = self.current_mA[at + 1], self.current_mA[at]
         self.cells_mV[at] = self.inp[first + s.CELL_VOLTAGE_MV_MIN] if cells else NO_CELLS_MV
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)

@@ -8,7 +8,7 @@ from permit_desk import CLOSING, INHIBITED, READY, RUNNING, STOPPING, TRIPPED, D
 from rows import ticks
 from started import Plant, resting, running
 
-from safety import bounds, evidence
+from safety import bounds, evidence, permit as permits
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -254,6 +254,14 @@ def test_a_demand_to_open_has_its_time_from_when_it_comes_however_old_the_trip(s
     assert len(bench.standing()) == 3
     assert bench.step(ticks(waited_ms) - 1).out[s.CONTACTOR_SUPPLY_OK] == 1
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
+def test_waiting_begins_in_its_step_however_late_and_counts_every_tick_after_it():
+    permit = Desk().permit
+    for elapsed, is_due, waited in ((5, True, 0), (7, True, 7), (3, True, 10), (4, False, -1), (9, True, 0),
+                                    (1, True, 1)):
+        permit._wait(permits.W_DEMAND, elapsed, is_due)
+        assert list(permit.waited) == [permits.NOT_WAITING, waited]
 
 
 def test_a_late_step_waits_no_longer():
