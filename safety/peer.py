@@ -127,14 +127,13 @@ class Peer:
 
         In one signal or another: of two bad wires that take turns each would be excused.
         """
-        frame, place = self.receiver.frame, 0
+        frame = self.receiver.frame
         differing = (signal_bits ^ frame.get(c.SIGNAL_BITS)) & known_bits & frame.get(c.KNOWN_BITS)
         self.disagree_ticks = min(self.disagree_ticks + elapsed, s.TICKS_MAX) if differing else 0
-        if self.disagree_ticks < self.disagree_ticks_max:
-            return 0
-        while not differing >> place & 1:
-            place += 1
-        return place + 1
+        for place in range(len(c.SHARED)):
+            if differing >> place & 1 and self.disagree_ticks >= self.disagree_ticks_max:
+                return place + 1
+        return 0
 
     def _compare_clocks(self):
         """At the end of a window: how far the other's uptime has come while this side counted its own ticks."""
