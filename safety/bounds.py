@@ -207,7 +207,8 @@ class Bounds:
         """A share of what converter, installer and BMS allow: half of a rating that they never leave is no derate."""
         limit = self.limit_W
         rated, lowest = limit[at + L_PCS_RATED], min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT])
-        return rated if permille >= FULL_PERMILLE else scale_W(lowest if lowest else rated, permille)
+        share = min(permille, FULL_PERMILLE)  # more where no rack is on the bus
+        return rated if share == FULL_PERMILLE else scale_W(lowest if lowest else rated, share)
 
     def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
         """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward zero."""

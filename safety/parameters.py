@@ -79,7 +79,7 @@ RACK_PARAMETERS = (
     ("discharge_taper_mV", "mV", 2000, 4300, 3000, "up"),
     ("discharge_end_mV", "mV", 2000, 4300, 2800, "up"),
     ("break_current_mA", "mA", 1000, 3_000_000, 300_000, "down"),
-    ("heating_nK_per_A2s", "nK/A2s", 0, 1000, 90, "down"),
+    ("heating_nK_per_A2s", "nK/A2s", 0, 900, 90, "down"),
     ("insulation_reported", "bool", 0, 1, 1, "fixed"),
     ("sensors_reported", "bool", 0, 1, 1, "fixed"),
 )

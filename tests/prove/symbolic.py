@@ -9,6 +9,7 @@ not know raises Unknown: nothing is skipped in silence.
 
 import ast
 import builtins
+import functools
 import inspect
 import itertools
 import operator
@@ -339,6 +340,8 @@ class Machine:
         if function is min or function is max:
             values = args if len(args) > 1 else args[0]
             return self._extreme(function, values)
+        if function is sum:
+            return functools.reduce(lambda total, value: self.compute(ast.Add, total, value, "sum"), args[0], 0)
         if function is abs and isinstance(args[0], Sym):
             below = compare(operator.lt, args[0], 0)
             return self._checked("abs", choose(below, self._negative(args[0]), args[0]))
