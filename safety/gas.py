@@ -15,6 +15,7 @@ COMBUSTIBLE = ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMIL
 VAPOUR = ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM))
 TOXIC = ((s.G_TOXIC, s.TOXIC_PPM),)
 RISE_S = 10  # row 10: more than 5 ppm/s for 10 s is a rise of more than 50 ppm over them
+HALF_S = RISE_S // 2
 NO_HISTORY_PPM = -1
 
 
@@ -101,7 +102,8 @@ class Gas:
         clock[1] = (clock[1] + 1) % RISE_S
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
-        before, half = history[clock[1]], history[clock[1] - RISE_S // 2]
+        before = history[clock[1]]
+        half = history[clock[1] - HALF_S if clock[1] >= HALF_S else clock[1] + HALF_S]
         rise = min(now - before, 2 * (now - half))  # a half that is not known, -1, takes nothing away
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
         history[clock[1]] = now
