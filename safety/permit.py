@@ -34,7 +34,7 @@ class Permit:
     """State and timers of the energy permit of one cabinet."""
 
     def __init__(self, layout, image, image_map, inp, out, evaluator, contactors):
-        self.layout, self.image, self.map, self.inp, self.out = layout, image, image_map, inp, out
+        self.layout, self.inp, self.out = layout, inp, out
         self.features, self.contactors = evaluator.features, contactors
         self.evidence = Evidence(layout, image, image_map, inp, self.features, evaluator)
         tick_ms = image[p.H_TICK_MS]

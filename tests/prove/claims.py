@@ -465,7 +465,7 @@ def breaking(cabinet):
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
-        limit = kernel.image[kernel.permit.map.rack + rack * p.RACK_WORDS + p.R_BREAK_CURRENT_MA]
+        limit = kernel.image[kernel.contactors.words_at[rack] + p.R_BREAK_CURRENT_MA]
         current = kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)]
         below = compare(operator.lt, machine.compute(ast.Add, current, limit, "current beyond its limit"), 0)
         found = either(found, either(compare(operator.gt, current, limit), below))
@@ -478,7 +478,7 @@ def carrying(cabinet):
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
-        rated = kernel.image[kernel.permit.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
+        rated = kernel.image[kernel.contactors.words_at[rack] + p.R_RATED_CURRENT_MA]
         times = machine.compute(ast.Mult, kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], 20, "20 times")
         back = machine.compute(ast.Add, times, rated, "and its rating")
         known = machine.call(kernel.features.ages.known, layout.rack_group(rack, s.G_BMS_PACK))

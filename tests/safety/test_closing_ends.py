@@ -59,7 +59,7 @@ def test_what_had_not_closed_when_it_ended_is_told_to_open():
 @pytest.mark.parametrize("current_mA, state", [(1000, INHIBITED), (1001, STOPPING), (-1001, STOPPING)])
 def test_a_contactor_that_breaks_less_than_counts_as_zero_waits_for_its_fuse(current_mA, state):
     desk = closing_under(current_mA, "not wanted")
-    desk.permit.image[desk.permit.map.rack + p.R_BREAK_CURRENT_MA] = 1000
+    desk.kernel.image[desk.permit.contactors.words_at[0] + p.R_BREAK_CURRENT_MA] = 1000
     assert desk.update(*desk.way) == (state, 0, 1 if state == STOPPING else 0)
 
 
