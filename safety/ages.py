@@ -46,9 +46,10 @@ class Ages:
                 ticks[group] = 0
                 seen[group] = news = 1
             else:
-                ticks[group] = min(ticks[group] + elapsed, s.TICKS_MAX)
+                age = ticks[group] + elapsed
+                ticks[group] = age = age if age < s.TICKS_MAX else s.TICKS_MAX
                 if seen[group]:
-                    oldest = max(oldest, ticks[group])
+                    oldest = max(oldest, age)
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 

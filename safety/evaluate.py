@@ -46,11 +46,12 @@ class Evaluator:
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
+        self.moved = bytearray(1)  # 1 once `active` or `latched` changed: what is published of them has to be again
         self.build(layout, image, image_map)
 
     def build(self, layout, image, image_map):
-        """Take from the image what stays as it is: per instance `watch` (feature, sense, set) and `debounce` (D_...),
-        per block `armed`, the watch of its armed instances."""
+        """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the instance) and
+        `debounce` (D_...), per block `armed`, the watch of its armed instances: no other is ever looked at."""
         self.image, self.map = image, image_map
         watch, debounce = [], []
         for index in range(self.count):
@@ -59,7 +60,7 @@ class Evaluator:
             base = self._feature_base(layout, row[m.S_SCOPE], self.block[index])
             feature = base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
             gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
-            watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE]))
+            watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE], index))
             debounce.append((gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3]))
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
@@ -67,7 +68,7 @@ class Evaluator:
     def as_image(self, index):
         """True if the instance still works with the numbers of the image: what `build` made of them is a copy."""
         image, words = self.image, self.map.stage + self.stage[index] * len(p.STAGE_WORDS)
-        feature, sense, set_at = self.watch[index]
+        feature, sense, set_at, _ = self.watch[index]
         debounce = self.debounce[index]
         armed = 1 if feature != self.features.never else 0
         return (armed == image[self.map.armed + index] and set_at == image[words] * sense
@@ -95,27 +96,26 @@ class Evaluator:
     def _any_hit(self, block):
         """True if any feature of a quiet block is at or beyond its threshold: the whole work of an uneventful step."""
         value, known = self.features.value, self.features.known
-        for feature, sense, set_at in self.armed[block]:
+        for feature, sense, set_at, _ in self.armed[block]:
             if known[feature] and value[feature] * sense >= set_at:
                 return True
         return False
 
     def _block(self, block, elapsed):
         """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
-        value, known, watch = self.features.value, self.features.known, self.watch
+        value, known = self.features.value, self.features.known
         set_count, active, latched = self.set_count, self.active, self.latched
         busy = 0
-        for index in range(self.block_first[block], self.block_first[block + 1]):
-            feature, sense, set_at = watch[index]
-            if known[feature]:
-                level = value[feature] * sense
-                if level >= set_at:
-                    self._beyond(index, elapsed)
-                elif known[feature] != m.IN_PART:
-                    if active[index] or latched[index]:
-                        self._miss(index, level)
-                    else:
-                        set_count[index] = 0
+        for feature, sense, set_at, index in self.armed[block]:
+            is_known = known[feature]
+            if is_known and value[feature] * sense >= set_at:
+                self._beyond(index, elapsed)
+            elif not (set_count[index] or active[index] or latched[index]):
+                continue  # as nearly all do: the step of a standing row has to fit a microcontroller, too
+            elif is_known == m.KNOWN:
+                set_count[index] = 0
+                if active[index] or latched[index]:
+                    self._miss(index, value[feature] * sense)
             if set_count[index] or active[index] or latched[index]:
                 busy = 1
         return busy
@@ -136,7 +136,7 @@ class Evaluator:
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
         if self.set_count[index] >= self.debounce[index][D_SET_TICKS] and not self.active[index]:
-            self.active[index] = 1
+            self.active[index] = self.moved[0] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
             self.note_first(index)
@@ -148,13 +148,13 @@ class Evaluator:
             self.first_out[0] = index
 
     def _miss(self, index, level):
-        self.set_count[index] = 0
         if level > self.debounce[index][D_CLEAR_AT]:
             self.clear_count[index] = 0
             return
         self.clear_count[index] = min(self.clear_count[index] + 1, s.TICKS_MAX)
-        if self.clear_count[index] >= self.debounce[index][D_CLEAR_TICKS]:
+        if self.active[index] and self.clear_count[index] >= self.debounce[index][D_CLEAR_TICKS]:
             self.active[index] = 0
+            self.moved[0] = 1
 
     def standing(self, index):
         """True while the instance demands something: active now, or latched."""
@@ -165,7 +165,7 @@ class Evaluator:
         value, active, latched = 0, self.active, self.latched
         for block in range(len(self.busy)):
             if self.busy[block]:
-                for index in range(self.block_first[block], self.block_first[block + 1]):
+                for _, _, _, index in self.armed[block]:
                     if active[index] or latched[index]:
                         value = crc.add_word(value if value else crc.START, index)
         return value

@@ -80,7 +80,8 @@ class Features:
             self._unit(unit)
         self.racks.update(elapsed)
 
-    def _put(self, feature, value, known):
+    def put(self, feature, value, known):
+        """Take over one feature."""
         self.value[feature] = value
         self.known[feature] = known
 
@@ -90,8 +91,8 @@ class Features:
         io_1, io_2, io_3 = self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), self.ages.known(s.G_IO_3)
         self.fire.update(io_1, io_2, io_3)
         self.gas.update(elapsed)
-        self._put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
-        value[m.F_IO_SILENCE_MS] = max(self._silence_ms(s.G_IO_1, s.G_IO_2), self._silence_ms(s.G_IO_3, s.G_IO_3))
+        self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
+        value[m.F_IO_SILENCE_MS] = self._silence_ms(s.G_IO_1, s.G_IO_3)
         value[m.F_METER_SILENCE_MS] = self._silence_ms(s.G_METER_GRID, s.G_METER_LOAD)
         value[m.F_MONITOR_SILENCE_MS] = self._silence_ms(s.G_CLIMATE, s.G_UPS)
         value[m.F_METER_FROZEN_MS] = self._frozen_ms(elapsed)
@@ -128,12 +129,16 @@ class Features:
         self.noc_ticks[0] = 0 if seen else min(self.noc_ticks[0] + elapsed, NOC_TICKS_MAX)
         self.value[m.F_NOC_LOST_S] = self.noc_ticks[0] * self.tick_ms // 1000
         told = io_3 or not self.supervised_fitted  # before the module was heard nobody knows whether it is missing
-        self._put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0)
+        self.put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0)
 
-    def _silence_ms(self, first, second):
-        """Age in ms of the older of two groups, of those seen since the start."""
-        older = max(self.ages.ticks[first] * self.ages.seen[first], self.ages.ticks[second] * self.ages.seen[second])
-        return min(older, TICKS_FOR_MS_MAX) * self.tick_ms
+    def _silence_ms(self, first, last):
+        """Age in ms of the oldest of the groups from `first` to `last`, of those seen since the start."""
+        ticks, seen = self.ages.ticks, self.ages.seen
+        oldest = 0
+        for group in range(first, last + 1):
+            if seen[group] and ticks[group] > oldest:
+                oldest = ticks[group]
+        return min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
 
     def _frozen_ms(self, elapsed):
         """How long the raw words of the more frozen meter have not changed, in ms."""
@@ -159,8 +164,8 @@ class Features:
         base = self.unit_base + unit * m.UNIT_FEATURE_COUNT
         ladder = self.map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS
         known = ages.known(group)
-        self._put(base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), 1)
-        self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
+        self.put(base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), 1)
+        self.put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 
     def level(self, age_ticks, ladder):
@@ -191,4 +196,4 @@ class Features:
                 found = max(found, abs(self.inp[first + s.RACK_VOLTAGE_MV] - bus_mV))
             elif known:
                 known = m.IN_PART
-        self._put(feature, found, known)
+        self.put(feature, found, known)

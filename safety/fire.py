@@ -10,7 +10,7 @@ class Fire:
 
     def __init__(self, image, image_map, features):
         self.inp, self.out = features.inp, features.out
-        self.value, self.known = features.value, features.known
+        self._put = features.put
         self.zones = image[image_map.cabinet + p.P_SMOKE_ZONES]
         self.heat_fitted = image[image_map.cabinet + p.P_HEAT_FITTED]
 
@@ -27,7 +27,3 @@ class Fire:
         inp = self.inp
         smoke = (self.zones > 0 and not inp[s.SMOKE_1_OK]) + (self.zones > 1 and not inp[s.SMOKE_2_OK])
         return smoke + (self.heat_fitted > 0 and not inp[s.HEAT_OK])
-
-    def _put(self, feature, value, known):
-        self.value[feature] = value
-        self.known[feature] = known

@@ -24,7 +24,7 @@ class Gas:
 
     def __init__(self, image, image_map, features):
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
-        self.value, self.known = features.value, features.known
+        self.value, self.known, self._put = features.value, features.known, features.put
         cabinet = image_map.cabinet
         self.combustible = COMBUSTIBLE[:image[cabinet + p.P_GAS_DETECTORS]]
         self.vapour = VAPOUR[:image[cabinet + p.P_OFFGAS_DETECTORS]]
@@ -110,7 +110,3 @@ class Gas:
 
     def _known(self, good, fitted):
         return 0 if not self.high[2] else m.KNOWN if good == fitted else m.IN_PART
-
-    def _put(self, feature, value, known):
-        self.value[feature] = value
-        self.known[feature] = known

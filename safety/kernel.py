@@ -62,12 +62,12 @@ class Kernel:
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(self, not_clean, store_unreadable, latched):
-        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices), the first-out
-        before the others."""
+        """Tell the kernel how the last run ended. latched: armed stage instances that were latched (indices), the
+        first-out before the others."""
         self.features.boot[0] = 1 if not_clean else 0
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
-            self.evaluator.latched[index] = 1
+            self.evaluator.latched[index] = self.evaluator.moved[0] = 1
             self.evaluator.busy[self.evaluator.block[index]] = 1
             self.evaluator.note_first(index)
             self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
@@ -84,10 +84,10 @@ class Kernel:
         r, g, h = f.racks, f.gas, f.racks.heating
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
                 g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
-                h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.first_out, self.latches.token_age,
-                b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks,
-                c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried, self.crc, self.standing,
-                self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)
+                h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved, e.first_out,
+                self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step,
+                c.closing_ticks, c.open_ticks, c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried, self.crc,
+                self.standing, self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
@@ -108,7 +108,7 @@ class Kernel:
         self._settle(elapsed)
         self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp, self.features.ages.known(s.G_IO_1))
         self.out[s.FAN_ON] = self.demand[m.D_FAN]
-        if self.standing[0] or self.out[s.FIRST_OUT] != -1:
+        if self.evaluator.moved[0]:
             self._publish_causes()
         return elapsed
 
@@ -149,7 +149,7 @@ class Kernel:
         active, latched = evaluator.active, evaluator.latched
         for block in range(len(evaluator.busy)):
             if evaluator.busy[block]:
-                for index in range(evaluator.block_first[block], evaluator.block_first[block + 1]):
+                for _, _, _, index in evaluator.armed[block]:
                     if active[index] or latched[index]:
                         self._add(evaluator.stage[index], block)
                         standing = 1
@@ -171,7 +171,6 @@ class Kernel:
             ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX)
 
     def _add(self, stage, block):
-        levels = m.STAGES[stage][m.S_DEMAND]
         units = self.layout.units
         first, last = 0, units
         if block > units:
@@ -179,14 +178,9 @@ class Kernel:
             last = first + 1
         elif block > 0:
             first, last = block - 1, block
-        demand, unit_demand, count = self.demand, self.unit_demand, m.DEMAND_COUNT
-        for index in range(count):
-            level = levels[index]
-            if level > demand[index]:
-                demand[index] = level
-            for unit in range(first, last):
-                if level > unit_demand[unit * count + index]:
-                    unit_demand[unit * count + index] = level
+        _raise(self.demand, 0, m.ASKS[stage])
+        for unit in range(first, last):
+            _raise(self.unit_demand, unit * m.DEMAND_COUNT, m.ASKS[stage])
 
     def _stopping(self):
         """A controlled stop is a ramp to zero of every unit; so is a trip whose cause went before all was open."""
@@ -213,8 +207,9 @@ class Kernel:
         out[s.OBLIGATIONS_OK] = grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
 
     def _publish_causes(self):
-        """First-out, mask and counts; left alone in the steps in which nothing stands or stood."""
+        """First-out, mask and counts; left alone in the steps in which nothing came or went."""
         out, evaluator = self.out, self.evaluator
+        evaluator.moved[0] = 0
         evaluator.refresh_first_out()
         first = evaluator.first_out[0]
         out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
@@ -228,6 +223,13 @@ def _clear(levels):
     """All to 0, in place: a new array would allocate on MicroPython."""
     for index in range(len(levels)):
         levels[index] = 0
+
+
+def _raise(levels, first, asks):
+    """Raise to what is asked each output that is lower. levels: from index `first` on; asks: (output, level)."""
+    for output, level in asks:
+        if level > levels[first + output]:
+            levels[first + output] = level
 
 
 def _alert_bits(row):

@@ -41,7 +41,8 @@ class Latches:
         """Age the tokens and carry out the reset the inputs ask for. Returns a result code (RESULTS)."""
         age = self.token_age
         for token in range(TOKENS):
-            age[token] = min(age[token] + elapsed, self.hour_ticks)
+            if age[token] < self.hour_ticks:
+                age[token] = min(age[token] + elapsed, self.hour_ticks)
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
@@ -70,6 +71,7 @@ class Latches:
     def _clear(self, level):
         """Clear all latches that `level` may clear. The first-out is named anew when the causes are published."""
         evaluator = self.evaluator
+        evaluator.moved[0] = 1
         for index in range(evaluator.count):
             if self.clears(index, level):
                 evaluator.latched[index] = 0

@@ -325,3 +325,6 @@ def _in_scope(scope):
 
 
 STAGES_PER_SCOPE = (len(_in_scope(CABINET)), len(_in_scope(UNIT)), len(_in_scope(RACK)))
+# Of each stage what it demands, without the outputs it does not ask for: (output, level).
+ASKS = tuple([tuple([(output, stage[S_DEMAND][output]) for output in range(DEMAND_COUNT) if stage[S_DEMAND][output]])
+              for stage in STAGES])

@@ -130,10 +130,12 @@ class Peer:
         frame = self.receiver.frame
         differing = (signal_bits ^ frame.get(c.SIGNAL_BITS)) & known_bits & frame.get(c.KNOWN_BITS)
         self.disagree_ticks = min(self.disagree_ticks + elapsed, s.TICKS_MAX) if differing else 0
-        for place in range(len(c.SHARED)):
-            if differing >> place & 1 and self.disagree_ticks >= self.disagree_ticks_max:
-                return place + 1
-        return 0
+        if self.disagree_ticks < self.disagree_ticks_max:
+            return 0
+        place = 1
+        while not differing >> place - 1 & 1:
+            place += 1
+        return place
 
     def _compare_clocks(self):
         """At the end of a window: how far the other's uptime has come while this side counted its own ticks."""

@@ -23,7 +23,7 @@ class Racks:
     """The rack features of a cabinet, written into `value` and `known` of its features."""
 
     def __init__(self, features):
-        self.features = features
+        self.features, self._put = features, features.put
         self.layout, self.image, self.map = features.layout, features.image, features.map
         self.inp, self.fresh, self.ages, self.out = features.inp, features.fresh, features.ages, features.out
         self.value, self.known, self.changed = features.value, features.known, features.changed
@@ -75,10 +75,6 @@ class Racks:
         self._put(base + m.F_RUNAWAY_HINT, self.value[m.F_ANY_SIGN], 1)
         self.heating.update(rack, base, groups)
         self._put(base + m.F_RUNAWAY_SUSPICION_PCT, runaway.suspicion_pct(self.value, self.known, base), 1)
-
-    def _put(self, feature, value, known):
-        self.value[feature] = value
-        self.known[feature] = known
 
     def _remember(self, rack, base, groups):
         """Once a second: step what looks back."""

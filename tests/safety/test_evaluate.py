@@ -201,7 +201,7 @@ def test_a_gate_that_is_not_known_holds_the_debounce_and_a_closed_one_begins_it_
     evaluator, features = made(default_image(UNITS, RACKS))
     index = max(at for at in range(evaluator.count) if evaluator.stage[at] == stage)
     gate, needed = evaluator.debounce[index][D_GATE], evaluator.debounce[index][D_SET_TICKS]
-    feature, sense, set_at = evaluator.watch[index]
+    feature, sense, set_at, _ = evaluator.watch[index]
     features.known[gate - 1] = beside
     features.value[feature], features.known[feature] = set_at * sense, m.KNOWN
     features.changed[:] = b"\1" * len(features.changed)
@@ -218,7 +218,7 @@ def test_a_gate_that_is_not_known_holds_the_debounce_and_a_closed_one_begins_it_
 def test_counters_stop_where_an_integer_is_still_small(before, elapsed, after):
     """A cause that stands for years, and one that is gone for years and was never reset (clear time: one per step)."""
     evaluator, features = made(default_image(UNITS, RACKS))
-    feature, sense, set_at = evaluator.watch[0]
+    feature, sense, set_at, _ = evaluator.watch[0]
     features.known[feature] = features.changed[0] = 1
     features.value[feature] = set_at * sense
     evaluator.set_count[0] = before

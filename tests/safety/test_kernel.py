@@ -151,11 +151,11 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 0 and kernel.features.known[m.F_IMAGE_CHANGED]
     evaluator = kernel.evaluator
     watch, debounce = list(evaluator.watch), list(evaluator.debounce)
-    feature, sense, set_at = watch[at]
+    feature, sense, set_at, _ = watch[at]
     if place == 0:
-        watch[at] = (feature, sense, set_at ^ 512)
+        watch[at] = (feature, sense, set_at ^ 512, at)
     elif place == 1:
-        watch[at] = (kernel.features.never, sense, set_at)
+        watch[at] = (kernel.features.never, sense, set_at, at)
     else:
         debounce[at] = tuple(value + (index == place - 1) for index, value in enumerate(debounce[at]))
     evaluator.watch, evaluator.debounce = tuple(watch), tuple(debounce)

@@ -108,7 +108,7 @@ def test_each_stage_instance_takes_its_own_words_from_the_image():
     for instance in range(evaluator.count):
         stage = m.STAGES[evaluator.stage[instance]]
         words = image_map.stage + 4 * evaluator.stage[instance]
-        feature, sense, set_at = evaluator.watch[instance]
+        feature, sense, set_at, _ = evaluator.watch[instance]
         assert (sense, set_at) == (stage[m.S_SENSE], words * stage[m.S_SENSE])
         assert evaluator.debounce[instance][1:] == ((words + 1) * stage[m.S_SENSE], words + 2, words + 3)
         assert (feature == evaluator.features.never) == (instance % 3 == 0)
