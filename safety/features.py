@@ -136,8 +136,8 @@ class Features:
         ticks, seen = self.ages.ticks, self.ages.seen
         oldest = 0
         for group in range(first, last + 1):
-            if seen[group] and ticks[group] > oldest:
-                oldest = ticks[group]
+            if seen[group]:
+                oldest = max(oldest, ticks[group])
         return min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
 
     def _frozen_ms(self, elapsed):

@@ -32,7 +32,7 @@ class Gas:
         self.detectors = self.combustible + self.vapour + self.toxic
         self.required = image[cabinet + p.P_GAS_REQUIRED]
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
-        self.history = array("i", [NO_HISTORY_PPM] * RISE_S)
+        self.history = array("i", [NO_HISTORY_PPM] * (RISE_S + HALF_S))  # of the last 10 s; then of the last 5
         self.clock = array("i", [0, 0])  # ticks into the present second, place in the history
         self.high = array("i", [0, 0, 0])  # of a kind: highest, second highest, how many have a reading
 
@@ -103,10 +103,10 @@ class Gas:
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
         before = history[clock[1]]
-        half = history[clock[1] - HALF_S if clock[1] >= HALF_S else clock[1] + HALF_S]
-        rise = min(now - before, 2 * (now - half))  # a half that is not known, -1, takes nothing away
+        later = RISE_S + clock[1] % HALF_S
+        rise = min(now - before, 2 * (now - history[later]))  # a half that is not known, -1, takes nothing away
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
-        history[clock[1]] = now
+        history[clock[1]] = history[later] = now
 
     def _known(self, good, fitted):
         return 0 if not self.high[2] else m.KNOWN if good == fitted else m.IN_PART

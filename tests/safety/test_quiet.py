@@ -18,6 +18,16 @@ class Calls:
         return self.inner(*args)
 
 
+class Writes(list):
+    """Words that count how often one of them is written."""
+
+    count = 0
+
+    def __setitem__(self, at, word):
+        self.count += 1
+        super().__setitem__(at, word)
+
+
 class Reads(bytearray):
     """Bytes that count how often one of them is read."""
 
@@ -108,6 +118,28 @@ def test_causes_are_published_when_one_comes_goes_or_is_reset_and_not_between():
     published = sum(counted(bench)["_publish_causes"] for _ in range(2000))
     assert not bench.standing() and bench.out[s.CAUSE_MASK] == 0 and published >= 1
     assert counted(bench)["_combine_anew"] == counted(bench)["_publish_causes"] == 0
+
+
+def test_a_latch_that_waits_for_its_reset_is_published_once():
+    bench = running()
+    bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
+    bench.step(10)
+    bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 1
+    gone = sum(counted(bench)["_publish_causes"] for _ in range(500))
+    assert (gone, bench.out[s.ACTIVE_COUNT], bench.out[s.LATCHED_COUNT]) == (1, 0, 2)
+    mask, bench.out[s.CAUSE_MASK] = bench.out[s.CAUSE_MASK], 0
+    bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
+    bench.step(10)
+    assert (bench.out[s.CAUSE_MASK], bench.out[s.ACTIVE_COUNT]) == (mask, 2)
+
+
+def test_only_a_token_that_was_spent_grows_older():
+    bench = running()
+    latches = bench.kernel.latches
+    for spent in range(len(latches.token_age) + 1):
+        ages = latches.token_age = Writes([latches.hour_ticks - 1] * spent + [latches.hour_ticks] * (3 - spent))
+        latches.update(1, bench.inp, 1)
+        assert (ages.count, ages) == (spent, [latches.hour_ticks] * 3)
 
 
 def test_demands_are_worked_out_anew_while_the_cabinet_stops_and_once_after_it():
