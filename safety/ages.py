@@ -46,10 +46,9 @@ class Ages:
                 ticks[group] = 0
                 seen[group] = news = 1
             else:
-                age = ticks[group] + elapsed
-                ticks[group] = age = age if age < s.TICKS_MAX else s.TICKS_MAX
+                ticks[group] = min(ticks[group] + elapsed, s.TICKS_MAX)
                 if seen[group]:
-                    oldest = max(oldest, age)
+                    oldest = max(oldest, ticks[group])
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 

@@ -64,6 +64,7 @@ class Evaluator:
             debounce.append((gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3]))
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
+        self.armed_at = tuple([tuple([one[3] for one in armed]) for armed in self.armed])
 
     def as_image(self, index):
         """True if the instance still works with the numbers of the image: what `build` made of them is a copy."""
@@ -165,7 +166,7 @@ class Evaluator:
         value, active, latched = 0, self.active, self.latched
         for block in range(len(self.busy)):
             if self.busy[block]:
-                for _, _, _, index in self.armed[block]:
+                for index in self.armed_at[block]:
                     if active[index] or latched[index]:
                         value = crc.add_word(value if value else crc.START, index)
         return value

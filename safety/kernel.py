@@ -149,7 +149,7 @@ class Kernel:
         active, latched = evaluator.active, evaluator.latched
         for block in range(len(evaluator.busy)):
             if evaluator.busy[block]:
-                for _, _, _, index in evaluator.armed[block]:
+                for index in evaluator.armed_at[block]:
                     if active[index] or latched[index]:
                         self._add(evaluator.stage[index], block)
                         standing = 1

@@ -3,6 +3,7 @@
 import pytest
 from started import running
 
+from safety import matrix as m
 from safety import signals as s
 
 
@@ -175,6 +176,27 @@ def test_only_blocks_in_which_something_stands_are_asked_for_demands():
     evaluator.active = Reads(evaluator.active)
     bench.kernel._combine()
     assert evaluator.active.count == evaluator.block_first[1]
+
+
+def test_a_quiet_stage_beside_one_that_stands_is_asked_once_and_not_written():
+    bench = running()
+    bench.silent = {s.G_METER_GRID}
+    assert bench.step(50).standing() == ["50a"]
+    evaluator = bench.kernel.evaluator
+    evaluator.active, evaluator.set_count = Reads(evaluator.active), Writes(evaluator.set_count)
+    evaluator._block(0, 1)
+    assert (evaluator.active.count, evaluator.set_count.count) == (evaluator.block_first[1], 1)
+
+
+def test_what_is_reached_behind_a_closed_gate_keeps_nobody_busy():
+    """Row 48: the door is open while no contactor is closed."""
+    bench = running()
+    bench.inp[s.RUN_REQUEST] = bench.inp[s.DOOR_OK] = 0
+    bench.step(50)
+    feature, _, _, instance = bench.kernel.evaluator.watch[bench.instance("48a")]
+    features, evaluator = bench.kernel.features, bench.kernel.evaluator
+    assert (features.known[feature], features.value[feature], features.value[m.F_ENERGISED]) == (1, 0, 0)
+    assert (evaluator.set_count[instance], evaluator._block(0, 1)) == (0, 0)
 
 
 def test_only_what_stands_is_asked_whether_its_cause_is_gone():
