@@ -52,9 +52,9 @@ class Mutant:
         return test if self.spot.function else test.partition("[")[0]
 
     def concerns(self, test):
-        """A factor: higher for a test that is named after the file, or after the row, that the mutant is in."""
-        row = re.search(r"\[([^]]*)\]", self.where) if self.spot.function is None else None
-        named = row and row[1] in re.split(r"[][-]", test)[1:]
+        """A factor: higher for a test that is named after the file, row or the number that the mutant is in."""
+        words = re.findall(r"[A-Z][A-Z_]+", self.where) + re.findall(r"\[([^]]*)\]", self.where)[:1]
+        named = self.spot.function is None and set(words) & set(re.split(r"[][.-]", test)[1:])
         return (50 if named else 1) * (10 if f"/test_{self.source.name.replace('.', '_')}.py" in test else 1)
 
     def compiled(self):

@@ -299,7 +299,7 @@ BREAKS = (
     ("a_weaker_rack_never_widens", "bounds", "Bounds._rack_limits", "min(limit_W[at + L_PCS_RATED], dc_W)", "dc_W"),
     ("a_share_never_widens", "bounds", "Bounds._share_W", "lowest if lowest else rated", "rated - lowest"),
     ("a_share_never_widens", "bounds", "Bounds._share_W", "return rated if", "return 2 * rated if"),
-    ("a_fault_never_lowers_a_demand", "kernel", "Kernel._add", "if level > demand[index]:", "if level:"),
+    ("a_fault_never_lowers_a_demand", "kernel", "_raise", "if level > levels[first + output]:", "if level:"),
     ("a_fault_never_lowers_a_demand", "kernel", "Kernel._settle", "self.demand[m.CONFLICTS[place][0]] = 0",
      "self.demand[m.D_HORN] = 0"),
     ("a_fault_never_lowers_a_demand", "kernel", "Kernel._settle", "if ticks[place] < self.hold_ticks[place]:",

@@ -8,10 +8,12 @@ import importlib
 
 import pytest
 
+from safety import matrix as m
 from safety import permit
 from safety import signals as s
 from safety.mcu import loop
 
+CONTACTS = ("estop_1_ok", "estop_2_ok", "fire_alarm_ok", "suppression_ok", "gas_relay_ok", "airflow_ok", "bms_fault_ok")
 # module, name, value, origin
 NUMBERS = (
     ("bounds", "TAPER_DDEGC", ((400, 500), (450, 550)), "rows 18 to 20: 40 to 50 degC charging, 45 to 55 discharging"),
@@ -21,12 +23,17 @@ NUMBERS = (
     ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),
     ("channel", "FRAME_EVERY_TICKS", 2, "design: 40 ms"),
     ("channel", "SEQUENCE_AHEAD_MAX", 25, "0.5 s of frames, one each 20 ms"),
+    ("channel", "SHARED_NAMES", CONTACTS, "design: E-stop, fire panel, gas, airflow; and the BMS's own trip, row 30"),
     ("contactors", "STILL_CLOSED", 1, "a code that the first step tells from none"),
     ("contactors", "LOST", 2, "a code of its own"),
     ("evidence", "VOLTAGE_MV_MIN", 1000, "row 37: ohm per volt, of whole volts"),
     ("features", "TICKS_FOR_MS_MAX", 1_000_000, "times 1000 ms a tick is below 2^30"),
     ("features", "NOC_TICKS_MAX", 10_000_000, "two days of 20 ms"),
+    ("gas", "COMBUSTIBLE", ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)), "rows 11, 12"),
+    ("gas", "HALF_S", 5, "ours: half of row 10's 10 s"),
     ("gas", "RISE_S", 10, "row 10: 5 ppm/s for 10 s"),
+    ("gas", "TOXIC", ((s.G_TOXIC, s.TOXIC_PPM),), "rows 9, 10"),
+    ("gas", "VAPOUR", ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)), "rows 7, 8"),
     ("heating", "HISTORY_S", 30, "row 22: for 30 s"),
     ("heating", "FAST_S", 10, "row 23: 0.2 K/s for 10 s"),
     ("heating", "FASTEST_S", 3, "row 23: 1 K/s for 3 s"),
@@ -38,12 +45,21 @@ NUMBERS = (
     ("latches", "HOUR_MS", 3_600_000, "an hour"),
     ("latches", "TOKENS", 3, "design: three remote resets an hour"),
     ("matrix", "IN_PART", 2, "more than KNOWN, which is true or false"),
+    ("matrix", "CONFLICTS", ((2, 3, "agent_hold_off_ms", "A32, D1, D2"),), "row 3: the fan after the hold-off"),
+    ("matrix", "ALERTS", ((m.F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, *range(7, 13), 21)), (m.F_GAS_ALERT, (*range(7, 13),)),
+                          (m.F_HEATING_ALERT, (22, 23)), (m.F_ANY_SIGN, (*range(7, 24),))),
+     "rows 15, 16: any gas or smoke; 48: gas; 8: heat rate; 24: rows 7 to 23"),
+    ("matrix", "DC_INHIBIT", 1, "each opens more than the one before"),
+    ("matrix", "DC_OPEN_AT_ZERO", 2, "each opens more than the one before"),
+    ("matrix", "DC_OPEN", 3, "each opens more than the one before"),
+    ("matrix", "DC_OPEN_ONLY_AT_ZERO", 4, "row 36 before all others: not under a short circuit"),
     ("matrix", "INHIBIT_BY_RAMP", 1, "the weaker of the two"),
     ("matrix", "INHIBIT_AT_ONCE", 2, "the stronger of the two"),
     ("peer", "DISAGREE_MS", 500, "row 1: contacts that disagree for 0.5 s"),
     ("peer", "CLOCK_WINDOW_MS", 5000, "ours: two windows of 5 s"),
     ("peer", "CLOCK_PERMILLE_MAX", 20, "ours: 2 %, far above a crystal's error"),
     ("peer", "OWN_TICKS_MAX", 1_000_000, "as the kernel's late step"),
+    ("permit", "W_FUSE", 0, "a place"),
     ("permit", "RETRY_MS", 10_000, "foxBMS bms_cfg.h: 10 s before the next attempt"),
     ("permit", "UNKNOWN_CURRENT_MS", 200, "silence ladder: 3 s and 3.2 s"),
     ("permit", "STOPPING_MS_MAX", 5000, "ours: a controlled stop ends"),
@@ -56,8 +72,12 @@ NUMBERS = (
     ("racks", "LOAD_SAG_MV", 150, "ours: at rated current"),
     ("runaway", "SIGN_PCT_MAX", 100, "a sign counts once"),
     ("runaway", "SECOND_PCT_MIN", 25, "ours: below it there is no second sign"),
+    ("second", "OWN_FEATURES", (*CONTACTS[:2], "estop_discrepancy", *CONTACTS[2:5], "airflow_missing", CONTACTS[6],
+                                "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable"),
+     "design: the rows that B holds alone; row 15; its own row 44"),
     ("second", "RELAY_MS", 200, "ours: a relay takes 20 ms"),
     ("second", "IMAGE_FILE_MAGIC", int.from_bytes(b"IMB1", "little"), "the file's first four letters"),
+    ("signals", "RACK", 2, "after the cabinet and its units"),
     ("signals", "MODULE_TEMPERATURE_RANGE_DDEGC", (-600, 3000), "-60 to 300 degC"),
     ("signals", "INT_MAX", 2 ** 30 - 1, "the widest small integer of MicroPython"),
     ("signals", "TICKS_MAX", 1_000_000_000, "below 2^30"),
