@@ -9,10 +9,11 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import contexts
 import kept
+import likely
 import mutants
 import mutation
 import suite
@@ -76,6 +77,15 @@ class Campaign:
                 self._take(pickle.loads(handed.read_bytes()))
                 if self.failed or not pending:
                     return
+        if not self.options.sample and not self.options.only_files:
+            self._keep_likely()
+
+    def _keep_likely(self):
+        """Of a whole run, for whoever starts from nothing: what it learned, and what runs the other lines."""
+        found = likely.chosen(kept.load("learned", "")[0])
+        measured = self.measured
+        found[likely.COVERING] = likely.covering(measured.tests_of, measured.durations_s, likely.best(found))
+        (kept.FOLDER / likely.FILE.name).write_text(likely.text(found), encoding="ascii")
 
     def _chosen(self):
         only = self.options.only_files
@@ -105,7 +115,8 @@ class Campaign:
         """Coverage first, then the mutants whose function does not run at import; the others are left for _fresh."""
         measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
-        learned = mutation.Learned(measured.durations_s, *(kept.load("learned", "") or ()))
+        known = kept.load("learned", "") or likely.learned(likely.read())
+        learned = mutation.Learned(measured.durations_s, *known)
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
@@ -122,12 +133,14 @@ class Campaign:
         if session.testsfailed:
             raise RuntimeError("tests/safety could not be collected")
         if known is None:
-            for part in portions(session.items):
-                measured.measure(part, self.options.workers)
-                if measured.percent == (100.0, 100.0):
-                    break
+            kept_before = likely.read() if self.options.sample else {}
+            of_sample = likely.best(kept_before) | set(kept_before.get(likely.COVERING, ()))
+            for part in portions(session.items, of_sample):
+                for share in nearest_first(part, measured.missing):
+                    if share and measured.percent != (100.0, 100.0):
+                        measured.measure(share, self.options.workers)
             measured.guess([item.nodeid for item in session.items])
-            if not measured.failed:
+            if not measured.failed and not of_sample:
                 kept.save("contexts", self.digest, measured)
         return measured
 
@@ -203,16 +216,29 @@ def _outside(name, module):
     return spec is not None and spec.name == name and path and not any(path.startswith(each) for each in ours)
 
 
-def portions(items):
-    """Tests in the order in which they are measured: two of each test function; the rest of the smaller ones; all."""
+def portions(items, first=()):
+    """Tests in the order in which they are measured: those named in `first` (with or without their parameters), two of
+    each test function, the rest of the smaller ones, all."""
     size, seen = Counter(function_of(item.nodeid) for item in items), Counter()
-    found = [], [], []
+    found = [], [], [], []
     for item in items:
         name = function_of(item.nodeid)
         random_course = hasattr(getattr(item, "obj", None), "hypothesis")
         seen[name] += 1
-        found[0 if seen[name] <= 2 and not random_course else 1 if size[name] <= SMALL else 2].append(item)
+        if item.nodeid in first or name in first and seen[name] == 1:
+            found[0].append(item)
+        else:
+            found[1 if seen[name] <= 2 and not random_course else 2 if size[name] <= SMALL else 3].append(item)
     return [part for part in found if part]
+
+
+def nearest_first(items, missing):
+    """Two parts: the tests of the files in which something is missing ("safety/bounds.py: lines ..."), the others."""
+    files = {"test_" + PurePath(line.partition(":")[0]).name for line in missing}
+    parts = [], []
+    for item in items:
+        parts[PurePath(item.nodeid.partition("::")[0]).name not in files].append(item)
+    return parts
 
 
 def function_of(name):

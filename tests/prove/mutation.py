@@ -46,6 +46,10 @@ class Learned:
             return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
         return sorted(sorted(names), key=worth, reverse=True)
 
+    def killers(self, mutant):
+        """Tests that told another mutant of the same function: not all that run its lines are known."""
+        return set(self.kills.get(mutant.family[0], ()))
+
     def within(self, names, cpu_s):
         """How many of the first names take so long together, at least one."""
         for place, name in enumerate(names):
@@ -124,7 +128,7 @@ class Swapped:
 
     def tests(self, mutant):
         """Names of the tests that may tell a mutant."""
-        return [name for name in self.contexts.tests(mutant) if name in self.items]
+        return [name for name in self.contexts.tests(mutant) | self.learned.killers(mutant) if name in self.items]
 
     def work(self, job, fd):
         """In the child."""
@@ -179,7 +183,7 @@ class Fresh:
     def tests(self, mutant):
         """Names of the tests that may tell a mutant. Data may concern every test."""
         every = self.contexts.durations_s
-        known = self.contexts.tests(mutant) if mutant.spot.function else ()
+        known = self.contexts.tests(mutant) | self.learned.killers(mutant) if mutant.spot.function else ()
         return [name for name in known if name in every] or list(every)
 
     def work(self, job, fd):

@@ -2,10 +2,13 @@
 
 import ast
 import importlib.util
+import json
 import pathlib
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -458,3 +461,49 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     assert {source.name for source in sources} - kernel == {"__init__", "channel", "mcu.__init__", "mcu.loop", "peer",
                                                             "second"}
     assert [line.partition(":")[0] for line in sizes.lines()] == ["the kernel", "the second channel"]
+
+
+# -- what is likely
+
+def test_the_tests_of_each_function_are_kept_and_known_to_its_file_and_to_all():
+    import likely
+    kills = {("bounds", "f"): Counter(a=8, b=1), ("bounds", "g"): Counter(b=1, a=1), "bounds": Counter(c=99)}
+    found = json.loads(likely.text(likely.chosen(kills)))
+    assert found == {"bounds f": {"a": 8, "b": 1}, "bounds g": {"a": 1, "b": 1}} and likely.best(found) == {"a"}
+    told, tried = likely.learned(found)
+    assert told[("bounds", "f")] == {"a": 8, "b": 1} and told["bounds"] == told[""] == tried[""] == {"a": 9, "b": 2}
+
+
+def test_what_the_best_do_not_run_is_covered_by_the_cheapest_and_rather_of_a_function_that_takes_part():
+    import likely
+    tests_of = {"bounds": {1: {"a", "b"}, 2: {"b", "c[1]"}, 3: {"b", "d[2]"}, 4: {"gone"}}, "permit": {9: {"e"}}}
+    durations_s = {"a": 1, "b": 0.2, "c[1]": 0.1, "d[2]": 0.3, "e": 9}
+    assert likely.covering(tests_of, durations_s, {"a", "d"}) == ["c[1]", "d[2]", "e"]
+    kept = {"bounds f": {"a": 1}, likely.COVERING: ["b"]}
+    assert likely.best(kept) == {"a"} and set(likely.learned(kept)[0]) == {("bounds", "f"), "bounds", ""}
+
+
+def test_nine_of_ten_of_the_tests_that_are_kept_are_still_there():
+    """They only order, so one that was renamed does no harm; after many the list is to be made anew."""
+    import campaign
+    import likely
+    import suite
+    named = {campaign.function_of(test) for tests in likely.read().values() for test in tests}
+    texts = {path.name: path.read_text(encoding="ascii") for path in suite.files()}
+    there = [name for name in named if f"def {name.rpartition('::')[2]}(" in texts.get(
+        name.partition("::")[0].rpartition("/")[2], "")]
+    assert len(named) > 100 and len(there) * 10 >= len(named) * 9
+
+
+def test_what_is_missing_is_looked_for_in_the_tests_of_its_file():
+    import campaign
+    items = [SimpleNamespace(nodeid=f"safety/{name}.py::test_x") for name in ("test_bounds", "test_permit")]
+    near, others = campaign.nearest_first(items, ["safety/permit.py: lines [3] branches []"])
+    assert (near, others) == (items[1:], items[:1]) and campaign.nearest_first(items, []) == ([], items)
+
+
+def test_of_a_sample_the_tests_that_are_named_come_first():
+    import campaign
+    items = [SimpleNamespace(nodeid=name) for name in ("a[1]", "a[2]", "a[3]", "b[1]", "b[2]", "c")]
+    found = campaign.portions(items, {"a[3]", "b"})
+    assert [[item.nodeid for item in part] for part in found] == [["a[3]", "b[1]"], ["a[1]", "a[2]", "b[2]", "c"]]

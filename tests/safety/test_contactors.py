@@ -212,6 +212,14 @@ def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks
     assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, c.LOST)]
 
 
+def test_an_open_rack_whose_current_is_not_heard_carries_none_while_its_state_is():
+    racks = Racks(2).report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).carry(6999)
+    assert racks.contactors.current_zero() == -1
+    racks.kernel.features.ages.seen[racks.kernel.layout.rack_group(1, s.G_BMS_STATE)] = 1
+    assert racks.contactors.current_zero() == 1
+    assert racks.carry(7000).contactors.current_zero() == 0
+
+
 def test_times_stay_small_numbers_however_late_a_step_is():
     racks = Racks(1).report(s.CONTACTOR_PRECHARGE)
     racks.update(1, elapsed=s.INT_MAX)

@@ -155,6 +155,15 @@ def test_a_tick_takes_time(tick_ms, fits):
                 user(image)
 
 
+def test_no_word_of_an_image_is_wider_than_a_small_integer():
+    image = default_image()
+    for value, fits in ((s.INT_MAX, True), (s.INT_MAX + 1, False), (-s.INT_MAX - 1, False)):
+        for at in (p.ImageMap(1, 1, m.STAGES_PER_SCOPE).cabinet, -1):
+            kept, image[at] = image[at], value
+            assert p.fits(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE)) == fits
+            image[at] = kept
+
+
 @pytest.mark.parametrize("rack", range(3))
 @pytest.mark.parametrize("word, value, fits", [
     (p.R_UNIT, -1, False), (p.R_UNIT, 0, True), (p.R_UNIT, 1, True), (p.R_UNIT, 2, False),

@@ -402,13 +402,15 @@ LATCHING = [index for index, stage in enumerate(CABINET) if stage[m.S_LATCH] != 
 
 @pytest.mark.parametrize("first", LATCHING)
 def test_it_remembers_the_strictest_latch_of_any_instance(first):
-    for other in LATCHING:
-        second = sc.Second(default_image(), 0)
-        kernel = second.kernel
-        kernel.judge = lambda elapsed, kernel=kernel: kernel.out.__setitem__(s.CAUSE_MASK, 7)
-        kernel.evaluator.latched[first] = kernel.evaluator.latched[other] = 1
+    second = sc.Second(default_image(), 0)
+    kernel, latched = second.kernel, second.kernel.evaluator.latched
+    kernel.judge = lambda elapsed: None
+    for count, other in enumerate(LATCHING):
+        kernel.out[s.CAUSE_MASK] = count + 1  # another one each time, so that it looks again
+        latched[first] = latched[other] = 1
         second.step(1, CLOSED)
         assert second.latch_level == max(CABINET[first][m.S_LATCH], CABINET[other][m.S_LATCH])
+        latched[first] = latched[other] = second.latch_level = 0
 
 
 def test_no_instance_is_left_out_whatever_the_table_says_of_its_reset(monkeypatch):

@@ -1,0 +1,60 @@
+"""Which tests told mutants of which function in the last whole run; `likely.json` beside this file holds it.
+
+A run that has learned nothing yet tries these first, and one of a sample measures its coverage with them first. They
+only order: a test that is gone, or tells nothing any more, costs a little. A whole run writes build/prove/likely.json.
+"""
+
+import json
+import pathlib
+from collections import Counter
+
+COVERING = "covering"  # the entry of tests that run what the best of each function do not
+FILE = pathlib.Path(__file__).resolve().parent / "likely.json"
+
+
+def chosen(kills):
+    """{"file function": {test: mutants it told}} of what was learned of each function or column.
+
+    A test that told only one of them is kept, too: nearly always it is the one that looks at what others do not.
+    """
+    return {" ".join(family): dict(told) for family, told in kills.items() if isinstance(family, tuple) and told}
+
+
+def covering(tests_of, durations_s, known):
+    """The cheapest test of each line that the tests in `known` do not run. tests_of: {file: {line: tests}}."""
+    found, functions = set(), {name.partition("[")[0] for name in known}
+    for lines in tests_of.values():
+        for tests in lines.values():
+            names = sorted(tests & durations_s.keys())
+            if names and not any(name in known or name in found for name in names):
+                found.add(min(names, key=lambda name: (name.partition("[")[0] not in functions, durations_s[name])))
+    return sorted(found)
+
+
+def text(found):
+    """As it is kept."""
+    return json.dumps(found, indent=0, sort_keys=True) + "\n"
+
+
+def learned(found):
+    """(kills, tries) of mutation.Learned: of each function, of its file and of all."""
+    kills = {}
+    for name, tests in _families(found):
+        file, _, where = name.partition(" ")
+        for key in ((file, where), file, ""):
+            kills.setdefault(key, Counter()).update(tests)
+    return kills, {key: Counter(tests) for key, tests in kills.items()}
+
+
+def best(found):
+    """The best test of each function or column: together they run nearly every line."""
+    return {max(sorted(tests), key=tests.get) for _, tests in _families(found)}
+
+
+def _families(found):
+    return [(name, tests) for name, tests in found.items() if name != COVERING]
+
+
+def read(path=FILE):
+    """What is kept; nothing if the file is not there."""
+    return json.loads(path.read_text(encoding="ascii")) if path.exists() else {}
