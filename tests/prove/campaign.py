@@ -172,8 +172,9 @@ class Campaign:
                         self._keep(results, learned)
         self._keep(results, learned)
         killers = {result["by"] for result in results.values() if result["how"] == mutation.KILLED}
-        killers = sorted(name for name in killers if "::" in name)
-        for _, result in forks.run([(None, killers, True)] if killers else [], runner.work, 1):
+        killers, workers = sorted(name for name in killers if "::" in name), self.options.workers
+        shares = [(None, killers[part::workers], True) for part in range(min(workers, len(killers)))]
+        for _, result in forks.run(shares, runner.work, workers):
             if result.get("how") != mutation.SURVIVED:
                 errors.append(f"without any mutant: {result}")
         return results, errors
