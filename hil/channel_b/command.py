@@ -30,7 +30,7 @@ COUNTS = (
     ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
     ("healthy", "step", "step with link and relay", None),
     ("healthy", "report", "making a frame", None), ("healthy", "receive", "taking a frame", None),
-    ("tripped", "kernel", "kernel step, the half that channel B runs, tripped", None),
+    ("tripped", "kernel", "kernel step, the half that channel B runs, tripped", "channel_b"),
     ("tripped", "step", "step with link and relay, tripped", None),
     ("healthy", "whole", "a whole kernel step, which channel B does not run", None))
 FUEL_SCRIPT = """import sys
