@@ -156,6 +156,9 @@ def _source(config, schedule, stage):
         return _told_by_bms(config, schedule, BMS_MS)
     if feature in (m.F_SELF_TEST_BITS, m.F_CPU_TEMPERATURE_DDEGC):
         return [Part("self-test", _self_test_ms(config, feature), False)]
+    if feature == m.F_METER_FROZEN_MS:  # words that moved last just before they froze are news in the next read
+        bus_ms = _roles_ms(config, schedule, ("meter_grid", "meter_load"))
+        return [Part("bus", bus_ms, False), Part("silence", _silence_ms(config, stage), False)]
     return [Part("silence", _silence_ms(config, stage), False)]
 
 
