@@ -51,7 +51,8 @@ class Evaluator:
 
     def build(self, layout, image, image_map):
         """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the instance) and
-        `debounce` (D_...), per block `armed`, the watch of its armed instances: no other is ever looked at."""
+        `debounce` (D_...), per block `armed`, the watch of its armed instances, and `armed_at`, these alone: no other
+        is looked at."""
         self.image, self.map = image, image_map
         watch, debounce = [], []
         for index in range(self.count):

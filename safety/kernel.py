@@ -62,11 +62,14 @@ class Kernel:
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(self, not_clean, store_unreadable, latched):
-        """Tell the kernel how the last run ended. latched: armed stage instances that were latched (indices), the
-        first-out before the others."""
+        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices), the first-out
+        before the others."""
         self.features.boot[0] = 1 if not_clean else 0
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
+            if self.evaluator.watch[index][0] == self.features.never:
+                self.features.boot[1] = 1  # nothing would stand for it: row 44d asks for the key
+                continue
             self.evaluator.latched[index] = self.evaluator.moved[0] = 1
             self.evaluator.busy[self.evaluator.block[index]] = 1
             self.evaluator.note_first(index)

@@ -283,6 +283,19 @@ def test_what_was_latched_in_the_last_run_keeps_its_own_block_busy():
             assert (bench.step().out[s.LATCHED_COUNT], bench.out[s.FIRST_OUT_INSTANCE]) == (1, index)
 
 
+def test_a_latch_of_a_stage_that_is_not_armed_any_more_asks_for_the_key():
+    """Nothing would stand for it: it must not be as if it had never been."""
+    bench = Plant()
+    image, index = default_image(), bench.instance("2")
+    image[p.ImageMap(1, 1, m.STAGES_PER_SCOPE).armed + index] = 0
+    kernel = Kernel(image)
+    kernel.boot(0, 0, (index,))
+    kernel.step(1)
+    evaluator = kernel.evaluator
+    assert (evaluator.latched[index], evaluator.latched[bench.instance("44d")]) == (0, 1)
+    assert kernel.out[s.CONTACTOR_SUPPLY_OK] == 0 and kernel.demand[m.D_PCS] >= m.PCS_RAMP
+
+
 def test_what_was_latched_in_the_last_run_came_before_what_trips_in_the_first_step():
     bench = Plant()
     bench.kernel.boot(0, 0, (bench.instance("2"),))

@@ -52,7 +52,7 @@ NUMBERS = (
     ("matrix", "DC_INHIBIT", 1, "each opens more than the one before"),
     ("matrix", "DC_OPEN_AT_ZERO", 2, "each opens more than the one before"),
     ("matrix", "DC_OPEN", 3, "each opens more than the one before"),
-    ("matrix", "DC_OPEN_ONLY_AT_ZERO", 4, "row 36 before all others: not under a short circuit"),
+    ("matrix", "DC_OPEN_ONLY_AT_ZERO", 4, "row 12: no arc in gas above 25 % LFL, so it outranks opening under load"),
     ("matrix", "INHIBIT_BY_RAMP", 1, "the weaker of the two"),
     ("matrix", "INHIBIT_AT_ONCE", 2, "the stronger of the two"),
     ("peer", "DISAGREE_MS", 500, "row 1: contacts that disagree for 0.5 s"),
