@@ -78,12 +78,12 @@ def _instructions():
 
 
 def _per_step(micropython, folder, racks, modules):
-    """Instructions of one step: two runs, with and without it, differ in nothing else."""
-    used = []
-    for stepping in (0, 1):
-        code, printed, fuel = micropython.run(folder, "/input/run.py", str(racks), str(modules), str(FUEL_STEPS),
+    """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is in both halves."""
+    def used(steps, stepping):
+        code, printed, fuel = micropython.run(folder, "/input/run.py", str(racks), str(modules), str(steps),
                                               str(stepping))
         if code != 0:
             raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
-        used.append(fuel)
-    return round((used[1] - used[0]) / FUEL_STEPS)
+        return fuel
+    prepared, stepped = (used(2 * FUEL_STEPS, stepping) - used(FUEL_STEPS, stepping) for stepping in (0, 1))
+    return round((stepped - prepared) / FUEL_STEPS)
