@@ -142,8 +142,8 @@ main() {
         test)
             set_up
             cd "$here"
-            # Two at a time, a file each, so that two cores are used and fixtures of a file stay together.
-            exec "$venv/bin/python" -m pytest -n 2 --dist loadfile "$@"
+            # Three at a time for two cores, as real-time tests wait; a file each, so that its fixtures stay together.
+            exec "$venv/bin/python" -m pytest -n 3 --dist loadfile "$@"
             ;;
         prove)
             set_up
