@@ -43,6 +43,8 @@ def parsed(argv):
     parser.add_argument("--files", default="", metavar="NAME,...", help="only mutants of these files, as bounds,permit")
     parser.add_argument("--resume", action="store_true",
                         help="take over the mutants that an earlier run of this same tree has done")
+    parser.add_argument("--recheck", action="store_true",
+                        help="try the mutants of equivalent.toml with all tests, which takes a minute each")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
     found = parser.parse_args(argv)
     found.only = tuple(found.only.split(","))
@@ -83,7 +85,8 @@ def tested(options):
             show(f"  {result['how']}: {mutant.id} {result['by']} {result['wall_s']:.0f} s")
         if done[0] % 200 == 0:
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
-    chosen = campaign.Options(options.workers, sample, options.seed, options.files, options.resume)
+    chosen = campaign.Options(options.workers, sample, options.seed, options.files, options.resume,
+                              () if options.recheck else listed)
     run = campaign.Campaign(chosen, say)
     if run.before:
         show(f"mutants: {len(run.before)} results of an earlier run of this tree are taken over")
@@ -108,6 +111,8 @@ def mutated(run, listed, begun_s):
     wrong = campaign.stale(listed, run)
     for each in left:
         show(f"  {each.id}: {listed.get(each.id, 'NOT EXPLAINED')}")
+    if run.options.listed and set(run.options.listed) & {each.id for each in left}:
+        show("  those that are listed were tried with the likeliest tests only; --recheck tries all")
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
     kept.FOLDER.mkdir(parents=True, exist_ok=True)

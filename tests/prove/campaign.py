@@ -46,11 +46,12 @@ def forget():
 
 class Options:
     """How much to do. sample: number of mutants drawn with seed, 0 for all; only_files: stems of files, () for all;
-    resume: results that an earlier run of the same tree left are taken over."""
+    resume: results that an earlier run of the same tree left are taken over; listed: ids of mutants for which the
+    likeliest tests are enough."""
 
-    def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False):
+    def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False, listed=()):
         self.workers, self.sample, self.seed, self.only_files = workers, sample, seed, only_files
-        self.resume = resume
+        self.resume, self.listed = resume, listed
 
 
 class Campaign:
@@ -160,7 +161,8 @@ class Campaign:
     def _all(self, runner, chosen, learned):
         """Run the mutants, then the same tests that killed once more without a mutant: they must pass."""
         results = {each.id: self.before[each.id] for each in chosen if each.id in self.before}
-        errors, queue = [], mutation.Queue(runner, learned, [each for each in chosen if each.id not in results])
+        errors, left = [], [each for each in chosen if each.id not in results]
+        queue = mutation.Queue(runner, learned, left, self.options.listed)
         for jobs in (queue.jobs, queue.again):
             for (mutant, names, is_last), result in forks.run(jobs(), runner.work, self.options.workers):
                 if "error" in result:

@@ -87,10 +87,14 @@ def swap(mutant):
 
 
 class Queue:
-    """Jobs of a run: every mutant with its likeliest tests; those that live on come again with all others."""
+    """Jobs of a run: every mutant with its likeliest tests; those that live on come again with all others.
 
-    def __init__(self, runner, learned, chosen):
-        self.runner, self.learned, self.chosen = runner, learned, chosen
+    listed: ids of mutants that are known to survive, and so do not come again: to count one as a survivor that a later
+    test would have told claims too little, never too much.
+    """
+
+    def __init__(self, runner, learned, chosen, listed=()):
+        self.runner, self.learned, self.chosen, self.listed = runner, learned, chosen, listed
         self.left, self.spent_s = [], Counter()
 
     def jobs(self):
@@ -98,7 +102,8 @@ class Queue:
         for mutant in self.chosen:
             names = self.learned.order(mutant, self.runner.tests(mutant))
             first = names[:self.learned.within(names, LIKELY_S)]
-            yield mutant, first, len(first) == len(names) and not self.runner.contexts.others(names)
+            rest = len(first) < len(names) or self.runner.contexts.others(names)
+            yield mutant, first, mutant.id in self.listed or not rest
 
     def take(self, mutant, names, is_last, result):
         """A result of this job: learned from; True if it is the mutant's last, with the CPU time of all its jobs."""

@@ -25,7 +25,7 @@ OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", 
            "--tb=native", "-o", "timeout=0",
            "--deselect", f"{TESTS.name}/{NO_JUDGE_EITHER}", "-o", "addopts=",
            "--rootdir", str(TESTS.parent))  # so that the fixtures of its conftest hold for every later collection too
-CPU_S_MIN, CPU_TIMES = 3, 30  # a test may take 30 times its own CPU time, and 3 s at least, before it counts as endless
+CPU_S_MIN, CPU_TIMES = 2, 30  # a test may take 30 times its own CPU time, and 2 s at least, before it counts as endless
 
 
 class Suite:

@@ -507,3 +507,21 @@ def test_of_a_sample_the_tests_that_are_named_come_first():
     items = [SimpleNamespace(nodeid=name) for name in ("a[1]", "a[2]", "a[3]", "b[1]", "b[2]", "c")]
     found = campaign.portions(items, {"a[3]", "b"})
     assert [[item.nodeid for item in part] for part in found] == [["a[3]", "b[1]"], ["a[1]", "a[2]", "b[2]", "c"]]
+
+
+@pytest.mark.parametrize("listed, asked", [
+    ((), [["a"], ["b", "z"]]), (("m",), [["a"]]), (("n",), [["a"], ["b", "z"]])], ids=["none", "itself", "another"])
+def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
+    import mutation
+    mutant = SimpleNamespace(id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1)
+    contexts = SimpleNamespace(others=lambda names: ["z"])
+    learned = mutation.Learned({"a": 1.9, "b": 50.0, "z": 1.0})
+    runner = SimpleNamespace(tests=lambda mutant: ["a", "b"], contexts=contexts)
+    queue = mutation.Queue(runner, learned, [mutant], listed)
+    result = {"how": mutation.SURVIVED, "by": "", "tried": 1, "cpu_s": 2.0}
+    tried = []
+    for jobs in (queue.jobs, queue.again):
+        for _, names, is_last in jobs():
+            tried.append(names)
+            queue.take(mutant, names, is_last, dict(result))
+    assert tried == asked
