@@ -86,6 +86,7 @@ class Campaign:
         found = likely.chosen(kept.load("learned", "")[0])
         measured = self.measured
         found[likely.COVERING] = likely.covering(measured.tests_of, measured.durations_s, likely.best(found))
+        found[likely.HARD] = likely.hard(self.results, likely.read().get(likely.HARD, {}))
         (kept.FOLDER / likely.FILE.name).write_text(likely.text(found), encoding="ascii")
 
     def _chosen(self):
@@ -117,7 +118,7 @@ class Campaign:
         measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
         known = kept.load("learned", "") or likely.learned(likely.read())
-        learned = mutation.Learned(measured.durations_s, *known)
+        learned = mutation.Learned(measured.durations_s, *known, hard=likely.read().get(likely.HARD))
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
@@ -151,7 +152,8 @@ class Campaign:
     def _fresh(self, session, folder):
         for name in self.modules:
             importlib.import_module(name)
-        learned = mutation.Learned(self.measured.durations_s, *self.learned)
+        hard = likely.read().get(likely.HARD)
+        learned = mutation.Learned(self.measured.durations_s, *self.learned, hard=hard)
         chosen = [each for each in self.mutants if not self._swappable(each, self.measured)]
         for mutant in chosen:
             mutant.fresh = True

@@ -9,6 +9,8 @@ import pathlib
 from collections import Counter
 
 COVERING = "covering"  # the entry of tests that run what the best of each function do not
+HARD = "hard"  # the entry {mutant id: test} of mutants that few tests tell
+HARD_S = 0.3  # CPU time; the mean of all is a third of it
 FILE = pathlib.Path(__file__).resolve().parent / "likely.json"
 
 
@@ -29,6 +31,13 @@ def covering(tests_of, durations_s, known):
             if names and not any(name in known or name in found for name in names):
                 found.add(min(names, key=lambda name: (name.partition("[")[0] not in functions, durations_s[name])))
     return sorted(found)
+
+
+def hard(results, known):
+    """{mutant id: test} of those that took long to tell (results: {id: result}), and of those known before that the
+    same test still tells: with it at hand they no longer take long."""
+    return {name: result["by"] for name, result in results.items() if "::" in result["by"] and result["how"] == "killed"
+            and (result["cpu_s"] >= HARD_S or known.get(name) == result["by"])}
 
 
 def text(found):
@@ -52,7 +61,7 @@ def best(found):
 
 
 def _families(found):
-    return [(name, tests) for name, tests in found.items() if name != COVERING]
+    return [(name, tests) for name, tests in found.items() if name not in (COVERING, HARD)]
 
 
 def read(path=FILE):

@@ -29,9 +29,10 @@ ROUNDS = ((0, 12), (12, 120), (120, None))  # the likeliest tests of all files f
 class Learned:
     """Which tests killed what before: the likeliest and cheapest come first."""
 
-    def __init__(self, durations_s, kills=None, tries=None):
-        """durations_s: of each test; kills, tries: what was learned before, by family and test."""
-        self.durations_s = durations_s
+    def __init__(self, durations_s, kills=None, tries=None, hard=None):
+        """durations_s: of each test; kills, tries: what was learned before, by family and test; hard: the test that
+        told a mutant, of those that few tests tell."""
+        self.durations_s, self.hard = durations_s, hard or {}
         self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
@@ -44,7 +45,8 @@ class Learned:
             chance = sum(weight * (kills[known] + 0.05) / (tries[known] + doubt)
                          for kills, tries, weight, doubt in weighed)
             return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
-        return sorted(sorted(names), key=worth, reverse=True)
+        told_by = self.hard.get(mutant.id)
+        return sorted(sorted(names), key=lambda name: (name == told_by, worth(name)), reverse=True)
 
     def killers(self, mutant):
         """Tests that told another mutant of the same function: not all that run its lines are known."""

@@ -488,7 +488,9 @@ def test_nine_of_ten_of_the_tests_that_are_kept_are_still_there():
     import campaign
     import likely
     import suite
-    named = {campaign.function_of(test) for tests in likely.read().values() for test in tests}
+    kept = likely.read()
+    hard = kept.pop(likely.HARD).values()
+    named = {campaign.function_of(test) for tests in [*kept.values(), hard] for test in tests}
     texts = {path.name: path.read_text(encoding="ascii") for path in suite.files()}
     there = [name for name in named if f"def {name.rpartition('::')[2]}(" in texts.get(
         name.partition("::")[0].rpartition("/")[2], "")]
@@ -525,3 +527,17 @@ def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
             tried.append(names)
             queue.take(mutant, names, is_last, dict(result))
     assert tried == asked
+
+
+def test_what_told_a_mutant_that_few_tests_tell_comes_first_and_is_kept():
+    import likely
+    import mutation
+    mutant = SimpleNamespace(id="m", family=(("f", "g"), "f", ""), known_as=str, concerns=lambda name: 1)
+    durations_s = {"a::t": 0.1, "b::t": 9.0}
+    assert mutation.Learned(durations_s).order(mutant, durations_s) == ["a::t", "b::t"]
+    assert mutation.Learned(durations_s, hard={"m": "b::t"}).order(mutant, durations_s) == ["b::t", "a::t"]
+    assert mutation.Learned(durations_s, hard={"m": "gone"}).order(mutant, durations_s) == ["a::t", "b::t"]
+    results = {name: {"how": how, "by": by, "cpu_s": cpu_s} for name, how, by, cpu_s in (
+        ("slow", "killed", "a::t", 0.3), ("quick", "killed", "a::t", 0.29), ("known", "killed", "b::t", 0.1),
+        ("other", "killed", "a::t", 0.1), ("import", "killed", "import of safety", 0.3), ("left", "survived", "", 2.0))}
+    assert likely.hard(results, {"known": "b::t", "other": "b::t"}) == {"slow": "a::t", "known": "b::t"}
