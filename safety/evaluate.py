@@ -1,7 +1,9 @@
 """One evaluator for all stages: threshold, debounce, hysteresis, gate, latch, first-out. Nothing in it knows a row.
 
-An unknown feature (or gate) neither trips nor clears: the counters stand still, so a flickering sensor still trips. A
-feature known only in part (one of two detectors is silent) may trip, but clears nothing.
+An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so that a flickering
+sensor still trips; what counts towards clearing begins anew. A feature known only in part (one of two detectors is
+silent) may trip, but clears nothing. Behind a closed gate the count stands still, too, until the feature itself is
+clear: a current that swings opens and closes the gate of row 20 faster than its 2 s.
 Set counters advance by the elapsed ticks (a late step trips no later), clear counters by one per step.
 """
 
@@ -46,6 +48,7 @@ class Evaluator:
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
+        self.trips = array("i", [0])  # of stages that latch, modulo 2^16: part of what an operator saw
         self.moved = bytearray(1)  # 1 once `active` or `latched` changed: what is published of them has to be again
         self.build(layout, image, image_map)
 
@@ -66,16 +69,20 @@ class Evaluator:
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
         self.armed_at = tuple([tuple([one[3] for one in armed]) for armed in self.armed])
+        self.place = tuple([self.armed_at[self.block[index]].index(index) if image[image_map.armed + index] else -1
+                            for index in range(self.count)])
 
     def as_image(self, index):
         """True if the instance still works with the numbers of the image: what `build` made of them is a copy."""
-        image, words = self.image, self.map.stage + self.stage[index] * len(p.STAGE_WORDS)
-        feature, sense, set_at, _ = self.watch[index]
-        debounce = self.debounce[index]
-        armed = 1 if feature != self.features.never else 0
-        return (armed == image[self.map.armed + index] and set_at == image[words] * sense
-                and debounce[D_CLEAR_AT] == image[words + 1] * sense and debounce[D_SET_TICKS] == image[words + 2]
-                and debounce[D_CLEAR_TICKS] == image[words + 3])
+        image, at, is_armed = self.image, self.place[index], self.image[self.map.armed + index]
+        if at < 0 or not is_armed:
+            return at < 0 and not is_armed
+        armed, armed_at, watch = self.armed[self.block[index]], self.armed_at[self.block[index]], self.watch[index]
+        if at >= len(armed) or at >= len(armed_at) or armed[at] is not watch or armed_at[at] != index:
+            return False
+        debounce, words = self.debounce[index], self.map.stage + self.stage[index] * len(p.STAGE_WORDS)
+        return (watch[2] == image[words] * watch[1] and debounce[D_CLEAR_AT] == image[words + 1] * watch[1]
+                and debounce[D_SET_TICKS] == image[words + 2] and debounce[D_CLEAR_TICKS] == image[words + 3])
 
     def _armed(self, block):
         first, after = self.block_first[block], self.block_first[block + 1]
@@ -118,22 +125,25 @@ class Evaluator:
                 set_count[index] = 0
                 if active[index] or latched[index]:
                     self._miss(index, value[feature] * sense)
+            else:
+                self.clear_count[index] = 0
             if set_count[index] or active[index] or latched[index]:
                 busy = 1
         return busy
 
     def _beyond(self, index, elapsed):
-        """At or beyond the threshold: it counts where the gate is open, not at all where the gate is not known.
+        """At or beyond the threshold: it counts while the gate is known and open.
 
         Whatever the gate says, it is not clear: a reset would be of a cause that stands.
         """
         self.clear_count[index] = 0
-        value, known = self.features.value, self.features.known
-        gate = self.debounce[index][D_GATE]
-        if gate == m.NO_GATE or (known[gate] and value[gate]):
+        if self.debounce[index][D_GATE] == m.NO_GATE or self.gate_ok(index):
             self._hit(index, elapsed)
-        elif known[gate]:
-            self.set_count[index] = 0
+
+    def gate_ok(self, index):
+        """True while the gate of an instance is known and open, or it has none."""
+        gate = self.debounce[index][D_GATE]
+        return gate == m.NO_GATE or (self.features.known[gate] and self.features.value[gate])
 
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
@@ -141,6 +151,7 @@ class Evaluator:
             self.active[index] = self.moved[0] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
+                self.trips[0] = (self.trips[0] + 1) & 0xFFFF
             self.note_first(index)
 
     def note_first(self, index):
@@ -163,13 +174,14 @@ class Evaluator:
         return self.active[index] or self.latched[index]
 
     def cause_mask(self):
-        """CRC-30 over the indices of all standing instances: what an operator saw, in one number (0: none)."""
+        """CRC-30 over the indices of all standing instances, begun with the number of trips: what an operator saw, in
+        one number (0: none). What trips again under its latch is another event."""
         value, active, latched = 0, self.active, self.latched
         for block in range(len(self.busy)):
             if self.busy[block]:
                 for index in self.armed_at[block]:
                     if active[index] or latched[index]:
-                        value = crc.add_word(value if value else crc.START, index)
+                        value = crc.add_word(value if value else crc.START ^ self.trips[0], index)
         return value
 
     def refresh_first_out(self):

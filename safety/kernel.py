@@ -34,7 +34,8 @@ class Kernel:
         if len(image) != image_map.words:
             raise ValueError("limit image length does not fit its topology")
         if not p.fits(image, image_map):  # or it would be an IndexError at the very trip, or another rack's temperature
-            raise ValueError("limit image holds a word beyond 2^30, no tick, or units or modules its topology has not")
+            raise ValueError("limit image holds a word beyond 2^30, a second not of whole ticks, or units or modules "
+                             "that its topology has not")
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
         self.fresh = bytearray(layout.groups)
@@ -87,7 +88,7 @@ class Kernel:
         r, g, h = f.racks, f.gas, f.racks.heating
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
                 g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
-                h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved, e.first_out,
+                h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved, e.first_out, e.trips,
                 self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step,
                 c.closing_ticks, c.open_ticks, c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried, self.crc,
                 self.standing, self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)

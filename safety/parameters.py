@@ -131,9 +131,9 @@ def in_range(value):
 
 
 def fits(image, image_map):
-    """True if no word is out of range, a tick takes time, and every rack's unit and modules are among those that the
-    header names."""
-    if image[H_TICK_MS] < 1:
+    """True if no word is out of range, a second is whole ticks (what looks back counts seconds), and every rack's unit
+    and modules are among those that the header names."""
+    if image[H_TICK_MS] < 1 or 1000 % image[H_TICK_MS]:
         return False
     for word in image:
         if not in_range(word):

@@ -168,6 +168,27 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
 
 
+@pytest.mark.parametrize("change", [
+    lambda armed, at: armed[:at] + armed[at + 1:], lambda armed, at: armed[:at], lambda armed, at: (armed[0], *armed),
+    lambda armed, at: (*armed[:at], armed[at - 1], *armed[at + 1:])], ids=["taken out", "cut", "doubled", "another's"])
+@pytest.mark.parametrize("name", ["armed", "armed_at"])
+def test_what_is_looked_at_is_compared_with_the_image(name, change):
+    """`armed` and `armed_at` are made of the comparisons: an E-stop taken out of them stopped nothing, unnoticed."""
+    kernel = Kernel(default_image(racks=3))
+    of_blocks = list(getattr(kernel.evaluator, name))
+    for block in (0, len(of_blocks) - 1):
+        changed = of_blocks.copy()
+        changed[block] = change(changed[block], len(changed[block]) // 2)
+        setattr(kernel.evaluator, name, tuple(changed))
+        for _ in range(2 * PASS_STEPS):
+            kernel.judge(1)
+        assert kernel.features.value[m.F_IMAGE_CHANGED] == 1
+    setattr(kernel.evaluator, name, tuple(of_blocks))
+    for _ in range(2 * PASS_STEPS):
+        kernel.judge(1)
+    assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
+
+
 def test_every_instance_is_compared_once_in_a_scan():
     for racks in (1, 3, 16):
         kernel, seen = Kernel(default_image(racks=racks)), []

@@ -144,14 +144,16 @@ def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
 
 
-@pytest.mark.parametrize("tick_ms, fits", [(-1, False), (0, False), (1, True), (20, True)])
-def test_a_tick_takes_time(tick_ms, fits):
+@pytest.mark.parametrize("tick_ms, fits", [
+    (-1, False), (0, False), (1, True), (19, False), (20, True), (21, False), (67, False), (91, False), (100, True),
+    (1000, True), (1001, False), (2000, False)])
+def test_a_second_is_whole_ticks(tick_ms, fits):
     image = default_image()
     image[p.H_TICK_MS] = tick_ms
     assert p.fits(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE)) == fits
     if not fits:
         for user in (Kernel, lambda words: Second(words, m.SELF)):
-            with pytest.raises(ValueError, match="no tick"):
+            with pytest.raises(ValueError, match="whole ticks"):
                 user(image)
 
 

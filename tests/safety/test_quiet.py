@@ -131,7 +131,8 @@ def test_a_latch_that_waits_for_its_reset_is_published_once():
     mask, bench.out[s.CAUSE_MASK] = bench.out[s.CAUSE_MASK], 0
     bench.inp[s.ESTOP_1_OK] = bench.inp[s.ESTOP_2_OK] = 0
     bench.step(10)
-    assert (bench.out[s.CAUSE_MASK], bench.out[s.ACTIVE_COUNT]) == (mask, 2)
+    seen = bench.out[s.CAUSE_MASK]
+    assert seen not in (0, mask) and bench.out[s.ACTIVE_COUNT] == 2, "the same rows tripped again: another event"
 
 
 def test_only_a_token_that_was_spent_grows_older():
@@ -191,7 +192,9 @@ def test_a_quiet_stage_beside_one_that_stands_is_asked_once_and_not_written():
 def test_what_is_reached_behind_a_closed_gate_keeps_nobody_busy():
     """Row 48: the door is open while no contactor is closed."""
     bench = running()
-    bench.inp[s.RUN_REQUEST] = bench.inp[s.DOOR_OK] = 0
+    bench.inp[s.RUN_REQUEST] = 0
+    bench.step(50)
+    bench.inp[s.DOOR_OK] = 0
     bench.step(50)
     feature, _, _, instance = bench.kernel.evaluator.watch[bench.instance("48a")]
     features, evaluator = bench.kernel.features, bench.kernel.evaluator
