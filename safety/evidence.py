@@ -6,6 +6,7 @@ Every item is positive evidence: a signal that was seen, is fresh and says so. N
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.evaluate import D_GATE
 
 INHIBIT_REASONS = (
     "none", "interlock", "io_1", "io_2", "meter", "gas detectors", "pcs", "bms", "cells missing", "contactor not open",
@@ -24,11 +25,14 @@ class Evidence:
 
     def __init__(self, layout, image, image_map, inp, features, evaluator):
         self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
-        self.ages, self.of_unit, self.evaluator = features.ages, features.of_unit, evaluator
+        self.features, self.evaluator = features, evaluator
+        self.ages, self.of_unit = features.ages, features.of_unit
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
         self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
         self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
+        self.asleep = tuple([evaluator.watch[index] for block in self.holding for index in block
+                             if evaluator.debounce[index][D_GATE] == m.F_ENERGISED])
         self.done = 0
 
     def _holding(self, block):
@@ -119,12 +123,18 @@ class Evidence:
         return True
 
     def _no_cause(self):
-        """No row that would keep it open counts its debounce: the start would come first. One that stands says so."""
-        evaluator = self.evaluator
+        """No row that would keep it open counts its debounce: the start would come first. One that stands says so.
+
+        What counts only while something is energised (rows 48 and 51) would do so with the first relay under test.
+        """
+        evaluator, features = self.evaluator, self.features
+        for feature, sense, set_at, _ in self.asleep:
+            if features.known[feature] and features.value[feature] * sense >= set_at:
+                return False
         for block in range(len(self.holding)):
             if evaluator.busy[block]:
                 for index in self.holding[block]:
-                    if evaluator.set_count[index] and not evaluator.active[index]:
+                    if evaluator.set_count[index] and not evaluator.active[index] and evaluator.gate_ok(index):
                         return False
         return True
 

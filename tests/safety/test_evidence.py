@@ -7,6 +7,7 @@ from safety import evidence as e
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.evaluate import D_GATE
 from safety.kernel import Kernel
 
 AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
@@ -42,6 +43,14 @@ class Checklist:
         evaluator = self.kernel.evaluator
         index = [at for at in range(evaluator.count) if m.STAGES[evaluator.stage[at]][m.S_ID] == name][-1]
         evaluator.set_count[index] = evaluator.busy[evaluator.block[index]] = 1
+
+    def open_gates(self):
+        """Let every gate be known and open."""
+        features = self.kernel.features
+        for gate, *_ in self.kernel.evaluator.debounce:
+            if gate != m.NO_GATE:
+                features.known[gate] = features.value[gate] = 1
+        return self
 
     def find(self, at_rest=True, waiting=0, is_open=None):
         """(reason, done, total); is_open: as at_rest if not said."""
@@ -234,7 +243,7 @@ def test_a_bus_without_racks_has_no_voltages_that_differ():
 @pytest.mark.parametrize("stage", m.STAGES, ids=[stage[m.S_ID] for stage in m.STAGES])
 def test_the_cause_of_a_row_that_would_keep_it_open_is_waited_for(stage):
     checklist = Checklist()
-    checklist.count(stage[m.S_ID])
+    checklist.open_gates().count(stage[m.S_ID])
     holds = stage[m.S_DEMAND][m.D_DC] or stage[m.S_DEMAND][m.D_PCS]
     assert checklist.find()[0] == (e.I_CAUSE if holds else e.I_NONE)
     assert checklist.find(at_rest=False)[0] == e.I_NONE, "what begins later is debounced"
@@ -242,9 +251,36 @@ def test_the_cause_of_a_row_that_would_keep_it_open_is_waited_for(stage):
     assert checklist.find()[0] == e.I_NONE, "what stands is an interlock, not a missing item"
 
 
+GATED = [stage for stage in m.STAGES if stage[m.S_GATE] != m.NO_GATE and stage[m.S_DEMAND][m.D_PCS]]
+
+
+@pytest.mark.parametrize("stage", GATED, ids=[stage[m.S_ID] for stage in GATED])
+def test_what_was_counted_before_its_gate_closed_holds_nothing(stage):
+    checklist = Checklist()
+    evaluator = checklist.kernel.evaluator
+    checklist.count(stage[m.S_ID])
+    index = max(at for at in range(evaluator.count) if m.STAGES[evaluator.stage[at]] is stage)
+    gate, known, value = evaluator.debounce[index][D_GATE], evaluator.features.known, evaluator.features.value
+    for gate_known, gate_open, reason in ((1, 1, e.I_CAUSE), (1, 0, e.I_NONE), (0, 1, e.I_NONE)):
+        known[gate], value[gate] = gate_known, gate_open
+        assert checklist.find()[0] == reason
+
+
+@pytest.mark.parametrize("name, feature, bad, good", [("48a", m.F_DOOR_OK, 0, 1), ("51", m.F_PEER_CODE, 1, 0)])
+def test_what_counts_only_while_something_is_energised_is_waited_for_before(name, feature, bad, good):
+    """With the door open both permit relays were closed for their test every 10 s, without end."""
+    checklist = Checklist()
+    features = checklist.kernel.features
+    for known, value, reason in ((1, bad, e.I_CAUSE), (1, good, e.I_NONE), (0, bad, e.I_NONE)):
+        features.known[feature], features.value[feature] = known, value
+        assert checklist.find()[0] == reason
+    assert sorted(m.STAGES[checklist.kernel.evaluator.stage[index]][m.S_ID]
+                  for *_, index in checklist.evidence.asleep) == ["48a", "51"]
+
+
 def test_only_what_counts_itself_is_a_cause_that_may_come():
     """Its neighbour in the block stands, or has seen nothing."""
-    checklist = Checklist()
+    checklist = Checklist().open_gates()
     evaluator = checklist.kernel.evaluator
     held = [index for indices in checklist.evidence.holding for index in indices]
     for index in held:

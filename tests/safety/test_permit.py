@@ -471,6 +471,18 @@ def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
     assert bench.step(20).out[s.STATE] == RUNNING
 
 
+def test_an_open_door_lets_no_permit_relay_be_tested():
+    """Row 48 counts while something is energised: each attempt to start closed both relays until it did."""
+    bench = Plant(racks=2)
+    bench.inp[s.DOOR_OK] = 0
+    for _ in range(ticks(60_000)):
+        bench.step()
+        assert (bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]) == (0, 0)
+    assert bench.out[s.INHIBIT_REASON] == evidence.I_CAUSE
+    bench.inp[s.DOOR_OK] = 1
+    assert bench.step(20).out[s.STATE] == RUNNING
+
+
 def test_closing_waits_a_bounded_time_for_the_permit_relay():
     bench = Plant()
     bench.held[s.PERMIT_1_CLOSED] = 0
