@@ -104,7 +104,7 @@ class Gas:
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
         before = history[clock[1]]
         later = RISE_S + clock[1] % HALF_S
-        rise = min(now - before, 2 * (now - history[later]))  # a half that is not known, -1, takes nothing away
+        rise = min(now - before, 2 * (now - history[later]) + 1)  # the half of 51 is 25; -1, not known, takes none away
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
         history[clock[1]] = history[later] = now
 

