@@ -188,7 +188,7 @@ STAGES = (
     ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, F_ENERGISED,
      _demand(PCS_STOP, DC_OPEN, 0, 1, 1, 0, 1, 1, operator=1)),
     ("52", 52, CABINET, F_MONITOR_SILENCE_MS, 1, 10_000, 5000, 0, 1000, SELF, NO_GATE,
-     _demand(0, DC_INHIBIT, lamp=1, maintenance=1)),
+     _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)),
     ("38b", 38, UNIT, F_BUS_MISMATCH_MV, 1, 10_000, 5000, 5000, 0, REMOTE, NO_GATE,
      _demand(PCS_STOP, DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
     ("41a", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 1, 0, 0, 0, REMOTE, NO_GATE, _RAMP),

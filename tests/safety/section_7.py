@@ -153,7 +153,7 @@ ROWS = {
     # climate and UPS: silent for 10 s.
     "51": Row("peer_code", True, 1, 0, REMOTE, "energised", "S I H ich idc O"),
     "53": Row("runaway_suspicion_pct", True, 140, 4000, REMOTE, "", "R Z fan L H ich idc O F P"),
-    "52": Row("monitor_silence_ms", True, 10_000, 0, SELF, "", "N L M"),
+    "52": Row("monitor_silence_ms", True, 10_000, 0, SELF, "", "N L c50 d50 M O"),
 }
 
 # The values in brackets, for NMC cells; the comparator of row 30 is set on site, not here.
