@@ -8,7 +8,7 @@ ours; row 25 and the state of charge are ours, 40a is the silence ladder.
 from typing import NamedTuple
 
 from controller import matrix_words, schema
-from safety import bounds
+from safety import bounds, matrix, parameters
 
 CHARGE, DISCHARGE = (0,), (1,)
 WAYS = ("charging", "discharging")
@@ -16,7 +16,8 @@ WAYS = ("charging", "discharging")
 
 class Taper(NamedTuple):
     """stage: in whose effects it is told, "" for none. ways: CHARGE, DISCHARGE or both. signal: in the form of a
-    feature, for its unit. ends: (full power up to here, none from here), two numbers or two parameters of the rack.
+    feature, for its unit. ends: (full power up to here, none from here), two numbers or two parameters of the rack; one
+    number: the place in what bounds.temperature_tapers makes of the limit image.
     told: parameter of the rack without which it does not act, "" for none."""
 
     stage: str
@@ -28,16 +29,17 @@ class Taper(NamedTuple):
     basis: str
 
 
-_HOT, _COLD, _SOC = bounds.TAPER_DDEGC, bounds.COLD_TAPER_DDEGC, bounds.SOC_TAPER_PERMILLE
+_SOC = bounds.SOC_TAPER_PERMILLE
+_HOT, _COLD = (0,), (1,)  # place of the ends among those that follow from the limit image
 _WARM = ("temperature_ddegC_max", "hottest module")
 _FROST = ("temperature_ddegC_min", "coldest module")
 _EARLIER = "begins before the row's own voltage"
 _CHARGED = ("soc_permille", "state of charge")
 TAPERS = (
-    Taper("18a", CHARGE, *_WARM, _HOT[0], "temperatures_reported", "row 18"),
-    Taper("18b", DISCHARGE, *_WARM, _HOT[1], "temperatures_reported", "row 18"),
-    Taper("25a", CHARGE, *_FROST, _COLD[0], "temperatures_reported", "ours: 10 K before row 25"),
-    Taper("25b", DISCHARGE, *_FROST, _COLD[1], "temperatures_reported", "ours: 10 K before row 25"),
+    Taper("18a", CHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
+    Taper("18b", DISCHARGE, *_WARM, _HOT, "temperatures_reported", "row 18"),
+    Taper("25a", CHARGE, *_FROST, _COLD, "temperatures_reported", "ours: 10 K before row 25"),
+    Taper("25b", DISCHARGE, *_FROST, _COLD, "temperatures_reported", "ours: 10 K before row 25"),
     Taper("27", CHARGE, "cell_voltage_mV_max", "highest cell", ("charge_taper_mV", "charge_end_mV"), "cells_reported",
           f"row 27 for the taper; ours: it {_EARLIER}"),
     Taper("31a", DISCHARGE, "cell_voltage_mV_min", "lowest cell", ("discharge_taper_mV", "discharge_end_mV"),
@@ -52,7 +54,8 @@ TAPERS = (
 def facts(found=None):
     """[{...}] of every taper that acts. found: Config of a site, or None for the defaults (with those of NMC cells)."""
     if found:
-        return [_fact(taper, ends) for taper in TAPERS if (ends := _ends(taper, found.rack_tables))]
+        moved = bounds.temperature_tapers(found.safety_image, found.image_map())
+        return [_fact(taper, ends) for taper in TAPERS if (ends := _ends(taper, found.rack_tables, moved))]
     return [_fact(taper, _default(taper, schema.LFP), _default(taper, schema.NMC)) for taper in TAPERS]
 
 
@@ -79,12 +82,28 @@ def _fact(taper, ends, nmc=()):
     return fact | ({"nmc": nmc[0]} if nmc and nmc != ends else {})
 
 
-def _ends(taper, racks):
+def _ends(taper, racks, moved):
     """[(full, none)] of the racks on which it acts, each once, rising; racks: {parameter: integer} of each."""
     acting = [table for table in racks if not taper.told or table[taper.told]]
-    return sorted({tuple([table[end] if isinstance(end, str) else end for end in taper.ends]) for table in acting})
+    return sorted({_numbers(taper, table, moved) for table in acting})
+
+
+def _numbers(taper, table, moved):
+    """(full, none) of a rack. table: {parameter: integer} of it; moved: of bounds.temperature_tapers."""
+    if len(taper.ends) == 1:
+        return moved[taper.ways[0]][taper.ends[0]]
+    return tuple([table[end] if isinstance(end, str) else end for end in taper.ends])
 
 
 def _default(taper, chemistry):
-    specs = schema.RACKS[chemistry]
-    return [tuple([specs[end].default if isinstance(end, str) else end for end in taper.ends])]
+    table = {name: spec.default for name, spec in schema.RACKS[chemistry].items()}
+    return [_numbers(taper, table, bounds.temperature_tapers(*_default_image()))]
+
+
+def _default_image():
+    """The thresholds alone of a limit image of one unit and one rack, all at their defaults, and its map."""
+    image_map = parameters.ImageMap(1, 1, matrix.STAGES_PER_SCOPE)
+    image = [0] * image_map.words
+    for place, stage in enumerate(matrix.STAGES):
+        image[image_map.stage + place * len(parameters.STAGE_WORDS)] = stage[matrix.S_SET]
+    return image, image_map

@@ -26,7 +26,8 @@ RACK_LIMITS = 11
 RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = 0, 2, 3, 4, 6, 8, 9
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge, discharge).
 TAPER_DDEGC = ((400, 500), (450, 550))
-COLD_TAPER_DDEGC = ((100, 0), (-100, -200))  # row 25 as a taper: 10 K above the temperature that inhibits (ours)
+COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100  # row 25 as a taper: from 10 K above what inhibits (ours)
+TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))  # where a site may let it begin, and end, sooner
 SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))  # the last 3 %, where a cell's voltage turns steep (ours)
 FULL_PERMILLE = 1000  # of a limit that takes nothing away
 TEST_PERMILLE = 50  # of rated power: TEST mode, design page
@@ -47,6 +48,17 @@ def taper_permille(value, full_at, none_at):
     return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
 
 
+def temperature_tapers(image, image_map):
+    """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and discharging: rows 18 to
+    20, and 25. Where a site's own row trips or inhibits sooner, nothing is left there."""
+    ids, found = [row[m.S_ID] for row in m.STAGES], []
+    for way in range(2):
+        warm, trip, frost = [image[image_map.stage + ids.index(one) * len(p.STAGE_WORDS)] for one in TAPER_STAGES[way]]
+        none_at, cold_at = min(TAPER_DDEGC[way][1], trip), max(COLD_NONE_DDEGC[way], frost)
+        found.append(((min(TAPER_DDEGC[way][0], warm, none_at), none_at), (cold_at + COLD_SPAN_DDEGC, cold_at)))
+    return tuple(found)
+
+
 class Bounds:
     """The limits of every unit, recomputed each step into `limit_W` and published with their reason."""
 
@@ -63,7 +75,7 @@ class Bounds:
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
-        self.tick_ms = image[p.H_TICK_MS]
+        self.tick_ms, self.tapers = image[p.H_TICK_MS], temperature_tapers(image, image_map)
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
@@ -174,7 +186,7 @@ class Bounds:
         coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
         soc = self.inp[self.layout.rack_input(rack, s.SOC_PERMILLE)]
         for way in range(2):
-            hot, cold, charge = TAPER_DDEGC[way], COLD_TAPER_DDEGC[way], SOC_TAPER_PERMILLE[way]
+            (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
             now[RL_TEMPERATURE + way] = min(taper_permille(hottest, hot[0], hot[1]),
                                             taper_permille(coldest, cold[0], cold[1])) if reported else FULL_PERMILLE
             now[RL_SOC + way] = taper_permille(soc, charge[0], charge[1])

@@ -17,7 +17,9 @@ CONTACTS = ("estop_1_ok", "estop_2_ok", "fire_alarm_ok", "suppression_ok", "gas_
 # module, name, value, origin
 NUMBERS = (
     ("bounds", "TAPER_DDEGC", ((400, 500), (450, 550)), "rows 18 to 20: 40 to 50 degC charging, 45 to 55 discharging"),
-    ("bounds", "COLD_TAPER_DDEGC", ((100, 0), (-100, -200)), "row 25: 0 and -20 degC, from 10 K above"),
+    ("bounds", "COLD_NONE_DDEGC", (0, -200), "row 25: 0 and -20 degC"),
+    ("bounds", "COLD_SPAN_DDEGC", 100, "ours: from 10 K above row 25"),
+    ("bounds", "TAPER_STAGES", (("18a", "20a", "25a"), ("18b", "20b", "25b")), "rows 18, 20 and 25"),
     ("bounds", "SOC_TAPER_PERMILLE", ((970, 1000), (30, 0)), "ours: the last 3 %"),
     ("bounds", "FULL_PERMILLE", 1000, "all of it"),
     ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),

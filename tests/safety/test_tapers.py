@@ -10,6 +10,7 @@ from safety import bounds as b
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
+from safety.kernel import Kernel
 
 RATED_W = 250_000
 WAYS = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
@@ -39,6 +40,21 @@ def test_cold(coldest_ddegC, charge, discharge):
     assert left_W(bench, b.L_TEMPERATURE_TAPER) == (RATED_W // 1000 * charge, RATED_W // 1000 * discharge)
     if charge < 1000:
         assert b.LIMITS[bench.unit(s.CHARGE_REASON)] == "temperature_taper"
+
+
+@pytest.mark.parametrize("changed, tapers", [
+    ({}, (((400, 500), (100, 0)), ((450, 550), (-100, -200)))),
+    ({"20a": 450, "20b": 350}, (((400, 450), (100, 0)), ((350, 350), (-100, -200)))),
+    ({"18a": 310, "18b": 300, "20b": 320}, (((310, 500), (100, 0)), ((300, 320), (-100, -200)))),
+    ({"25a": 50, "25b": 0}, (((400, 500), (150, 50)), ((450, 550), (100, 0)))),
+    ({"20a": 600, "18a": 500, "25a": -100, "25b": -250}, (((400, 500), (100, 0)), ((450, 550), (-100, -200))))])
+def test_a_site_that_trips_sooner_has_no_power_left_there(changed, tapers):
+    """The tapers ended at 50 and 55 degC also where rows 20a and 20b trip at 32 and 35: full power up to the trip."""
+    image, image_map = default_image(), p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
+    for place, stage in enumerate(m.STAGES):
+        words = image_map.stage + place * len(p.STAGE_WORDS)
+        image[words] = changed.get(stage[m.S_ID], image[words])
+    assert b.temperature_tapers(image, image_map) == tapers == Kernel(image).bounds.tapers
 
 
 @pytest.mark.parametrize("soc_permille, charge, discharge", [

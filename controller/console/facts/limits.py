@@ -150,7 +150,7 @@ def _temperature_taper(shadow, way, number):
     features = shadow.core.kernel.features
     at = features.rack_base + rack * m.RACK_FEATURE_COUNT
     hottest, coldest = features.value[at + m.F_TEMPERATURE_DDEGC_MAX], features.value[at + m.F_TEMPERATURE_DDEGC_MIN]
-    hot, cold = bounds.TAPER_DDEGC[way], bounds.COLD_TAPER_DDEGC[way]
+    hot, cold = shadow.core.kernel.bounds.tapers[way]
     is_cold = bounds.taper_permille(coldest, *cold) < bounds.taper_permille(hottest, *hot)
     full_at, none_at = cold if is_cold else hot
     return {"unit": unit + 1, "rack": rack + 1, "is_cold": is_cold, "module_ddegC": coldest if is_cold else hottest,
