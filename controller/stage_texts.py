@@ -23,7 +23,7 @@ SENTENCES = {
     "12b": ("The gas detectors' own relay has opened: 25 % of the lower flammable limit.", ""),
     "13a": ("A gas detector says that it is faulty.", "Replace the detector."),
     "13b": ("A gas detector is silent.", "Check its supply, address and RS-485 pair."),
-    "13c": ("The calibration of a gas detector is overdue.", "Calibrate the detector."),
+    "13c": ("The calibration of a gas detector is overdue.", "Calibrate the detector; see that its dates are set."),
     "15b": ("The fan is on but no air flows, while gas or smoke is reported.",
             "Do not open. Check the fan from outside; call the fire service."),
     "16b": ("The fan is on but the louvre is not open, while gas or smoke is reported.",

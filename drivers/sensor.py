@@ -2,6 +2,11 @@
 
 What lies where, its range and its full scale stand in the profile. Registers with a meaning of their own: `status`,
 and `calibration_due` and `today` (days); every other register is a value that goes where the constructor says.
+
+A date that is not set or beyond its range says nothing of the cell: the values beside it count, `ok` stays what the
+status says, and the calibration counts as overdue for as long as can be said. That is row 13c, which warns and halves
+the power until the dates are set. Were it a fault (13a), two detectors that lost their clocks would be all gas
+detection lost (row 14), and a 0 that they measured would count as none.
 """
 
 import math
@@ -10,7 +15,8 @@ from operator import itemgetter
 
 from drivers.buses import rtu
 
-OWN_REGISTERS = ("status", "calibration_due", "today")
+DATES = ("calibration_due", "today")
+OWN_REGISTERS = ("status", *DATES)
 LFL_UNIT = "lfl_permille"  # of the lower flammable limit (LFL) of the gas the detector is calibrated with
 DAYS_MAX = 36500  # a century: what the signal holds
 WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
@@ -18,7 +24,7 @@ WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 class Sensor:
     """One device. Its values, `ok` and days until calibration go to the sink together. Counters: `replies`, `refused`
-    (a value out of range, or the device says its data are invalid), `failures`."""
+    (a value other than a date out of range, or the device says its data are invalid), `failures`."""
 
     def __init__(self, profile, unit_id, sink, indexes, group, lfl_vol_ppm=None):
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; group: into sink.fresh.
@@ -45,7 +51,8 @@ class Sensor:
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
         self._calibration_index = indexes.get("calibration_d")
-        self._dates = itemgetter(names.index("calibration_due"), names.index("today")) if "today" in names else None
+        self._measured = itemgetter(*[place for place, name in enumerate(names) if name not in DATES])
+        self._dates = itemgetter(*[names.index(name) for name in DATES]) if "today" in names else None
         settings = profile.settings
         self._fault_mask, self._good_mask = settings.get("fault_mask", 0), settings.get("good_mask", 0)
         self._invalid_mask = settings.get("invalid_mask", 0)
@@ -71,12 +78,12 @@ class Sensor:
         self.failures += 1
 
     def _store(self, raws):
-        """True when every value is within its range and none is declared invalid; then they are in the sink."""
+        """True when every value but a date is in its range and none is declared invalid; then they are in the sink."""
         status = raws[self._status_at]
         if status & self._invalid_mask:
             return False
         values = [rule.value(raw, status) for rule, raw in zip(self._rules, raws)]
-        if None in values:
+        if None in self._measured(values):
             return False
         for index, places in self._stores:
             self._inp[index] = max([values[place] for place in places])
@@ -84,8 +91,7 @@ class Sensor:
             good = not status & self._fault_mask and status & self._good_mask == self._good_mask
             self._inp[self._ok_index] = 1 if good else 0
         if self._dates:
-            due, today = self._dates(values)
-            self._inp[self._calibration_index] = max(-DAYS_MAX, min(DAYS_MAX, due - today))
+            self._inp[self._calibration_index] = _days_left(*self._dates(values))
         return True
 
 
@@ -125,6 +131,13 @@ class _Rule:
         if self.full_scale is None:
             return raw * self.multiply // self.divide  # down: a reserve is not rounded to more than there is
         return min(self.full_scale, -(-raw * self.multiply // self.divide))  # up: gas is not rounded away
+
+
+def _days_left(due, today):
+    """Days until the calibration is due; overdue for as long as can be said where a date is not known (None)."""
+    if due is None or today is None:
+        return -DAYS_MAX
+    return max(-DAYS_MAX, min(DAYS_MAX, due - today))
 
 
 def _stores(names, indexes):

@@ -14,6 +14,7 @@ from drivers.sensor import Sensor
 from safety import signals as s
 
 DUE, TODAY = 20_800, 20_500
+FIRST_DAY = 20_454  # 2026-01-01: no detector's clock that runs tells an earlier day
 METHANE_LFL_PPM = 50_000  # what the shipped gas detector is calibrated with
 GAS = {"concentration": s.GAS_1_LFL_PERMILLE, "ok": s.GAS_1_OK, "calibration_d": s.GAS_1_CALIBRATION_D}
 OFFGAS = {"vapour": s.OFFGAS_2_PPM, "ok": s.OFFGAS_2_OK, "calibration_d": s.OFFGAS_2_CALIBRATION_D}
@@ -60,7 +61,7 @@ def ups(*registers):
 
 
 class TestGas(ModbusSuite):
-    absurd = {0: 10_001, 2: 0xFFFF, 3: 0}
+    absurd = {0: 10_001}
     settle_ms = 1500
 
     def build(self):
@@ -69,7 +70,7 @@ class TestGas(ModbusSuite):
 
 
 class TestOffgas(ModbusSuite):
-    absurd = {0: 20_001, 2: 0xFFFF, 3: 0}
+    absurd = {0: 20_001}
     settle_ms = 1500
 
     def build(self):
@@ -78,7 +79,7 @@ class TestOffgas(ModbusSuite):
 
 
 class TestToxic(ModbusSuite):
-    absurd = {0: 20_001, 1: 0xFFFF, 3: 0xFFFF, 4: 0}
+    absurd = {0: 20_001, 1: 0xFFFF}
     settle_ms = 1500
 
     def build(self):
@@ -143,14 +144,47 @@ def test_of_a_faulty_detector_only_saturation_is_believed(status, shown):
         assert vapour.inp[s.OFFGAS_2_PPM] == shown
 
 
-@pytest.mark.parametrize("due, today, days", [(TODAY, TODAY, 0), (TODAY - 1, TODAY, -1), (65534, 1, 36500),
+@pytest.mark.parametrize("due, today, days", [(TODAY, TODAY, 0), (TODAY - 1, TODAY, -1), (65534, FIRST_DAY, 36500),
                                               (1, 65534, -36500)])
 def test_calibration_days(due, today, days):
     assert fed(0, 0, due, today)[1].inp[s.GAS_1_CALIBRATION_D] == days
 
 
-@pytest.mark.parametrize("registers", [(10_001, 0, DUE, TODAY), (0xFFFF, 32, DUE, TODAY), (0, 0, 0xFFFF, TODAY),
-                                       (0, 0, DUE, 0)])
+# One that lost its clock counts on from day 0 of its own; 10957 is 2000-01-01, where many begin.
+BAD_DATES = [(0xFFFF, TODAY), (0, TODAY), (DUE, 0xFFFF), (DUE, 0), (DUE, 1), (DUE, 10_957), (DUE, FIRST_DAY - 1),
+             (0xFFFF, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("dates", BAD_DATES)
+@pytest.mark.parametrize("concentration, status, shown, ok", [
+    (300, 0, 300, 1), (0, 0, 0, 1), (0xFFFF, 4, 1000, 1), (0xFFFF, 5, 1000, 0), (300, 1, 0, 0)])
+def test_a_bad_date_takes_no_reading_away_and_is_an_overdue_calibration(dates, concentration, status, shown, ok):
+    """Rows 7 to 12 see the gas; row 13c sees the date; the cell is as good as its status says (13a)."""
+    device, sink = fed(concentration, status, *dates)
+    assert [sink.inp[index] for index in GAS.values()] == [shown, ok, -36500]
+    assert sink.taken() == {s.G_GAS_1} and device.refused == 0
+    device, sink = offgas(concentration, status, *dates)
+    assert [sink.inp[index] for index in OFFGAS.values()] == [shown, ok, -36500]
+    assert sink.taken() == {s.G_OFFGAS_2} and device.refused == 0
+
+
+@pytest.mark.parametrize("dates", BAD_DATES)
+@pytest.mark.parametrize("hydrogen, carbon_monoxide, status, shown, ok", [
+    (60, 12, 0, 60, 1), (0, 0, 0, 0, 1), (3, 0xFFFF, 16, 1000, 1), (5, 70, 1, 70, 0)])
+def test_nor_of_the_toxic_gases(dates, hydrogen, carbon_monoxide, status, shown, ok):
+    device, sink = toxic(hydrogen, carbon_monoxide, status, *dates)
+    assert [sink.inp[index] for index in (s.TOXIC_PPM, s.TOXIC_OK, s.TOXIC_CALIBRATION_D)] == [shown, ok, -36500]
+    assert sink.taken() == {s.G_TOXIC} and device.refused == 0
+
+
+def test_a_date_that_is_set_again_counts_at_once():
+    device, sink = fed(300, 0, DUE, 0)
+    assert sink.inp[s.GAS_1_CALIBRATION_D] == -36500
+    reply(device, 300, 0, DUE, TODAY)
+    assert sink.inp[s.GAS_1_CALIBRATION_D] == 300
+
+
+@pytest.mark.parametrize("registers", [(10_001, 0, DUE, TODAY), (0xFFFF, 32, DUE, TODAY), (10_001, 0, 0xFFFF, 0)])
 def test_refused_whole(registers):
     device, sink = fed(*registers)
     assert device.refused == 1 and not sink.taken() and not any(sink.inp)
