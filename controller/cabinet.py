@@ -12,7 +12,8 @@ from controller.channel_link import ChannelLink
 from controller.control import hint_table
 from controller.core import Core
 from controller.field import Field
-from controller.image import ProcessImage, ending_at, operator_at, own_names, packed_name, peer_at, rest_at
+from controller.image import (VOID_RESET, ProcessImage, ending_at, operator_at, own_names, packed_name, peer_at,
+                              rest_at, void_reset_at)
 from controller.journal import JournalWriter
 from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
@@ -24,6 +25,7 @@ KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
 KEEP_MS = 600_000  # the longest time between two saves (ours)
 NOC_VERIFIED = "noc_verified"  # a value of the stored record: the operations centre was heard at least once (row 46)
+NO_VOID_RESET = array("i", [0] * len(VOID_RESET))
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 # Results after which a reset goes on to the second channel. Not after a refusal that holds there too: the operator has
 # not seen what stands now, no more resets are allowed in this hour, the key is asked for. What is not clear yet may be
@@ -66,7 +68,7 @@ class Cabinet:
         self._is_ending, self._lamp_test_ms = False, 0
         layout = self.core.layout
         self._operator_at, self._rest_at, self._peer_at = operator_at(layout), rest_at(layout), peer_at(layout)
-        self._ending_at = ending_at(layout)
+        self._ending_at, self._void_at = ending_at(layout), void_reset_at(layout)
         self.locked_out = self._stored_name = ""
         self._lock_answer = 0  # for whoever awaits that it is stored; 0: nobody does
         self._lock_number = None  # of the record that holds a lock-out, or its end, while that is not acknowledged
@@ -107,7 +109,9 @@ class Cabinet:
         core, image = self.core, self.image
         self.field.read(now_us)
         self._local(image.inp, elapsed_ticks)
-        self.answer, self.peer_answer = self._pass_reset(elapsed_ticks) if self._asked else 0, latches.NONE
+        self.answer, self.peer_answer = 0, latches.NONE
+        if self._asked:
+            self._pass_reset(elapsed_ticks)
         if self._lock_number is not None:
             self.answer = self._pass_lock_out() or self.answer
         self.answer = self.wish.settle(self.keeper, elapsed_ticks * self.config.tick_ms) or self.answer
@@ -138,6 +142,7 @@ class Cabinet:
         inp[s.TEST_REQUEST] = self.wish.test
         inp[self._rest_at:self._peer_at] = self.wish.words
         inp[self._ending_at] = 1 if self._is_ending else 0
+        inp[self._void_at:] = NO_VOID_RESET
         if self._noc >= 0:
             inp[s.NOC_LINK_OK] = 1 if self.core.hints.alive(self._noc) else 0
             self._noc_verified |= inp[s.NOC_LINK_OK]
@@ -207,28 +212,39 @@ class Cabinet:
         return number
 
     def _pass_reset(self, elapsed_ticks):
-        """Give the kernel the reset that was asked for: one it refuses at once, one it grants when the store holds it.
+        """Give the kernel the reset that was asked for once the store holds it; one that is refused ends here.
 
         A clearing is persisted before it takes effect, so that no cut of power gives a token back; one that is not by
-        command.STORED_MS is void. Returns the answer for the operator if the reset ends here, else 0.
+        command.STORED_MS is void. The kernel gets no other: in its own step the last tick of the five seconds may have
+        come, and it would clear what the store still holds.
         """
-        kind, first_out, mask = self._asked
-        if not self._clearing and self._verdict() == latches.DONE:
-            rules = self.core.kernel.latches
-            self._clearing = [index for index in range(len(self._names)) if rules.clears(index, kind)]
-            self._clearing_number, self._waited_ms = self._submit(self.core.kernel.out[s.ARM_REQUEST]), 0
-        if self._clearing and self.keeper.poll() < self._clearing_number:
-            self._waited_ms += elapsed_ticks * self.config.tick_ms
-            if not self.keeper.ok or self._waited_ms > command.STORED_MS:
-                self._end_reset(0)
-                return command.NOT_STORED
-            return 0
-        inp = self.image.inp
-        inp[s.RESET_KIND], inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK] = kind, first_out, mask
-        return 0
+        if not self._clearing:
+            verdict = self._verdict()
+            if verdict != latches.DONE:
+                self._void_reset(self.image.inp, verdict)
+                return
+            self._begin_clearing()
+        if self.keeper.poll() >= self._clearing_number:
+            inp = self.image.inp
+            inp[s.RESET_KIND], inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK] = self._asked
+            return
+        self._waited_ms += elapsed_ticks * self.config.tick_ms
+        if not self.keeper.ok or self._waited_ms > command.STORED_MS:
+            self._void_reset(self.image.inp, command.NOT_STORED)
+
+    def _begin_clearing(self):
+        """Hand over the record without what the reset will clear."""
+        rules, kind = self.core.kernel.latches, self._asked[0]
+        self._clearing = [index for index in range(len(self._names)) if rules.clears(index, kind)]
+        self._clearing_number, self._waited_ms = self._submit(self.core.kernel.out[s.ARM_REQUEST]), 0
 
     def _verdict(self):
         return self.core.kernel.latches.verdict(*self._asked, self._key_is_out())
+
+    def _void_reset(self, inp, answer):
+        """The reset ends without the kernel; `inp` is the image that the journal gets of this tick, and says so."""
+        inp[self._void_at:] = array("i", (self._asked[0], answer))
+        self._end_reset(answer)
 
     def _end_reset(self, result):
         """The reset has been carried out or refused: what the store holds is written anew as it is.

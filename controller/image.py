@@ -4,9 +4,9 @@ Drivers (and the shell, for the local signals) write into `inp` and set `fresh` 
 `freeze` copies both into the core's arrays at once, so nothing a tick looks at changes under it. Behind the kernel's
 inputs lie the slots for the hints of one tick: source + 1 (0: empty), kind, quantity, value_W, valid_ms; and behind
 them, per unit, the set-point that was sent last and its code (controller/sent.py), the time left of a lamp test, ms,
-who has locked the cabinet out, why it rests (controller/wish.py), what stands in the second channel, and whether the
-process has been told to end. Of the words behind the hints the core looks at the lamp test alone: the others are for
-whoever reads the journal.
+who has locked the cabinet out, why it rests (controller/wish.py), what stands in the second channel, whether the
+process has been told to end, and how a reset has ended that the kernel was not given. Of the words behind the hints the
+core looks at the lamp test alone: the others are for whoever reads the journal.
 """
 
 from array import array
@@ -25,17 +25,23 @@ NAME_CHARACTERS_MAX = 4 * (len(OPERATOR) - 1)  # of a person, in ASCII, four to 
 REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
 IS_ENDING = "is_ending"  # 1: the process has been told to end; what rests otherwise goes on
+VOID_RESET = ("void_reset_kind", "void_reset_answer")  # that ended in this tick without the kernel; kind 0: none did
 PEER_EMPTY = (-1, 0)  # nothing stands there, it is not heard, or there is none
 
 
 def own_names(units):
     """Names of the words behind the kernel's inputs."""
     return [*HINT_INPUTS, *[f"unit_{unit}.{word}" for unit in range(units) for word in SENT], *OPERATOR, *REST,
-            *PEER, IS_ENDING]
+            *PEER, IS_ENDING, *VOID_RESET]
 
 
 def words(layout):
     """Words of a whole image of inputs."""
+    return void_reset_at(layout) + len(VOID_RESET)
+
+
+def void_reset_at(layout):
+    """Place of the VOID_RESET words."""
     return ending_at(layout) + 1
 
 

@@ -6,10 +6,10 @@ change at every tick (which limit binds, what a start waits for) is an event onc
 
 from typing import NamedTuple
 
-from controller import hint_codes, image, reasons, wish
+from controller import command, hint_codes, image, reasons, wish
 from controller.core import STANDING_BITS
 from controller.setpoint import O_BINDING_REASON
-from safety import latches, matrix
+from safety import matrix
 from safety import parameters as p
 from safety import signals as s
 
@@ -99,6 +99,7 @@ class EventFinder:
         self._operator = None
         self._rest_at = names.index(image.REST[0]) if image.REST[0] in names else None
         self._rest = None
+        self._void_at = names.index(image.VOID_RESET[0]) if image.VOID_RESET[0] in names else None
         self._test = 0
         names = list(seen.output_names)
         self._control_at = names.index("hint_control_source") if "hint_control_source" in names else None
@@ -111,8 +112,7 @@ class EventFinder:
         words = self.seen.standing_words
         if words != self._words:
             found += self._rows(sequence, words)
-        if out[s.RESET_RESULT]:
-            found.append(self._reset(sequence))
+        found += self._resets(sequence)
         if out[s.STATE] != self._state:
             found += self._run_state(sequence)
         found += self._slow(sequence, frame.elapsed_ticks)
@@ -141,10 +141,15 @@ class EventFinder:
                   for name in sorted(stayed)]
         return found + [row_event(sequence, name, False) for name in sorted(went)]
 
-    def _reset(self, sequence):
-        kind = "key reset" if self.seen.inp[s.RESET_KIND] == matrix.KEY else "remote reset"
-        result = latches.RESULTS[self.seen.out[s.RESET_RESULT]]
-        return Event(sequence, RESET, "", CABINET, f"{kind}: {result}, {self.seen.out[s.RESETS_LEFT]} left this hour")
+    def _resets(self, sequence):
+        """Resets that have ended: one that the kernel was given, one that it was not."""
+        inp, out, at = self.seen.inp, self.seen.out, self._void_at
+        ended = [(inp[s.RESET_KIND], out[s.RESET_RESULT])]
+        if at is not None and inp[at]:
+            ended.append(tuple(inp[at:at + len(image.VOID_RESET)]))
+        return [Event(sequence, RESET, "", CABINET, f"{'key' if kind == matrix.KEY else 'remote'} reset: "
+                                                    f"{command.words(answer)}, {out[s.RESETS_LEFT]} left this hour")
+                for kind, answer in ended if answer]
 
     def _run_state(self, sequence):
         before, self._state = self._state, self.seen.out[s.STATE]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller import cabinet as cabinets
-from controller import config, image, reasons, wish
+from controller import command, config, image, reasons, wish
 from controller.core import STANDING_BITS
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
@@ -148,6 +148,28 @@ def test_resets_states_and_the_key(seen):
     seen.inp[s.KEY_RUN_OK] = 0
     assert finder.feed(seen.frame(fresh_io=0)) == []  # an input nobody has heard is no key
     assert finder.feed(seen.frame())[0].text == "key switch: not in RUN"
+
+
+@pytest.mark.parametrize("kind, answer, text", [
+    (matrix.REMOTE, latches.NOT_CLEAR_YET, "remote reset: not clear yet, 3 left this hour"),
+    (matrix.KEY, latches.KEY_NEEDED, "key reset: key needed, 3 left this hour"),
+    (matrix.KEY, command.NOT_STORED,
+     "key reset: the store does not take it: see the controller's messages, 3 left this hour")])
+def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, kind, answer, text):
+    finder, at = settled(seen), seen.reader.header["input_names"].index(image.VOID_RESET[0])
+    seen.out[s.RESETS_LEFT] = 3
+    seen.inp[at:at + 2] = kind, answer
+    assert [(event.kind, event.text) for event in finder.feed(seen.frame())] == [("reset", text)]
+    seen.inp[at:at + 2] = 0, 0
+    assert finder.feed(seen.frame()) == []
+
+
+def test_a_journal_of_before_the_kernel_was_given_no_refused_reset(seen):
+    names = seen.reader.header["input_names"]
+    del names[names.index(image.VOID_RESET[0]):]
+    finder = settled(seen)
+    seen.out[s.RESET_RESULT], seen.inp[s.RESET_KIND] = latches.KEY_NEEDED, matrix.KEY
+    assert [event.text for event in finder.feed(seen.frame())] == ["key reset: key needed, 0 left this hour"]
 
 
 def test_hints_and_who_is_in_control(seen):

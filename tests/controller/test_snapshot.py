@@ -114,12 +114,13 @@ def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
 
 def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
     header = cabinets.journal_header(CONFIG)
-    header["input_names"] = header["input_names"][:-3]
     inp, fresh, out, state = blank()
+    inp = inp[:image.peer_at(CONFIG.layout())]
+    header["input_names"] = header["input_names"][:len(inp)]
     path = str(tmp_path / "old")
-    journal = JournalWriter(path, header, len(inp) - 3, len(fresh), len(out), len(state), 1 << 20)
+    journal = JournalWriter(path, header, len(inp), len(fresh), len(out), len(state), 1 << 20)
     out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 3, 7
-    journal.append(0, 1, inp[:-3], fresh, out, state)
+    journal.append(0, 1, inp, fresh, out, state)
     assert snapshot.read(path).causes == (3, 7, -1, 0)
     journal.close()
 

@@ -7,6 +7,7 @@ import pytest
 
 from controller import cabinet as cabinets
 from controller import command, config, peer_words, replay, snapshot
+from controller import image as images
 from hil.simulate import VirtualRig
 from safety import evidence, peer, signals as s
 
@@ -180,7 +181,9 @@ def test_a_b_that_falls_silent_does_not_answer(site):
     rig.controller.reset("key")
     rig.channel_b.mute = True
     assert answer(rig) == "not clear yet; channel B does not answer"
-    assert rig.controller.cabinet.core.inp[-3:-1].tolist() == [-1, 0]
+    cabinet = rig.controller.cabinet
+    at = images.peer_at(cabinet.core.layout)
+    assert cabinet.core.inp[at:at + 2].tolist() == [-1, 0]
 
 
 def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):

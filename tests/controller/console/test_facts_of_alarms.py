@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from controller import command, peer_words, self_test
+from controller import command, image, peer_words, self_test
 from controller.console.facts import alarms, rows
 from controller.console.pages import alarms as page
 from controller.console.pages import status as status_page
@@ -226,18 +226,20 @@ def test_where_it_stands_in_the_second_channel_alone_the_page_says_of_which_chan
 
 def test_a_first_out_that_no_second_channel_can_have_breaks_no_page(tmp_path):
     shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
+    at = image.peer_at(shadow.core.layout)
     cabinet_scope = len([name for name in shadow.stage_names if "." not in name])
     for first_out in (cabinet_scope, 0xFFFE, 1 << 29, -1, -5):
-        shadow.inp[-3:-1] = type(shadow.inp)("i", (first_out, 7))
+        shadow.inp[at:at + 2] = type(shadow.inp)("i", (first_out, 7))
         assert rows.channel_b(shadow) == {"stage": "?", "name": "not of this version", "reset": "unknown"}
 
 
 def test_every_row_of_the_second_channel_has_its_name(tmp_path):
     """Its instances are those of the cabinet, in this kernel's order: it has no units and no racks."""
     shadow = of_scenario("bms_silent", tmp_path).run(6).shadow
+    at = image.peer_at(shadow.core.layout)
     names = [name for name in shadow.stage_names if "." not in name]
     for first_out, name in enumerate(names):
-        shadow.inp[-3:-1] = type(shadow.inp)("i", (first_out, 7))
+        shadow.inp[at:at + 2] = type(shadow.inp)("i", (first_out, 7))
         assert rows.channel_b(shadow)["stage"] == name
     evaluator = second.Second(shadow.core.safety_image, 0).kernel.evaluator
     assert [matrix.STAGES[stage][matrix.S_ID] for stage in evaluator.stage] == names
