@@ -81,7 +81,8 @@ SENTENCES = {
     "44c": ("The controller was not stopped in an orderly way.", _STORE),
     "44d": ("What the controller keeps over a loss of power cannot be read.",
             "See page Alarms for what stood before; inspect, then reset with the key."),
-    "44e": ("The controller found a fault of its memory, clock or program, or a permit relay does not follow.",
+    "44e": ("The controller found a fault of its memory, clock, processor or program, or a permit relay "
+            "does not follow.",
             "Replace the part that is named, controller or relay; reset with the key."),
     "44f": ("The processor of the controller is too hot.", "Let it cool; check its place and its fan. Remote reset."),
     "45a": ("Two or more sensors of one module are invalid.", ""),

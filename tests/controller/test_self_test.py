@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import self_test
-from controller.self_test import CLOCK, MEMORY, PROGRAM, SelfTest
+from controller.self_test import CLOCK, MEMORY, PROGRAM, THERMOMETER, SelfTest
 from safety import kernel
 
 SECOND = self_test.SECOND_US
@@ -164,14 +164,58 @@ def test_the_hottest_zone_counts_and_one_that_tells_nothing_does_not(tmp_path, c
     assert not tested._zones
 
 
-def test_a_zone_that_goes_away_reads_as_nothing(tmp_path):
-    (tmp_path / "zone0").write_text("50000")
-    tested = SelfTest([bytearray(4)], [module(SOURCE)], zones=str(tmp_path / "zone*"))
-    tested.step(0, 0)
-    assert tested.cpu_temperature_ddegC == 500
-    (tmp_path / "zone0").write_text("")
-    tested.step(2 * SECOND, 2 * SECOND)
-    assert tested.cpu_temperature_ddegC == 0
+class Zones:
+    """Thermal zones as files, read each second."""
+
+    def __init__(self, folder, *contents):
+        self.folder, self.seconds = folder, 0
+        for number, content in enumerate(contents):
+            self.say(number, content)
+        self.tested = SelfTest([bytearray(4)], [module(SOURCE)], zones=str(folder / "zone*"))
+
+    def say(self, number, content):
+        (self.folder / f"zone{number}").write_text(content)
+
+    def run(self, seconds=1):
+        """(temperature, bits) after so many readings."""
+        for _ in range(seconds):
+            self.tested.step(self.seconds * SECOND, self.seconds * SECOND)
+            self.seconds += 1
+        return self.tested.cpu_temperature_ddegC, self.tested.bits
+
+
+@pytest.mark.parametrize("content", ["", "N/A"])
+def test_a_zone_that_tells_nothing_any_more_keeps_its_reading_and_is_a_fault_after_ten_seconds(tmp_path, content):
+    """Row 44f stays as it was: it neither clears by silence nor trips by it; row 44e stands for the silence."""
+    zones = Zones(tmp_path, "115000", "40000")
+    assert zones.run(3) == (1150, 0)
+    zones.say(0, content)
+    assert zones.run(9) == (1150, 0)
+    assert zones.run() == (1150, THERMOMETER)
+    zones.say(0, "50000")
+    assert zones.run() == (500, THERMOMETER), "what has failed stays; what it tells counts"
+
+
+def test_a_zone_that_comes_back_in_time_is_no_fault(tmp_path):
+    zones = Zones(tmp_path, "50000")
+    for _ in range(4):
+        zones.say(0, "50000")
+        assert zones.run() == (500, 0)
+        zones.say(0, "")
+        assert zones.run(9) == (500, 0)
+
+
+def test_a_zone_that_never_told_anything_is_none(tmp_path):
+    zones = Zones(tmp_path, "", "nonsense")
+    assert zones.run(60) == (0, 0)
+    zones.say(0, "61000")
+    assert zones.run() == (610, 0)
+    zones.say(0, "")
+    assert zones.run(10) == (610, THERMOMETER)
+
+
+def test_the_bit_that_a_zone_sets_says_so():
+    assert "temperature" in self_test.sentence(THERMOMETER)
 
 
 def test_every_file_of_the_kernel_is_among_what_is_watched():
