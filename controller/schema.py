@@ -91,7 +91,9 @@ _BY_PROFILE = "it follows from the profile of the rack's BMS"
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(
     [row[0] for row in parameters.CABINET_PARAMETERS if row[0].endswith(("_fitted", "_detectors", "_zones"))
      or row[0] == "gas_required"], _BY_DEVICES))
-CABINET["tick_ms"] = Spec("int", (10, 100), 20, "fixed")
+# Whole ticks make a second: rows 10b and 22 to 24 look back by seconds, of which 10 ticks of 91 ms would miss a tenth.
+TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
+CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20, "fixed")
 CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none", "fixed")
 UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
 RACK = _parameters(parameters.RACK_PARAMETERS, {"unit": "it follows from dc_bus"} | dict.fromkeys(

@@ -171,6 +171,22 @@ def test_what_is_not_tighter_either_way_is_no_bound_where_the_type_leaves_it_ope
     assert files.append("site", "[cabinet]\ntick_ms = 10").load().tick_ms == 10
 
 
+TICKS = "10, 20, 25, 40, 50, 100"
+
+
+@pytest.mark.parametrize("tick_ms", [0, 1, 5, 9, 11, 15, 30, 33, 67, 77, 91, 99, 101, 125, 200, 1000])
+def test_a_tick_that_makes_no_whole_second_is_refused(files, tick_ms):
+    """Rows 10b and 22 to 24 look back by whole seconds: 10 ticks of 91 ms are none."""
+    files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
+    assert files.refusal() == f"types/firebreak_645.toml:cabinet.tick_ms: {tick_ms} is not allowed; allowed {TICKS}"
+
+
+@pytest.mark.parametrize("tick_ms", TICKS.split(", "))
+def test_a_tick_of_which_whole_ones_make_a_second_is_taken(files, tick_ms):
+    files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
+    assert files.load().tick_ms == int(tick_ms)
+
+
 def test_a_type_may_say_looser_than_the_default(files):
     files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
     files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
