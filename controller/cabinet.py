@@ -125,6 +125,8 @@ class Cabinet:
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
         if core.inp[s.RESET_KIND]:
             self._end_reset(core.out[s.RESET_RESULT])
+        elif self._clearing:
+            self._judge_anew()
         if self._ended:
             self._await_peer()
         if self.wish.test:
@@ -240,6 +242,15 @@ class Cabinet:
 
     def _verdict(self):
         return self.core.kernel.latches.verdict(*self._asked, self._key_is_out())
+
+    def _judge_anew(self):
+        """A reset that waits for the store ends as soon as it would be refused, and this tick stores what stands.
+
+        A cause that returns moves no latch, so no other record would follow the one in which that latch is cleared.
+        """
+        verdict = self._verdict()
+        if verdict != latches.DONE:
+            self._void_reset(self.core.inp, verdict)
 
     def _void_reset(self, inp, answer):
         """The reset ends without the kernel; `inp` is the image that the journal gets of this tick, and says so."""

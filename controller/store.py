@@ -4,8 +4,9 @@ Two copies of one record, each with its own CRC, each written as new file, fsync
 second only when the first is durable. So at any instant one whole copy is on disk, the old one or the new one.
 
 Order, for whoever calls: a latch takes effect first and is saved then; a reset is saved first (its token as spent) and
-takes effect when the save has been acknowledged; ARMED is saved before the first contactor closes, CLEAN after a
-healthy stop. A cut at any point then leaves more latched than before, never less.
+takes effect when the save has been acknowledged; one that is refused before that is followed at once by a record with
+all that is latched. ARMED is saved before the first contactor closes, CLEAN after a healthy stop. A cut at any point
+then leaves more latched than before, never less.
 
 Saving takes as long as the disk takes, so the loop does not save: `Keeper` hands records to a process of its own.
 """
