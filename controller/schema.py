@@ -94,6 +94,10 @@ CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(
 # Whole ticks make a second: rows 10b and 22 to 24 look back by seconds, of which 10 ticks of 91 ms would miss a tenth.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20, "fixed")
+# C65 waits 30 s, and no other number has a source. A quicker fuse ends the wait by itself, since it ends the current.
+FUSE_WAIT_MS_MIN = 30_000
+CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
+    allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1]))
 CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none", "fixed")
 UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
 RACK = _parameters(parameters.RACK_PARAMETERS, {"unit": "it follows from dc_bus"} | dict.fromkeys(

@@ -135,17 +135,20 @@ def _check_rating(values, topology, number, table):
 
 
 def _check_ends(values, number, table):
-    """Charging must end below the over-voltage trip (row 29), discharging above the under-voltage trip (row 32)."""
-    for stage, key, sign, side in (("29", "charge_end_mV", 1, "below"), ("32", "discharge_end_mV", -1, "above")):
+    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the taper ends nothing.
+
+    Both may end at the very threshold, as the defaults do: nothing flows there that the row would have to stop.
+    """
+    for stage, key, sign, side in (("28", "charge_end_mV", 1, "at most"), ("31b", "discharge_end_mV", -1, "at least")):
         trip_mV, path = values.get("stage", stage, "set"), ("stage", stage, "set")
-        if not table["cells_reported"] or table[key] * sign < trip_mV * sign:
+        if not table["cells_reported"] or table[key] * sign <= trip_mV * sign:
             continue
         if path in values.entries:
-            other = "above" if sign > 0 else "below"
+            other = "at least" if sign > 0 else "at most"
             not_allowed(values.file(*path), path, trip_mV, f"{other} {key} of rack {number}, which is {table[key]}",
                         unit=values.spec(path).unit)
         file, path = _blame(values, "rack", number, key)
-        not_allowed(file, path, table[key], f"{side} the trip of stage {stage}, which is {trip_mV}")
+        not_allowed(file, path, table[key], f"{side} the set of stage {stage}, which is {trip_mV}")
 
 
 def _check_break_current(values, number, table):

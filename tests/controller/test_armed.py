@@ -563,7 +563,8 @@ def test_the_ladder_blames_what_was_said_last(files):
 
 def test_a_milder_stage_said_last_is_blamed(files):
     """27 cannot come after 28 by any value of its own: only 28 moves, and a later layer that says 27 again is named."""
-    files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500")
+    files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
+                 "[rack.all]\ncharge_end_mV = 3540")
     files.append("cabinet", "[stage.27]\nset = 3500")
     assert files.load().stage_words["28"][0] == 3540
     files.replace("site", "set = 3540", "set = 3500").replace("site", "clear = 3500", "clear = 3400")

@@ -399,14 +399,24 @@ REFUSALS = {
               "not allowed; allowed above charge_taper_mV, which is 3500"),
     "taper_type": ("type", "charge_taper_mV = 3500 ", "charge_taper_mV = 3601 ", "types/firebreak_645.toml:rack.all."
                    "charge_end_mV: 3600 is not allowed; allowed above charge_taper_mV, which is 3601"),
-    "charge_end": ("site", NEW, "[stage.27]\nset = 3500\n[stage.28]\nset = 3551\n[stage.29]\nset = 3600",
-                   "example/site.toml:stage.29.set: 3600 (3.6 V) is not allowed; "
-                   "allowed above charge_end_mV of rack 1, which is 3600"),
-    "charge_end_type": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3650 ", "types/firebreak_645.toml:rack.all."
-                        "charge_end_mV: 3650 is not allowed; allowed below the trip of stage 29, which is 3650"),
-    "discharge_end": ("site", NEW, "[stage.31b]\nset = 2850\n[stage.32]\nset = 2800",
-                      "example/site.toml:stage.32.set: 2800 (2.8 V) is not "
-                      "allowed; allowed below discharge_end_mV of rack 1, which is 2800"),
+    "charge_end": ("site", NEW, "[stage.27]\nset = 3500\n[stage.28]\nset = 3599",
+                   "example/site.toml:stage.28.set: 3599 (3.599 V) is not allowed; "
+                   "allowed at least charge_end_mV of rack 1, which is 3600"),
+    "charge_end_type": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3601 ", "types/firebreak_645.toml:rack.all."
+                        "charge_end_mV: 3601 is not allowed; allowed at most the set of stage 28, which is 3600"),
+    "charge_end_trip": ("type", "charge_end_mV = 3600 ", "charge_end_mV = 3649 ",
+                        "charge_end_mV: 3649 is not allowed; "),
+    "discharge_end": ("site", NEW, "[stage.31b]\nset = 2801",
+                      "example/site.toml:stage.31b.set: 2801 (2.801 V) is not "
+                      "allowed; allowed at most discharge_end_mV of rack 1, which is 2800"),
+    "discharge_end_type": ("type", "discharge_end_mV = 2800 ", "discharge_end_mV = 2799 ", "types/firebreak_645.toml:"
+                           "rack.all.discharge_end_mV: 2799 is not allowed; allowed at least the set of stage 31b, "
+                           "which is 2800"),
+    "discharge_end_trip": ("type", "discharge_end_mV = 2800 ", "discharge_end_mV = 2510 ",
+                           "discharge_end_mV: 2510 is not allowed; "),
+    "fuse_not_waited_for": ("type", "fuse_wait_ms = 30000 ", "fuse_wait_ms = 0 ", "types/firebreak_645.toml:cabinet."
+                            "fuse_wait_ms: 0 is not allowed; allowed 30000..30000"),
+    "fuse_waited_for_less": ("type", "fuse_wait_ms = 30000 ", "fuse_wait_ms = 29999 ", "29999 is not allowed; allowed"),
     "reserve": ("site", "soc_reserve_soft_permille = 150", "soc_reserve_soft_permille = 99",
                 "example/site.toml:control.soc_reserve_soft_permille: 99 is not allowed; allowed "
                 "soc_reserve_hard_permille and more, which is 100"),
@@ -419,6 +429,15 @@ def test_refused_in_one_line(files, name):
     refusal = (files.append(layer, new) if old is NEW else files.replace(layer, old, new)).refusal()
     assert line in refusal
     assert "\n" not in refusal and refusal.isascii()
+
+
+def test_a_taper_may_end_where_its_row_forbids_the_rest(files):
+    """Also where both are tightened together; a rack whose cells are not told has neither."""
+    files.replace("type", "charge_end_mV = 3600 ", "charge_end_mV = 3560 ")
+    files.replace("type", "discharge_end_mV = 2800 ", "discharge_end_mV = 2850 ")
+    files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3560\n[stage.31b]\nset = 2850")
+    table = files.load().rack_tables[0]
+    assert (table["charge_end_mV"], table["discharge_end_mV"]) == (3560, 2850)
 
 
 def test_racks_in_parallel_have_the_same_cells(files):
