@@ -93,7 +93,8 @@ def _cell_drop(world, a):
 
 
 def _toxic(world, a):
-    world.plant.set_toxic(a["ppm"], None if a["gas"] == "both" else TOXIC_GASES.index(a["gas"]))
+    gas = None if a["gas"] == "both" else TOXIC_GASES.index(a["gas"])
+    world.plant.set_toxic(a["ppm"], gas, a["ppm_per_s"])
 
 
 CABINET_ACTIONS = {
@@ -112,8 +113,8 @@ CABINET_ACTIONS = {
             lambda world, a: world.plant.set_gas(a["lfl_pct"], _either(a))),
     "offgas": ({"ppm": Field(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
                lambda world, a: world.plant.set_offgas(a["ppm"], _either(a))),
-    "toxic": ({"ppm": Field(NUMBER, REQUIRED, 0, 20_000), "gas": Field(TEXT, "both", choices=("both", *TOXIC_GASES))},
-              _toxic),
+    "toxic": ({"ppm": Field(NUMBER, REQUIRED, 0, 20_000), "gas": Field(TEXT, "both", choices=("both", *TOXIC_GASES)),
+               "ppm_per_s": Field(NUMBER, 0, 0, 20_000)}, _toxic),
     "detector_fault": (_WHICH | ON, lambda world, a: world.plant.set_detector_fault(a["detector"], a["on"])),
     "calibration": (_WHICH | {"days": Field(INTEGER, REQUIRED, -20_000, 36_500)},
                     lambda world, a: world.plant.set_calibration(a["detector"], a["days"])),

@@ -29,16 +29,24 @@ FORGET = (0.001, 0.01, 0.01)  # % LFL, ppm of vapour, ppm of toxic gas: less is 
 class Head:
     """One detector: `reading` shows what its head has, in the unit of `full`; `test`: gas under a cap on it."""
 
-    __slots__ = ("reading", "level", "test", "_tau_s", "_full", "_forget", "_deal")
+    __slots__ = ("reading", "level", "test", "_tau_s", "_full", "_forget", "_deal", "_aim", "_per_s")
 
     def __init__(self, tau_s, full, forget, seed):
         """full: where its cell saturates; forget: what is less than it can tell."""
-        self.reading = self.level = self.test = 0.0
+        self.reading = self.level = self.test = self._aim = self._per_s = 0.0
         self._tau_s, self._full, self._forget = tau_s, full, forget
         self._deal = random.Random(seed)
 
+    def cap(self, value, per_s=0.0):
+        """Test gas of this value under the cap, at once or from what is there at per_s > 0."""
+        self._aim, self._per_s = value, per_s
+        if not per_s:
+            self.test = value
+
     def follow(self, truth, dt_s):
         """Advance by dt_s towards truth, or the test gas if that is more. True while there is anything to read."""
+        most = self._per_s * dt_s
+        self.test += max(-most, min(most, self._aim - self.test))
         aim = max(self.test, truth)
         level = self.level + (aim - self.level) * -math.expm1(-dt_s / self._tau_s)
         if level < self._forget:

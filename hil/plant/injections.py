@@ -66,15 +66,15 @@ class Injections:
         """Test vapour of ppm (0..20000) on both off-gas detectors, or on 0 or 1; 0 takes it off."""
         self._test(self.air.vapour, ppm, detector, 20_000.0, "ppm", "vapour")
 
-    def set_toxic(self, ppm, gas=None):
-        """Test gas of ppm (0..20000) of both, or of TOXIC_GASES 0 or 1; 0 takes it off."""
-        self._test(self.air.toxic, ppm, gas, 20_000.0, "ppm", "toxic gas")
+    def set_toxic(self, ppm, gas=None, ppm_per_s=0.0):
+        """Test gas of ppm (0..20000) of both, or of TOXIC_GASES 0 or 1, at once or at ppm_per_s; 0 takes it off."""
+        self._test(self.air.toxic, ppm, gas, 20_000.0, "ppm", "toxic gas", ppm_per_s)
 
-    def _test(self, heads, value, index, most, unit, what):
+    def _test(self, heads, value, index, most, unit, what, per_s=0.0):
         if not 0.0 <= value <= most:
             raise ValueError(f"{what} {value} {unit}: allowed 0 to {most:g}")
         for head in heads if index is None else (heads[index],):
-            head.test = float(value)
+            head.cap(float(value), per_s)
         self.air.stir()
 
     def set_detector_fault(self, name, faulty):

@@ -141,6 +141,21 @@ def test_each_detector_has_its_own_lag(heads, tau_s):
     assert [head.level for head in getattr(one, heads)] == pytest.approx(expected)
 
 
+def test_gas_that_is_its_lag_ahead_is_read_as_a_rise_from_the_beginning():
+    """Row 10b is about a rate, which a head with a lag shows of a step for a moment only."""
+    one = _air()
+    head, tau_s = one.toxic[0], air.TOXIC_TAU_S[0]
+    head.cap(5.5 * tau_s)
+    head.cap(190.0, 5.5)
+    one.stir()
+    levels = [(_steps(one, 10), head.level)[1] for _ in range(20)]
+    assert levels == pytest.approx([5.5 * (second + 1) for second in range(20)], abs=0.5)
+    _steps(one, 1000)
+    assert head.test == 190.0 and head.level == pytest.approx(190.0, abs=0.1)
+    head.cap(0.0)
+    assert head.test == 0.0
+
+
 def test_test_gas_is_read_with_the_lag_and_no_fan_dilutes_it():
     one = _air()
     one.gas[1].test = 30.0

@@ -45,6 +45,8 @@ ROWS = (
     (8, [{"do": "offgas", "ppm": 30}], 20, lambda v, site: min(v("offgas_1_ppm"), v("offgas_2_ppm")) >= 20),
     (9, [{"do": "toxic", "ppm": 60, "gas": "carbon_monoxide"}], 40, lambda v, site: 50 <= v("toxic_ppm") < 100),
     (10, [{"do": "toxic", "ppm": 300}], 40, lambda v, site: v("toxic_ppm") >= 200),
+    (10, [{"do": "toxic", "ppm": 71.5}, {"do": "toxic", "ppm": 190, "ppm_per_s": 5.5}], 20,
+     lambda v, site: 90 <= v("toxic_ppm") < 120),
     (11, [{"do": "gas", "lfl_pct": 12}], 15, lambda v, site: 100 <= v("gas_1_lfl_permille") < 250),
     (12, [{"do": "gas", "lfl_pct": 30}], 15,
      lambda v, site: v("gas_2_lfl_permille") >= 250 and not v("gas_relay_ok")),
