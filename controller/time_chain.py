@@ -48,7 +48,13 @@ STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F
 LINK_BAUD_BD = 115_200  # where the site says nothing of a link
 SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
 SLOW_RISE_MS = {m.F_TOXIC_RISE_PPM: 10_000}  # windows of features that look back
-LOOKS_MS = {(m.RACK, m.F_TEMPERATURE_RISING): 1000}  # gates that are computed once a second
+# Computed once a second by safety/gas.py and heating.py: what is reached just behind a second is found by the next one.
+# Row 53's sum is made with every frame, but of row 22's sign: a value waits a frame for its second or for the sum,
+# never both. Row 24's fall is made with every frame too, and one of three remembered seconds is always 2 to 3 s old.
+ONCE_A_SECOND = ((m.CABINET, m.F_TOXIC_RISE_PPM), (m.RACK, m.F_TEMPERATURE_RISING),
+                 (m.RACK, m.F_TEMPERATURE_RISE_3S_DDEGC), (m.RACK, m.F_TEMPERATURE_RISE_10S_DDEGC),
+                 (m.RACK, m.F_TEMPERATURE_UNEXPLAINED_DDEGC), (m.RACK, m.F_RUNAWAY_SUSPICION_PCT))
+SECOND_MS = 1000
 RACK_WINDOWS_MS = {m.F_TEMPERATURE_RISE_3S_DDEGC: 3000, m.F_TEMPERATURE_RISE_10S_DDEGC: 10_000,
                    m.F_TEMPERATURE_UNEXPLAINED_DDEGC: 30_000, m.F_CELL_VOLTAGE_DROP_MV: 2000,
                    m.F_RUNAWAY_SUSPICION_PCT: 30_000}
@@ -102,9 +108,9 @@ def hold_off_ms(config, stage, demand_index):
 
 def decision(config, schedule, stage):
     """[Part] from the cause to the tick that decides: the first ones of `chain`."""
-    gate_ms = LOOKS_MS.get((stage[m.S_SCOPE], stage[m.S_GATE]), 0)
-    gate = [Part("gate", gate_ms, False)] if gate_ms else []
-    return [*_source(config, schedule, stage), *gate, Part("debounce", _debounce_ms(config, stage), False),
+    looks = [Part(what, SECOND_MS, False) for what, at in (("once a second", m.S_FEATURE), ("gate", m.S_GATE))
+             if (stage[m.S_SCOPE], stage[at]) in ONCE_A_SECOND]
+    return [*_source(config, schedule, stage), *looks, Part("debounce", _debounce_ms(config, stage), False),
             Part("tick", config.tick_ms, False)]
 
 

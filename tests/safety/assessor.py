@@ -57,7 +57,8 @@ def row_table():
     return "\n".join(lines)
 
 
-OWN = ("silence", "window", "report", "gate", "self-test", "link", "debounce")  # parts that the row itself waits for
+# Parts that the row itself waits for.
+OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "link", "debounce")
 
 
 def site():
