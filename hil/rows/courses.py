@@ -2,18 +2,25 @@
 
 Bridging the hard-wired chain leaves the program alone with the cause. What heats is a jump where the row is about fast
 heating, and for the others a rack that is warm from the start and steps over the threshold by less than row 22 sees.
+A row about a rate has a second course, `rate`: just above its own, so that its window has to pass; timed from where the
+rise begins, which is when the second is at its worst for it.
 """
 
 from typing import NamedTuple
 
-from hil.plant import contactors
+from hil.plant import air, contactors
 from hil.rows.inside import INSIDE
 from safety import matrix as m, permit
 
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 DISCHARGE_kW, CHARGE_kW, GENTLE_kW = 200, -200, 50  # gentle: where the cells' own drop would blur a threshold
+REST_kW = 5  # 2 A a rack heat nothing, and still there is power to take away
 PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
+SIGN_ppm = 13  # 65 % of the threshold: below it, and with 80 % of row 22's more than row 53's 140 %
+HYDROGEN_ppm_per_s = 5.5  # row 10b asks for more than 5
+# Of ten beginnings a tenth of a second apart the ones with the longest way: the second that finds it has just passed.
+LATE_s, LATE_TOXIC_s = 0.1, 0.5
 
 
 class Do(NamedTuple):
@@ -101,6 +108,12 @@ def _step(stage, degC, **besides):
                   **besides)
 
 
+def _rising(stage, degC, rate_K_per_s, **besides):
+    """A module goes to degC, short of row 21, at just above the row's own rate."""
+    cause = do("heat", LATE_s, rack=1, module=3, degC=degC, rate_K_per_s=rate_K_per_s)
+    return Course(stage, (cause,), name=f"{stage} rate", **besides)
+
+
 def _cell(stage, offset_mV, power_kW=GENTLE_kW, **besides):
     return Course(stage, (do("cell_offset", rack=1, offset_mV=offset_mV),), power_kW, **besides)
 
@@ -156,6 +169,9 @@ class _GaveUpThrice:
 BRIDGED = (do("bridge_chain"),)
 ONE_VAPOUR, BOTH_VAPOUR = (do("offgas", ppm=VAPOUR_ppm, detector=1),), (do("offgas", ppm=VAPOUR_ppm),)
 GAS_LOST = (do("detector_fault", detector="gas_1"), do("detector_fault", detector="gas_2"))
+# A head that lags by tau reads r t from the beginning under gas of r (t + tau); the end is short of row 10a's 200 ppm.
+RISING_TOXIC = (do("toxic", LATE_TOXIC_s, ppm=HYDROGEN_ppm_per_s * air.TOXIC_TAU_S[0], gas="hydrogen"),
+                do("toxic", LATE_TOXIC_s, ppm=190, gas="hydrogen", ppm_per_s=HYDROGEN_ppm_per_s))
 OVERDUE = (do("calibration", detector="toxic", days=-2),)
 NO_PRECHARGE = tuple([do("precharge_break", rack=rack) for rack in (1, 2, 3)])
 ON_UPS = do("mains_loss")
@@ -193,6 +209,7 @@ FIRE_AND_GAS = (
     Course("9", (do("toxic", ppm=75, gas="carbon_monoxide"),), seen=_toxic(50)),
     Course("10a", (do("toxic", ppm=600, gas="hydrogen"),), seen=_toxic(200), alone=("10b",)),
     Course("10b", (do("toxic", ppm=300, gas="hydrogen"),), seen=_toxic(51)),
+    Course("10b", RISING_TOXIC, name="10b rate"),
     Course("11", **_gas(20, 10)),
     Course("12a", **_gas(60, 25), alone=("12b",)),
     Course("12b", (do("contact", name="gas_relay", closed=False),), before=BRIDGED),
@@ -268,6 +285,9 @@ RACK = (
     Course("22", (do("heat", rack=1, module=3, degC=30, rate_K_per_s=0.05),)),
     Course("23a", (do("heat", rack=1, module=3, degC=28.5),), alone=("22", "23b")),
     Course("23b", (do("heat", rack=1, module=3, degC=31),), alone=("22", "23a")),
+    _rising("22", 28, 0.02, power_kW=REST_kW),
+    _rising("23a", 31, 0.25, alone=("22", "23b")),
+    _rising("23b", 36, 1.2, alone=("22", "23a")),
     Course("24", (do("cell_drop", rack=1, module=2, drop_mV=300),), before=OVERDUE, settle_s=15,
            seen=lambda plant: plant.racks[0].cell_voltage_V_min < 3.05),
     Course("25a", (do("cool", rack=1, degC=-5),), CHARGE_kW),
@@ -298,6 +318,7 @@ RACK = (
     Course("45c", (do("sensor_zero", rack=1, module=4),), alone=("26a", "26b")),
     Course("45d", (do("sensor_zero", rack=1, module=4),), alone=("26a", "26b", "45c")),
     Course("53", (do("offgas", ppm=15, detector=1), do("toxic", ppm=40, gas="carbon_monoxide")), seen=_suspicious),
+    _rising("53", 28, 0.014, power_kW=REST_kW, before=(do("offgas", ppm=SIGN_ppm, detector=1),), settle_s=40),
 )
 COURSES = {each.label: each for each in sorted(FIRE_AND_GAS + CABINET + RACK,
                                                key=lambda each: (STAGES[each.stage][m.S_ROW], each.label))}

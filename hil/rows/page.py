@@ -15,7 +15,8 @@ the third attempt had failed; row 39: until the supply was taken back). Allowed 
 (`controller/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of the plant. No stage may
 trip sooner than its debounce either. `before`: it showed already before the cause; a time below that of the stage: a
 row that stood earlier had asked for it, or the racks' own limits left no power. Of the other effects the slowest one's
-time is given. `not armed`: another stage that would have done this one's work.
+time is given. `not armed`: another stage that would have done this one's work. `rate`: of a row about a rate, just
+above its own, from where the rise begins; a jump passes none of its window.
 
 For rows that leave power on, the other way is asked for as well at the end (what is inhibited or derated must hold),
 and where a row forbids closing, a stop and a new start. Two outputs are on no wire: `maintenance` and `operator`.

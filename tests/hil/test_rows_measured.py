@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller import config as configs
+from controller import config as configs, time_chain
 from hil import faults, forks, scenario
 from hil.__main__ import main
 from hil.rows import campaign, command, course, effects, page, stopped, verdict
@@ -23,9 +23,9 @@ from safety.kernel import Kernel
 CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 ROOT = Path(campaign.__file__).parents[2]
-# Of each kind of source and of each kind of effect some; all but three from one start.
-SAMPLE = ["1a", "2", "4", "10b", "12b", "21a", "29", "36", "40c", "41a", "44b", "44d", "46c start", "47", "49",
-          "49 io_1", "51", "51 contact", "51 silent"]
+# Of each kind of source and of each kind of effect some; all but four from one start.
+SAMPLE = ["1a", "2", "4", "10b", "10b rate", "12b", "21a", "23b rate", "29", "36", "40c", "41a", "44b", "44d",
+          "46c start", "47", "49", "49 io_1", "51", "51 contact", "51 silent"]
 
 
 def found(label, *before):
@@ -48,6 +48,13 @@ def test_every_action_is_one_that_there_is(label):
         if action.do not in INSIDE:
             scenario.checked(action.arguments, faults.ACTIONS[action.do][0], label)
     assert each.cause and list(each.cause) == sorted(each.cause, key=lambda action: action.at_s)
+
+
+def test_a_row_about_a_rate_has_a_course_at_its_own():
+    """A jump passes none of its window: 23b stood 2.5 s after one and 5.4 s after a rise, with 4.6 s allowed."""
+    about_rates = {stage for stage in STAGES if "once a second" in {
+        part.what for part in time_chain.decision(CONFIG, LIMITS.schedule, STAGES[stage])}}
+    assert {each.stage for label, each in COURSES.items() if label.endswith(" rate")} == about_rates
 
 
 def test_what_is_inside_says_so():
