@@ -16,9 +16,10 @@ FAMILIES = {"pcs": ("sunspec_pcs",), "bms": ("native_bms", "pylontech_bms"), "me
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = ("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on",
                   "supervisory_ok", "shunt_trip_on", "aux_load_ok")
-# What an expired module (all coils 0) must mean: permits gone, fan running. Others may be wired either way.
+# What an expired module (all coils 0) must mean, as safety/README.md promises it for a dead controller: permits gone,
+# the panel's contact at fault, fan running, red lamp on (A51). Others may be wired either way.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
-INVERTED_ONLY = ("fan_on",)
+INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Layers, keys, topology and images of a configuration: what is accepted, and every refusal in its one line."""
 
 import pytest
-from site_files import FIREBREAK, PYLONTECH, SiteFiles
+from site_files import FIREBREAK, PYLONTECH, SITES, SiteFiles
 
 from controller import config, images, parameters, schema
 from controller.equipment import EQUIPMENT
@@ -438,6 +438,19 @@ def test_a_taper_may_end_where_its_row_forbids_the_rest(files):
     files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3560\n[stage.31b]\nset = 2850")
     table = files.load().rack_tables[0]
     assert (table["charge_end_mV"], table["discharge_end_mV"]) == (3560, 2850)
+
+
+def test_what_an_expired_module_must_mean_cannot_be_wired_the_other_way(tmp_path):
+    """All coils 0: every output that the assessor's page names for a dead controller is in the state it names there."""
+    promised = {"pcs_enable_ok": 0, "contactor_supply_ok": 0, "supervisory_ok": 0, "aux_load_ok": 0, "fan_on": 1,
+                "red_lamp_on": 1}
+    page = (SITES.parents[1] / "safety" / "README.md").read_text(encoding="utf-8")
+    assert ("within 0.5 s: PCS enable off, contactor supply off 0.2 s later by an off-delay relay, fan ON, red lamp "
+            "ON, fire panel contact at fault") in page
+    for output, level in promised.items():
+        right, wrong = (f"!{output}", output) if level else (output, f"!{output}")
+        files = SiteFiles(tmp_path).replace("type", f'"{right}"', f'"{wrong}"')
+        assert f'outputs: "{wrong}" is not allowed; allowed {right}: an expired module must' in files.refusal()
 
 
 def test_racks_in_parallel_have_the_same_cells(files):
