@@ -21,7 +21,7 @@ STATES = ("armed", "done by BMS, by its own limits", "not fitted", "armed, satis
           "not asked for by the hazard analysis", "not available: the BMS does not tell ")
 
 # Equipment whose rows stay armed without it.
-UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "supervised")
+UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
 def main(argv):

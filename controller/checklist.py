@@ -117,7 +117,8 @@ def _test(stage, found, schedule):
     return {"row": stage[m.S_ROW], "stage": stage[m.S_ID], "key": proof_intervals.key_of(stage),
             "cause": matrix_words.cause(stage), "inject": inject(stage, found),
             "trips_at": matrix_words.trips_at(stage, level, matrix_report.tables(stage, found)),
-            "demands": effect_words.effects(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+            "demands": effect_words.effects(stage, found),
+            "demands_not_fitted": effect_words.absent(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
             **matrix_report.times(stage, found, schedule),
             "open_latest_ms": time_chain.opened_ms(found, schedule, stage),
             "parts": [part._asdict() for part in parts], "held_parts": [part._asdict() for part in held]}
@@ -173,6 +174,7 @@ def blocks(made):
             *_hard_wired(made), printed.Heading(2, f"Stages that are armed ({len(made['tests'])})"),
             printed.Table(("stage", "cause", "trips at", "how to inject", "what must follow", "reset", "latest, s",
                            "open, s", *FIELDS), [_cells(test) for test in made["tests"]], len(FIELDS)),
+            *_not_fitted(made["tests"]),
             printed.Heading(2, f"Stages that are not armed ({len(made['without'])}): nothing to test here"),
             printed.Table(("stage", "cause", "state"), [(each["stage"], each["cause"], matrix_report.state_cell(
                 each["states"])) for each in made["without"]]), *matrix_report.taper_blocks(made["tapers"]),
@@ -197,6 +199,19 @@ def _hard_wired(made):
                 made["hard_wired_steps"], 1)]),
             printed.Table(("row", "how to prove it", "enable off latest, s", "supply off latest, s", *BY_WIRE_FIELDS),
                           rows, len(BY_WIRE_FIELDS))]
+
+
+def _not_fitted(tests):
+    """The effects that armed stages demand and no output carries: named once, so that nobody waits for them."""
+    stages = {}
+    for test in tests:
+        for each in test["demands_not_fitted"]:
+            stages.setdefault((each["effect"], each["accepted_by"]), []).append(test["stage"])
+    if not stages:
+        return []
+    rows = [(effect, " ".join(names), who) for (effect, who), names in stages.items()]
+    return [printed.Heading(2, f"Effects that are not fitted ({len(rows)}): nothing to see here"),
+            printed.Table(("effect", "of stages", "accepted by"), rows)]
 
 
 def _cells(test):

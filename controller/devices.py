@@ -15,7 +15,7 @@ FAMILIES = {"pcs": ("sunspec_pcs",), "bms": ("native_bms", "pylontech_bms"), "me
             "climate": ("climate",), "ups": ("ups",)}
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = ("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on",
-                  "supervisory_ok", "shunt_trip_on", "aux_load_ok")
+                  "supervisory_ok", "shunt_trip_on", "aux_load_ok", "pre_alarm_on")
 # What an expired module (all coils 0) must mean, as safety/README.md promises it for a dead controller: permits gone,
 # the panel's contact at fault, fan running, red lamp on (A51). Others may be wired either way.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")

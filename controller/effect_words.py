@@ -1,18 +1,39 @@
-"""What follows from a stage, in words for one site: its demands, which of them waits for what, and its tapers.
+"""What follows from a stage, in words for one site: its demands, which of them waits for what or has no output here,
+and its tapers.
 
 `matrix_words.demands` says what the matrix asks for; what the site's own numbers make of it is said here.
 """
 
-from controller import matrix_words, tapers, time_chain
+from controller import equipment, matrix_words, tapers, time_chain
 from safety import matrix as m
 
 _WORDS = dict(matrix_words.EFFECTS)
 
 
 def effects(stage, found=None):
-    """What must follow a stage, a list of words. found: Config of a site or None."""
-    words = [_held(stage, each, found) if found else each for each in matrix_words.demands(stage)]
+    """What must follow a stage, a list of words, without what is `absent`. found: Config of a site or None."""
+    lacking = [each["effect"] for each in absent(stage, found)]
+    words = [_held(stage, each, found) if found else each for each in matrix_words.demands(stage)
+             if each not in lacking]
     return words + [tapers.words(fact) for fact in tapers.facts(found) if fact["stage"] == stage[m.S_ID]]
+
+
+def absent(stage, found=None):
+    """[{effect, equipment, accepted_by}] of the demands of a stage that no output of this site carries; [] without one.
+
+    accepted_by is "" in a report about a file that is refused for it.
+    """
+    demand = stage[m.S_DEMAND]
+    lacking = [(_WORDS[index][demand[index]], equipment.of_signal(output)[0]) for index, output in time_chain.OUTPUTS
+               if found and demand[index] and found.topology.driven(output) is None]
+    return [{"effect": words, "equipment": name, "accepted_by": found.topology.not_fitted[name]}
+            for words, name in lacking]
+
+
+def absent_words(fact):
+    """"shunt trip upstream: not fitted, accepted by N. N., manufacturer: a fuse and no breaker"."""
+    return f"{fact['effect']}: " + (f"not fitted, accepted by {fact['accepted_by']}" if fact["accepted_by"]
+                                    else "REQUIRED, NOT FITTED")
 
 
 def _held(stage, words, found):

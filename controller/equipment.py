@@ -56,6 +56,7 @@ EQUIPMENT = {
     "insulation": Equipment((), (), (), (), "insulation monitor"),
     "shunt_trip": Equipment((), (), ("shunt_trip_on",), (), "shunt trip of the breaker upstream"),
     "aux_load": Equipment((), (), ("aux_load_ok",), (), "relay of auxiliary loads not rated for gas"),
+    "pre_alarm": Equipment((), (), ("pre_alarm_on",), (), "pre-alarm to the fire panel"),
     **{name: Equipment((), (), (), (), f"{what}, told by the BMS") for name, what in UNTOLD.items()},
 }
 # Roles of gas detectors of every kind.
@@ -66,9 +67,13 @@ REQUIRED = {"estop_1_ok": (m.F_ESTOP_1_OK, m.F_ESTOP_DISCREPANCY),
             "key_run_ok": (m.F_KEY_RUN_OK,), "permit_1_closed": (), "permit_2_closed": ()}
 # All that a file may lack: nobody can accept a contact of REQUIRED, but a report about such a file names it by itself.
 EVERY = EQUIPMENT | {name: Equipment((), (name,), (), features, name) for name, features in REQUIRED.items()}
+# Demands that a cabinet may have no output for. Their rows stay armed without it; that effect alone is missing.
+_DEMANDS = {"shunt_trip": m.D_SHUNT_TRIP, "aux_load": m.D_AUX_SHED, "pre_alarm": m.D_PRE_ALARM}
 # What a row needs of the rack's BMS or of an output, beyond the features of the cabinet.
-_ROWS_BESIDES = {"insulation": (37,), "shunt_trip": (39,), "supervised": (46,), "aux_load": (8, 10, 11, 12),
-                 "bms_cells": (24, 34), "bms_temperatures": (8, 21, 22, 23, 26, 45, 53), "bms_sensors": (45,)}
+_ROWS_BESIDES = {"insulation": (37,), "supervised": (46,), "bms_cells": (24, 34),
+                 "bms_temperatures": (8, 21, 22, 23, 26, 45, 53), "bms_sensors": (45,),
+                 **{name: tuple(sorted({stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][demand]}))
+                    for name, demand in _DEMANDS.items()}}
 
 
 def rows_of(name):

@@ -20,7 +20,8 @@ KINDS = {images.ARMED: "armed", images.BY_PANEL: "armed", images.BY_BMS: "other"
          images.NOT_FITTED: "absent", images.NOT_TOLD: "absent"}
 # Of a stage that no rack has armed because its BMS does not tell what it looks at: nothing of this program acts there.
 NOTHING_OF_OURS = {"set": None, "clear": None, "debounce_ms": None, "clear_for_ms": None, "trips_at": "",
-                   "clears_at": "", "reset": "", "demands": [], "latest_ms": None, "held_latest_ms": None}
+                   "clears_at": "", "reset": "", "demands": [], "demands_not_fitted": [], "latest_ms": None,
+                   "held_latest_ms": None}
 
 
 def add(commands):
@@ -114,7 +115,9 @@ def _stage(stage, found, schedule):
     facts = {"stage": stage[m.S_ID], "is_ours": readings.is_ours(stage), "basis": basis, "confidence": confidence,
              "scope": matrix_words.SCOPES[stage[m.S_SCOPE]], "cause": matrix_words.cause(stage),
              **_numbers(stage, found), "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-             "demands": effect_words.effects(stage, found), "name": name, "sentence": sentence, "remedy": remedy}
+             "demands": effect_words.effects(stage, found),
+             "demands_not_fitted": effect_words.absent(stage, found), "name": name, "sentence": sentence,
+             "remedy": remedy}
     return _of_site(facts, stage, found, schedule) if found else facts
 
 
@@ -281,8 +284,14 @@ def _cells(row, named):
         name = stage["stage"] + (" (ours)" if is_ours else "")
         cells.append((str(row["row"]), name, *state, stage["cause"] + each, trips,
                       _after(stage["debounce_ms"]), clears, _after(stage["clear_for_ms"]), stage["reset"],
-                      ", ".join(stage["demands"]) or stage.get("instead", ""), stage["basis"], doubt))
+                      _effects(stage) or stage.get("instead", ""), stage["basis"], doubt))
     return cells
+
+
+def _effects(stage):
+    """What follows, then what would if its output were fitted: an acceptance has commas of its own."""
+    return "; ".join([*filter(None, [", ".join(stage["demands"])]),
+                      *map(effect_words.absent_words, stage["demands_not_fitted"])])
 
 
 def _after(duration_ms):

@@ -68,8 +68,8 @@ class Topology:
         return None
 
     def driven(self, output):
-        """The device that has this output, or None."""
-        return next((device for device in self.devices if output in device.outputs), None)
+        """The device that has this output, inverted or not, or None."""
+        return next((device for device in self.devices if {output, f"!{output}"} & set(device.outputs)), None)
 
 
 def build(values, missing=()):

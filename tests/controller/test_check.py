@@ -245,6 +245,7 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
     assert "not fitted: supervised path of the fire panel accepted by: J. Doe" in flat
     assert "not fitted: relay of auxiliary loads not rated for gas accepted by: N. N." in flat
     assert "not fitted: shunt trip of the breaker upstream accepted by: N. N." in flat
+    assert "not fitted: pre-alarm to the fire panel accepted by: J. Doe" in flat
     assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
 
 

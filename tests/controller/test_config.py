@@ -370,10 +370,12 @@ REFUSALS = {
                         '"!pcs_enable_ok" is not allowed; allowed pcs_enable_ok: an expired module must not permit'),
     "aux_inverted": ("type", '"aux_load_ok"', '"!aux_load_ok"', 'types/firebreak_645.toml:device.io_3.outputs: '
                      '"!aux_load_ok" is not allowed; allowed aux_load_ok: an expired module must not permit'),
-    "shunt_trip_absent": ("type", '"shunt_trip_on"', '""', '"shunt_trip_on" is not mapped; allowed all 9 needed'),
+    "shunt_trip_absent": ("type", '"shunt_trip_on"', '""', '"shunt_trip_on" is not mapped; allowed all 10 needed'),
+    "pre_alarm_absent": ("type", '"pre_alarm_on"', '""', 'types/firebreak_645.toml:device.io_1.outputs: "pre_alarm_on" '
+                         "is not mapped; allowed all 10 needed outputs, each once"),
     "fan_plain": ("type", '"!fan_on"', '"fan_on"', 'types/firebreak_645.toml:device.io_1.outputs: "fan_on" is not '
                   "allowed; allowed !fan_on: an expired module must leave it on"),
-    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 9 needed outputs, each once'),
+    "output_absent": ("type", '"!fan_on"', '""', '"fan_on" is not mapped; allowed all 10 needed outputs, each once'),
     "not_optional": ("site", NEW, '[not_fitted]\nairflow = "N. N. 1"', "example/site.toml:not_fitted.airflow: is not "
                      "allowed: this type of cabinet needs it; allowed suppression, door"),
     "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N. 1"', "example/site.toml:not_fitted.estop: is not a "

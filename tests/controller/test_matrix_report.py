@@ -230,6 +230,40 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
     assert run(capsys, "check", str(files.paths[2]))[0] == 2
 
 
+def test_an_effect_without_an_output_is_not_fitted_and_says_who_accepted_that(pylontech, capsys):
+    """Behind all that follows, as an acceptance has commas of its own; nothing of it where the row is the BMS's."""
+    found = stages_of(matrix_report.matrix_facts(pylontech.load()))
+    assert "shunt trip upstream" not in found["39"]["demands"] and found["21a"]["demands_not_fitted"] == []
+    assert found["39"]["demands_not_fitted"] == [{
+        "effect": "shunt trip upstream", "equipment": "shunt_trip",
+        "accepted_by": "N. N., manufacturer, 2026-02-01: the rack has a fuse and no breaker upstream"}]
+    out = run(capsys, "matrix", "--site", str(pylontech.paths[2]))[1]
+    line, = [line for line in out.splitlines() if line.startswith("| 39 |")]
+    assert ("fire panel told, operator told; shunt trip upstream: not fitted, accepted by N. N., manufacturer, "
+            "2026-02-01: the rack has a fuse and no breaker upstream |") in line
+    line, = [line for line in out.splitlines() if line.startswith("| 11 |")]
+    assert ("; pre-alarm to fire panel: not fitted, accepted by J. Doe, fire officer" in line
+            and "; loads not rated for gas off: not fitted, accepted by N. N., manufacturer" in line)
+
+
+def test_an_effect_that_has_an_output_is_printed_as_the_matrix_demands_it(example):
+    """Wired plain or inverted; without a site nothing is known of outputs."""
+    for found in (example, None):
+        for name, facts in stages_of(matrix_report.matrix_facts(found)).items():
+            wanted = matrix_words.demands(BY_ID[name])
+            assert facts["demands"][:len(wanted)] == wanted and facts["demands_not_fitted"] == []
+
+
+def test_an_effect_whose_output_nobody_accepted_as_missing_is_named(pylontech, capsys):
+    text = pylontech.paths[1].read_text()
+    pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if not line.startswith("pre_alarm")]))
+    code, out, err = run(capsys, "matrix", "--site", str(pylontech.paths[2]))
+    assert code == 1 and err.count("\n") == 1
+    assert '"pre_alarm_on" is not mapped; allowed all 8 needed outputs, each once, or not_fitted.pre_alarm' in err
+    line, = [line for line in out.splitlines() if line.startswith("| 2 |")]
+    assert "; pre-alarm to fire panel: REQUIRED, NOT FITTED |" in line
+
+
 NEEDED = {"estop_1_ok": {"1a", "1c"}, "estop_2_ok": {"1b", "1c"}, "fire_alarm_ok": {"2"}, "key_run_ok": {"47"},
           "permit_1_closed": set(), "permit_2_closed": set()}
 
@@ -290,6 +324,30 @@ def test_a_test_for_each_armed_stage_and_no_other(pylontech):
     assert tested | left == set(IDS) and not tested & left
     assert {"3", "29", "46a", "52"} <= left and {"1a", "12b", "40c", "48b"} <= tested
     assert [each["row"] for each in made["hard_wired"]] == [1, 12, 44]
+
+
+def test_the_checklist_asks_for_no_effect_without_an_output(pylontech):
+    """Else the test cannot pass, or somebody ticks what did not happen."""
+    found = pylontech.load()
+    made = checklist.facts(found)
+    lacking = {"39": ["shunt trip upstream"], "11": ["pre-alarm to fire panel", "loads not rated for gas off"],
+               "2": ["pre-alarm to fire panel"], "1a": []}
+    by_stage = {test["stage"]: test for test in made["tests"]}
+    for stage, effects in lacking.items():
+        assert [each["effect"] for each in by_stage[stage]["demands_not_fitted"]] == effects
+        wanted = [words for words in matrix_words.demands(BY_ID[stage]) if words not in effects]
+        assert by_stage[stage]["demands"] == wanted and "PCS stop" in wanted
+    text = printed.markdown(checklist.blocks(made))
+    for words in ("shunt trip upstream", "loads not rated for gas off", "pre-alarm to fire panel"):
+        line, = [line for line in text.splitlines() if words in line]
+        assert line.startswith(f"| {words} | ") and ", 2026-0" in line
+    assert "Effects that are not fitted (3)" in text and "| shunt trip upstream | 39 | N. N., manufacturer" in text
+
+
+def test_with_every_output_wired_nothing_is_said_of_effects_that_are_not_fitted(example):
+    made = checklist.facts(example)
+    assert not any(test["demands_not_fitted"] for test in made["tests"])
+    assert "Effects that are not fitted" not in printed.markdown(checklist.blocks(made))
 
 
 @pytest.mark.parametrize("stage", IDS)
