@@ -5,7 +5,8 @@ channel) refuses a file that lacks it. Nothing here has a default that could sta
 """
 
 from controller import schema
-from controller.layers import allowed_text, not_allowed, refuse
+from controller.equipment import with_clauses
+from controller.layers import allowed_text, not_allowed, refuse, shown
 from controller.said import placeholder_line
 from safety import matrix
 
@@ -14,6 +15,7 @@ WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
 SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
+WIRED_BY = {12: "gas", 30: "cell_voltage"}  # equipment whose own contact a row in hard wiring needs
 
 
 def read(values, not_fitted):
@@ -22,10 +24,13 @@ def read(values, not_fitted):
         values.need("hma", key)
     _check_sourced(values)
     _check_explosion_control(values, not_fitted)
+    _check_gas(values, not_fitted)
     _check_hold_off(values, not_fitted)
     _check_noc(values, not_fitted)
+    _check_derate(values, not_fitted)
     if values.get("cabinet", "second_channel") == "none":
         _check_hard_wired(values, not_fitted)
+    _check_wired_by(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
 
 
@@ -47,8 +52,7 @@ def chemistry_of(chain):
 
 def hard_wired_rows(not_fitted):
     """Rows that must act by wire where there is no second channel; what is not fitted has none."""
-    absent = {12: "gas", 30: "cell_voltage"}
-    return [row for row in schema.HARD_WIRED_ROWS if absent.get(row) not in not_fitted]
+    return [row for row in schema.HARD_WIRED_ROWS if WIRED_BY.get(row) not in not_fitted]
 
 
 def _check_sourced(values):
@@ -70,6 +74,15 @@ def _check_explosion_control(values, not_fitted):
             path = ("not_fitted", name)
             refuse(values.file(*path), path, "is not allowed: hma.explosion_control asks for prevention (NFPA 69), "
                    "which is gas detection, fan and proof of airflow (A29)", 'explosion_control = "68", or fit it')
+
+
+def _check_gas(values, not_fitted):
+    """An analysis that names what asks for gas detection is not one of a cabinet without it, vents or not."""
+    asking = ("hma", "gas_required_by")
+    if asking in values.entries and not_fitted.get("gas"):
+        path = ("not_fitted", "gas")
+        refuse(values.file(*path), path, f"is not allowed: hma.gas_required_by ({shown(values.get(*asking))}) asks for "
+               "gas detection", "an analysis without gas_required_by, or fit it")
 
 
 def _check_hold_off(values, not_fitted):
@@ -99,12 +112,31 @@ def _check_noc(values, not_fitted):
                equipment=("noc",))
 
 
+def _check_derate(values, not_fitted):
+    """Half the power while nobody watches (46b) needs something that says whether somebody does."""
+    if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
+        path = ("not_fitted", "noc")
+        refuse(values.file(*path), path, "is not allowed beside not_fitted.supervised: hma.noc_derate asks for row 46b "
+               f"({matrix.CLAUSES[46][1]}), which needs one of the two", "noc_derate = false, or fit one of them")
+
+
 def _check_hard_wired(values, not_fitted):
     said = values.need("hma", "hard_wired_rows")
-    path = ("hma", "hard_wired_rows")
     for row in hard_wired_rows(not_fitted):
         if row not in said:
-            needed = ", ".join(map(str, hard_wired_rows(not_fitted)))
-            not_allowed(values.file(*path), path, said, f"[{needed}]: without a second channel row {row} "
-                        f"({matrix.CLAUSES[row][1]}) must act by wire")
+            _refuse_rows(values, not_fitted, f"without a second channel {with_clauses([row])} must act by wire")
     values.need("hma", "hard_wired_accepted")
+
+
+def _check_wired_by(values, not_fitted):
+    """Refuse a row that is said to act by wire where somebody accepted that its contact is not there."""
+    for row in values.get("hma", "hard_wired_rows") or ():
+        if not_fitted.get(WIRED_BY.get(row)):
+            _refuse_rows(values, not_fitted, f"{with_clauses([row])} has no contact to act by, as "
+                         f"not_fitted.{WIRED_BY[row]} says")
+
+
+def _refuse_rows(values, not_fitted, why):
+    path = ("hma", "hard_wired_rows")
+    allowed = ", ".join(map(str, hard_wired_rows(not_fitted)))
+    not_allowed(values.file(*path), path, values.get(*path), f"[{allowed}]: {why}")

@@ -32,9 +32,13 @@ def files(files):
 
 
 def without(files, names):
-    """The cabinet without this equipment, accepted; explosion control by vents alone."""
+    """The cabinet without this equipment, accepted; explosion control by vents alone, no row by a wire that is not."""
     if set(names) & set(hma.PREVENTION_NEEDS):
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+    if "gas" in names:
+        files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
+    rows = [row for row in schema.HARD_WIRED_ROWS if hma.WIRED_BY.get(row) not in names]
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows}")
     if "supervised" in names and "noc" not in names:
         files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
     return files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names]))
@@ -200,7 +204,7 @@ def test_only_racks_whose_bms_does_not_tell_are_named(files):
 @pytest.mark.parametrize("missing, derate, expected", [
     ([], "false", ["BY_PANEL", "NOT_ASKED", "BY_PANEL"]), ([], "true", ["BY_PANEL"] * 3),
     (["supervised"], "false", ["ARMED", "NOT_ASKED", "ARMED"]), (["supervised"], "true", ["ARMED"] * 3),
-    (["noc"], "true", ["BY_PANEL"] * 3), (["supervised", "noc"], "true", ["NOT_FITTED"] * 3)])
+    (["noc"], "true", ["BY_PANEL"] * 3), (["supervised", "noc"], "false", ["NOT_FITTED"] * 3)])
 def test_row_46(files, missing, derate, expected):
     loaded = without(files.replace("type", "noc_derate = false", f"noc_derate = {derate}"), missing).load()
     found = states(loaded)
@@ -227,6 +231,15 @@ def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):
     assert files.load().hma["noc_derate"] is True
     files.append("cabinet", "[hma]\nnoc_derate = false")
     assert "hma.noc_derate: false is not allowed, it is looser than true" in files.refusal()
+
+
+def test_a_derate_that_the_analysis_asks_for_needs_something_that_watches(files):
+    without(files, ["noc"]).replace("type", "noc_derate = false", "noc_derate = true")
+    _, lines = config.survey(files.replace("type", '"supervised_ok"', '""').paths[2])
+    assert len(lines) == 1 and '"supervised_ok" is not mapped' in lines[0]
+    assert files.append("site", f'supervised = "{WHO}"').refusal() == (
+        "example/site.toml:not_fitted.noc: is not allowed beside not_fitted.supervised: hma.noc_derate asks for row "
+        "46b (D4, A42), which needs one of the two; allowed noc_derate = false, or fit one of them")
 
 
 def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
@@ -257,8 +270,23 @@ def test_without_it_four_rows_must_be_in_wire(files, said, row):
 
 
 def test_a_row_that_is_not_fitted_need_not_be_in_wire(files):
-    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 44]")
     assert without(files, ["gas", "cell_voltage"]).load().hma["hard_wired_rows"] == [1, 44]
+
+
+@pytest.mark.parametrize("channel", ("none", "fitted"))
+@pytest.mark.parametrize("name, row, allowed", [("gas", 12, "[1, 30, 44]"), ("cell_voltage", 30, "[1, 12, 44]")])
+def test_a_row_that_is_not_fitted_cannot_be_in_wire(files, name, row, allowed, channel):
+    """On paper it would act by a contact that is not there; one that is missing by mistake is named as before."""
+    contact = EQUIPMENT[name].inputs[0]
+    _, lines = config.survey(files.replace("type", f'"{contact}"', '""').paths[2])
+    assert len(lines) == 1 and f'"{contact}" is not mapped' in lines[0]
+    without(files, [name]).replace("type", f"hard_wired_rows = {allowed}", "hard_wired_rows = [1, 12, 30, 44]")
+    if channel == "fitted":
+        files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+        files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
+    assert files.refusal() == (
+        f"types/firebreak_645.toml:hma.hard_wired_rows: [1, 12, 30, 44] is not allowed; allowed {allowed}: "
+        f"row {row} ({matrix.CLAUSES[row][1]}) has no contact to act by, as not_fitted.{name} says")
 
 
 # -- counts that follow from what is there
@@ -325,9 +353,17 @@ def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
 
 
 def test_without_gas_detection_no_flammable_limit_is_needed(files):
-    for key in hma.WITH_GAS:
+    for key in hma.SOURCED:
         files.replace("type", f"\n{key} = ", f"\n# {key} = ")
-    assert without(files, ["gas"]).load().hma["lfl_vol_ppm"] is None
+    loaded = without(files, ["gas"]).load()
+    assert [loaded.hma[key] for key in hma.WITH_GAS] == [None] * 3
+
+
+def test_what_asks_for_gas_detection_is_not_said_of_a_cabinet_without_it(files):
+    without(files, ["gas"]).replace("type", "\n# gas_required_by = ", "\ngas_required_by = ")
+    assert files.refusal() == (
+        'example/site.toml:not_fitted.gas: is not allowed: hma.gas_required_by ("explosion control by prevention (NFPA '
+        '69)") asks for gas detection; allowed an analysis without gas_required_by, or fit it')
 
 
 @pytest.mark.parametrize("old, new, line", [

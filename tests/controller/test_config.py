@@ -110,6 +110,8 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
     every = tuple(EQUIPMENT)
     files.replace("type", '["suppression", "door"]', str(list(every)).replace("'", '"'))
     files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+    files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 44]")
     files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in every]))
     loaded = files.load()
     derived = {row[0]: loaded.cabinet[row[0]] for row in p.CABINET_PARAMETERS
