@@ -17,7 +17,7 @@ CAN_DATA_BYTES = 8  # the longest frame
 
 class Exchange(NamedTuple):
     """One thing that is sent again and again. frames: how many a period; time_us: of one; frame_us: until its request
-    has left."""
+    has left; early: how many may come before their turn, which they take (field.PcsChannel)."""
 
     what: str
     device: str
@@ -25,6 +25,7 @@ class Exchange(NamedTuple):
     frames: int
     time_us: int
     frame_us: int
+    early: int = 0
 
     def load_ppm(self):
         """Part of the bus's time it takes, in millionths."""
@@ -74,7 +75,8 @@ def _rtu(config, bus, drivers):
             size = len(request.frame)
             leaves_us = port.transaction_us(size, 0, 0) - port.gap_us - port.turnaround_us
             whole_us = port.transaction_us(size, request.reply_bytes, turnaround_us)
-            exchanges.append(Exchange(what, device.name, period_us, 1, whole_us, leaves_us))
+            early = 1 if what == families.SETPOINT and period_us > config.tick_ms * 1000 else 0
+            exchanges.append(Exchange(what, device.name, period_us, 1, whole_us, leaves_us, early))
     return exchanges
 
 
@@ -110,7 +112,8 @@ def pcs_stop_latency(config, every, unit):
     """[Latency] from the same contact to the last byte of the stop frame of a unit's PCS."""
     device = config.topology.device("pcs", unit)
     exchanges = every[device.bus]
-    frame = [exchange for exchange in exchanges if exchange.device == device.name and exchange.what == "write setpoint"]
+    own = [exchange for exchange in exchanges if exchange.device == device.name]
+    frame = [exchange for exchange in own if exchange.what == families.SETPOINT]
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     return max(ways, key=_total_us) + _decision(config) + _write_latency(exchanges, frame[0].frame_us, device.bus)
 
@@ -118,7 +121,7 @@ def pcs_stop_latency(config, every, unit):
 def hint_latency(config, every, unit):
     """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it changes."""
     exchanges = every[config.topology.device("pcs", unit).bus]
-    frame = next(exchange for exchange in exchanges if exchange.what == "write setpoint")
+    frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     tick_us = config.tick_ms * 1000
     return [Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
             Latency("tick", tick_us, "until its bytes are handed over"),
@@ -144,7 +147,8 @@ def response_us(exchange, exchanges):
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us
     while True:
-        wider_us = exchange.time_us + sum([-(-total_us // other.period_us) * other.time_us for other in others])
+        wider_us = exchange.time_us + sum([(other.early - (-total_us // other.period_us)) * other.time_us
+                                           for other in others])
         if wider_us == total_us:
             return total_us
         total_us = wider_us

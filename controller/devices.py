@@ -27,7 +27,7 @@ class Device:
     """One device. address: unit id (rtu) or node (can, 0 where it has none); index: unit or rack from 0, or -1.
 
     inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!" before an inverted one;
-    setpoint_ms: time between two set-point writes to a PCS.
+    setpoint_ms: time between two set-point writes to a PCS, but for what may not wait (field.py).
     """
 
     name: str

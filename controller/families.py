@@ -15,6 +15,7 @@ from safety import matrix as m
 from safety import signals as s
 
 SECOND_US = 1_000_000
+SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
 
@@ -129,7 +130,7 @@ def requests_of(config, device, driver):
 def _pcs_requests(device, driver):
     sent = [(f"read {request.key[1]}", request, period_us) for request, period_us in driver.schedule()]
     write = rtu.write_registers_request("write", device.address, 0, [0] * SETPOINT_REGISTERS)
-    return [("write setpoint", write, device.setpoint_ms * 1000), ("write heartbeat", write, SECOND_US), *sent]
+    return [(SETPOINT, write, device.setpoint_ms * 1000), ("write heartbeat", write, SECOND_US), *sent]
 
 
 def frames_of(device, driver):

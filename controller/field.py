@@ -60,7 +60,12 @@ class IoChannel:
 
 
 class PcsChannel:
-    """One converter: what was last asked of it, and the gate before every set-point."""
+    """One converter: what was last asked of it, and the gate before every set-point.
+
+    A changed set-point waits for its period, but zero does not, nor what replaces a set-point that lies beyond a limit
+    of this tick: the published limit is the enforced one. Such a one takes the turn of the next, so that the bus
+    carries no more than was computed for it (bus_times.py).
+    """
 
     def __init__(self, pcs, port, layout, unit, period_ms, sent=None):
         """sent: told of what the gate refused, or None."""
@@ -86,9 +91,18 @@ class PcsChannel:
             setpoint_W = 0
         self._run(running and self.gate_verdict == reasons.NONE, inp[self.state_at], now_us)
         changed = setpoint_W != self.sent_W
-        zeroed = setpoint_W == 0 and self.sent_W is not None
-        if changed and (zeroed or now_us >= self.due_us) or self.pcs.write_due(now_us):
+        if changed and self._is_due(setpoint_W, out, now_us) or self.pcs.write_due(now_us):
             self._send(setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE)
+
+    def _is_due(self, setpoint_W, out, now_us):
+        """Whether a changed set-point goes now."""
+        is_due = now_us >= self.due_us
+        if is_due or self.sent_W is None:
+            return is_due
+        if setpoint_W == 0:
+            return True
+        is_beyond = not -out[self.charge_at] <= self.sent_W <= out[self.discharge_at]
+        return is_beyond and now_us >= self.due_us - self.period_us
 
     def _run(self, running, state, now_us):
         """Say start or stop when it changes, and again as long as the converter has not followed."""
@@ -104,7 +118,8 @@ class PcsChannel:
         request = self.pcs.setpoint(setpoint_W, priority)
         if request is None:
             return
-        self.due_us = now_us + self.period_us
+        turn_us = min(max(now_us, self.due_us), now_us + self.period_us) if setpoint_W else now_us
+        self.due_us = turn_us + self.period_us
         self.gate_verdict = self._gate_for_scale().check(request.frame, out[self.charge_at], out[self.discharge_at])
         if self.gate_verdict == reasons.NONE:
             self.sent_W = setpoint_W

@@ -31,6 +31,8 @@ INPUT_NAMES = {role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] =
                                    ("io_3", signals.G_IO_3))}
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[:signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
+# A BMS tells its limits every 100 ms (the period of the silence ladder): told less often a converter would skip some.
+SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
 _PORT = re.compile(r"/(?!dev/tty(USB|ACM)\d)[!-~]{1,200}")
@@ -58,7 +60,7 @@ DEVICE = {
     "unit": Spec("int", (1, INDEX_MAX), None, "fixed"),
     "rack": Spec("int", (1, INDEX_MAX), None, "fixed"),
     "period_ms": Spec("int", (10, 60_000), None, "fixed"),
-    "setpoint_ms": Spec("int", (10, 60_000), 20, "down"),
+    "setpoint_ms": Spec("int", (10, SETPOINT_MS_MAX), 20, "down"),
     "inputs": Spec("list", (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names])), None, "fixed"),
     "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES])), None, "fixed"),
 }

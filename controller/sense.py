@@ -28,7 +28,6 @@ RISING = (("bms_warn_ms", "bms_ramp_ms"), ("bms_ramp_ms", "bms_stop_ms"), ("pcs_
           ("pcs_stop_ms", "pcs_open_ms"), ("charge_taper_mV", "charge_end_mV"), ("discharge_end_mV", "charge_taper_mV"),
           ("discharge_end_mV", "discharge_taper_mV"))
 LONGEST_CHARGE_h = 24  # ours: slower than any rack is charged, with room for a site that lowers its current
-REVERSION_PARTS = 2  # a set-point is written at least twice in the time after which the PCS falls back by itself
 
 
 def period_ms(device):
@@ -91,9 +90,6 @@ def check(values, topology, cabinet, units, racks, control):
     _check_cells(values, topology, racks)
     _check_fault_contact(values, topology)
     _check_expiry(values, topology, cabinet)
-    for device in topology.devices:
-        if device.role == "pcs":
-            _check_reversion(values, device)
     _check_reserve(values, control)
     _check_energy(values, racks, control)
 
@@ -254,15 +250,6 @@ def _check_expiry(values, topology, cabinet):
             not_allowed(values.file(*path), path, values.get(*path),
                         f"an output expiry up to permit_expiry_ms, which is {cabinet['permit_expiry_ms']}; "
                         f"this profile sets {expiry_ms} ms")
-
-
-def _check_reversion(values, device):
-    reversion_ms = device.profile.settings["reversion_s"] * 1000
-    if device.setpoint_ms * REVERSION_PARTS > reversion_ms:
-        path = ("device", device.name, "setpoint_ms")
-        not_allowed(values.file(*path), path, device.setpoint_ms,
-                    f"{schema.DEVICE['setpoint_ms'].allowed[0]}..{reversion_ms // REVERSION_PARTS} (half of the "
-                    f"{reversion_ms} ms after which this PCS falls back)")
 
 
 def _check_reserve(values, control):

@@ -40,6 +40,24 @@ def test_time_of_an_exchange(files, bus, device, what, characters, baud_Bd, turn
     assert exchange.period_us == period_ms * 1000
 
 
+@pytest.mark.parametrize("tick_ms, setpoint_ms, early", [
+    (20, 20, 0), (20, 21, 1), (50, 20, 0), (50, 50, 0), (50, 100, 1)])
+def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, setpoint_ms, early):
+    """As a limit has fallen; one that goes in every tick has no need of that."""
+    files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
+    files.replace("type", "setpoint_ms = 20 ", f"setpoint_ms = {setpoint_ms} ")
+    found = files.load()
+    assert _exchange(found, "pcs", "pcs_1", "write setpoint").early == early
+    assert sum([one.early for exchanges in bus_times.schedule(found).values() for one in exchanges]) == early
+
+
+def test_what_may_come_early_is_waited_for_once_more():
+    """Own 3, other 2 every 10: 5; of the other one more before its turn: 7."""
+    own, other = [bus_times.Exchange("", "", 100, 1, time_us, 0) for time_us in (3, 2)]
+    assert bus_times.response_us(own, [own, other._replace(period_us=10)]) == 5
+    assert bus_times.response_us(own, [own, other._replace(period_us=10, early=1)]) == 7
+
+
 def test_parity_makes_a_character_longer(files):
     before = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
     files.replace("site", "baud_Bd = 38400", 'baud_Bd = 38400\ncharacters = "8E1"')

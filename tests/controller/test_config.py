@@ -386,9 +386,8 @@ REFUSALS = {
                        "allowed who accepted it, when and why, on one line of ASCII"),
     "blanks_accept": ("site", NEW, '[not_fitted]\ndoor = "  "', 'example/site.toml:not_fitted.door: "  " is not '
                       "allowed; allowed who accepted it, when and why, on one line of ASCII"),
-    "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 2001 ",
-                "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
-                "2001 is not allowed; allowed 10..2000 (half of the 4000 ms after which this PCS falls back)"),
+    "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 101 ", "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
+                "101 is not allowed; allowed 10..100"),
     "io_slow": ("type", 'role = "io_1"', 'role = "io_1"\nperiod_ms = 167',
                 "types/firebreak_645.toml:device.io_1.profile: "
                 "its period of 167 ms is slower than its silence budget io_silent_ms; allowed 1..166 ms"),

@@ -202,6 +202,61 @@ def test_a_set_point_goes_out_on_change_but_no_more_often_than_its_period():
     assert [bench.write(1010) for _ in range(10)] == [[]] * 10
 
 
+@pytest.mark.parametrize("way, limit", [(1, DISCHARGE_AT), (-1, CHARGE_AT)])
+def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
+    """The published limit is the enforced one: what replaces it does not wait for the period of the others."""
+    bench = Bench(setpoint_ms=2000)
+    bench.write(90_000 * way)
+    assert [bench.write(90_000 * way + tick) for tick in range(1, 9)] == [[]] * 8
+    bench.out[limit] = 90_000
+    assert bench.write(80_000 * way) == [], "what stands is within the limit, to the watt"
+    bench.out[limit] = 89_999
+    assert bench.write(70_000 * way) == [setpoint(70_000 * way)]
+    assert bench.write(69_000 * way) == []
+
+
+def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
+    """The first takes the turn of the second, and so on: the bus carries what was computed for it."""
+    bench, said = Bench(setpoint_ms=100), []
+    bench.write(100_000)
+    for tick in range(1, 51):
+        bench.out[DISCHARGE_AT] = 100_000 - 2000 * tick
+        said += [(tick, *each) for each in bench.write(bench.out[DISCHARGE_AT])]
+    assert [tick for tick, *_ in said] == [1, *range(5, 51, 5)] and said[-1][1:] == setpoint(0, rtu.STOP)
+
+
+@pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
+def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, waits):
+    """After a zero for one period alone: were it lost, it has to be said again soon."""
+    bench = Bench()
+    bench.write(90_000)
+    bench.out[DISCHARGE_AT] = limit_W
+    assert bench.write(early_W)[0][0] == ("setpoint", early_W)
+    bench.out[DISCHARGE_AT] = 200_000
+    said = [bench.write(90_000 + tick) for tick in range(1, 10)]
+    assert said[:waits + 1] == [[]] * waits + [[setpoint(90_001 + waits)]]
+
+
+def test_repetitions_of_an_unacknowledged_set_point_do_not_put_off_the_next():
+    """Its reversion is due in every tick while the converter does not answer."""
+    bench = Bench()
+    bench.pcs.due = True
+    for _ in range(50):
+        bench.write(1000)
+    bench.pcs.due = False
+    said = [bench.write(2000) for _ in range(10)]
+    assert said.count([setpoint(2000)]) == 1
+
+
+def test_a_set_point_that_was_lost_waits_its_turn_though_a_limit_falls():
+    """Nobody knows what stands: it may be said already, and the bus has to hold what is said again."""
+    bench = Bench()
+    bench.write(90_000)
+    bench.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, bench.now_us)
+    bench.out[DISCHARGE_AT] = 10_000
+    assert [bench.write(10_000) for _ in range(5)] == [[], [], [], [], [setpoint(10_000)]]
+
+
 def test_zero_goes_out_at_once_and_before_everything_else():
     bench = Bench()
     bench.write(1000)

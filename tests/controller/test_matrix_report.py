@@ -213,7 +213,7 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
     files.replace("type", '"damper_ok"', '""').replace("type", '"smoke_2_ok"', '""').replace(
         "type", "[device.toxic] ", "[device.other] ").replace("type", 'role = "toxic"\nprofile = "toxic_detector"',
                                                               'role = "pcs"\nunit = 1\nprofile = "sunspec_pcs"')
-    files.replace("type", 'bus = "gas"\nunit_id = 5', 'bus = "gas"\nunit_id = 5\nsetpoint_ms = 1000')
+    files.replace("type", 'bus = "gas"\nunit_id = 5', 'bus = "gas"\nunit_id = 5\nsetpoint_ms = 100')
     code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
     assert code == 2 and "once" in err, "two converters for one unit: that is wrong, not missing"
     text = files.paths[0].read_text()
