@@ -100,6 +100,14 @@ def day(text):
     return datetime.strptime(text[:10], "%Y-%m-%d").date()
 
 
+def is_day(text):
+    """True for a real day, written 2026-03-14."""
+    try:
+        return day(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def path_of(directory):
     """Path of the ledger in a state directory."""
     return os.path.join(directory, FILE)
@@ -315,11 +323,7 @@ def check_date(found, utc_us, row, date=None):
         raise LedgerError(f"the clock says {now}, the last record is of {newest}: set the clock first")
     if date is None:
         return
-    try:
-        is_day = day(date).isoformat() == date
-    except ValueError:
-        is_day = False
-    if not is_day:
+    if not is_day(date):
         raise LedgerError(f"date {_shown(date)}: a day is written 2026-03-14")
     if date > now[:10]:
         raise LedgerError(f"date {date} is in the future: it is {now}")

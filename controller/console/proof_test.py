@@ -4,10 +4,13 @@ Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, the ledge
 right; 2 wrong input; 3 it could not be read or written.
 """
 
+import argparse
 import csv
 import io
 import json
 import os
+import re
+from typing import NamedTuple
 
 from controller import clock, config, printed, proof_plan, proof_state, proof_tests, spool, utc
 from controller.journal import JournalError, JournalReader
@@ -15,6 +18,7 @@ from controller.layers import ConfigError
 from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
 from controller.proof_tests import FAILED, PASSED, LedgerError, NotWrittenError
 from controller.recorder import chain
+from controller.said import names_nothing
 
 FORMATS = ("text", "csv", "json", "html")
 COLUMNS = ("row", "what", "last", "tester", "measured_ms", "allowed_ms", "result", "interval_d", "due", "state",
@@ -24,10 +28,22 @@ PRINTED = ("row", "what", "last test", "tester", "measured, ms", "allowed, ms", 
 TEXT_HEAD = f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 SLOW = "slower than allowed"
+SHOWN_CHARACTERS = 40  # of a wrong argument that its line repeats
+EARLIEST_DAY = proof_tests.utc_text(utc.EARLIEST_US)[:10]
+_NUMBER = re.compile("-?[0-9]{1,12}")
 
 
 class NoPlanError(Exception):
     """Nobody says which rows are armed; the text is one line."""
+
+
+class Plan(NamedTuple):
+    """What a cabinet has to have tested: {key: days}, {key: ms} of the latest and the soonest reaction, its name."""
+
+    days: dict
+    allowed_ms: dict
+    soonest_ms: dict
+    cabinet: str
 
 
 def add(commands):
@@ -37,7 +53,7 @@ def add(commands):
     record = what.add_parser("record", help="add a test of a row to the ledger")
     record.add_argument("row", help="as the list shows them: a row of the matrix, 12b or the like, or 1w (by wire)")
     record.add_argument("--tester", required=True, metavar="TEXT", help="who tested, with credentials")
-    record.add_argument("--reaction-ms", type=int, required=True, metavar="N",
+    record.add_argument("--reaction-ms", type=_milliseconds, required=True, metavar="N",
                         help="measured, from cause to effect (by wire: to the PCS enable that is gone)")
     record.add_argument("--result", required=True, choices=(PASSED, FAILED))
     record.add_argument("--remark", default="", metavar="TEXT")
@@ -56,18 +72,28 @@ def add(commands):
         each.add_argument("--state-dir", default=STATE_DIRECTORY, help="where the ledger is (%(default)s)")
 
 
+def _milliseconds(text):
+    """The number as it is typed; one that Python alone would read (1_000) is none. Raises ArgumentTypeError."""
+    if not _NUMBER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"invalid int value: {ascii(text[:SHOWN_CHARACTERS])}; allowed is 0 .. "
+                                         f"{proof_tests.REACTION_MS_MAX}, milliseconds in digits alone")
+    return int(text)
+
+
 def _plan(arguments):
-    """({key: days} of the armed rows, {key: allowed ms}, name of the cabinet). Raises ConfigError, NoPlanError."""
+    """What is armed. Raises ConfigError, NoPlanError."""
     if arguments.site is not None:
         found = config.load(arguments.site)
-        return proof_plan.plan(found), proof_plan.allowed_ms(found), found.names[-1][1]
+        return Plan(proof_plan.plan(found), proof_plan.allowed_ms(found), proof_plan.soonest_ms(found.safety_image),
+                    found.names[-1][1])
     try:
         reader = JournalReader(os.path.join(arguments.run_dir, "journal"))
         header = reader.header
         reader.close()
-        return header["proof_tests"], header["proof_allowed_ms"], list(header["names"].values())[-1]
-    except (OSError, JournalError, KeyError) as error:
-        why = "of another version" if isinstance(error, KeyError) else plain(error)
+        return Plan(header["proof_tests"], header["proof_allowed_ms"], proof_plan.soonest_ms(header["safety_image"]),
+                    list(header["names"].values())[-1])
+    except (OSError, JournalError, KeyError, ValueError) as error:
+        why = "of another version" if isinstance(error, (KeyError, ValueError)) else plain(error)
         raise NoPlanError(f"no controller says which rows are armed: {why}; give --site FILE") from None
 
 
@@ -95,18 +121,33 @@ def _record(arguments):
     try:
         proof_tests.check_test(arguments.row, arguments.tester, arguments.reaction_ms, arguments.result,
                                arguments.remark)
-        planned, allowed, _ = _plan(arguments)
-        if arguments.row not in planned:
-            raise LedgerError(f"row {arguments.row} is not armed here; armed {', '.join(planned)}")
-        if arguments.result == PASSED and arguments.reaction_ms > allowed[arguments.row]:
-            raise LedgerError(f"row {arguments.row} with {arguments.reaction_ms} ms is {SLOW}, "
-                              f"{allowed[arguments.row]} ms: this test has {FAILED}")
+        if names_nothing(arguments.tester):
+            raise LedgerError(f"tester {json.dumps(arguments.tester[:SHOWN_CHARACTERS])} names nobody; allowed is a "
+                              "name with credentials")
+        if arguments.date is not None and proof_tests.is_day(arguments.date) and arguments.date < EARLIEST_DAY:
+            raise LedgerError(f"date {arguments.date} is before {EARLIEST_DAY}, and there was no such cabinet then: "
+                              f"allowed is {EARLIEST_DAY} or later")
+        _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
         if now[0] < utc.EARLIEST_US:
             raise LedgerError(f"the clock says {proof_tests.utc_text(now[0])}, which cannot be: set the clock first")
     except (ConfigError, LedgerError, NoPlanError) as error:
         say(ascii_of(error))
         return NO_START if isinstance(error, NoPlanError) else WRONG_INPUT
     return _written(arguments, now)
+
+
+def _check_possible(planned, row, reaction_ms, result):
+    """Raises LedgerError for a row that is not armed, and for a reaction with which no test of it can have passed."""
+    if row not in planned.days:
+        raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
+    if result != PASSED:
+        return
+    latest_ms, soonest_ms = planned.allowed_ms[row], planned.soonest_ms.get(row, 0)
+    if reaction_ms > latest_ms:
+        raise LedgerError(f"row {row} with {reaction_ms} ms is {SLOW}, {latest_ms} ms: this test has {FAILED}")
+    if reaction_ms < soonest_ms:
+        raise LedgerError(f"row {row} with {reaction_ms} ms is sooner than its debounce and silence let it trip: "
+                          f"allowed is {soonest_ms} .. {latest_ms} ms; is it in ms?")
 
 
 def _written(arguments, now):
@@ -149,15 +190,15 @@ def _list(arguments):
     if arguments.state_dir != STATE_DIRECTORY and not _has_folder(arguments):
         return WRONG_INPUT
     try:
-        planned, allowed, name = _plan(arguments)
+        planned = _plan(arguments)
         found = proof_tests.read(arguments.state_dir)
     except (ConfigError, NoPlanError, OSError) as error:
         say(ascii_of(plain(error, proof_tests.path_of(arguments.state_dir))))
         return WRONG_INPUT if isinstance(error, ConfigError) else NO_START
     utc_us, source = moment()
-    rows = [{**row, "allowed_ms": allowed[row["row"]]} for row in proof_state.rows(
-        planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))]
-    facts = {"cabinet": name, "utc": proof_tests.utc_text(utc_us), "clock": source, "head": found.head,
+    rows = [{**row, "allowed_ms": planned.allowed_ms[row["row"]]} for row in proof_state.rows(
+        planned.days, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))]
+    facts = {"cabinet": planned.cabinet, "utc": proof_tests.utc_text(utc_us), "clock": source, "head": found.head,
              "records": len(found.records), "tests": found.tests, "wrong": found.lines,
              "rows_armed": proof_state.rows_armed(rows), "rows": rows}
     print(MADE[arguments.format](facts))

@@ -8,13 +8,15 @@ import os
 from pathlib import Path
 
 import pytest
-from site_files import PYLONTECH, SITES, SiteFiles
+from site_files import FIREBREAK, PYLONTECH, SITES, SiteFiles
 
-from controller import __main__, checklist, config, proof_plan, spool, wired
+from controller import (__main__, bus_times, cabinet, checklist, config, proof_intervals, proof_plan, spool, time_chain,
+                        wired)
 from controller import proof_tests as pt
 from controller.cabinet import core_of, journal_header, open_journal
 from controller.console import proof_test
 from safety import matrix as m
+from safety import parameters
 
 SITE = str(SITES / "example" / "cabinet.toml")
 CONFIG = config.load(SITE)
@@ -74,7 +76,12 @@ def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
     ({"row": "99"}, 'row "99" is not known'), ({"row": "51"}, "row 51 is not armed here; armed 1, 1c, 1w, 2,"),
     ({"tester": ""}, 'tester ""'), ({"tester": "a\x1bb"}, "tester"), ({"reaction_ms": -1}, "reaction -1 ms"),
     ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000, and 0 of a test that has failed"),
-    ({"reaction_ms": "fast"}, "invalid int value"), ({"result": "good"}, "invalid choice"),
+    ({"reaction_ms": "fast"}, "invalid int value: 'fast'; allowed is 0 .. 3600000, milliseconds in digits alone"),
+    ({"reaction_ms": "1_000"}, "invalid int value: '1_000'"), ({"reaction_ms": "1" * 99}, f"'{'1' * 40}'; allowed is"),
+    *[({"tester": text}, f'tester "{text}" names nobody; allowed is a name with credentials')
+      for text in ("none", "N. N.", "tbd", "x", "n/a")],
+    ({"more": ("--date", "1970-01-01")}, "date 1970-01-01 is before 2026-01-01, and there was no such cabinet then"),
+    ({"more": ("--date", "2025-12-31")}, "allowed is 2026-01-01 or later"), ({"result": "good"}, "invalid choice"),
     ({"more": ("--remark", "a\nb")}, "remark"), ({"more": ("--date", "2026-03-15")}, "is in the future"),
     ({"more": ("--date", "x")}, "a day is written 2026-03-14"), ({"site": "nowhere.toml"}, "nowhere.toml: cannot be")])
 def test_what_is_wrong_is_one_line_and_nothing_is_written(tmp_path, capsys, values, words):
@@ -149,6 +156,57 @@ def test_a_reaction_over_the_time_chain_has_failed(tmp_path, capsys, row):
                                               f"{latest_ms} ms: this test has failed\n")
     assert record(capsys, tmp_path, row=row, reaction_ms=latest_ms + 1, result="failed")[0] == 0
     assert [line.result for line in pt.read(str(tmp_path)).records if line.kind == pt.TEST] == ["passed", "failed"]
+
+
+@pytest.mark.parametrize("has_site", [True, False])
+@pytest.mark.parametrize("row, typed, soonest_ms", [
+    ("6b", 900, 899_960), ("46", 1, 900_980), ("46", 901, 900_980), ("40", 3, 480), ("2", 159, 160)])
+def test_a_reaction_that_cannot_be_is_not_recorded_as_passed(tmp_path, capsys, row, typed, soonest_ms, has_site):
+    """Seconds typed for milliseconds."""
+    open_journal(str(tmp_path / "journal"), CONFIG, core_of(journal_header(CONFIG)), 4 << 20).close()
+    site = SITE if has_site else None
+    latest_ms = proof_plan.allowed_ms(CONFIG)[row]
+    code, out, err = record(capsys, tmp_path, row=row, reaction_ms=typed, site=site)
+    assert (code, out) == (2, "") and err == (
+        f"firebreak: row {row} with {typed} ms is sooner than its debounce and silence let it trip: allowed is "
+        f"{soonest_ms} .. {latest_ms} ms; is it in ms?\n")
+    assert record(capsys, tmp_path, row=row, reaction_ms=typed, result="failed", site=site)[0] == 0
+    assert record(capsys, tmp_path, row=row, reaction_ms=soonest_ms, site=site)[::2] == (0, "")
+
+
+def test_a_journal_of_another_version_says_nothing_of_what_is_armed(tmp_path, capsys, monkeypatch):
+    header = journal_header(CONFIG)
+    core = core_of(header)
+    header["safety_image"][parameters.H_SCHEMA] += 1
+    monkeypatch.setattr(cabinet, "journal_header", lambda config: header)
+    open_journal(str(tmp_path / "journal"), CONFIG, core, 4 << 20).close()
+    code, _, err = record(capsys, tmp_path, site=None)
+    assert code == 3 and err.count("\n") == 1 and "armed: of another version; give --site FILE" in err
+
+
+def parts_ms(stage, loaded, *names):
+    parts = time_chain.chain(loaded, bus_times.schedule(loaded), stage)
+    return sum([part.time_ms for part in parts if part.what in names])
+
+
+@pytest.mark.parametrize("files_of", [FIREBREAK, PYLONTECH])
+def test_what_cannot_be_is_below_the_waiting_parts_of_the_time_chain(tmp_path, files_of):
+    """Debounce and silence as the time chain has them, less two ticks and the age that a last value may have."""
+    loaded = SiteFiles(tmp_path, files_of).load()
+    soonest_ms, latest_ms = proof_plan.soonest_ms(loaded.safety_image), proof_plan.allowed_ms(loaded)
+    assert soonest_ms.keys() == {key for key in latest_ms if not key.endswith("w")}
+    for key, ms in soonest_ms.items():
+        armed = [stage for stage in proof_intervals.stages_of(key) if stage in proof_plan._armed(loaded)]
+        waits_ms = [(parts_ms(stage, loaded, "debounce"), parts_ms(stage, loaded, "silence")) for stage in armed]
+        assert ms <= min(map(sum, waits_ms)) < latest_ms[key]
+        if key != "44a":  # whose scan may come upon the change at once
+            least_ms = [debounce_ms + silence_ms // (1 if key == "46" else 2) for debounce_ms, silence_ms in waits_ms]
+            assert ms == max(0, min(least_ms) - 2 * loaded.tick_ms)
+
+
+def test_the_rack_that_is_heard_most_often_says_how_soon_its_silence_acts(tmp_path):
+    files = SiteFiles(tmp_path).append("site", "[rack.2]\nbms_warn_ms = 400")
+    assert proof_plan.soonest_ms(files.load().safety_image)["40a"] == 400 // 2 + 20 - 40
 
 
 def test_a_row_is_allowed_what_the_slowest_of_its_armed_stages_takes():
