@@ -4,12 +4,19 @@ For a configuration and a siting file alike. A text that names nothing is refuse
 """
 
 import re
+from datetime import date
 
 LEAST = 3  # letters and digits of a text that names something
 NOTHING = frozenset(("n a", "nil", "null", "tbd", "tba", "tbc", "unknown", "pending", "missing", "later", "yes", "true",
-                     "false", "okay", "dummy", "placeholder", "nobody", "somebody", "in progress", "will follow"))
-# "none", "no report", "not needed here", "to be supplied by the maker"; a number behind it ("No. 12") names something.
-_REFUSING = re.compile(r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|to (?:be|come|follow).*")
+                     "false", "okay", "dummy", "placeholder", "nobody", "somebody", "in progress", "will follow",
+                     "keine angabe", "qwerty", "asdf", "asdfgh"))
+# "none", "no report", "not needed here"; a number behind it ("No. 12") names something. Behind what says that there is
+# nothing yet, or the opposite ("to be supplied", "TBD by J. Doe", "refused on 2026-03-01"), none does.
+_REFUSING = re.compile(r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to (?:be|come|follow)|tbd|tba|tbc|refused|"
+                       r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: .*)?")
+# "not required by the analysis at all"; behind a comma or colon there may be a name ("No gas detection: J. Doe").
+_REFUSING_CLAUSE = re.compile(r"(?:no|none|not|nothing|without)(?: +[a-z'-]+)*")
+_DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
 _EXAMPLE = "example"
 
 
@@ -18,7 +25,24 @@ def names_nothing(text):
     words = _plain(text)
     letters = words.replace(" ", "")
     return (len(letters) < LEAST or len(set(letters)) == 1 or words in NOTHING
-            or _REFUSING.fullmatch(words) is not None)
+            or _REFUSING.fullmatch(words) is not None
+            or _REFUSING_CLAUSE.fullmatch(text.casefold().strip(" .!")) is not None)
+
+
+def lacks_of_acceptance(text):
+    """What somebody's acceptance lacks, in words: the day, written 2026-03-01, or all besides it; "" for nothing."""
+    if not any(map(_is_day, _DAY.findall(text))):
+        return "names no day"
+    besides = _DAY.sub("", text)
+    return "" if any(map(str.isalpha, besides)) and not names_nothing(besides) else "names nothing but a day"
+
+
+def _is_day(text):
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def placeholder_line(what, texts):

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from controller import devices as device_tables
 from controller import hma, schema
 from controller.layers import not_allowed, refuse, shown
+from controller.said import lacks_of_acceptance
+
+ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,9 @@ def _not_fitted(values):
         if name not in optional:
             refuse(entry.file, ("not_fitted", name), "is not allowed: this type of cabinet needs it",
                    ", ".join(optional) or "nothing (optional_equipment of the type is empty)")
+        lacking = lacks_of_acceptance(entry.value)
+        if lacking:
+            refuse(entry.file, ("not_fitted", name), lacking, ACCEPTED_WORDS)
         accepted[name] = entry.value
     return accepted
 

@@ -274,13 +274,13 @@ def test_racks_that_differ_are_named(files):
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     names = ["insulation", *equipment.UNTOLD]
     files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
-    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in names]))
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]))
     text = _report(files.load())
     assert _row(text, 29) == "29 29 armed (rack 1 2), done by BMS, by its own limits (rack 3): cell over-voltage trip"
     assert _row(text, 22) == ("22 22 armed (rack 1 2), not available: the BMS does not tell module temperatures (rack "
-                              "3); a module heats more than its current explains accepted by: N. N., 2026")
+                              "3); a module heats more than its current explains accepted by: Nora Toft, 2026-01-01")
     assert _row(text, 37) == ("37 37a 37b armed (rack 1 2), not fitted (rack 3): insulation low "
-                              "accepted by: N. N., 2026")
+                              "accepted by: Nora Toft, 2026-01-01")
 
 
 def test_the_report_lists_what_is_tightened_in_the_units_of_persons(files):
@@ -301,9 +301,9 @@ def test_a_slower_meter_and_other_cells_are_nothing_that_was_tightened(pylontech
 
 
 def test_a_door_that_is_not_fitted_is_said(files):
-    files.append("site", '[not_fitted]\ndoor = "N. N., 2026"')
+    files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
     assert _row(_report(files.load()), 48) == ("48 48a 48b not fitted: door open while energised, or beside a gas "
-                                               "alarm accepted by: N. N., 2026")
+                                               "alarm accepted by: Nora Toft, 2026-01-01")
 
 
 def test_the_report_shows_buses_and_the_worst_case(files):
@@ -316,7 +316,7 @@ def test_the_report_shows_buses_and_the_worst_case(files):
 
 
 def test_long_texts_are_folded(files):
-    files.append("site", f'[not_fitted]\ndoor = "{"very long acceptance " * 9}"')
+    files.append("site", f'[not_fitted]\ndoor = "2026-01-01: {"very long acceptance " * 8}"')
     files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
     lines = check.report(files.load()).split("\n")
     assert all(len(line) <= check.WIDTH for line in lines)

@@ -18,7 +18,7 @@ def without(files, names):
     """The default cabinet without some of its gas detectors."""
     files.replace("type", '["suppression", "door"]', str(list(names)).replace("'", '"'))
     if names:
-        files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in names]))
+        files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]))
     return files
 
 

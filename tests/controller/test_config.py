@@ -112,7 +112,7 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
     files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 44]")
-    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in every]))
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in every]))
     loaded = files.load()
     derived = {row[0]: loaded.cabinet[row[0]] for row in p.CABINET_PARAMETERS
                if schema.CABINET[row[0]].kind == "derived" and row[0] != "meter_load_fitted"}
@@ -199,7 +199,7 @@ def test_a_type_may_say_looser_than_the_default(files):
 def test_a_slow_bms_needs_the_fault_contact(files, period_ms, contact):
     files.replace("type", '["suppression", "door"]', '["suppression", "door", "bms_fault"]')
     files.replace("type", 'profile = "firebreak_rack"', f'profile = "firebreak_rack"\nperiod_ms = {period_ms}')
-    files.append("site", '[not_fitted]\nbms_fault = "N. N., 2026"')
+    files.append("site", '[not_fitted]\nbms_fault = "Nora Toft, 2026-01-01"')
     if contact:
         assert files.refusal() == (
             "example/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 is slower than its silence budget "
@@ -467,7 +467,7 @@ def test_racks_in_parallel_have_the_same_cells(files):
 def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
     files.replace("type", '"permit_1_closed", "door_ok"]', '"permit_1_closed", ""]')
     assert '"door_ok" is not mapped' in files.refusal()
-    files.append("site", '[not_fitted]\ndoor = "N. N., 2026"')
+    files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
     assert files.load().cabinet["door_fitted"] == 0
 
 
@@ -482,7 +482,7 @@ def test_pylontech_must_have_its_fault_contact(pylontech):
     pylontech.replace("type", '"bms_fault_ok"', '""')
     assert pylontech.refusal() == ('types/pylontech_14.toml:device.io_2.inputs: "bms_fault_ok" is not mapped: row 40 '
                                    "(C74-C76, A61) would not be armed; allowed all 13 needed inputs, each once")
-    pylontech.replace("type", '"noc"]', '"noc", "bms_fault"]').append("site", 'bms_fault = "N. N., 2026"')
+    pylontech.replace("type", '"noc"]', '"noc", "bms_fault"]').append("site", 'bms_fault = "Nora Toft, 2026-01-01"')
     assert pylontech.refusal() == ("pylontech/site.toml:not_fitted.bms_fault: is not allowed: device.bms_1 tells no "
                                    "cell voltages; allowed a hard-wired BMS fault contact on bms_fault_ok")
 

@@ -156,10 +156,10 @@ def test_racks_that_differ_are_said_apart(files):
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     names = ["insulation", *equipment.UNTOLD]
     files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
-    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "N. N., 2026"' for name in names]))
+    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names]))
     found = stages_of(matrix_report.matrix_facts(files.load()))
     assert [(each["state"], each["where"], each["accepted_by"]) for each in found["37a"]["states"]] == [
-        ("armed", "rack 1 2", ""), ("not fitted", "rack 3", "N. N., 2026")]
+        ("armed", "rack 1 2", ""), ("not fitted", "rack 3", "Nora Toft, 2026-01-01")]
     words = "armed (rack 1 2); done by BMS, by its own limits (rack 3)"
     assert matrix_report.state_cell(found["29"]["states"]) == printed.Mark("other", words)
     assert (found["29"]["set"], found["29"]["instead"]) == (3650, ""), "of the racks that have it armed"
@@ -291,7 +291,7 @@ def test_a_contact_that_nobody_may_leave_out_is_named_like_the_others(files, cap
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_contact_that_nobody_may_leave_out_cannot_be_accepted(files, name):
-    files.replace("type", f'"{name}"', '""').append("site", f'[not_fitted]\n{name} = "N. N., 2026"')
+    files.replace("type", f'"{name}"', '""').append("site", f'[not_fitted]\n{name} = "Nora Toft, 2026-01-01"')
     assert f"example/site.toml:not_fitted.{name}: is not a known key" in files.refusal()
 
 

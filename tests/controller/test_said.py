@@ -12,9 +12,14 @@ from controller.layers import ConfigError
 from controller.siting import reading
 
 NOTHING = ("none", "None.", "no", "NO", "n/a", "N.A.", "tbd", "to be supplied", "To be supplied by us", "x", "ab",
-           "---", "aaa", "0000", "nothing", "not needed here", "no report", "not yet", "unknown", "pending", "N. N.")
+           "---", "aaa", "0000", "nothing", "not needed here", "no report", "not yet", "unknown", "pending", "N. N.",
+           "not accepted by anyone", "Not accepted, 2026-03-01", "not yet approved by J. Doe, 2026-03-01",
+           "TBD by J. Doe", "tba 2026-04-01", "refused by the fire marshal", "Rejected, J. Doe, 2026-03-01",
+           "keine Angabe", "asdfgh", "not required by the analysis at all", "no paper of anybody about this",
+           "to be supplied by 2026-04-01")
 SOMETHING = ("HMA 12, 2026-03-01", "report U-0645", "No. 12", "R-12", "4711", "Notified body 12", "Nora Toft",
-             "N. N., 2026", "none of ours: HMA 12", "ed. 4", "\u5831\u544a\u66f8 1", "example: wiring diagram")
+             "N. N., 2026", "none of ours: HMA 12", "ed. 4", "\u5831\u544a\u66f8 1", "example: wiring diagram",
+             "To Berta Lund", "Tobias Lund", "Not needed: J. Doe, 2026-03-01", "Nothofer Rejec", "4711, refused once")
 HMA = ("report", "gas_required_by", "lfl_source", "agent_hold_off_reason", "hard_wired_accepted")
 
 
@@ -34,6 +39,26 @@ def test_a_configuration_that_names_nothing_is_refused(tmp_path, key, text):
     section, name = key.split(".")
     refusal = SiteFiles(tmp_path).append("site", f'[{section}]\n{name} = "{text}"').refusal()
     assert refusal.startswith(f'example/site.toml:{key}: "{text}" is not allowed, it names nothing; allowed ')
+
+
+@pytest.mark.parametrize("text, problem", [
+    ("J. Doe, fire marshal", "names no day"), ("J. Doe, 2026", "names no day"), ("J. Doe, 2026-02-30", "names no day"),
+    ("J. Doe, 01.03.2026", "names no day"), ("J. Doe, 12026-03-01", "names no day"), ("123456", "names no day"),
+    ("2026-03-01", "names nothing but a day"), ("4711, 2026-03-01", "names nothing but a day"),
+    ("N/A 2026-03-01", "names nothing but a day"), ("N. N., 2026-03-01", "names nothing but a day"),
+    ("2026-03-01: refused by J. Doe", "names nothing but a day")])
+def test_what_is_not_fitted_is_accepted_by_somebody_on_a_day(tmp_path, text, problem):
+    refusal = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndoor = "{text}"').refusal()
+    assert refusal == (f"example/site.toml:not_fitted.door: {problem}; allowed who accepted it, when (YYYY-MM-DD) "
+                       "and why")
+
+
+@pytest.mark.parametrize("text", [
+    "J. Doe, fire marshal, 2026-03-01: water only", "2024-02-29 J. Doe", "no gas detection: J. Doe, 2026-03-01",
+    "J. Doe, 2026-03-01, as of 2026-13-01", "Not required, J. Doe, 2026-03-01"])
+def test_what_was_accepted_on_a_day_is_taken(tmp_path, text):
+    found = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndoor = "{text}"').load()
+    assert found.topology.not_fitted["door"] == text
 
 
 @pytest.mark.parametrize("where, change", [
@@ -65,7 +90,7 @@ def test_placeholders_of_an_example_are_told(tmp_path, capsys, argv, files_of, k
 
 
 def test_an_acceptance_of_an_example_is_a_placeholder_too(tmp_path, capsys):
-    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "Example acceptance"')
+    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "Example acceptance, 2026-03-01"')
     assert firebreak.main(["check", str(files.paths[2])]) == 0
     assert "hma.hard_wired_accepted, not_fitted.door)" in " ".join(capsys.readouterr().out.split())
 
