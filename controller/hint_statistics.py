@@ -9,7 +9,7 @@ import mmap
 import os
 import struct
 
-from controller import hint_codes
+from controller import hint_codes, regular_file
 
 HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at
 MAGIC = b"FBHINT\x00\x01"
@@ -31,7 +31,7 @@ class HintStatistics:
         text = json.dumps([describe(source) for source in sources]).encode()
         words_at = -(-(HEAD.size + len(text)) // 8) * 8
         size = words_at + 8 * (len(COMMON) + len(OWN) * len(sources))
-        with open(path, "w+b") as file:
+        with open(path, "w+b", opener=regular_file.opener) as file:
             os.posix_fallocate(file.fileno(), 0, size)  # a full /run is an error now, not a signal in the loop
             self._map = mmap.mmap(file.fileno(), size)
         self._map[HEAD.size:HEAD.size + len(text)] = text
@@ -61,10 +61,11 @@ def read(path):
 
     accepted: hints taken, of which `limited` have less or another effect than asked for.
     """
-    if not os.path.exists(path):
+    try:
+        with open(path, "rb", opener=regular_file.opener) as file:
+            content = file.read()
+    except OSError:
         return None
-    with open(path, "rb") as file:
-        content = file.read()
     if len(content) < HEAD.size or not content.startswith(MAGIC):
         return None  # a loop that is only just starting
     _, text_bytes, words_at = HEAD.unpack_from(content)

@@ -23,6 +23,8 @@ from zlib import crc32
 import msgpack
 import numpy
 
+from controller import regular_file
+
 SCHEMA = 2
 MAGIC = b"FIREBRK\n"
 PREAMBLE = struct.Struct("<8sHHIIIIII")  # magic, schema, n_groups, n_in, n_out, n_state, header bytes, ring bytes, crc
@@ -389,7 +391,7 @@ class JournalReader:
 
 def _existing_map(path):
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular_file.opener) as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}") from None

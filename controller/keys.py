@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 
-from controller import hints
+from controller import hints, regular_file
 from controller import hint_wire as w
 from controller.schema import SOURCE_NAME
 
@@ -138,7 +138,7 @@ def _write_new(state_directory, name):
 def read(path):
     """(key bytes, made_s) of a key file. Raises KeyStoreError, FileNotFoundError."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular_file.opener) as file:
             state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
     except FileNotFoundError:
         raise

@@ -9,10 +9,10 @@ import difflib
 import json
 import os
 import re
-import stat
 import tomllib
 from typing import NamedTuple
 
+from controller.regular_file import opener
 from controller.said import names_nothing
 
 SCHEMA = 1
@@ -175,20 +175,13 @@ def file_text(path, bytes_max, allowed):
     Raises ConfigError, UnicodeDecodeError.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ConfigError(f"{path}: cannot be read: it is a pipe or a device; allowed a regular file")
+        with open(path, "rb", opener=opener) as file:
             data = file.read(bytes_max + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > bytes_max:
         raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
     return data.decode("utf-8-sig")  # some editors put a mark in front
-
-
-def _open_at_once(path, flags):
-    """A pipe that nobody writes to would hold up an ordinary open for ever."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _parsed(path):

@@ -8,6 +8,8 @@ import mmap
 import os
 import struct
 
+from controller import regular_file
+
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 ENTRY = struct.Struct("<16si8q")
 MAGIC = b"FBLINK\x00\x01"
@@ -25,7 +27,7 @@ class LinkStatistics:
     def __init__(self, path, field):
         """field: field.Field, whose CAN ports are open by the first note. Makes the file anew; raises OSError."""
         self._field, self._number, self._due_us = field, 0, 0
-        with open(path, "w+b") as file:
+        with open(path, "w+b", opener=regular_file.opener) as file:
             os.posix_fallocate(file.fileno(), 0, HEAD.size + ENTRIES_MAX * ENTRY.size)
             self._map = mmap.mmap(file.fileno(), HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -56,7 +58,7 @@ def read(path):
     """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole file, or a write."""
     for _ in range(TRIES):
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=regular_file.opener) as file:
                 content = file.read()
         except OSError:
             return None

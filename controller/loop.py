@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 
-from controller import clock, command, realtime, store
+from controller import clock, command, realtime, regular_file, store
 from controller.hint_listener import HintListener
 from controller.link_statistics import LinkStatistics
 from controller.statistics import LoopStatistics
@@ -197,7 +197,7 @@ def _open_can(bus):
 def lock(run_directory):
     """One controller per site: the lock file's descriptor, or None when another one holds it."""
     path = os.path.join(run_directory, "lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.lockf(descriptor, os.F_TLOCK, 0)
     except OSError:

@@ -14,6 +14,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from controller import regular_file
 from controller.proof_intervals import INTERVALS
 from controller.recorder import chain
 from controller.recorder.trips import sync_directory
@@ -145,7 +146,7 @@ def _is_sound(record):
 def read(directory, files=os):
     """Found of the ledger in a state directory; no file is an empty one. Raises OSError. files: os or a stand-in."""
     try:
-        descriptor = files.open(path_of(directory), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = regular_file.opened(path_of(directory), os.O_RDONLY, files=files)
     except FileNotFoundError:
         return found_in(b"")
     try:
@@ -267,7 +268,7 @@ class Ledger:
 
     def _opened(self, path, flags):
         """Descriptor of a file that whoever owns the directory may use too, when root has made it."""
-        descriptor = self._files.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = regular_file.opened(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600, self._files)
         if os.geteuid() == 0:
             owner = os.stat(self.directory)
             self._files.fchown(descriptor, owner.st_uid, owner.st_gid)

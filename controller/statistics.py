@@ -4,6 +4,8 @@ import mmap
 import os
 import struct
 
+from controller import regular_file
+
 BUCKETS = 20_001  # 1 us each; the last holds everything later
 HEAD = struct.Struct("<8sQQQQQQ")  # magic, ticks, missed, late, runs, latest lateness in us, maximum
 MAGIC = b"FBLOOP\x00\x02"
@@ -17,7 +19,7 @@ class LoopStatistics:
 
     def __init__(self, path):
         """Makes the file anew; raises OSError."""
-        with open(path, "w+b") as file:
+        with open(path, "w+b", opener=regular_file.opener) as file:
             os.posix_fallocate(file.fileno(), 0, FILE_BYTES)  # a full /run is an error now, not a signal in the loop
             self._map = mmap.mmap(file.fileno(), FILE_BYTES)
         self._counts = memoryview(self._map)[HEAD.size:].cast("I")
@@ -41,7 +43,7 @@ class LoopStatistics:
 def content(path):
     """The bytes of a statistics file as it is now, for `figures`; None without one that can be read, or a tick."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular_file.opener) as file:
             found = file.read()
     except OSError:
         return None

@@ -26,6 +26,7 @@ from zlib import crc32
 
 import msgpack
 
+from controller import regular_file
 from controller.image import NAME_CHARACTERS_MAX
 
 MAGIC = b"FBSTORE\x01"
@@ -121,7 +122,8 @@ class Store:
                 _replace(path, content, self._files)
         except OSError as error:
             self._leave_one()
-            raise StoreError(f"{self.directory}: the store could not be saved: {error.strerror}") from None
+            where = error.filename if error.strerror == regular_file.REFUSED else self.directory
+            raise StoreError(f"{where}: the store could not be saved: {error.strerror}") from None
 
     def _leave_one(self):
         """Leave the newer copy alone, as the second; a disk that takes not even that keeps both."""
@@ -190,7 +192,7 @@ def mark_failed(run_directory, is_failed):
     path = os.path.join(run_directory, FAILED_NAME)
     try:
         if is_failed:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640))
+            os.close(regular_file.opened(path, os.O_WRONLY | os.O_CREAT, 0o640))
         elif os.path.exists(path):
             os.unlink(path)
     except OSError:
@@ -269,7 +271,7 @@ def decode(content):
 def _read_copy(path, files):
     """((generation, record) or None, line or None); both None when there is no such file."""
     try:
-        descriptor = files.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = regular_file.opened(path, os.O_RDONLY, files=files)
         try:
             content = files.read(descriptor, 2 * RECORD_BYTES_MAX)
         finally:
@@ -285,7 +287,7 @@ def _read_copy(path, files):
 def _replace(path, content, files):
     """Replace a file so that after a power cut it is the old one or the new one, whole."""
     new = path + NEW_SUFFIX
-    descriptor = files.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = regular_file.opened(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, files)
     try:
         written = 0
         while written < len(content):
@@ -421,7 +423,27 @@ def _answer(store, record):
         return str(error).encode()
 
 
+def main(directory, descriptor):
+    """The process: serves the socket of this descriptor.
+
+    Both signals are meant for the controller, and this end leaves when that one has. Where its disk holds it up and
+    the controller has gone, SIGTERM ends it, unless a record that it has not even taken waits for it.
+    """
+    connection = socket.socket(fileno=descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit() if _is_left_alone(connection) else None)
+    serve(directory, connection)
+
+
+def _is_left_alone(connection):
+    """True once the other side has closed and has left no record."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:  # it went without having read every answer; the next look is at what it has left
+        return _is_left_alone(connection)
+
+
 if __name__ == "__main__":
-    for ignored in (signal.SIGINT, signal.SIGTERM):  # meant for the controller; this end leaves when that one has
-        signal.signal(ignored, signal.SIG_IGN)
-    serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))
+    main(sys.argv[1], int(sys.argv[2]))

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 
+from controller import regular_file
 from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 from controller.recorder.limits import RANGES, Limits, wrong
 
@@ -107,7 +108,7 @@ class Stop:
 
 def _lock(directory):
     """Descriptor of the lock, None when another recorder holds it. Raises OSError."""
-    descriptor = os.open(os.path.join(directory, "record.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = regular_file.opened(os.path.join(directory, "record.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.lockf(descriptor, os.F_TLOCK, 0)
     except OSError:

@@ -10,6 +10,7 @@ import os
 import re
 from collections import deque
 
+from controller import regular_file
 from controller.journal import KEYFRAMES, NEWEST, NOTHING_YET, JournalError, JournalReader, file_start
 from controller.recorder.trips import sync_directory
 
@@ -78,8 +79,8 @@ class Capture:
     def _begin(self):
         """The file with no frame in it."""
         start = file_start(self._counts, self._packed, RING_BYTES)
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        self._descriptor = self._files.open(self.path + PART, flags, 0o644)
+        self._descriptor = regular_file.opened(self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644,
+                                               self._files)
         self._put(start + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
         self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
 

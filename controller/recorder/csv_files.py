@@ -6,6 +6,7 @@ import io
 import os
 from datetime import UTC, datetime, timedelta
 
+from controller import regular_file
 from controller.recorder.chain import COLUMNS
 from controller.recorder.trips import sync_directory
 
@@ -58,7 +59,7 @@ def _lines(rows):
 
 def file_pieces(path):
     """Bytes of a file. Raises OSError."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=regular_file.opener) as file:
         while piece := file.read(COPY_BYTES):
             yield piece
 

@@ -6,6 +6,8 @@ One JSON object: `id`, `hash` (hex), and `meta`, with which a recorder goes on w
 import json
 import os
 
+from controller import regular_file
+
 FILE = "record.head"
 HASH_BYTES = 32
 BYTES_MAX = 1 << 20
@@ -14,7 +16,7 @@ BYTES_MAX = 1 << 20
 def read(run_directory):
     """{"id", "hash", "meta"} as published last; {} when there is none, or when it is not of this form."""
     try:
-        with open(os.path.join(run_directory, FILE), encoding="ascii") as file:
+        with open(os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener) as file:
             content = json.loads(file.read(BYTES_MAX))
         number, digest, meta = content["id"], bytes.fromhex(content["hash"]), content["meta"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
@@ -26,6 +28,6 @@ def read(run_directory):
 def publish(run_directory, content):
     """Replace it as a whole, so that a reader never sees half of it. Raises OSError."""
     path = os.path.join(run_directory, FILE)
-    with open(path + ".new", "w", encoding="ascii") as file:
+    with open(path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:
         json.dump(content, file)
     os.replace(path + ".new", path)

@@ -5,6 +5,8 @@ import os
 import sqlite3
 from urllib.parse import quote
 
+from controller import regular_file
+
 FILE = "record.db"
 WAIT_S = 2.0
 
@@ -17,6 +19,8 @@ def opened(path):
     """
     if not os.path.exists(path):
         raise FileNotFoundError(2, os.strerror(2))
+    if regular_file.is_none(path):
+        raise sqlite3.OperationalError(regular_file.REFUSED)
     connection = sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, timeout=WAIT_S,
                                  isolation_level=None)
     with contextlib.closing(connection):

@@ -7,6 +7,7 @@ only if the hash is that of its values: one digit that has changed must not make
 import json
 import os
 
+from controller import regular_file
 from controller.recorder import chain
 
 FILE = "trips.log"
@@ -39,7 +40,7 @@ class TripLog:
         found = []
         for path in (self.path + ".previous", self.path):
             try:
-                with open(path, "rb") as file:
+                with open(path, "rb", opener=regular_file.opener) as file:
                     found += [entry for entry in map(_parsed, file) if entry]
             except FileNotFoundError:
                 pass  # a new cabinet
@@ -52,7 +53,7 @@ class TripLog:
             return
         files = self._files
         is_new = not os.path.exists(self.path)
-        descriptor = files.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = regular_file.opened(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644, files)
         try:
             content = b"".join(_line(*entry) for entry in entries)
             if files.write(descriptor, b"\n" + content) != len(content) + 1:  # after a line torn by a power cut

@@ -5,7 +5,11 @@ import os
 import select
 import shutil
 import signal
+import socket
+import stat
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -53,6 +57,9 @@ class Disk:
         descriptor = 100 + self.operations * 10 + len(self.descriptors)
         self.descriptors[descriptor] = self.names.get(path)
         return descriptor
+
+    def fstat(self, descriptor):
+        return os.stat_result([stat.S_IFREG, *[0] * 9])
 
     def write(self, descriptor, content):
         self._count(needs_room=True)
@@ -634,3 +641,61 @@ def test_an_interrupt_meant_for_the_controller_does_not_end_the_keeper(tmp_path)
     keeper.submit(record())
     assert answered(keeper, 2) == 2
     keeper.close()
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize("name", [*st.COPIES, "store.a.new"])
+def test_a_pipe_in_place_of_a_file_holds_no_keeper_up(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    loaded = st.Store(str(tmp_path)).load()
+    is_copy = name in st.COPIES
+    assert loaded.state == (st.UNREADABLE if is_copy else st.MISSING)
+    assert not is_copy or loaded.lines == [
+        f"{tmp_path / name}: unreadable: it is a pipe or a device; allowed a regular file"]
+    keeper = st.Keeper(str(tmp_path))
+    keeper.submit(NEW)
+    if is_copy:
+        assert answered(keeper, 1) == 1 and st.Store(str(tmp_path)).load().record == NEW, "in the pipe's place"
+    else:
+        assert answered(keeper, 1) == 0 and not keeper.ok and keeper.line == (
+            f"{tmp_path / name}: the store could not be saved: it is a pipe or a device; allowed a regular file")
+    keeper._socket.close()
+    assert keeper._process.wait(GUARD_S) == 0
+
+
+STANDING_STILL = """
+import sys
+from controller import store
+store.Store.load = lambda self: (print("opening", flush=True), open(sys.argv[1]))
+store.main(".", int(sys.argv[2]))
+"""
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_keeper_that_its_disk_holds_up_ends_when_told_to_once_the_controller_has_gone(tmp_path, is_left):
+    """Unless a record waits for it that nobody else has."""
+    os.mkfifo(tmp_path / "disk")
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with its:
+        process = subprocess.Popen([sys.executable, "-c", STANDING_STILL, str(tmp_path / "disk"), str(its.fileno())],
+                                   pass_fds=(its.fileno(),), stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"opening\n"
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):  # the controller is there, and that signal was meant for it
+        process.wait(0.5)
+    if is_left:
+        ours.send(st.encode(0, NEW))
+    ours.close()
+    process.send_signal(signal.SIGTERM)
+    if is_left:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.kill()
+    assert process.wait(GUARD_S) == (-signal.SIGKILL if is_left else 0)
+    process.stdout.close()
+
+
+def test_word_of_a_failed_store_is_not_left_in_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / st.FAILED_NAME)
+    assert not st.mark_failed(str(tmp_path), True)

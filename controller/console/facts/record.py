@@ -6,6 +6,8 @@ import sqlite3
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from controller import regular_file
+
 FILE = "record.db"
 WAIT_S = 1.0
 UTC_US_MAX = 1 << 57  # in the year 6536
@@ -23,6 +25,8 @@ class Record:
         self._path = os.path.join(state_directory, FILE)
 
     def _rows(self, fields, rest, *values):
+        if regular_file.is_none(self._path):
+            raise sqlite3.OperationalError(regular_file.REFUSED)
         place = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
         with contextlib.closing(sqlite3.connect(place, uri=True, timeout=WAIT_S)) as found:
             rows = found.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
@@ -83,7 +87,7 @@ def opened(state_directory):
 def trouble(state_directory):
     """Why a record that is there cannot be read, in a few words; None when there is none, or nothing in it yet."""
     try:
-        with open(os.path.join(state_directory, FILE), "rb") as file:
+        with open(os.path.join(state_directory, FILE), "rb", opener=regular_file.opener) as file:
             if not file.read(1):
                 return None
         Record(state_directory).summary()

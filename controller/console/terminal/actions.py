@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from controller import command, spool
+from controller import command, regular_file, spool
 from controller.console import run_words
 from controller.image import PEER_EMPTY
 from safety import latches
@@ -89,7 +89,7 @@ class Actions:
         said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         try:
-            with open(path + ".new", "w", encoding="ascii") as file:
+            with open(path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:
                 json.dump(content, file)
             os.replace(path + ".new", path)
         except OSError as error:
@@ -98,8 +98,9 @@ class Actions:
 
     def acknowledged(self, alarm):
         """Who has acknowledged this (what a reset would name), as a line, or None."""
+        path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), \
-                open(os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED), "rb") as file:
+                open(path, "rb", opener=regular_file.opener) as file:
             content = json.loads(file.read(_BYTES_MAX).decode("ascii"))
             if alarm == tuple(content["causes"]):
                 return spool.plain(f"ACK    {content['who']} at {content['where']} has seen this alarm.")

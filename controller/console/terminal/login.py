@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 
+from controller import regular_file
+
 DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000
 _CONTENT_BYTES_MAX = 200
 
@@ -26,7 +28,7 @@ class Failures:
             self.count, self._last_us = self._stored()
 
     def _stored(self):
-        with contextlib.suppress(OSError, ValueError), open(self._path, "rb") as file:
+        with contextlib.suppress(OSError, ValueError), open(self._path, "rb", opener=regular_file.opener) as file:
             count, last_us = map(int, file.read(_CONTENT_BYTES_MAX).split())
             return max(0, count), last_us
         return 0, 0
@@ -68,7 +70,7 @@ class Failures:
 
     def _store(self, text):
         try:
-            with open(self._path + ".new", "w", encoding="ascii") as file:
+            with open(self._path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:
                 file.write(text)
             os.replace(self._path + ".new", self._path)
             self._is_stored = True
@@ -81,7 +83,7 @@ class Actor:
 
     def __init__(self, path):
         """Raises OSError."""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
         if os.geteuid() == 0:
             owner = os.stat(os.path.dirname(path))
             os.fchown(self._descriptor, owner.st_uid, owner.st_gid)

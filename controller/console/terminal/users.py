@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 
+from controller import regular_file
+
 FOLDER, SUFFIX = "console", ".user"
 NAME = re.compile("[a-z][a-z0-9_]{0,15}")
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 6, 64
@@ -117,7 +119,7 @@ def is_right(state_directory, name, password):
 def _stored(path):
     """(salt, hash, (n, r, p)) of a file. Raises FileNotFoundError, UserError."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=regular_file.opener) as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
                 raise UserError(f"{path}: others may read it, so it is not used; set the password again")
             kind, n, r, p, salt, wanted = file.read(_FILE_BYTES_MAX).decode("ascii").split()

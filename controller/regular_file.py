@@ -1,0 +1,42 @@
+"""Opening a file by its name when something else may lie there: a pipe that nobody writes to holds an ordinary open up
+for ever, and with it the console, a command, or the process that keeps the store.
+
+All that is opened in the state and the run directory, and every configuration, is opened so. Links are followed as
+`open` follows them; a folder is left to whoever opens it, since reading one says so by itself.
+"""
+
+import errno
+import os
+import stat
+
+REFUSED = "it is a pipe or a device; allowed a regular file"
+
+
+def opened(path, flags, mode=0o666, files=os):
+    """Descriptor of a regular file, at once. files: os or a stand-in. Raises OSError, for anything else with REFUSED.
+    """
+    try:
+        descriptor = files.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # a pipe without a reader, a socket
+            raise _refused(path) from None
+        raise
+    kind = files.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind) or stat.S_ISDIR(kind):
+        return descriptor
+    files.close(descriptor)
+    raise _refused(path)
+
+
+def opener(path, flags):
+    """`opened` for the built-in `open`."""
+    return opened(path, flags)
+
+
+def is_none(path):
+    """True where something lies that is neither a regular file nor a folder, for what opens a name by itself."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def _refused(path):
+    return OSError(errno.EINVAL, REFUSED, path)
