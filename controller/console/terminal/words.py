@@ -1,10 +1,11 @@
 """What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
 
 from controller import proof_state, utc
-from controller.console.pages.text import RULE, WIDTH, cut, spread
+from controller.console.pages.text import RULE, WIDTH, spread, wrapped
 
 PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
          "8": "export", "9": "events", "?": "help"}
+WORDS_AT, ROW_WORDS_AT = 21, 42  # columns of the page of tests, where what is too long for a line goes on
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests 8 Export ? Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = "See whether it runs: systemctl status firebreak. This page looks again every second."
@@ -75,7 +76,7 @@ def _proof_tests(found):
     soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
     return [f"  proof tests        {late} overdue or failed, {soon} within {proof_state.LIMITS_D[0]} d, of "
             f"{len(found['rows'])} ({proof_state.rows_armed(found['rows'])} rows armed)", *clock,
-            *[cut(f"  ledger             {line}") for line in found["wrong"]]]
+            *[part for line in found["wrong"] for part in wrapped(f"  ledger             {line}", WORDS_AT)]]
 
 
 def _due_tests(found):
@@ -85,7 +86,8 @@ def _due_tests(found):
     if not rows:
         return []
     return ["PROOF TESTS (what was tested: firebreak proof-test record)",
-            *[cut(f"  row {row['row']:<4}{proof_state.words(row):<32}{row['what']}") for row in rows]]
+            *[part for row in rows
+              for part in wrapped(f"  row {row['row']:<4}{proof_state.words(row):<32}{row['what']}", ROW_WORDS_AT)]]
 
 
 def at_console(line):

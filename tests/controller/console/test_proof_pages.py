@@ -1,5 +1,6 @@
 """Proof tests on the status page and the page of tests: what is near or late, in 80 x 24, whatever the ledger is."""
 
+import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -79,6 +80,21 @@ def test_a_ledger_that_is_damaged_or_no_file_costs_no_page(tmp_path):
     path.mkdir()
     assert "DUE proof tests unknown" in shown(watched)
     assert any("Is a directory" in line for line in page_of_tests(watched))
+
+
+def test_no_word_of_a_row_or_of_the_ledger_is_cut(tmp_path):
+    watched = Watched(tmp_path).run(3)
+    os.mkfifo(pt.path_of(str(tmp_path)))
+    body = page_of_tests(watched)
+    assert "it is a pipe or a device; allowed a regular file" in " ".join(" ".join(body).split())
+    os.unlink(pt.path_of(str(tmp_path)))
+    body = page_of_tests(watched)
+    first = body.index(next(line for line in body if line.startswith("  row 1 ")))
+    assert body[first:first + 2] == [
+        "  row 1   never tested, due today         emergency stop, each of its two",
+        " " * 42 + "contacts"]
+    rows = " ".join(" ".join(body).split())
+    assert all(f" {proof_intervals.what(row['row'])}" in rows for row in watched.facts("status")["proof_tests"]["rows"])
 
 
 def test_a_damaged_ledger_is_named_however_far_its_tests_are(tmp_path):
