@@ -160,6 +160,8 @@ def _read(path):
         refuse(path, ("schema",), f"{shown(schema)} is not allowed" if schema is not None else "is missing",
                f'{SCHEMA}; to migrate the file see "Other schemas" in controller/README.md')
     layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
+    if not layer:
+        refuse(path, ("layer",), "is missing", ", ".join(LAYERS))
     if layer not in LAYERS:
         not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
     if not name:

@@ -219,6 +219,8 @@ REFUSALS = {
     "schema_true": ("site", "schema = 1", "schema = true", "example/site.toml:schema: true is not allowed; allowed 1; "
                     "to "
                     'migrate the file see "Other schemas" in controller/README.md'),
+    "layer_missing": ("site", 'layer = "site"\n', "",
+                      "example/site.toml:layer: is missing; allowed type, site, cabinet"),
     "layer": ("site", 'layer = "site"', 'layer = "sites"',
               'example/site.toml:layer: "sites" is not allowed; allowed type, site, cabinet; nearest key "site"'),
     "layer_order": ("site", 'layer = "site"', 'layer = "cabinet"',
