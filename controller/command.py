@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from controller import channel_link
 from controller.image import PEER_EMPTY
+from controller.places import quoted
 from safety import latches
 
 REQUEST = struct.Struct("<4sBxxxiiii")  # magic, what, first-out instance, cause mask, both of the second channel
@@ -227,7 +228,7 @@ def reset(path, kind, first_out, mask, peer_first_out, peer_mask):
 def lock_out(path, name, is_locked):
     """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no name."""
     if not PERSON.fullmatch(name.encode("ascii", "replace")):
-        raise ValueError(f"{name}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
+        raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
     return _exchange(path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii"))).here
 
 

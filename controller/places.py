@@ -1,8 +1,10 @@
 """Where things lie on a cabinet's box, and what the exit codes of the `firebreak` command mean."""
 
+import json
 import sys
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
+QUOTED_CHARACTERS = 40
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 
 
@@ -20,6 +22,11 @@ def plain(error, path=""):
 def ascii_only(text):
     """The text for a terminal or a page that may know nothing else: "?" in place of every other character."""
     return str(text).encode("ascii", "replace").decode("ascii")
+
+
+def quoted(text):
+    """What somebody typed, for the line that refuses it: quoted, on one line of ASCII; of a long one the beginning."""
+    return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 
 def say(line):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from controller import clock, config, printed, proof_plan, proof_state, proof_tests, spool, utc
 from controller.journal import JournalError, JournalReader
 from controller.layers import ConfigError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
+from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, quoted, say
 from controller.proof_tests import FAILED, PASSED, LedgerError, NotWrittenError
 from controller.recorder import chain
 from controller.said import names_nothing
@@ -28,7 +28,6 @@ PRINTED = ("row", "what", "last test", "tester", "measured, ms", "allowed, ms", 
 TEXT_HEAD = f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 SLOW = "slower than allowed"
-SHOWN_CHARACTERS = 40  # of a wrong argument that its line repeats
 EARLIEST_DAY = proof_tests.utc_text(utc.EARLIEST_US)[:10]
 _NUMBER = re.compile("-?[0-9]{1,12}")
 
@@ -75,7 +74,7 @@ def add(commands):
 def _milliseconds(text):
     """The number as it is typed; one that Python alone would read (1_000) is none. Raises ArgumentTypeError."""
     if not _NUMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"invalid int value: {ascii(text[:SHOWN_CHARACTERS])}; allowed is 0 .. "
+        raise argparse.ArgumentTypeError(f"invalid int value: {quoted(text)}; allowed is 0 .. "
                                          f"{proof_tests.REACTION_MS_MAX}, milliseconds in digits alone")
     return int(text)
 
@@ -122,8 +121,8 @@ def _record(arguments):
         proof_tests.check_test(arguments.row, arguments.tester, arguments.reaction_ms, arguments.result,
                                arguments.remark)
         if names_nothing(arguments.tester):
-            raise LedgerError(f"tester {json.dumps(arguments.tester[:SHOWN_CHARACTERS])} names nobody; allowed is a "
-                              "name with credentials")
+            raise LedgerError(f"tester {quoted(arguments.tester)} names nobody; allowed is a name with "
+                              "credentials")
         if arguments.date is not None and proof_tests.is_day(arguments.date) and arguments.date < EARLIEST_DAY:
             raise LedgerError(f"date {arguments.date} is before {EARLIEST_DAY}, and there was no such cabinet then: "
                               f"allowed is {EARLIEST_DAY} or later")

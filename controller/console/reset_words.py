@@ -4,7 +4,7 @@ import argparse
 
 from controller.console.facts import rows
 from controller.history import STAGES, scope_of
-from controller.places import ascii_only
+from controller.places import quoted
 from controller.reset_code import FORM, TURN_KEY, code_of, command_of
 from safety import matrix as m
 
@@ -14,8 +14,8 @@ BY_ITSELF = "goes by itself with its cause"
 def code_given(text):
     """CODE of a command line, for argparse: as FORM has it, whatever its case."""
     if not FORM.fullmatch(text.upper()):
-        raise argparse.ArgumentTypeError(f"{ascii_only(text)}: a code is 8 characters of 0-9 and A-F, as the last line "
-                                         "of firebreak alarms shows it")
+        raise argparse.ArgumentTypeError(f"{quoted(text)}: a code is 8 characters of 0-9 and A-F, as the last line of "
+                                         "firebreak alarms shows it")
     return text.upper()
 
 

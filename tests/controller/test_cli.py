@@ -396,7 +396,9 @@ def test_lock_out_and_lamp_test_without_a_controller_or_a_name(capsys, tmp_path)
     refused(capsys, 3, "no controller answers in", "lock-out", "anna", "--run-dir", tmp_path)
     for what in ("start", "stop", "lamp-test"):
         refused(capsys, 3, "no controller answers in", what, "--run-dir", tmp_path)
-    refused(capsys, 2, "a name is 1 .. 16 of a-z", "lock-out", "Anna!", "--run-dir", tmp_path)
+    refused(capsys, 2, '"Anna!": a name is 1 .. 16 of a-z', "lock-out", "Anna!", "--run-dir", tmp_path)
+    refused(capsys, 2, 'firebreak: "": a name is 1 .. 16 of a-z', "lock-out", "", "--run-dir", tmp_path)
+    refused(capsys, 2, f'"{"a" * 40}[.]{{3}}": a name is 1 .. 16 of a-z', "lock-out", "a" * 99, "--run-dir", tmp_path)
 
 
 def test_who_may_not_send_commands_is_told_who_may(capsys, monkeypatch, tmp_path):

@@ -76,8 +76,8 @@ def test_a_test_is_recorded_and_the_recorder_told(tmp_path, capsys):
     ({"row": "99"}, 'row "99" is not known'), ({"row": "51"}, "row 51 is not armed here; armed 1, 1c, 1w, 2,"),
     ({"tester": ""}, 'tester ""'), ({"tester": "a\x1bb"}, "tester"), ({"reaction_ms": -1}, "reaction -1 ms"),
     ({"reaction_ms": 0}, "reaction 0 ms: allowed is 1 .. 3600000, and 0 of a test that has failed"),
-    ({"reaction_ms": "fast"}, "invalid int value: 'fast'; allowed is 0 .. 3600000, milliseconds in digits alone"),
-    ({"reaction_ms": "1_000"}, "invalid int value: '1_000'"), ({"reaction_ms": "1" * 99}, f"'{'1' * 40}'; allowed is"),
+    ({"reaction_ms": "fast"}, 'invalid int value: "fast"; allowed is 0 .. 3600000, milliseconds in digits alone'),
+    ({"reaction_ms": "1_000"}, 'invalid int value: "1_000"'), ({"reaction_ms": "1" * 99}, f'"{"1" * 40}..."; allowed'),
     *[({"tester": text}, f'tester "{text}" names nobody; allowed is a name with credentials')
       for text in ("none", "N. N.", "tbd", "x", "n/a")],
     ({"more": ("--date", "1970-01-01")}, "date 1970-01-01 is before 2026-01-01, and there was no such cabinet then"),

@@ -172,8 +172,14 @@ def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys
 def test_what_is_no_code_is_one_line_and_code_2(tmp_path, capsys, asked, text):
     code, out, err = run(capsys, "reset", "--run-dir", tmp_path, text)
     assert (code, out, len(err)) == (2, [], 1) and err[0].isascii()
-    assert err[0].endswith(": a code is 8 characters of 0-9 and A-F, as the last line of firebreak alarms shows it")
+    assert err[0].endswith(f"{json.dumps(text)}: a code is 8 characters of 0-9 and A-F, as the last line of firebreak "
+                           "alarms shows it")
     assert asked == []
+
+
+def test_what_is_no_code_is_shown_by_its_beginning(tmp_path, capsys, asked):
+    code, _, err = run(capsys, "reset", "--run-dir", tmp_path, "1\n" + 100_000 * "2")
+    assert (code, len(err)) == (2, 1) and f'"1\\n{38 * "2"}...": a code is' in err[0] and len(err[0]) < 200
 
 
 @pytest.mark.parametrize("answer, code, words", [
