@@ -75,13 +75,13 @@ class Evaluator:
     def as_image(self, index):
         """True if the instance still works with the numbers of the image: what `build` made of them is a copy."""
         image, at, is_armed = self.image, self.place[index], self.image[self.map.armed + index]
-        if at < 0 or not is_armed:
-            return at < 0 and not is_armed
+        if at < 0:
+            return not is_armed
         armed, armed_at, watch = self.armed[self.block[index]], self.armed_at[self.block[index]], self.watch[index]
         if at >= len(armed) or at >= len(armed_at) or armed[at] is not watch or armed_at[at] != index:
             return False
         debounce, words = self.debounce[index], self.map.stage + self.stage[index] * len(p.STAGE_WORDS)
-        return (watch[2] == image[words] * watch[1] and debounce[D_CLEAR_AT] == image[words + 1] * watch[1]
+        return (is_armed and watch[2] == image[words] * watch[1] and debounce[D_CLEAR_AT] == image[words + 1] * watch[1]
                 and debounce[D_SET_TICKS] == image[words + 2] and debounce[D_CLEAR_TICKS] == image[words + 3])
 
     def _armed(self, block):

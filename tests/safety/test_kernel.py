@@ -189,6 +189,17 @@ def test_what_is_looked_at_is_compared_with_the_image(name, change):
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
 
 
+@pytest.mark.parametrize("is_armed", [0, 1])
+def test_an_arming_that_differs_from_the_image_is_seen(is_armed):
+    image = default_image()
+    image_map = p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
+    image[image_map.armed + 7] = is_armed
+    evaluator = Kernel(image).evaluator
+    assert all(evaluator.as_image(index) for index in range(evaluator.count))
+    evaluator.image[image_map.armed + 7] = 1 - is_armed
+    assert [index for index in range(evaluator.count) if not evaluator.as_image(index)] == [7]
+
+
 def test_every_instance_is_compared_once_in_a_scan():
     for racks in (1, 3, 16):
         kernel, seen = Kernel(default_image(racks=racks)), []
