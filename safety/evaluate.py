@@ -14,7 +14,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-STAGE_COUNT = len(m.STAGES)
+STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
 D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS = range(4)
 
 
@@ -60,7 +60,7 @@ class Evaluator:
         watch, debounce = [], []
         for index in range(self.count):
             row = m.STAGES[self.stage[index]]
-            words = image_map.stage + self.stage[index] * len(p.STAGE_WORDS)
+            words = image_map.stage + self.stage[index] * STAGE_WORDS
             base = self._feature_base(layout, row[m.S_SCOPE], self.block[index])
             feature = base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
             gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
@@ -80,8 +80,9 @@ class Evaluator:
         armed, armed_at, watch = self.armed[self.block[index]], self.armed_at[self.block[index]], self.watch[index]
         if at >= len(armed) or at >= len(armed_at) or armed[at] is not watch or armed_at[at] != index:
             return False
-        debounce, words = self.debounce[index], self.map.stage + self.stage[index] * len(p.STAGE_WORDS)
-        return (is_armed and watch[2] == image[words] * watch[1] and debounce[D_CLEAR_AT] == image[words + 1] * watch[1]
+        debounce, words = self.debounce[index], self.map.stage + self.stage[index] * STAGE_WORDS
+        _, sense, set_at, _ = watch
+        return (is_armed and set_at == image[words] * sense and debounce[D_CLEAR_AT] == image[words + 1] * sense
                 and debounce[D_SET_TICKS] == image[words + 2] and debounce[D_CLEAR_TICKS] == image[words + 3])
 
     def _armed(self, block):
@@ -137,13 +138,13 @@ class Evaluator:
         Whatever the gate says, it is not clear: a reset would be of a cause that stands.
         """
         self.clear_count[index] = 0
-        if self.debounce[index][D_GATE] == m.NO_GATE or self.gate_ok(index):
+        gate = self.debounce[index][D_GATE]
+        if gate == m.NO_GATE or self.gate_ok(gate):
             self._hit(index, elapsed)
 
-    def gate_ok(self, index):
-        """True while the gate of an instance is known and open, or it has none."""
-        gate = self.debounce[index][D_GATE]
-        return gate == m.NO_GATE or (self.features.known[gate] and self.features.value[gate])
+    def gate_ok(self, gate):
+        """True while a gate is known and open."""
+        return self.features.known[gate] and self.features.value[gate]
 
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)

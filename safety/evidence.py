@@ -134,7 +134,9 @@ class Evidence:
         for block in range(len(self.holding)):
             if evaluator.busy[block]:
                 for index in self.holding[block]:
-                    if evaluator.set_count[index] and not evaluator.active[index] and evaluator.gate_ok(index):
+                    gate = evaluator.debounce[index][D_GATE]
+                    if (evaluator.set_count[index] and not evaluator.active[index]
+                            and (gate == m.NO_GATE or evaluator.gate_ok(gate))):
                         return False
         return True
 

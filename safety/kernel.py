@@ -121,13 +121,13 @@ class Kernel:
 
         A wrong result is a feature (row 44), not an exception.
         """
-        first, count = self.crc[2], self.evaluator.count
+        first, evaluator = self.crc[2], self.evaluator
         last = min(first + self.crc_words, len(self.image))
         value = crc.START if first == 0 else self.crc[1]
         for word in range(first, last):
             value = crc.add_word(value, self.image[word])
-        for index in range(first * count // len(self.image), last * count // len(self.image)):
-            if not self.evaluator.as_image(index):
+        for index in range(first * evaluator.count // len(self.image), last * evaluator.count // len(self.image)):
+            if not evaluator.as_image(index):
                 self.crc[3] = 1
         self.crc[1] = value
         self.crc[2] = last

@@ -189,6 +189,18 @@ def test_what_is_looked_at_is_compared_with_the_image(name, change):
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
 
 
+@pytest.mark.parametrize("sense", [1, -1])
+def test_a_threshold_that_is_another_in_all_places_is_seen(sense):
+    evaluator = Kernel(default_image()).evaluator
+    index = next(one[3] for one in evaluator.watch if one[1] == sense)
+    feature, _, set_at, _ = evaluator.watch[index]
+    other = feature, sense, set_at + 1, index
+    evaluator.watch = evaluator.watch[:index] + (other,) + evaluator.watch[index + 1:]
+    place = evaluator.place[index]
+    evaluator.armed = (evaluator.armed[0][:place] + (other,) + evaluator.armed[0][place + 1:],) + evaluator.armed[1:]
+    assert [at for at in range(evaluator.count) if not evaluator.as_image(at)] == [index]
+
+
 @pytest.mark.parametrize("is_armed", [0, 1])
 def test_an_arming_that_differs_from_the_image_is_seen(is_armed):
     image = default_image()
