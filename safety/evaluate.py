@@ -15,6 +15,7 @@ from safety import parameters as p
 from safety import signals as s
 
 STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
+TRIPS_END = 65_536  # counted from 0 again: nobody reads a number and types it so many trips later
 D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS = range(4)
 
 
@@ -48,7 +49,7 @@ class Evaluator:
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
-        self.trips = array("i", [0])  # of stages that latch, modulo 2^16: part of what an operator saw
+        self.trips = array("i", [0])  # of stages that latch, modulo TRIPS_END: part of what an operator saw
         self.moved = bytearray(1)  # 1 once `active` or `latched` changed: what is published of them has to be again
         self.build(layout, image, image_map)
 
@@ -152,7 +153,7 @@ class Evaluator:
             self.active[index] = self.moved[0] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
-                self.trips[0] = (self.trips[0] + 1) & 0xFFFF
+                self.trips[0] = (self.trips[0] + 1) % TRIPS_END
             self.note_first(index)
 
     def note_first(self, index):
@@ -182,7 +183,7 @@ class Evaluator:
             if self.busy[block]:
                 for index in self.armed_at[block]:
                     if active[index] or latched[index]:
-                        value = crc.add_word(value if value else crc.START ^ self.trips[0], index)
+                        value = crc.add_word(value if value else crc.START - self.trips[0], index)
         return value
 
     def refresh_first_out(self):

@@ -105,7 +105,7 @@ class Rules:
 
     def mask(self):
         """CRC-30 of the indices of all that stand, begun with how often any of them tripped."""
-        value = crc.START ^ sum(one.trips for one in self.all) % 65536
+        value = crc.START - sum(one.trips for one in self.all) % 65_536
         for index, one in enumerate(self.all):
             value = crc.add_word(value, index) if one.stands else value
         return value if any(one.stands for one in self.all) else 0
@@ -242,3 +242,16 @@ def test_whatever_was_latched_alone_before_the_restart_is_the_first_out():
         evaluator.latched[index] = 0
         evaluator.refresh_first_out()
         assert evaluator.first_out[0] == -1 and evaluator.cause_mask() == 0
+
+
+def test_the_number_of_trips_comes_round():
+    evaluator, features = made(default_image(UNITS, RACKS))
+    feature, sense, set_at, _ = evaluator.watch[0]
+    features.known[feature] = features.changed[0] = 1
+    evaluator.trips[0] = 65_534
+    for trips in (65_535, 0, 1):
+        features.value[feature] = set_at * sense
+        evaluator.update(s.TICKS_MAX)
+        assert evaluator.trips[0] == trips and evaluator.cause_mask() == crc.add_word(crc.START - trips, 0)
+        features.value[feature] = evaluator.debounce[0][1] * sense
+        evaluator.update(1)
