@@ -97,7 +97,7 @@ class Heating:
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]
         value[base + m.F_TEMPERATURE_RISING] = 1 if rise[2] >= RISING_DDEGC else 0
-        explained = (self.place[rack * 2 + 1] + UK_PER_DDEGC // 2) // UK_PER_DDEGC  # to the nearest, as the rise is
+        explained = -(-self.place[rack * 2 + 1] // UK_PER_DDEGC)  # up: hil/README.md has what it costs, and saves
         value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[2] - explained
 
     def _look_back(self, ring, at, now):

@@ -3,7 +3,7 @@
 import random
 import statistics
 from fractions import Fraction
-from math import floor
+from math import ceil
 
 import pytest
 from desk import Desk
@@ -51,9 +51,9 @@ class Reference:
         return max(rises)
 
     def explained(self):
-        """What I2R explains of the last half minute in 0.1 K, to the nearest: rounded up, 10 A hid 0.2 K a minute."""
+        """What I2R explains of the last half minute in 0.1 K, rounded up."""
         squares = sum((current_A or 0) ** 2 for current_A in self.currents_A[-30:])
-        return floor(Fraction(squares * HEATING_NK, 1000 * 100_000) + Fraction(1, 2))
+        return ceil(Fraction(squares * HEATING_NK, 1000 * 100_000))
 
     def features(self):
         """What the features of LOOKS_BACK must be."""
