@@ -16,8 +16,6 @@ SEEN_TICKS = 2  # a cause just before a tick has stood for one when it is seen, 
 # shortest ones are three periods (sense.BUDGETS); half of it, so that an answer on a full bus may be late besides.
 LEFT_OF_SILENCE = 2
 SILENCE_LADDERS = {(m.UNIT, m.F_PCS_SILENCE_LEVEL): p.U_PCS_RAMP_MS, (m.RACK, m.F_BMS_SILENCE_LEVEL): p.R_BMS_WARN_MS}
-GAS_SILENCES = (m.F_GAS_DETECTORS_SILENT, m.F_GAS_DETECTORS_LOST)
-TIMED = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS)
 
 
 def plan(config):
@@ -69,9 +67,9 @@ def _silent_ms(kernel, instance):
         return image[first + SILENCE_LADDERS[scope, feature] + level - 1] // LEFT_OF_SILENCE
     if scope == m.CABINET and feature == m.F_NOC_LOST_S:
         return level * 1000
-    if scope == m.CABINET and feature in GAS_SILENCES:
+    if scope == m.CABINET and feature in time_chain.GAS_SILENCES:
         return image[places.cabinet + p.cabinet_index("gas_silent_ms")] // LEFT_OF_SILENCE
-    return level // LEFT_OF_SILENCE if scope == m.CABINET and feature in TIMED else 0
+    return level // LEFT_OF_SILENCE if scope == m.CABINET and feature in time_chain.TIMED else 0
 
 
 def _wired(config):

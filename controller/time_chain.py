@@ -44,6 +44,8 @@ ROLES = {
                                                                          "toxic")),
 }
 SENSORS_MS = {"gas_1": GAS_MS, "offgas_1": SLOW_GAS_MS, "toxic": SLOW_GAS_MS, "climate": AIR_MS}
+GAS_SILENCES = (m.F_GAS_DETECTORS_SILENT, m.F_GAS_DETECTORS_LOST)
+TIMED = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS)
 STEADY_ROLES = (m.F_MAINS_OK, m.F_UPS_RESERVE_MIN, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_CALIBRATION_D_MIN)
 LINK_BAUD_BD = 115_200  # where the site says nothing of a link
 SCANS = 2  # of the limit image, of the clocks: a change just behind the scan is found by the next one
@@ -194,15 +196,14 @@ def _told_by_bms(config, schedule, sensor_ms):
 def _silence_ms(config, stage):
     """The silence that is itself the cause; 0 for what the kernel knows by itself."""
     feature = stage[m.S_FEATURE]
-    if feature == m.F_GAS_DETECTORS_SILENT or feature == m.F_GAS_DETECTORS_LOST:
+    if feature in GAS_SILENCES:
         return config.cabinet["gas_silent_ms"]
     if feature == m.F_IMAGE_CHANGED:
         return SCANS * CRC_STEPS * config.tick_ms
     level = config.stage_words[stage[m.S_ID]][0]
     if feature == m.F_NOC_LOST_S:
         return level * 1000
-    timed = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS)
-    return level if feature in timed else 0
+    return level if feature in TIMED else 0
 
 
 def _contacts_ms(config, schedule, names):

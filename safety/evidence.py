@@ -31,7 +31,7 @@ class Evidence:
         self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
         self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
-        self.asleep = tuple([evaluator.watch[index] for block in self.holding for index in block
+        self.asleep = tuple([index for block in self.holding for index in block
                              if evaluator.debounce[index][D_GATE] == m.F_ENERGISED])
         self.done = 0
 
@@ -128,7 +128,8 @@ class Evidence:
         What counts only while something is energised (rows 48 and 51) would do so with the first relay under test.
         """
         evaluator, features = self.evaluator, self.features
-        for feature, sense, set_at, _ in self.asleep:
+        for index in self.asleep:
+            feature, sense, set_at, _ = evaluator.watch[index]
             if features.known[feature] and features.value[feature] * sense >= set_at:
                 return False
         for block in range(len(self.holding)):

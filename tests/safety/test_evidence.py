@@ -275,7 +275,7 @@ def test_what_counts_only_while_something_is_energised_is_waited_for_before(name
         features.known[feature], features.value[feature] = known, value
         assert checklist.find()[0] == reason
     assert sorted(m.STAGES[checklist.kernel.evaluator.stage[index]][m.S_ID]
-                  for *_, index in checklist.evidence.asleep) == ["48a", "51"]
+                  for index in checklist.evidence.asleep) == ["48a", "51"]
 
 
 def test_only_what_counts_itself_is_a_cause_that_may_come():
