@@ -160,7 +160,7 @@ class Loop:
         """Nothing is closed and the store has what it can have, or it has taken too long. A trip is not waited out."""
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
-        open_ = out[s.STATE] == s.TRIPPED and kernel.contactors.all_reported_open()
+        open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()
         ended = not out[s.CONTACTOR_SUPPLY_OK] and (open_ or not out[s.ARM_REQUEST])
         saved = keeper.poll() >= keeper.submitted or not keeper.ok
         longest_us = OPEN_US_MAX if out[s.CONTACTOR_SUPPLY_OK] else STOP_US_MAX

@@ -24,17 +24,19 @@ TRANSITIONS = {
     (CLOSED, 0, s.CONTACTOR_CLOSED): OPEN, (CLOSED, 0, s.CONTACTOR_PRECHARGE): OPEN,
     (FAULT, 0, s.CONTACTOR_OPEN): OPEN,
 }
+# The same as bytes, at (step * 2 + command) * 4 + reported: a tuple as a key would allocate.
+NEXT = bytes([TRANSITIONS.get((step, close, reported), step)
+              for step in range(4) for close in range(2) for reported in range(4)])
 
 
 class Contactors:
     """Step and closing time of every rack's contactors."""
 
-    def __init__(self, layout, image, image_map, inp, out, mismatch, ages):
-        """mismatch: one byte per rack, STILL_CLOSED or LOST while its report is not what it was told."""
-        self.layout, self.inp, self.out, self.mismatch, self.ages = layout, inp, out, mismatch, ages
+    def __init__(self, layout, image, image_map, inp, out, features):
+        self.layout, self.inp, self.out = layout, inp, out
+        self.mismatch, self.ages, self.state_at = features.racks.mismatch, features.ages, features.state_at
         tick_ms = image[p.H_TICK_MS]
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
-        self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
         self.current_at = tuple([layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in range(layout.racks)])
         self.pack_group = tuple([layout.rack_group(rack, s.G_BMS_PACK) for rack in range(layout.racks)])
         self.image = image
@@ -124,23 +126,3 @@ class Contactors:
             if value == step:
                 found += 1
         return found
-
-    def all_reported_open(self):
-        """True if every rack's BMS last reported open contactors."""
-        for at in self.state_at:
-            if self.inp[at] != s.CONTACTOR_OPEN:
-                return False
-        return True
-
-
-def _flat():
-    """TRANSITIONS as bytes, indexed (step * 2 + close) * 4 + reported: a tuple as a key would allocate."""
-    flat = bytearray()
-    for step in range(4):
-        for close in range(2):
-            for reported in range(4):
-                flat.append(TRANSITIONS.get((step, close, reported), step))
-    return flat
-
-
-NEXT = _flat()

@@ -51,9 +51,9 @@ class Evaluator:
         self.first_out = array("i", [-1])
         self.trips = array("i", [0])  # of stages that latch, modulo TRIPS_END: part of what an operator saw
         self.moved = bytearray(1)  # 1 once `active` or `latched` changed: what is published of them has to be again
-        self.build(layout, image, image_map)
+        self.build(image, image_map)
 
-    def build(self, layout, image, image_map):
+    def build(self, image, image_map):
         """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the instance) and
         `debounce` (D_...), per block `armed`, the watch of its armed instances, and `armed_at`, these alone: no other
         is looked at."""
@@ -62,7 +62,7 @@ class Evaluator:
         for index in range(self.count):
             row = m.STAGES[self.stage[index]]
             words = image_map.stage + self.stage[index] * STAGE_WORDS
-            base = self._feature_base(layout, row[m.S_SCOPE], self.block[index])
+            base = self.features.base[self.block[index]]
             feature = base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
             gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
             watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE], index))
@@ -89,13 +89,6 @@ class Evaluator:
     def _armed(self, block):
         first, after = self.block_first[block], self.block_first[block + 1]
         return tuple([one for one in self.watch[first:after] if one[0] != self.features.never])
-
-    def _feature_base(self, layout, scope, block):
-        if scope == s.UNIT:
-            return self.features.unit_base + (block - 1) * m.UNIT_FEATURE_COUNT
-        if scope == s.RACK:
-            return self.features.rack_base + (block - 1 - layout.units) * m.RACK_FEATURE_COUNT
-        return 0
 
     def update(self, elapsed):
         """Evaluate every block whose features changed or whose counters run."""

@@ -23,10 +23,10 @@ VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
 class Evidence:
     """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the screen."""
 
-    def __init__(self, layout, image, image_map, inp, features, evaluator):
+    def __init__(self, layout, image, image_map, inp, evaluator, contactors):
         self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
-        self.features, self.evaluator = features, evaluator
-        self.ages, self.of_unit = features.ages, features.of_unit
+        self.features, self.evaluator, self.contactors = evaluator.features, evaluator, contactors
+        self.ages, self.of_unit = self.features.ages, self.features.of_unit
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
         self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
         self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
@@ -94,8 +94,8 @@ class Evidence:
 
     def _open(self, at_rest, waiting, first):
         """What can only be asked of a cabinet in which nothing is closed yet."""
-        first = self._item(self._racks_ok(s.CONTACTOR_STATE), I_CONTACTOR, first)
-        first = self._item(self._racks_ok(s.RACK_CURRENT_MA), I_CURRENT, first)
+        first = self._item(self.features.all_reported_open(), I_CONTACTOR, first)
+        first = self._item(self.contactors.current_zero() == 1, I_CURRENT, first)
         dropped = not self.inp[s.PERMIT_1_CLOSED] and not self.inp[s.PERMIT_2_CLOSED]
         first = self._item(dropped or not at_rest, I_PERMIT, first)
         first = self._item(self._voltages_ok(), I_VOLTAGES, first)
@@ -108,17 +108,6 @@ class Evidence:
             words = self.map.rack + rack * p.RACK_WORDS
             online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
             if self.image[words + p.R_CELLS_REPORTED] and online != self.image[words + p.R_CELLS]:
-                return False
-        return True
-
-    def _racks_ok(self, signal):
-        """Every rack's contactors are open, or its current is below 5 % of rated."""
-        for rack in range(self.layout.racks):
-            value = self.inp[self.layout.rack_input(rack, signal)]
-            if signal == s.CONTACTOR_STATE and value != s.CONTACTOR_OPEN:
-                return False
-            rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
-            if abs(value) * 20 >= rated:  # an open contactor's 0 is not
                 return False
         return True
 

@@ -48,6 +48,8 @@ class Features:
         self.unit_base = len(m.CABINET_FEATURES)
         self.rack_base = self.unit_base + layout.units * m.UNIT_FEATURE_COUNT
         count = self.rack_base + layout.racks * m.RACK_FEATURE_COUNT
+        self.base = tuple([0] + [self.unit_base + unit * m.UNIT_FEATURE_COUNT for unit in range(layout.units)]
+                          + [self.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(layout.racks)])  # by block
         self.never = count  # a feature that is never known: what a stage that is not armed looks at
         self.value = array("i", [0] * (count + 1))
         self.known = bytearray(count + 1)
@@ -60,6 +62,7 @@ class Features:
         self.tick_ms = image[p.H_TICK_MS]
         self.supervised_fitted = image[image_map.cabinet + p.P_SUPERVISED_FITTED]
         self.of_unit = tuple([self._racks_of(unit) for unit in range(layout.units)])
+        self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
         self.gas = Gas(image, image_map, self)
         self.fire = Fire(image, image_map, self)
         self.racks = Racks(self)
@@ -97,7 +100,7 @@ class Features:
         value[m.F_MONITOR_SILENCE_MS] = self._silence_ms(s.G_CLIMATE, s.G_UPS)
         value[m.F_METER_FROZEN_MS] = self._frozen_ms(elapsed)
         value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
-        value[m.F_ENERGISED] = 1 if self.out[s.CONTACTOR_SUPPLY_OK] or self._any_not_open() else 0
+        value[m.F_ENERGISED] = 1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
         value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
         value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1]
         self.boot[0] = self.boot[1] = 0
@@ -115,11 +118,12 @@ class Features:
                     value[feature] = inp[signal]
                     known[feature] = is_known
 
-    def _any_not_open(self):
-        for rack in range(self.layout.racks):
-            if self.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] != s.CONTACTOR_OPEN:
-                return True
-        return False
+    def all_reported_open(self):
+        """True if every rack's BMS last reported open contactors."""
+        for at in self.state_at:
+            if self.inp[at] != s.CONTACTOR_OPEN:
+                return False
+        return True
 
     def _noc(self, elapsed, io_3):
         """Row 46: the link to the operations centre, or the fire panel's supervised path, has been seen."""

@@ -44,13 +44,12 @@ class Kernel:
         self.evaluator = Evaluator(layout, image, image_map, self.features)
         self.latches = Latches(self.evaluator, image, image_map)
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
-        self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features.racks.mismatch,
-                                     self.features.ages)
+        self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features)
         self.permit = Permit(layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors)
+        self.rack_unit = self.bounds.rack_unit
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
         self.crc = array("i", [p.image_crc(image), 0, 0, 0])  # at start, running, next word, a copy differs
         self.crc_words = -(-len(image) // CRC_STEPS)
         self.standing = array("i", [1, 0])  # demands may be above none; bits of _alert_bits

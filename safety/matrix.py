@@ -319,12 +319,8 @@ CLAUSES = {
     53: ("two weak signs of runaway together (ours: suspicion)", "C41, C50, design", "D"),
 }
 
-
-def _in_scope(scope):
-    return tuple([stage for stage in STAGES if stage[S_SCOPE] == scope])
-
-
-STAGES_PER_SCOPE = (len(_in_scope(CABINET)), len(_in_scope(UNIT)), len(_in_scope(RACK)))
+STAGES_PER_SCOPE = tuple([len([stage for stage in STAGES if stage[S_SCOPE] == scope])
+                          for scope in (CABINET, UNIT, RACK)])
 # Of each stage what it demands, without the outputs it does not ask for: (output, level).
 ASKS = tuple([tuple([(output, stage[S_DEMAND][output]) for output in range(DEMAND_COUNT) if stage[S_DEMAND][output]])
               for stage in STAGES])

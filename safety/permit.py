@@ -36,7 +36,7 @@ class Permit:
     def __init__(self, layout, image, image_map, inp, out, evaluator, contactors):
         self.layout, self.inp, self.out = layout, inp, out
         self.features, self.contactors = evaluator.features, contactors
-        self.evidence = Evidence(layout, image, image_map, inp, self.features, evaluator)
+        self.evidence = Evidence(layout, image, image_map, inp, evaluator, contactors)
         tick_ms = image[p.H_TICK_MS]
         cabinet = image_map.cabinet
         self.retry_ticks = p.ticks(RETRY_MS, tick_ms)
@@ -125,7 +125,7 @@ class Permit:
         demanded = pcs_demand >= m.PCS_STOP or dc_demand >= m.DC_OPEN_AT_ZERO
         if demanded or not self.timer[2]:
             return state
-        return s.INHIBITED if self.contactors.all_reported_open() else state
+        return s.INHIBITED if self.features.all_reported_open() else state
 
     def _from_ready(self, missing):
         if missing != I_NONE:
@@ -181,7 +181,7 @@ class Permit:
         supply = out[s.CONTACTOR_SUPPLY_OK]
         armed = live or self._wanted()
         if not supply and state != s.READY and state != s.CLOSING:  # clean once everything says that it is open
-            armed = out[s.ARM_REQUEST] and not self.contactors.all_reported_open()
+            armed = out[s.ARM_REQUEST] and not self.features.all_reported_open()
         out[s.ARM_REQUEST] = 1 if armed else 0
         for unit in range(self.layout.units):
             running = state == s.RUNNING or (state in ENDING and out[s.PCS_ENABLE_OK])

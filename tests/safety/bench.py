@@ -44,12 +44,11 @@ def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
 
 def disarm(evaluator, image, indices):
     """Build the evaluator anew from `image` with these stage instances not armed; the image itself stays as it is."""
-    layout = s.Layout(image[p.H_UNITS], image[p.H_RACKS], image[p.H_MODULES])
-    image_map = p.ImageMap(layout.units, layout.racks, m.STAGES_PER_SCOPE)
+    image_map = p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
     image = array("i", image)
     for index in indices:
         image[image_map.armed + index] = 0
-    evaluator.build(layout, image, image_map)
+    evaluator.build(image, image_map)
 
 
 class Bench:

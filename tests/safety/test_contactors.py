@@ -238,7 +238,7 @@ def test_each_rack_is_believed_by_a_current_of_its_own(silent):
 @pytest.mark.parametrize("reports", list(itertools.product(range(4), repeat=3)))
 def test_all_open_means_every_rack(reports):
     racks = Racks(racks=3).report(*reports)
-    assert racks.contactors.all_reported_open() == (set(reports) == {s.CONTACTOR_OPEN})
+    assert racks.kernel.features.all_reported_open() == (set(reports) == {s.CONTACTOR_OPEN})
 
 
 def test_counting():

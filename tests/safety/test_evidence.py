@@ -127,11 +127,17 @@ def test_each_item_alone(place):
     assert spoil(Checklist(), place) == ((*ITEMS, WAITING)[place][1], total - 1, total)
 
 
+STATE_1, PACK_1, CONTACTOR, CURRENT = 22, 24, 29, 30  # of ITEMS: of the second rack
+# A rack whose pack is silent carries no current if it is known to report open contactors, whatever it told before.
+HIDING = {(STATE_1 - 6, PACK_1 - 6): 3, (STATE_1, PACK_1): 3, (PACK_1, CONTACTOR): 3, (PACK_1, CURRENT): 1}
+
+
 @pytest.mark.parametrize("first", range(len(ITEMS) + 1))
 def test_of_two_the_earlier_is_named_and_both_are_counted(first):
     total = len(ITEMS) + 1
     for second in range(first + 1, len(ITEMS) + 1):
-        assert spoil(Checklist(), second, first) == ((*ITEMS, WAITING)[first][1], total - 2, total)
+        missing = HIDING.get((first, second), 2)
+        assert spoil(Checklist(), second, first) == ((*ITEMS, WAITING)[first][1], total - missing, total)
 
 
 def test_with_everything_missing_nothing_is_counted():

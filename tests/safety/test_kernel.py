@@ -162,7 +162,7 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     for _ in range(2 * PASS_STEPS):
         kernel.judge(1)
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 1
-    evaluator.build(kernel.layout, kernel.image, p.ImageMap(1, 3, m.STAGES_PER_SCOPE))
+    evaluator.build(kernel.image, p.ImageMap(1, 3, m.STAGES_PER_SCOPE))
     for _ in range(2 * PASS_STEPS):
         kernel.judge(1)
     assert kernel.features.value[m.F_IMAGE_CHANGED] == 0
