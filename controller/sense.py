@@ -4,6 +4,8 @@ Each refusal is one line that names the key to change. Source of the budgets: th
 its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS fault contact becomes mandatory).
 """
 
+import functools
+
 from controller import equipment, images, schema
 from controller.layers import in_unit, not_allowed, refuse
 from safety import matrix
@@ -212,8 +214,9 @@ def _check_ladders(values):
                     f"{other[matrix.S_ID]}, which is {in_unit(bound, unit)}", unit=unit)
 
 
+@functools.cache
 def ladders(chemistry):
-    """[(stage, the next one that takes more)] of stages on the same feature whose thresholds differ."""
+    """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds differ."""
     found = []
     for low in matrix.STAGES:
         for high in matrix.STAGES:
@@ -221,7 +224,7 @@ def ladders(chemistry):
             levels = [schema.thresholds(stage, chemistry)[0] * stage[matrix.S_SENSE] for stage in (low, high)]
             if same and low[matrix.S_ID] not in schema.STAGE_SET_FROM and levels[0] < levels[1]:
                 found.append((low, high))
-    return found
+    return tuple(found)
 
 
 def _check_fault_contact(values, topology):

@@ -47,12 +47,15 @@ class Field:
         self.out = array("i", [0] * self.layout.outputs)
         self.wrong = {}  # input index -> value
         self.ticks = 0
+        self.cabinet = array(image.inp.typecode, [1 if name.endswith("_ok") else RATED.get(name, 0)
+                                                  for name, *_ in s.CABINET_INPUTS[:s.RUN_REQUEST]])
+        self.rack = array(image.inp.typecode, [RATED.get(name, 0) for name, *_ in s.RACK_INPUTS]
+                          + [250] * self.layout.modules)
 
     def read(self, now_us):
         image, layout = self.image, self.layout
         self.ticks += 1
-        for at, (name, *_) in enumerate(s.CABINET_INPUTS[:s.RUN_REQUEST]):
-            image.inp[at] = 1 if name.endswith("_ok") else RATED.get(name, 0)
+        image.inp[:s.RUN_REQUEST] = self.cabinet
         image.inp[s.GRID_RAW_HASH] = image.inp[s.LOAD_RAW_HASH] = self.ticks
         image.inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
         image.inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK]
@@ -60,10 +63,7 @@ class Field:
             image.inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = RATED["rack_voltage_mV"]
         for rack in range(layout.racks):
             first = layout.rack_input(rack, 0)
-            for at, (name, *_) in enumerate(s.RACK_INPUTS):
-                image.inp[first + at] = RATED.get(name, 0)
-            for module in range(layout.modules):
-                image.inp[first + s.MODULE_TEMPERATURE_DDEGC + module] = 250
+            image.inp[first:first + len(self.rack)] = self.rack
             closed = self.out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
             image.inp[first + s.CONTACTOR_STATE] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
         for at, value in self.wrong.items():

@@ -36,9 +36,9 @@ def in_force(shadow):
     out, found = words(shadow), []
     for index, name in enumerate(source_names(shadow)):
         for quantity, called in hint_codes.QUANTITIES.items():
-            value_W, valid_s, state = [out[t.output_at(index, quantity, field)]
-                                       for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)]
+            state = out[t.output_at(index, quantity, t.F_STATE)]
             if state != t.NONE:
+                value_W, valid_s = [out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S)]
                 found.append({"source": name, "quantity": called, "value_W": value_W, "valid_s": valid_s,
                               "state": t.STATES[state], "fallback_W": fallback_W(shadow, index, quantity),
                               "is_heartbeat_owed": _is_owed(shadow, index, quantity)})
