@@ -39,7 +39,7 @@ _PORT = re.compile(r"/(?!dev/tty(USB|ACM)\d)[!-~]{1,200}")
 _PORT_TEXT = "a path that stays the same when plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
 _PROFILE = (re.compile(r"[A-Za-z0-9_./-]{1,200}"), "the name of a device profile, or a file that ends in .toml")
-_ACCEPTED = (TEXT, "who accepted it, when and why, on one line of ASCII")
+_ACCEPTED = (TEXT, "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII")
 
 BUS = {
     "kind": Spec("choice", ("can", "rtu"), None, "fixed"),
@@ -131,7 +131,8 @@ HMA = {
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints"), None, "fixed"),
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, HARD_WIRED_ROWS), None, "fixed"),
-    "hard_wired_accepted": Spec("named", _ACCEPTED, None, "fixed"),
+    "hard_wired_accepted": Spec("named", (TEXT, "who accepted the wiring, or the document that shows it"), None,
+                                "fixed"),
 }
 
 # Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.

@@ -146,7 +146,7 @@ def test_insulation_that_no_bms_tells_is_refused_unless_accepted(pylontech):
     pylontech.paths[1].write_text("\n".join([line for line in text.split("\n") if "insulation" not in line]))
     assert pylontech.refusal() == (
         "pylontech/cabinet.toml:not_fitted.insulation: is missing: row 37 (C61-C62) is not armed on rack 1, no device "
-        "tells it; allowed who accepted it, when and why, on one line of ASCII")
+        "tells it; allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII")
 
 
 # -- what the BMS keeps to itself: done by its own protections, or by nobody
@@ -175,7 +175,7 @@ def test_what_no_bms_tells_is_refused_unless_accepted(pylontech, name, rows):
     assert pylontech.refusal() == (
         f"pylontech/cabinet.toml:not_fitted.{name}: is missing: {equipment.with_clauses(rows)} "
         f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, no device tells it; allowed who accepted it, when "
-        "and why, on one line of ASCII")
+        "(YYYY-MM-DD) and why, on one line of ASCII")
     _, lines = config.survey(pylontech.paths[2])
     assert len(lines) == 1, "matrix --site names it and goes on"
     assert set(rows) <= set(equipment.rows_of(name))
@@ -346,7 +346,7 @@ def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
     ("lfl_vol_ppm", "allowed 5000..200000"),
     ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
     ("hard_wired_rows", "allowed a list from 1, 12, 30, 44"),
-    ("hard_wired_accepted", "allowed who accepted it, when and why, on one line of ASCII")])
+    ("hard_wired_accepted", "allowed who accepted the wiring, or the document that shows it")])
 def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
     refusal = files.replace("type", f"\n{key} = ", f"\n# {key} = ").refusal()
     assert refusal == f"example/cabinet.toml:hma.{key}: is missing; {line}"

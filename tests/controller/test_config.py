@@ -385,9 +385,9 @@ REFUSALS = {
     "not_fitted_word": ("site", NEW, '[not_fitted]\nestop = "N. N. 1"', "example/site.toml:not_fitted.estop: is not a "
                         "known key; allowed gas, offgas, offgas_2, toxic, suppression, smoke, smoke_2, heat, "),
     "nobody_accepts": ("site", NEW, '[not_fitted]\ndoor = ""', 'example/site.toml:not_fitted.door: "" is not allowed; '
-                       "allowed who accepted it, when and why, on one line of ASCII"),
+                       "allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"),
     "blanks_accept": ("site", NEW, '[not_fitted]\ndoor = "  "', 'example/site.toml:not_fitted.door: "  " is not '
-                      "allowed; allowed who accepted it, when and why, on one line of ASCII"),
+                      "allowed; allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"),
     "refresh": ("type", "setpoint_ms = 20 ", "setpoint_ms = 101 ", "types/firebreak_645.toml:device.pcs_1.setpoint_ms: "
                 "101 is not allowed; allowed 10..100"),
     "io_slow": ("type", 'role = "io_1"', 'role = "io_1"\nperiod_ms = 167',

@@ -3,8 +3,8 @@
 from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
-from controller.console.pages.text import (RULE, WIDTH, checklist, directed, duration, ending, fitting, head, kilowatt,
-                                            last, moment, page, rest, scaled, spread, typed)
+from controller.console.pages.text import (RULE, WIDTH, calibration, checklist, directed, duration, ending, fitting,
+                                            head, kilowatt, last, moment, page, rest, scaled, spread, typed)
 from controller.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
@@ -158,15 +158,15 @@ def _reset(facts):
 def _due(facts):
     """What is to be done next: the nearest proof test, the gas calibration; of the later one only what is near."""
     calibration_d = facts["gas_calibration_d"]
-    calibration = f"gas calibration in {calibration_d} d" if calibration_d is not None else "gas calibration unknown"
+    gas = f"gas calibration {calibration(calibration_d)}"
     tests = facts.get("proof_tests")
     if not tests or not tests["summary"]:
-        return [calibration]
+        return [gas]
     row = None if tests["wrong"] else nearest(tests["rows"])  # a ledger that is not whole comes before any date
     test_d = row["days_left"] if row else 0
     if calibration_d is not None and calibration_d <= test_d:
-        return [calibration, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
-    return [tests["summary"], *([calibration] if calibration_d is None or calibration_d <= LIMITS_D[0] else [])]
+        return [gas, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
+    return [tests["summary"], *([gas] if calibration_d is None or calibration_d <= LIMITS_D[0] else [])]
 
 
 def _loop(facts):

@@ -4,6 +4,7 @@ import textwrap
 
 from controller.console.facts.record import utc_text
 from controller.reset_code import TURN_KEY
+from safety import signals
 
 WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
 RULE = "-" * WIDTH
@@ -12,6 +13,7 @@ MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # a bound of this size bounds nothing
 NOT_WORTH_W = 50  # rounds to 0.0 kW
+NO_DAY_D = signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][2]  # told for a day that is not set or impossible
 
 
 def kilowatt(power_W, width=0):
@@ -21,6 +23,13 @@ def kilowatt(power_W, width=0):
     if abs(power_W) >= ANY_W:
         return "any".rjust(width)
     return f"{0.0 if abs(power_W) < NOT_WORTH_W else power_W / 1000:.1f}".rjust(width)
+
+
+def calibration(days):
+    """When a gas detector is to be calibrated next; days: until then, None while one does not say."""
+    if days is None:
+        return "unknown"
+    return f"in {days} d" if days >= 0 else f"overdue by {-days} d" if days > NO_DAY_D else "overdue (no day set)"
 
 
 def directed(power_W):

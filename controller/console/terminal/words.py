@@ -1,7 +1,7 @@
 """What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
 
 from controller import proof_state, utc
-from controller.console.pages.text import RULE, WIDTH, spread, wrapped
+from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
 
 PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
          "8": "export", "9": "events", "?": "help"}
@@ -52,10 +52,9 @@ FIXED = {"help": HELP, "export": EXPORT}
 
 def tests(facts):
     """The page of tests; facts: those of the page status."""
-    due = facts["gas_calibration_d"]
     loop = facts["loop"]
     missed = "no figures" if loop is None else f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
-    return ["DUE", f"  gas calibration    {'unknown' if due is None else f'in {due} d'} (as the detectors tell)",
+    return ["DUE", f"  gas calibration    {calibration(facts['gas_calibration_d'])} (as the detectors tell)",
             *_proof_tests(facts["proof_tests"]),
             "RUNS BY ITSELF", f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
             f"  loop               {missed}",

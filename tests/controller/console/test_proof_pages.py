@@ -52,6 +52,17 @@ def test_a_calibration_that_is_near_is_not_hidden_by_a_test(tmp_path):
     assert "gas" not in pages.lines("status", facts | {"gas_calibration_d": 61})[-2]
 
 
+@pytest.mark.parametrize("days, said", [
+    (None, "unknown"), (0, "in 0 d"), (1, "in 1 d"), (-1, "overdue by 1 d"), (-36_499, "overdue by 36499 d"),
+    (-36_500, "overdue (no day set)")])
+def test_a_day_that_a_detector_does_not_tell_is_not_told_as_one(tmp_path, days, said):
+    """An impossible date came as "in -36500 d"."""
+    facts = Watched(tmp_path).run(3).facts("status") | {"gas_calibration_d": days}
+    line = pages.lines("status", facts)[-2]
+    assert f"gas calibration {said}" in line and len(line) <= text.WIDTH
+    assert words.tests(facts)[1] == f"  gas calibration    {said} (as the detectors tell)"
+
+
 def test_the_page_of_tests_lists_what_is_near_or_late(tmp_path):
     ledger(tmp_path, {"15": 353, "1": 400})
     body = page_of_tests(Watched(tmp_path).run(3))
