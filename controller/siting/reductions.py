@@ -39,16 +39,16 @@ def _is_wall(facts):
 
 
 def _shielding(site, unit, exposure, full_m):
-    """Names of the barriers that shield every edge of the exposure nearer than full_m; empty when one is bare."""
-    fitting = [barrier for barrier in site.barriers if barrier.fire_rating_h >= BARRIER_h
-               and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m]
+    """Names of the barriers that shield all of the exposure nearer than full_m; empty when any of it is bare."""
+    fitting = {barrier.name: barrier.ends for barrier in site.barriers if barrier.fire_rating_h >= BARRIER_h
+               and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m}
     names = []
-    for edge in geometry.edges(exposure.shape):
-        if geometry.gap(unit.shape, geometry.Shape(edge)).distance_m >= full_m - geometry.TOUCH_m:
+    for edge in geometry.edges(exposure.shape) if fitting else ():
+        near = geometry.part_within(unit.shape, edge, full_m - geometry.TOUCH_m)
+        if near is None:
             continue
-        behind = [barrier.name for barrier in fitting
-                  if geometry.is_shielded(unit.shape, edge, barrier.ends, BEYOND_m, full_m)]
+        behind = geometry.shielding(unit.shape, near, fitting, BEYOND_m)
         if not behind:
             return []
-        names += behind[:1]
+        names += behind
     return list(dict.fromkeys(names))

@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.siting import geometry as g
@@ -179,28 +179,77 @@ def test_faults_of_an_outline(points, words):
 # -- a barrier between SQUARE and a line 2 m to its right; it has to reach 1.5 m beyond both corners
 
 EDGE = ((4.0, -9.0), (4.0, 9.0))
+REACH_m = 3.0005  # off the grid of the points, so that rounding decides nothing
 
 
-@pytest.mark.parametrize("barrier, edge, is_shielded", [
+def is_shielded(edge, *barriers, convex=SQUARE):
+    """Whether nothing of an edge within reach is bare."""
+    part = g.part_within(convex, edge, REACH_m)
+    return part is None or bool(g.shielding(convex, part, dict(enumerate(barriers)), 1.5))
+
+
+@pytest.mark.parametrize("barrier, edge, is_met", [
     (((3.0, -1.5), (3.0, 3.5)), EDGE, True),
     (((3.0, 3.5), (3.0, -1.5)), EDGE, True),
     (((3.0, -1.499), (3.0, 3.5)), EDGE, False),
     (((3.0, -1.5), (3.0, 3.499)), EDGE, False),
-    (((4.0, -1.5), (4.0, 3.5)), EDGE, True),  # stands on the line itself
-    (((4.1, -1.5), (4.1, 3.5)), EDGE, False),  # behind it
+    (((4.0, -2.3), (4.0, 4.3)), EDGE, True),  # stands on the line itself
+    (((4.0, -2.3), (4.0, 4.2)), EDGE, False),  # the line is within reach up to 4.237
+    (((4.1, -2.3), (4.1, 4.3)), EDGE, False),  # behind it
     (((-1.0, -1.5), (-1.0, 3.5)), EDGE, False),  # on the other side
     (((1.0, -1.5), (1.0, 3.5)), EDGE, False),  # through the unit
+    (((2.0, -1.5), (2.0, 4.3)), EDGE, True),  # touching it
     (((3.0, -1.5), (3.0, 3.5)), ((2.5, 1.0), (4.0, 1.0)), False),  # the edge comes round to the unit's side
-    (((3.0, -1.5), (3.0, 3.5)), ((9.0, 0.0), (9.0, 1.0)), False),  # nothing within reach to be shielded
-    (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 4.4)), True),  # the sight line passes before its end
-    (((3.0, -1.5), (3.0, 3.5)), ((3.05, 4.6), (3.05, 4.9)), False)])  # and here beyond it
-def test_a_barrier(barrier, edge, is_shielded):
-    assert g.is_shielded(SQUARE, edge, barrier, 1.5, 3.0) == is_shielded
+    (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 3.7)), True),  # the sight lines pass before its end
+    (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 4.4)), False),  # that of the far end beyond it
+    (((3.0, -1.5), (3.0, 3.5)), ((3.05, 4.6), (3.05, 4.9)), False)])
+def test_a_barrier(barrier, edge, is_met):
+    assert is_shielded(edge, barrier) == is_shielded(edge[::-1], barrier) == is_met
+
+
+def test_an_edge_is_shielded_as_far_as_it_is_within_reach():
+    assert g.part_within(SQUARE, ((9.0, 0.0), (9.0, 1.0)), 3.0) is None
+    low, high = g.part_within(SQUARE, EDGE, math.sqrt(13))  # 2 m across and 3 m along from both corners
+    assert low == pytest.approx((4, -3), abs=1e-9) and high == pytest.approx((4, 5), abs=1e-9)
+    assert g.part_within(SQUARE, ((4.0, 1.0), (4.0, 1.0)), 2.0) == [(4, 1), (4, 1)]
+
+
+def test_barriers_one_behind_the_other_shield_together():
+    barriers = {"right": ((-1.5, 3), (6.0, 3)), "left": ((-6.0, 3.2), (3.5, 3.2)), "spare": ((-1.5, 3.1), (3.5, 3.1))}
+    part = ((-4.0, 3.5), (4.6, 3.5))
+    assert g.shielding(SQUARE, part, barriers, 1.5) == ["left", "right"]
+    assert g.shielding(SQUARE, part[::-1], barriers, 1.5) == ["right", "left"]
+    assert g.shielding(SQUARE, part, {"left": barriers["left"]}, 1.5) == []
+    assert g.shielding(SQUARE, ((0.0, 3.5), (1.0, 3.5)), barriers, 1.5) == ["right"]
+
+
+# barriers above SQUARE, flat or tilted, and edges that pass above it, some far to the side
+barriers_above = st.builds(
+    lambda left, right, low, rise: ((left / 1000, low / 1000), (right / 1000, (low + rise) / 1000)),
+    st.integers(-5000, -1500), st.integers(3500, 7000), st.integers(2000, 3500), st.integers(-300, 600))
+edges_above = st.tuples(*[st.tuples(st.integers(-6000, 8000), st.integers(2000, 5000)).map(
+    lambda mm: (mm[0] / 1000, mm[1] / 1000)) for _ in range(2)])
+
+
+@given(edges_above, st.lists(barriers_above, min_size=1, max_size=2), st.floats(0.01, 0.99), st.integers(0, 359))
+@example(((-5.0, 3.1), (8.0, 3.1)), [((-1.5, 3.0), (3.5, 3.0))], 0.7, 0)
+@example(((-4.0, 3.5), (4.6, 3.5)), [((-6.0, 3.2), (3.5, 3.2)), ((-1.5, 3.0), (6.0, 3.0))], 0.5, 30)
+def test_split_and_unsplit_edges_give_the_same_verdict(edge, barriers, share, turned_deg):
+    def there(*points):
+        return moved(g.Shape(points), (0, 0), turned_deg).points
+    start, end = there(*edge)
+    turned = [there(*each) for each in barriers]
+    middle = (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
+    whole, *parts = [is_shielded(each, *turned, convex=moved(SQUARE, (0, 0), turned_deg))
+                     for each in ((start, end), (start, middle), (middle, end))]
+    assert whole == all(parts) == is_shielded(edge, *barriers)
 
 
 @given(st.tuples(numbers, numbers), st.integers(0, 359))
 def test_a_barrier_of_a_moved_plan(by, turned_deg):
-    def there(point):
-        return moved(g.Shape((point,)), by, turned_deg).points[0]
-    barrier, edge = (((3.0, -1.6), (3.0, 3.6)), ((4.0, -1.0), (4.0, 3.0)))
-    assert g.is_shielded(moved(SQUARE, by, turned_deg), tuple(map(there, edge)), tuple(map(there, barrier)), 1.5, 3.0)
+    def there(*points):
+        return moved(g.Shape(points), by, turned_deg).points
+    turned = moved(SQUARE, by, turned_deg)
+    assert is_shielded(there((4.0, -1.0), (4.0, 3.0)), there((3.0, -1.6), (3.0, 3.6)), convex=turned)
+    assert is_shielded(there((4.0, -1.0), (4.0, 3.0)), there((2.0, -1.6), (2.0, 3.6)), convex=turned)
+    assert not is_shielded(there(*EDGE), there((3.0, -1.6), (3.0, 3.0)), convex=turned)

@@ -208,6 +208,20 @@ def test_a_barrier_before_one_edge_leaves_the_other_bare(tmp_path):
     assert finding(tmp_path, "B18", around, BARRIER).verdict == audit.NOT_MET
 
 
+@pytest.mark.parametrize("line_m", [[[-5, 3.1], [20, 3.1]], [[-5, 3.1], [7.9, 3.1], [20, 3.1]],
+                                    [[20, 3.1], [6.4, 3.1], [-5, 3.1]]])
+@pytest.mark.parametrize("end_x_m, verdict", [(7.524, audit.NOT_MET), (8.58, audit.NOT_MET), (8.59, audit.MET)])
+def test_a_long_edge_is_not_shielded_by_a_barrier_that_leaves_a_part_of_it_bare(tmp_path, line_m, end_x_m, verdict):
+    """The way is within 3.048 m of the unit up to x = 8.842; the sight line from there passes the barrier at 8.584."""
+    long = (model(size_m=[6.0, 2.0]), {"unit": {"a": {"center_m": [3.0, 1.0]}, "b": None}},
+            {"exposure": {"way": {"kind": "public_way", "line_m": line_m}}},
+            {"barrier": {"wall": {"line_m": [[6.0 - end_x_m, 3.0], [end_x_m, 3.0]], "height_m": 4.0,
+                                  "fire_rating_h": 1}}})
+    judged_by = "B19" if verdict == audit.MET else "B18"
+    found = finding(tmp_path, judged_by, *long)
+    assert (found.verdict, found.worst.value) == (verdict, pytest.approx(1.1))
+
+
 def test_a_barrier_does_nothing_in_ifc_2018_and_a_test_does(tmp_path):
     behind = (IFC, exposure("lot_line", 1.0), BARRIER)
     assert finding(tmp_path, "B17", *behind).verdict == audit.NOT_MET
