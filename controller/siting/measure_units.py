@@ -288,20 +288,28 @@ def unit_energy(site, rule):
 
 
 def place_energy(site, rule):
-    """Energy of each place of a dwelling that the source names."""
-    return [Item(sum_kWh(units), (name,), DWELLING_kWh[location]) for name, units, location in _places(site)
+    """Energy in each kind of place of a dwelling that the source names, over all areas of that kind."""
+    return [Item(sum_kWh(units), _names(units), DWELLING_kWh[location]) for location, units in _by_location(site)
             if location in DWELLING_kWh] or "no such place"
 
 
 def other_place_energy(site, rule):
-    """Energy of each other place of a dwelling."""
-    return [Item(sum_kWh(units), (name,)) for name, units, location in _places(site)
+    """Energy in all other places of a dwelling."""
+    return [Item(sum_kWh(units), _names(units)) for location, units in _by_location(site)
             if location not in DWELLING_kWh] or "no such place"
 
 
-def _places(site):
-    locations = {area.name: area.facts["location"] for area in site.areas}
-    return [(name, units, locations.get(name, f.OUTDOORS)) for name, units in site.fire_areas.items()]
+def _by_location(site):
+    """(location, its units): the source says totals of the dwelling, so a second outline of a kind holds no more."""
+    locations, found = {area.name: area.facts["location"] for area in site.areas}, {}
+    for unit in site.units:
+        found.setdefault(locations.get(unit.area, f.OUTDOORS), []).append(unit)
+    return found.items()
+
+
+def _names(units):
+    """Of the areas that hold some units, each once."""
+    return tuple(dict.fromkeys([unit.area or f.OUTDOORS for unit in units]))
 
 
 def dwelling_spacing(site, rule):

@@ -295,6 +295,25 @@ def test_places_of_a_dwelling(tmp_path, location, limit_kWh):
     assert (outside.worst.names, audit.limit_of(outside.rule, outside.worst)) == (("outdoors",), 80)
 
 
+@pytest.mark.parametrize("identity, location, limit_kWh", [
+    ("B32a", "utility_closet", 40), ("B32a", "garage", 80), ("B32a", "accessory_structure", 80), ("B32b", "other", 40)])
+@pytest.mark.parametrize("left_m", [10, 30])  # touching, and apart
+def test_places_of_one_kind_count_together(tmp_path, identity, location, limit_kWh, left_m):
+    def two(of_second, each_kWh):
+        outlines_m = {"p": [[0, 0], [10, 0], [10, 9], [0, 9]],
+                      "q": [[left_m, 0], [left_m + 10, 0], [left_m + 10, 9], [left_m, 9]]}
+        return (mode("dwelling"), model(energy_kWh=each_kWh), {"unit": {"b": {"center_m": [left_m + 5, 5.0]}}},
+                {"area": {name: {"outline_m": outline_m, "location": of} for (name, outline_m), of in
+                          zip(outlines_m.items(), (location, of_second), strict=True)}})
+    found = finding(tmp_path, identity, *two(location, limit_kWh / 2 + 0.001))
+    assert (found.verdict, found.worst.names) == (audit.NOT_MET, ("p", "q"))
+    assert found.worst.value == pytest.approx(limit_kWh + 0.002)
+    assert audit.limit_of(found.rule, found.worst) == limit_kWh
+    assert finding(tmp_path, identity, *two(location, limit_kWh / 2)).verdict == audit.MET
+    another = "garage" if location != "garage" else "other"
+    assert finding(tmp_path, identity, *two(another, limit_kWh)).verdict == audit.MET
+
+
 @pytest.mark.parametrize("technology, threshold_kWh, most_kWh", [
     ("lithium_ion", 20, 600), ("lead_acid", 70, None), ("nickel_cadmium", 70, None), ("sodium", 20, 600),
     ("sodium_ion", 70, 200), ("flow", 20, 600), ("other", 10, 200)])
