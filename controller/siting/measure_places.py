@@ -14,8 +14,8 @@ CROWD = 30
 
 def _of_areas(key, is_asked=lambda area: True, none="no area"):
     def measure(site, rule):
-        return [said(area.facts[key], area.name, f"area.{area.name}.{key}") for area in site.areas
-                if area.name in site.fire_areas and is_asked(area)] or none
+        return [said(area.facts[key], area.name, f"area.{area.name}.{key}") for area in site.used_areas
+                if is_asked(area)] or none
     return measure
 
 

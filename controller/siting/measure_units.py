@@ -224,8 +224,8 @@ def _over(site):
 
 def _granted(site, name):
     """What lets a fire area be over its maximum; empty when nothing does."""
-    area = next((each for each in site.areas if each.name == name), None)
-    if area is not None and area.facts["group_H"]:
+    areas = site.areas_of_fire_area.get(name, ())
+    if areas and all([area.facts["group_H"] for area in areas]):
         return "Group H"
     analysis = site.facts["hazard_mitigation_analysis"]
     tests = [unit.model["large_scale_fire_test"] for unit in site.fire_areas[name]]
@@ -257,12 +257,17 @@ def mixed_energy(site, rule):
 
 def over_maximum(site, rule):
     """What lets a fire area be over its maximum."""
-    items = []
-    for name in _over(site):
-        fact = "hazard_mitigation_analysis and large_scale_fire_test"
-        fact += f", or area.{name}.group_H" if name != f.OUTDOORS else ""
-        items.append(said(_granted(site, name) or None, name, fact))
-    return items or "no fire area is over its maximum"
+    return [said(_granted(site, name) or None, name, _lacking(site, name))
+            for name in _over(site)] or "no fire area is over its maximum"
+
+
+def _lacking(site, name):
+    """The facts of which one would let a fire area be over its maximum, or make several of it."""
+    areas = site.areas_of_fire_area.get(name, ())
+    ways = ["hazard_mitigation_analysis and large_scale_fire_test"]
+    ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
+    unrated = [area.name for area in areas if area.facts["fire_rating_h"] is None] if len(areas) > 1 else []
+    return ", or ".join(ways + [f"area.{each}.fire_rating_h" for each in unrated])
 
 
 def analysis(site, rule):

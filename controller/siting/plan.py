@@ -70,7 +70,9 @@ def _bad_names(site, findings):
     """Names of units, groups and areas in something that is not met; of a group and a model its units."""
     named = {name for finding in findings for item in finding.wrong for name in item.names}
     units = {unit.name for unit in site.units if named & {unit.name, unit.group, unit.model_name}}
-    return units | {area.name for area in site.areas if area.name in named}
+    areas = {area.name for name, part in site.areas_of_fire_area.items() for area in part
+             if named & {name, area.name}}
+    return units | areas
 
 
 def _view(site, found):

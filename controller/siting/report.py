@@ -146,7 +146,7 @@ def _fire_areas(site):
     lines = ["FIRE AREAS"]
     for name, units in site.fire_areas.items():
         energy_kWh = sum_kWh(units)
-        lines.append(f"  {name:20} {energy_kWh:10.6g} kWh in {len(units)} unit(s)")
+        lines += _folded("  ", f"{name:20} {energy_kWh:10.6g} kWh in {len(units)} unit(s)")
     return lines
 
 

@@ -9,6 +9,8 @@ from controller.said import placeholder_line
 from controller.siting import fields as f
 from controller.siting import geometry
 
+PARTITION_m = 0.5  # outlines are inner faces of walls: rooms apart by no more than the thickest wall between two touch
+
 
 class Unit(NamedTuple):
     """area: name of the one that holds it, empty outside all; model: its table, None for what is not said."""
@@ -40,7 +42,7 @@ class Unit(NamedTuple):
 
 
 class Area(NamedTuple):
-    """A room, or a roof: everything in it is one fire area."""
+    """A room, or a roof: everything in it is one fire area, with what is open to it."""
 
     name: str
     shape: geometry.Shape
@@ -148,11 +150,24 @@ class Site:
         return found
 
     @functools.cached_property
+    def used_areas(self):
+        """Those areas that hold a unit."""
+        used = {unit.area for unit in self.units}
+        return tuple([area for area in self.areas if area.name in used])
+
+    @functools.cached_property
+    def areas_of_fire_area(self):
+        """{name: [areas that hold a unit]}: areas open to each other are one, its name theirs joined by " + "."""
+        found = [[area for area in self.used_areas if area in part] for part in _open_parts(self.areas)]
+        return {" + ".join([area.name for area in part]): part for part in found if part}
+
+    @functools.cached_property
     def fire_areas(self):
         """{name: [units]}; units outside all areas are one fire area called outdoors."""
+        names = {area.name: name for name, part in self.areas_of_fire_area.items() for area in part}
         found = {}
         for unit in self.units:
-            found.setdefault(unit.area or f.OUTDOORS, []).append(unit)
+            found.setdefault(names.get(unit.area, f.OUTDOORS), []).append(unit)
         return found
 
     def near_pairs(self, within_m):
@@ -209,3 +224,22 @@ class Site:
         """Outdoors and further than 30.5 m from every exposure, all kinds being said."""
         return (self.place == f.OUTDOORS and not self.unsaid(f.EXPOSED)
                 and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m))
+
+
+def _open_parts(areas):
+    """Lists of areas, in each list those open to each other, straight or through others of it."""
+    parts = []
+    for area in areas:
+        touched = [part for part in parts if any(_is_open_to(area, other) for other in part)]
+        parts = [part for part in parts if part not in touched]
+        parts.append([each for part in touched for each in part] + [area])
+    return parts
+
+
+def _is_open_to(area, other):
+    """Whether two areas stand wall to wall and neither is said to be rated; a rating that is not said is none."""
+    if area.facts["fire_rating_h"] or other.facts["fire_rating_h"]:
+        return False
+    reach_m = PARTITION_m + geometry.TOUCH_m
+    return (geometry.box_distance_m(geometry.box(area.shape), geometry.box(other.shape)) <= reach_m
+            and geometry.gap(area.shape, other.shape).distance_m <= reach_m)

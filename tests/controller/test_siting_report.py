@@ -142,6 +142,26 @@ def test_the_document(tmp_path, capsys):
     assert {each["confidence"] for each in found["rules"]} <= {*audit.rules.CONFIDENCE.values(), ""}
 
 
+def open_rooms():
+    """Units of 301 kWh in two rooms of long names with no rated wall between them, one more in a rated room."""
+    areas = {name: {"outline_m": [[x, 0], [x + 9, 0], [x + 9, 9], [x, 9]], "fire_rating_h": rating_h}
+             for x, name, rating_h in ((0, "the_first_room_", 0), (9, "the_second_room_", 0), (18, "rated", 2))}
+    units = {name: {"model": "m", "center_m": [x, 4.5]} for name, x in (("a", 4.5), ("b", 13.5), ("c", 22.5))}
+    return {"edition": "ifc_2018", "place": "indoors", "area": areas, "unit": units}, model(energy_kWh=301)
+
+
+def test_rooms_of_one_fire_area_are_named_together(tmp_path):
+    given = site(tmp_path, *open_rooms())
+    findings = audit.audit(given)
+    text = report.text(given, findings)
+    assert "  the_first_room_ + the_second_room_        602 kWh in 2 unit(s)\n  rated " in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert report.document(given, findings)["fire_areas"] == {"the_first_room_ + the_second_room_": 602, "rated": 301}
+    looks = {each.get("id"): each.get("stroke") for each in drawn(given)[0].iter() if each.get("id")}
+    assert {name: look == plan.BAD for name, look in looks.items() if name.startswith("area.")} == {
+        "area.the_first_room_": True, "area.the_second_room_": True, "area.rated": False}
+
+
 # -- the plan
 
 def drawn(given):

@@ -3,7 +3,7 @@
 import pytest
 from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence, garage,
                           mode, model, of_high_roof, roof, room, spaced)
-from siting_sites import MODEL, TESTED, finding, site
+from siting_sites import MODEL, ROOM, TESTED, finding, site
 
 from controller.siting import audit, fields, rules, scopes
 
@@ -280,6 +280,53 @@ def test_what_a_fire_area_over_its_maximum_lacks(tmp_path):
     assert finding(tmp_path, "B12", NEAR, *large).facts == ("hazard_mitigation_analysis and large_scale_fire_test",)
     assert finding(tmp_path, "B12", room(), *large).facts == (
         "hazard_mitigation_analysis and large_scale_fire_test, or area.room.group_H",)
+
+
+def two_rooms(apart_m, first_h, second_h, **facts):
+    """A unit of 301 kWh in each of two rooms side by side; a rating None is not said."""
+    x = 10 + apart_m
+    outlines_m = {"r": [[0, 0], [10, 0], [10, 9], [0, 9]], "s": [[x, 0], [x + 9, 0], [x + 9, 9], [x, 9]]}
+    said = {name: {**ROOM, "outline_m": outlines_m[name], "fire_rating_h": rating_h, **facts}
+            for name, rating_h in (("r", first_h), ("s", second_h))}
+    return (IFC, {"place": "indoors", "area": said, "hazard_mitigation_analysis": None}, model(energy_kWh=301),
+            {"unit": {"b": {"center_m": [x + 4.0, 5.0]}}})
+
+
+@pytest.mark.parametrize("apart_m, first_h, second_h, is_one", [
+    (0, 0, 0, True), (0, None, None, True), (0, 0, None, True), (0.5, 0, 0, True), (0.501, 0, 0, False),
+    (0, 2, 0, False), (0, None, 1, False), (0, 0.5, 0.5, False)])
+def test_rooms_with_no_rated_wall_between_are_one_fire_area(tmp_path, apart_m, first_h, second_h, is_one):
+    found = finding(tmp_path, "B11", *two_rooms(apart_m, first_h, second_h))
+    assert (found.verdict, found.worst.value) == ((audit.NOT_MET, 602) if is_one else (audit.MET, 301))
+    assert found.worst.names == ("r + s" if is_one else "r", "lithium_ion")
+
+
+def test_a_fire_area_goes_on_through_a_room_without_units(tmp_path):
+    apart = two_rooms(3, 0, 0)
+    assert finding(tmp_path, "B11", *apart).verdict == audit.MET
+    lobby = {"area": {"lobby": {**ROOM, "outline_m": [[10, 0], [13, 0], [13, 9], [10, 9]], "fire_rating_h": 0}}}
+    assert finding(tmp_path, "B11", *apart, lobby).worst.names == ("r + s", "lithium_ion")
+    assert finding(tmp_path, "B11", *apart, lobby, {"area": {"lobby": {"fire_rating_h": 2}}}).verdict == audit.MET
+
+
+def test_what_a_fire_area_of_several_rooms_lacks(tmp_path):
+    def lacks(*changes):
+        return finding(tmp_path, "B12", *two_rooms(0, *changes)).facts
+    papers = "hazard_mitigation_analysis and large_scale_fire_test, or area.r.group_H and area.s.group_H"
+    assert lacks(0, 0) == (papers,)
+    assert lacks(None, 0) == (papers + ", or area.r.fire_rating_h",)
+    assert lacks(None, None) == (papers + ", or area.r.fire_rating_h, or area.s.fire_rating_h",)
+    assert finding(tmp_path, "B12", *two_rooms(0, 0, 0, group_H=True)).verdict == audit.MET
+    one = {"area": {"s": {"group_H": False}}}
+    assert finding(tmp_path, "B11", *two_rooms(0, 0, 0, group_H=True), one).verdict == audit.NOT_MET
+
+
+def test_each_room_of_a_fire_area_answers_for_itself(tmp_path):
+    both = two_rooms(0, 0, 1, floor_above_vehicle_access_m=30)
+    for changes in (both, two_rooms(0, 0, 0, floor_above_vehicle_access_m=30)):
+        assert [item.names for item in finding(tmp_path, "B14", *changes).items] == [("r",), ("s",)]
+    mixed = two_rooms(0, 0, 0) + (beside(10, technology="lead_acid", energy_kWh=10),)
+    assert finding(tmp_path, "B13", *mixed).worst.names == ("r + s",)
 
 
 def test_a_tall_unit_keeps_its_height_from_the_edge(tmp_path):
