@@ -269,20 +269,22 @@ def _width(distance):
 
 
 def _distance_words(distance):
-    """"1.881 m (B19?: 0.914)"; of a further distance "3.462 m"."""
+    """From long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; of a further distance "3.462 m" only."""
     apart = report.number(distance.item.gap.distance_m, "m")
     if distance.rule is None:
-        return apart
+        return [apart]
+    doubt = "" if distance.is_sure else "?"
+    rule = f"{distance.rule.id}{doubt}"
     limit = report.number(audit.limit_of(distance.rule, distance.item), "m").removesuffix(" m")
-    return f"{apart} ({distance.rule.id}{'' if distance.is_sure else '?'}: {limit})"
+    return [f"{apart} ({rule}: {limit})", f"{apart} {rule}", f"{apart}{doubt}"]
 
 
 def _distance_label(placer, view, distance):
     """As _label, at the middle of a distance."""
     item = distance.item
     (x1, y1), (x2, y2) = view.at(item.gap.start), view.at(item.gap.end)
-    words, mark = _distance_words(distance), "" if distance.is_met else "! "
-    choices = [[mark + words], [mark + words.split(" ")[0]]]
+    mark = "" if distance.is_met else "! "
+    choices = [[mark + words] for words in _distance_words(distance)]
     return _label(placer, choices, (x1 + x2) / 2, (y1 + y2) / 2, _color(distance))
 
 

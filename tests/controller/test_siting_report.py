@@ -255,6 +255,22 @@ def test_what_is_not_met_is_red_dashed_and_marked(tmp_path):
     assert "! 1.000" not in "".join(good.itertext())
 
 
+@pytest.mark.parametrize("edition, rule, count", [("nfpa855_2023_ifc_2021", "B5a?", 3), ("ifc_2018", "B5a", 2)])
+@pytest.mark.parametrize("apart_m, mark", [(0.95, ""), (0.9, "! ")])
+def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
+        tmp_path, edition, rule, count, apart_m, mark):
+    """Thirty containers: some labels have room for all, some for the rule, some for the number only."""
+    units = {f"container_number_{at}": {"model": "m", "center_m": [at % 5 * (6 + apart_m), at // 5 * (2 + apart_m)]}
+             for at in range(30)}
+    given = site(tmp_path, {"edition": edition, "unit": None}, {"unit": units}, exposure("lot_line", 40),
+                 model(size_m=[6.0, 2.0]))
+    judged = [each for each in drawn(given)[0].iter(f"{SVG}text") if each.get("fill") in (plan.INK, plan.BAD)]
+    apart = f"{mark}{apart_m:.3f}"
+    shown = {words for each in judged for words in each.itertext() if words.startswith(apart)}
+    forms = {f"{apart} m ({rule}: 0.914)", f"{apart} m {rule}", f"{apart} m{rule[3:]}"}
+    assert shown <= forms and len(shown) == count
+
+
 def test_a_unit_too_large_is_marked(tmp_path):
     root, _ = drawn(site(tmp_path, NEAR, model(energy_kWh=51)))
     unit = next(each for each in root.iter() if each.get("id") == "unit.a")
