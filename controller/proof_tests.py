@@ -2,8 +2,8 @@
 
 `proof_tests.jsonl` in the state directory, one JSON object a line, only ever added to, each durable before it counts.
 The hash of a record covers its values and the hash before it (recorder/chain.py): whoever keeps the newest one can tell
-whether anything before it was changed. A last line that a power cut has torn is named, and cut off by the next record;
-whatever else does not fit is damage, named by its line, and stays.
+whether anything before it was changed. A last line that a power cut can have left of one record is named, and cut off
+by the next record; whatever else does not fit is damage, named by its line, and stays.
 
 A ledger warns and is printed. Nothing of the tick, of limits or of permits reads it.
 """
@@ -122,6 +122,15 @@ def encode(values, previous):
     return json.dumps(dict(zip(Record._fields, (*values, previous, digest))), separators=(",", ":")).encode() + b"\n"
 
 
+# One value is longer than any other of its field; a text may be written with a backslash before each character.
+RECORD_BYTES_MAX = len(encode((
+    BYTES_MAX, COMMISSIONED, max(INTERVALS, key=len), DAY_MAX, f"{DAY_MAX}T00:00:00Z", "unknown",
+    '"' * TEXT_CHARACTERS_MAX, REACTION_MS_MAX, FAILED, '"' * TEXT_CHARACTERS_MAX), chain.START.hex()))
+_BEGINNING = b'{"number":'
+_OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
+_BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')  # in a text the quote has a backslash before it
+
+
 def decode(line):
     """Record of a line without its end, or None where it is none: another form, even one blank more."""
     try:
@@ -168,11 +177,21 @@ def found_in(content):
     """Found of the bytes of a ledger."""
     *lines, last = content.split(b"\n")
     torn = b""
-    if last and decode(last) is None:
+    if last and decode(last) is None and _is_torn(last):
         torn, last = last, b""
-    elif not last and lines and b"\0" in lines[-1]:  # sectors of a line of which a power cut kept the end only
+    elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):  # only the end of it was kept
         torn = lines.pop() + b"\n"
     return _checked([*lines, *filter(None, [last])], len(torn), len(content) - len(torn), not last)
+
+
+def _is_torn(tail):
+    """Whether a power cut can leave this of one record: its beginning, or all of it with NUL for sectors not written.
+
+    Anything else may hold records that counted, so it stays: more than one record, or bytes that no record has.
+    """
+    is_begun = all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
+    return (is_begun and len(tail) <= RECORD_BYTES_MAX and _OF_RECORDS.fullmatch(tail) is not None
+            and _BEHIND_ONE.search(tail) is None)
 
 
 def _checked(lines, torn_bytes, whole_bytes, is_ended):

@@ -340,6 +340,16 @@ def test_verify(tmp_path, capsys):
     assert code == 1 and "damaged from line 3" in out and "record 3 was changed" in out
 
 
+def test_a_ledger_whose_line_ends_became_others_is_damaged_and_nothing_is_cut_off(tmp_path, capsys):
+    every_row(tmp_path)
+    path = Path(pt.path_of(str(tmp_path)))
+    altered = path.read_bytes().replace(b"\n", b"\r")
+    path.write_bytes(altered)
+    code, out, _ = run(capsys, "verify", "--state-dir", tmp_path)
+    assert code == 1 and "damaged from line 1" in out and "torn" not in out
+    assert record(capsys, tmp_path)[0] == 1 and path.read_bytes().startswith(altered + b"\n")
+
+
 @pytest.mark.parametrize("command", [lambda capsys, place: run(capsys, "verify", "--state-dir", place), record, listed])
 @pytest.mark.parametrize("name", ["no", "file"])
 def test_there_is_no_ledger_where_there_is_no_folder(tmp_path, capsys, command, name):

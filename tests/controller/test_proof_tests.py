@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_store import Disk, PowerCut
 
 from controller import proof_tests as pt
@@ -173,6 +175,60 @@ def test_every_torn_end_is_named_and_only_that_is_cut_off(three):
     assert names(pt.read(str(three))) == [pt.COMMISSIONED, "1", "12", "2"] and pt.read(str(three)).lines == []
 
 
+TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=pt.TEXT_CHARACTERS_MAX)
+
+
+@given(tester=TEXTS, remark=TEXTS, data=st.data())
+def test_a_ledger_cut_at_any_byte_is_torn_or_whole(tester, remark, data):
+    values = 1, pt.TEST, "40e", "2026-03-14", "2026-03-14T02:07:31Z", "ntp", tester, 120, pt.PASSED, remark
+    first = pt.encode(values, chain.START.hex())
+    second = pt.encode((2, *values[1:]), json.loads(first)["hash"])
+    cut = data.draw(st.integers(1, len(second)))
+    hole = data.draw(st.integers(0, cut))
+    for line in (second[:cut], bytes(hole) + second[hole:cut], second[:hole] + bytes(cut - hole)):
+        found = pt.found_in(first + line)
+        whole = line in (second, second[:-1])
+        assert found.breaks == () and len(found.records) == 1 + whole
+        assert found.torn_bytes == (0 if whole else len(line)), line
+
+
+@given(st.binary(min_size=1).filter(lambda tail: tail[0] not in b"\0{" and b"\n" not in tail))
+def test_other_bytes_at_the_end_are_damage(tail):
+    found = pt.found_in(tail)
+    assert found.torn_bytes == 0 and found.damaged_from == 1
+
+
+def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
+    text = '"' * pt.TEXT_CHARACTERS_MAX
+    line = pt.encode((pt.BYTES_MAX, pt.COMMISSIONED, "40e", "2026-03-14", "2026-03-14T02:07:31Z", "unknown", text,
+                      pt.REACTION_MS_MAX, pt.FAILED, text), chain.START.hex())
+    assert len(line) == pt.RECORD_BYTES_MAX and pt.decode(line[:-1])
+    assert pt.found_in(line[:-2]).torn_bytes == len(line) - 2
+    assert pt.found_in(bytes(pt.RECORD_BYTES_MAX)).torn_bytes == pt.RECORD_BYTES_MAX
+    assert pt.found_in(bytes(pt.RECORD_BYTES_MAX + 1)).damaged_from == 1
+
+
+@pytest.mark.parametrize("alter", [
+    lambda whole: whole.replace(b"\n", b"\r"), lambda whole: whole.replace(b"\n", b" "),
+    lambda whole: whole.replace(b"\n", b""), lambda whole: whole[:-1].replace(b"\n", b"\0"),
+    lambda whole: whole.replace(b"\n", b"\0\0") + b"\n", lambda whole: whole[:-1] + b"\0\n",
+    lambda whole: whole + b"x", lambda whole: whole + b'{"numbers', lambda whole: whole + b'{"number":\t',
+    lambda whole: whole + b'{"number":\xff', lambda whole: whole + b"\0\r"])
+def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
+    """Cutting it off would take away records that counted."""
+    add(tmp_path)
+    path = Path(pt.path_of(str(tmp_path)))
+    altered = alter(path.read_bytes())
+    path.write_bytes(altered)
+    before = pt.read(str(tmp_path))
+    assert before.torn_bytes == 0 and before.lines[0] == f"damaged from line {before.damaged_from}"
+    assert before.breaks == (f"line {before.damaged_from}: is no record",)
+    add(tmp_path, "2")
+    assert path.read_bytes().startswith(altered.rstrip(b"\n") + b"\n")
+    after = pt.read(str(tmp_path))
+    assert names(after)[-1] == "2" and after.breaks == before.breaks
+
+
 def test_a_last_record_without_its_line_end_is_a_record(three):
     path = Path(pt.path_of(str(three)))
     path.write_bytes(path.read_bytes()[:-1])
@@ -201,12 +257,9 @@ def test_any_byte_that_was_altered_is_found(three):
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + (b"7" if whole[at:at + 1] != b"7" else b"8") + whole[at + 1:])
         found = pt.read(str(three))
-        if at == len(whole) - 1:  # the last line end
-            assert found.torn_bytes
-            continue
         line = whole[:at].count(b"\n") + 1
         assert found.damaged_from == line and found.lines[0] == f"damaged from line {line}", at
-        assert len(found.records) >= 2
+        assert len(found.records) >= 2 and not found.torn_bytes
 
 
 def test_a_record_that_was_taken_out_moved_or_doubled_is_found(three):
