@@ -7,7 +7,8 @@ each bus, and how long a stop takes in the worst case. Plain ASCII, at most WIDT
 import sys
 import textwrap
 
-from controller import bus_times, effect_words, hint_codes, hma, images, matrix_words, schema
+from controller import (bus_times, clock, effect_words, hint_codes, hma, images, matrix_words, proof_tests,
+                        schema)
 from controller import equipment as equipment_tables
 from controller.config import ConfigError, load
 from controller.layers import allowed_text, in_unit, shown
@@ -33,7 +34,7 @@ def main(argv):
         print("usage: check FILE (a cabinet.toml; it names the layers above it), or check --keys", file=sys.stderr)
         return 2
     try:
-        text = report(load(argv[0]))
+        text = report(load(argv[0]), today())
     except ConfigError as error:
         print(ascii_only(error), file=sys.stderr)
         return 2
@@ -41,10 +42,16 @@ def main(argv):
     return 0
 
 
-def report(config):
-    """What the configuration means, as text for a terminal."""
+def today():
+    """UTC day of this box's clock, as 2026-03-14; the clock may be wrong."""
+    return proof_tests.utc_text(clock.utc_us())[:10]
+
+
+def report(config, day=None):
+    """What the configuration means, as text for a terminal. day: today's, or None where no acceptance is held to it.
+    """
     schedule = bus_times.schedule(config)
-    lines = [*_head(config), *_topology(config), *_analysis(config), *_sources(config), *_silence(config),
+    lines = [*_head(config, day), *_topology(config), *_analysis(config), *_sources(config), *_silence(config),
              *_thresholds(config), *_rows(config), *_buses(config, schedule), *_latencies(config, schedule)]
     return ascii_only("\n".join(lines))
 
@@ -67,10 +74,12 @@ def _wrapped(first, text):
     return textwrap.wrap(first + text, WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False) or [first]
 
 
-def _head(config):
+def _head(config, day):
     lines = _wrapped("Accepted: ", config.path)
     for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):
         lines += _wrapped("  PLACEHOLDERS: ", line)
+    for line in hma.ahead_lines(config.hma, config.topology.not_fitted, day) if day else ():
+        lines += _wrapped("  DATED AHEAD: ", line)
     for layer, name in config.names:
         lines += _wrapped(f"  {layer:8} ", name)
     crc = parameters.image_crc(config.safety_image)

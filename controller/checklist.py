@@ -157,11 +157,11 @@ def _without(stage, found):
             "states": matrix_report.states(stage, found)}
 
 
-def blocks(made):
-    """The checklist as a document to print and fill in."""
+def blocks(made, day=None):
+    """The checklist as a document to print and fill in; day: as in matrix_report.site_blocks."""
     named = made["site"]
     return [printed.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
-            *matrix_report.site_blocks(named), printed.Heading(2, "Times"),
+            *matrix_report.site_blocks(named, day), printed.Heading(2, "Times"),
             printed.Text("Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
                          "open: to open contactors; fan: to a fan that waits for the agent. All are the worst case of "
                          "this configuration, with assumed times for sensors, relays and the converter: measured times "

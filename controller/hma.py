@@ -7,7 +7,7 @@ channel) refuses a file that lacks it. Nothing here has a default that could sta
 from controller import schema
 from controller.equipment import with_clauses
 from controller.layers import allowed_text, not_allowed, refuse, shown
-from controller.said import placeholder_line
+from controller.said import ahead_line, placeholder_line
 from safety import matrix
 
 ALWAYS = ("report", "chemistry", "explosion_control")
@@ -39,6 +39,13 @@ def placeholder_lines(facts, not_fitted):
     texts = {f"hma.{key}": value for key, value in facts.items()}
     texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
     return placeholder_line("facts of the hazard analysis", texts)
+
+
+def ahead_lines(facts, not_fitted, today):
+    """[one line] that names the acceptances of a day after today; [] without. facts: {key: value}; today: 2026-03-14.
+    """
+    texts = {"hma.hard_wired_accepted": facts.get("hard_wired_accepted") or ""}
+    return ahead_line(texts | {f"not_fitted.{name}": who for name, who in not_fitted.items()}, today)
 
 
 def chemistry_of(chain):

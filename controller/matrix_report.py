@@ -41,7 +41,7 @@ def _matrix(arguments):
     if code == WRONG_INPUT:
         return code
     facts = matrix_facts(found, lines)
-    _print(arguments.format, facts, lambda: matrix_blocks(facts))
+    _print(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
     return code
 
 
@@ -50,7 +50,7 @@ def _checklist(arguments):
     if code:  # a checklist of a cabinet that may not be energised would only mislead
         return code
     facts = checklist.facts(found)
-    _print(arguments.format, facts, lambda: checklist.blocks(facts))
+    _print(arguments.format, facts, lambda: checklist.blocks(facts, check.today()))
     return DONE
 
 
@@ -187,11 +187,11 @@ def _state(stage, found, state, equipment, numbers):
 
 # -- blocks
 
-def matrix_blocks(facts):
-    """The matrix as a document."""
+def matrix_blocks(facts, day=None):
+    """The matrix as a document; day: as in site_blocks."""
     named = facts["site"]
     title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
-    blocks = [printed.Heading(1, title), *(site_blocks(named) if named else _general_blocks())]
+    blocks = [printed.Heading(1, title), *(site_blocks(named, day) if named else _general_blocks())]
     rows = facts["rows"]
     table = printed.Table(_headers(named), [cells for row in rows for cells in _cells(row, named)])
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
@@ -241,13 +241,15 @@ def _general_blocks():
                          "Numbers and letters under basis are keys of that table.")]
 
 
-def site_blocks(named):
-    """What heads every document about a site."""
+def site_blocks(named, day=None):
+    """What heads every document about a site. day: today's, or None where no acceptance is held to it."""
     names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
     crc = f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}." if named["limits_crc"] else \
         "Limit image: none, this file is refused and cannot run."
     blocks = [printed.Text(f"{named['file']} ({names}). {crc}")]
-    blocks += [printed.Text(line) for line in hma.placeholder_lines(named["hma"], named["not_fitted"])]
+    papers = named["hma"], named["not_fitted"]
+    blocks += [printed.Text(line) for line in [*hma.placeholder_lines(*papers),
+                                               *(hma.ahead_lines(*papers, day) if day else ())]]
     if named["missing"]:
         blocks += [printed.Heading(2, "Required and missing: no energisation"),
                    printed.Table(("what", ), [(printed.Mark("missing", line),) for line in named["missing"]])]

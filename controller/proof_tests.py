@@ -18,13 +18,13 @@ from controller import regular_file
 from controller.proof_intervals import INTERVALS
 from controller.recorder import chain
 from controller.recorder.trips import sync_directory
+from controller.said import DAY_MAX
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 COMMISSIONED, TEST = "commissioned", "test"
 PASSED, FAILED = "passed", "failed"
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
-DAY_MAX = "2200-01-01"  # what is later is no clock of ours
 BYTES_MAX = 16 << 20  # some 40 000 records: all rows every month for 70 years
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

@@ -6,6 +6,9 @@ For a configuration and a siting file alike. A text that names nothing is refuse
 import re
 from datetime import date
 
+# Nobody accepted anything under NFPA 855 before its first draft, and this is before that (first edition: 2020).
+DAY_MIN = "2015-01-01"
+DAY_MAX = "2200-01-01"  # what is from then on is no day of ours
 LEAST = 3  # letters and digits of a text that names something
 NOTHING = frozenset(("n a", "nil", "null", "tbd", "tba", "tbc", "unknown", "pending", "missing", "later", "yes", "true",
                      "false", "okay", "dummy", "placeholder", "nobody", "somebody", "in progress", "will follow",
@@ -33,8 +36,15 @@ def lacks_of_acceptance(text):
     """What somebody's acceptance lacks, in words: the day, written 2026-03-01, or all besides it; "" for nothing."""
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no day"
+    if not _days(text):
+        return f"names no day from {DAY_MIN} on and before {DAY_MAX}"
     besides = _DAY.sub("", text)
     return "" if any(map(str.isalpha, besides)) and not names_nothing(besides) else "names nothing but a day"
+
+
+def _days(text):
+    """The days in a text on which somebody can have accepted something."""
+    return [found for found in _DAY.findall(text) if _is_day(found) and DAY_MIN <= found < DAY_MAX]
 
 
 def _is_day(text):
@@ -49,6 +59,16 @@ def placeholder_line(what, texts):
     """[one line about the texts that begin with "example"], [] where none does. texts: {key as in the file: value}."""
     keys = [key for key, value in texts.items() if isinstance(value, str) and _plain(value).startswith(_EXAMPLE)]
     return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
+
+
+def ahead_line(texts, today):
+    """[one line about the acceptances whose days are all later than today], [] where none is.
+
+    texts: {key as in the file: value}; today: of this box's clock, as 2026-03-14.
+    """
+    keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
+    return [f"acceptances are dated later than this box's clock, {today} ({', '.join(keys)}): one of the two is wrong"
+            ] if keys else []
 
 
 def _plain(text):

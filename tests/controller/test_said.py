@@ -1,13 +1,14 @@
 """Texts that have to name a paper or a person: those that name nothing are refused, those of an example are told."""
 
 import json
+from datetime import datetime
 
 import pytest
 from site_files import FIREBREAK, PYLONTECH, SiteFiles
 from siting_sites import content, toml
 
 from controller import __main__ as firebreak
-from controller import said
+from controller import check, clock, said
 from controller.layers import ConfigError
 from controller.siting import reading
 
@@ -20,6 +21,7 @@ NOTHING = ("none", "None.", "no", "NO", "n/a", "N.A.", "tbd", "to be supplied", 
 SOMETHING = ("HMA 12, 2026-03-01", "report U-0645", "No. 12", "R-12", "4711", "Notified body 12", "Nora Toft",
              "N. N., 2026", "none of ours: HMA 12", "ed. 4", "\u5831\u544a\u66f8 1", "example: wiring diagram",
              "To Berta Lund", "Tobias Lund", "Not needed: J. Doe, 2026-03-01", "Nothofer Rejec", "4711, refused once")
+OUTSIDE = "names no day from 2015-01-01 on and before 2200-01-01"
 HMA = ("report", "gas_required_by", "lfl_source", "agent_hold_off_reason", "hard_wired_accepted")
 
 
@@ -44,6 +46,8 @@ def test_a_configuration_that_names_nothing_is_refused(tmp_path, key, text):
 @pytest.mark.parametrize("text, problem", [
     ("J. Doe, fire marshal", "names no day"), ("J. Doe, 2026", "names no day"), ("J. Doe, 2026-02-30", "names no day"),
     ("J. Doe, 01.03.2026", "names no day"), ("J. Doe, 12026-03-01", "names no day"), ("123456", "names no day"),
+    ("J. Doe, 0001-01-01", OUTSIDE), ("J. Doe, 2014-12-31", OUTSIDE), ("J. Doe, 2200-01-01", OUTSIDE),
+    ("J. Doe, 9999-12-31 or 1999-01-01", OUTSIDE),
     ("2026-03-01", "names nothing but a day"), ("4711, 2026-03-01", "names nothing but a day"),
     ("N/A 2026-03-01", "names nothing but a day"), ("N. N., 2026-03-01", "names nothing but a day"),
     ("2026-03-01: refused by J. Doe", "names nothing but a day")])
@@ -55,6 +59,7 @@ def test_what_is_not_fitted_is_accepted_by_somebody_on_a_day(tmp_path, text, pro
 
 @pytest.mark.parametrize("text", [
     "J. Doe, fire marshal, 2026-03-01: water only", "2024-02-29 J. Doe", "no gas detection: J. Doe, 2026-03-01",
+    "J. Doe, 2015-01-01", "J. Doe, 2199-12-31", "J. Doe, 2026-03-01, by the code of 2012-01-01",
     "J. Doe, 2026-03-01, as of 2026-13-01", "Not required, J. Doe, 2026-03-01"])
 def test_what_was_accepted_on_a_day_is_taken(tmp_path, text):
     found = SiteFiles(tmp_path).append("site", f'[not_fitted]\ndoor = "{text}"').load()
@@ -101,6 +106,27 @@ def test_real_papers_are_no_placeholders(tmp_path, capsys):
     files.replace("type", "example: manufacturer's wiring diagram", "wiring diagram 4")
     assert firebreak.main(["check", str(files.paths[2])]) == 0
     assert "placeholder" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [("check",), ("matrix", "--site"), ("checklist", "--site")])
+@pytest.mark.parametrize("day, keys", [
+    ("2026-03-01", ""), ("2026-02-28", "not_fitted.door"), ("2026-01-31", "hma.hard_wired_accepted, not_fitted.door"),
+    ("1970-01-01", "hma.hard_wired_accepted, not_fitted.suppression, not_fitted.door")])
+def test_an_acceptance_of_a_day_to_come_is_told(tmp_path, capsys, monkeypatch, argv, day, keys):
+    monkeypatch.setattr(clock, "utc_us", lambda: round(datetime.fromisoformat(f"{day}T23:59Z").timestamp() * 1e6))
+    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "J. Doe, 2026-03-01, valid to 2027-01-01"\n'
+                                               'suppression = "J. Doe, 2026-01-31"')
+    files.replace("type", "example: manufacturer's wiring diagram", "J. Doe, 2026-02-01")
+    assert firebreak.main([*argv, str(files.paths[2])]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    line = f"acceptances are dated later than this box's clock, {day} ({keys}): one of the two is wrong"
+    assert (line in words) == bool(keys) and ("later than this box" in words) == bool(keys)
+
+
+def test_a_configuration_reads_no_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr(clock, "utc_us", lambda: pytest.fail("no clock"))
+    files = SiteFiles(tmp_path).append("site", '[not_fitted]\ndoor = "J. Doe, 2199-12-31"')
+    assert "later than" not in check.report(files.load())
 
 
 def test_placeholders_of_a_plan_are_told(tmp_path, capsys):
