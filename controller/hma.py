@@ -16,6 +16,8 @@ SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
 WIRED_BY = {12: "gas", 30: "cell_voltage"}  # equipment whose own contact a row in hard wiring needs
+# Equipment whose contact a second channel sees the row by; emergency stop and controller it always sees.
+SEEN_BY = {12: "gas", 30: "bms_fault"}
 
 
 def read(values, not_fitted):
@@ -28,8 +30,7 @@ def read(values, not_fitted):
     _check_hold_off(values, not_fitted)
     _check_noc(values, not_fitted)
     _check_derate(values, not_fitted)
-    if values.get("cabinet", "second_channel") == "none":
-        _check_hard_wired(values, not_fitted)
+    _check_hard_wired(values, not_fitted)
     _check_wired_by(values, not_fitted)
     return {key: values.get("hma", key) for key in schema.HMA}
 
@@ -57,9 +58,15 @@ def chemistry_of(chain):
     return schema.LFP
 
 
-def hard_wired_rows(not_fitted):
-    """Rows that must act by wire where there is no second channel; what is not fitted has none."""
-    return [row for row in schema.HARD_WIRED_ROWS if WIRED_BY.get(row) not in not_fitted]
+def hard_wired_rows(not_fitted, second_channel):
+    """Rows that must act by wire, as no second channel sees them; what is not fitted has none. second_channel: bool."""
+    return [row for row in schema.HARD_WIRED_ROWS if has_contact(row, not_fitted)
+            and not (second_channel and not not_fitted.get(SEEN_BY.get(row)))]
+
+
+def has_contact(row, not_fitted):
+    """Whether the contact is there that a row in hard wiring acts by."""
+    return WIRED_BY.get(row) not in not_fitted
 
 
 def _check_sourced(values):
@@ -128,22 +135,43 @@ def _check_derate(values, not_fitted):
 
 
 def _check_hard_wired(values, not_fitted):
-    said = values.need("hma", "hard_wired_rows")
-    for row in hard_wired_rows(not_fitted):
-        if row not in said:
-            _refuse_rows(values, not_fitted, f"without a second channel {with_clauses([row])} must act by wire")
-    values.need("hma", "hard_wired_accepted")
+    second_channel = _has_second_channel(values)
+    if not second_channel:
+        values.need("hma", "hard_wired_rows")
+    for row in hard_wired_rows(not_fitted, second_channel):
+        if row not in _said(values):
+            _refuse_rows(values, not_fitted, _why_wired(row, second_channel))
+    if _said(values):
+        values.need("hma", "hard_wired_accepted")
+
+
+def _why_wired(row, second_channel):
+    what = with_clauses([row])
+    if not second_channel:
+        return f"without a second channel {what} must act by wire"
+    return f"{what} must act by wire: the second channel would see it by {SEEN_BY[row]} alone, which is not fitted"
+
+
+def _has_second_channel(values):
+    return values.get("cabinet", "second_channel") == "fitted"
+
+
+def _said(values):
+    return values.get("hma", "hard_wired_rows") or []
 
 
 def _check_wired_by(values, not_fitted):
     """Refuse a row that is said to act by wire where somebody accepted that its contact is not there."""
-    for row in values.get("hma", "hard_wired_rows") or ():
+    for row in _said(values):
         if not_fitted.get(WIRED_BY.get(row)):
             _refuse_rows(values, not_fitted, f"{with_clauses([row])} has no contact to act by, as "
                          f"not_fitted.{WIRED_BY[row]} says")
 
 
 def _refuse_rows(values, not_fitted, why):
-    path = ("hma", "hard_wired_rows")
-    allowed = ", ".join(map(str, hard_wired_rows(not_fitted)))
-    not_allowed(values.file(*path), path, values.get(*path), f"[{allowed}]: {why}")
+    path, said = ("hma", "hard_wired_rows"), values.get("hma", "hard_wired_rows")
+    rows = {*_said(values), *hard_wired_rows(not_fitted, _has_second_channel(values))}
+    allowed = f"[{', '.join([str(row) for row in sorted(rows) if has_contact(row, not_fitted)])}]: {why}"
+    if said is None:
+        refuse(values.last_file, path, "is missing", allowed)
+    not_allowed(values.file(*path), path, said, allowed)

@@ -114,7 +114,7 @@ CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOURCE_PARAMETERS, {})
 
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
-HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where there is no second channel
+HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where no second channel sees them
 HMA = {
     "report": Spec("named", (TEXT, "number and date of the hazard mitigation analysis, on one line of ASCII"), None,
                    "free"),

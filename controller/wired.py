@@ -21,8 +21,9 @@ INJECT = {
 
 
 def rows(config):
-    """Numbers of the rows that this site proves by wire; none where a second channel does it."""
-    return [] if config.topology.second_channel else hma.hard_wired_rows(config.topology.not_fitted)
+    """Numbers of the rows that this site proves by wire: those it says act so, beside a second channel too."""
+    said = config.hma["hard_wired_rows"] or ()
+    return [row for row in sorted(said) if hma.has_contact(row, config.topology.not_fitted)]
 
 
 def enable_ms(config, row):

@@ -6,6 +6,7 @@ from site_files import SITES, SiteFiles
 from controller import bms_protections, check, config, equipment, hma, images, layers, schema, sense
 from controller.equipment import EQUIPMENT
 from safety import matrix, signals
+from safety import second as channel_b
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"
@@ -249,6 +250,59 @@ def test_the_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
     files.replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
     loaded = files.load()
     assert armed(loaded)["51"] == {1} and loaded.hma["hard_wired_rows"] is None
+
+
+NEEDS_WIRE = "row 30 (C7, C9) must act by wire: the second channel would see it by bms_fault alone, which is not fitted"
+
+
+def second(files, names, said):
+    """The cabinet with a second channel and these rows in hard wiring, without this equipment, accepted."""
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
+    rows = f"hard_wired_rows = {said}" if said is not None else "# hard_wired_rows"
+    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", rows)
+    if "gas" in names:
+        files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
+        files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
+    return files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{WHO}"' for name in names]))
+
+
+@pytest.mark.parametrize("said, refusal", [
+    (None, f"example/cabinet.toml:hma.hard_wired_rows: is missing; allowed [30]: {NEEDS_WIRE}"),
+    ("[]", f"types/firebreak_645.toml:hma.hard_wired_rows: [] is not allowed; allowed [30]: {NEEDS_WIRE}"),
+    ("[12, 1]", "types/firebreak_645.toml:hma.hard_wired_rows: [12, 1] is not allowed; allowed [1, 12, 30]: "
+     f"{NEEDS_WIRE}")])
+def test_a_row_that_the_second_channel_does_not_see_must_be_in_wire(files, said, refusal):
+    assert second(files, ["bms_fault"], said).refusal() == refusal
+
+
+@pytest.mark.parametrize("name, said", [("bms_fault", "[30]"), ("door", "[1]")])
+def test_the_wire_beside_a_second_channel_is_accepted_by_somebody(files, name, said):
+    second(files, [name], said).replace("type", "hard_wired_accepted =", "# hard_wired_accepted =")
+    assert files.refusal() == ("example/cabinet.toml:hma.hard_wired_accepted: is missing; allowed who accepted the "
+                               "wiring, or the document that shows it")
+
+
+def test_a_contact_of_the_bms_that_is_missing_by_mistake_is_named_as_before(files):
+    _, lines = config.survey(second(files, [], None).replace("type", '"bms_fault_ok"', '""').paths[2])
+    assert len(lines) == 1 and '"bms_fault_ok" is not mapped' in lines[0]
+
+
+@pytest.mark.parametrize("said", (None, "[30]"))
+@pytest.mark.parametrize("names", [[name for bit, name in enumerate(("gas", "cell_voltage", "bms_fault"))
+                                    if number >> bit & 1] for number in range(8)])
+def test_every_row_that_must_act_without_the_controller_does(files, names, said):
+    """In the second channel, as it arms itself from the limit image, or by wire as the site says."""
+    try:
+        loaded = second(files, names, said).load()
+    except layers.ConfigError:
+        return
+    own = channel_b.own_image(loaded.safety_image)
+    cabinet = [stage for stage in matrix.STAGES if stage[matrix.S_SCOPE] == signals.CABINET]
+    seen = {stage[matrix.S_ID] for stage, word in zip(cabinet, own[channel_b.image_map_of(own).armed:]) if word}
+    act = {matrix.STAGES[IDS.index(stage)][matrix.S_ROW] for stage in seen} | set(loaded.hma["hard_wired_rows"] or ())
+    act |= {30} if "40e" in seen else set()
+    assert {1, 44} <= act and ("gas" in names or 12 in act) and ("cell_voltage" in names or 30 in act)
 
 
 def test_the_second_channel_has_a_wire_of_its_own(files):

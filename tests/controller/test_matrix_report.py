@@ -384,10 +384,13 @@ def test_the_time_by_wire_is_that_of_the_chain_alone(example):
     assert by_row[44]["enable_latest_ms"] == example.cabinet["permit_expiry_ms"] + time_chain.RELAY_MS
 
 
-def test_a_cabinet_with_a_second_channel_proves_nothing_by_wire(files):
+@pytest.mark.parametrize("said, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])])
+def test_a_cabinet_with_a_second_channel_proves_by_wire_what_it_says_acts_so(files, said, keys):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
-    assert checklist.facts(files.load())["hard_wired"] == []
+    made = checklist.facts(files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", said).load())
+    assert [each["key"] for each in made["hard_wired"]] == keys
+    assert ("| 30w | " in printed.markdown(checklist.blocks(made))) == bool(keys)
 
 
 @pytest.mark.parametrize("stage", IDS)
