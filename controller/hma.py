@@ -15,7 +15,7 @@ WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
 SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
 # NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
-WIRED_BY = {12: "gas", 30: "cell_voltage"}  # equipment whose own contact a row in hard wiring needs
+WIRED_BY = {3: "suppression", 12: "gas", 30: "cell_voltage"}  # equipment whose own contact a row in hard wiring needs
 # Equipment whose contact a second channel sees the row by; emergency stop and controller it always sees.
 SEEN_BY = {12: "gas", 30: "bms_fault"}
 
@@ -60,7 +60,7 @@ def chemistry_of(chain):
 
 def hard_wired_rows(not_fitted, second_channel):
     """Rows that must act by wire, as no second channel sees them; what is not fitted has none. second_channel: bool."""
-    return [row for row in schema.HARD_WIRED_ROWS if has_contact(row, not_fitted)
+    return [row for row in schema.WIRED_ALWAYS if has_contact(row, not_fitted)
             and not (second_channel and not not_fitted.get(SEEN_BY.get(row)))]
 
 

@@ -37,8 +37,8 @@ _SELF_TEST = Interval(YEAR_D, "self-test of the controller: on the rig, with thi
 
 # Key: a row of the matrix, one of its stages that is tested apart, or a row by wire (w).
 INTERVALS = {
-    "1": _CONTACT, "1c": _CONTACT, "1w": _CONTACT, "2": _PANEL, "3": _PANEL, "4": _PANEL, "5": _PANEL, "6": _PANEL,
-    "6b": _PANEL, "7": _GAS, "8": _GAS, "8b": _GAS, "9": _GAS, "10": _GAS, "11": _GAS,
+    "1": _CONTACT, "1c": _CONTACT, "1w": _CONTACT, "2": _PANEL, "2w": _PANEL, "3": _PANEL, "3w": _PANEL, "4": _PANEL,
+    "5": _PANEL, "6": _PANEL, "6b": _PANEL, "7": _GAS, "8": _GAS, "8b": _GAS, "9": _GAS, "10": _GAS, "11": _GAS,
     "12": _GAS, "12b": Interval(GAS_D, "contact of the 25 % relay: with the calibration of its detectors", "D"),
     "12w": Interval(GAS_D, "hard wiring of the 25 % relay: with the calibration of its detectors", "D"),
     "13": Interval(LONG_D, "fault contact of each detector; its calibration date is watched by 13c itself", "D"),
@@ -50,6 +50,7 @@ INTERVALS = {
     "30": Interval(YEAR_D, "independent relay and its wire: nothing else shows that it would open", "D"),
     "30w": Interval(YEAR_D, "hard wiring of the independent relay", "D"),
     "31": _BMS, "32": _BMS, "33": _BMS, "34": _COMPUTED, "34c": _COMPUTED, "35": _BMS, "36": _BMS,
+    "36w": Interval(YEAR_D, "hard wiring of the over-current relay: nothing else shows that it would open", "D"),
     "37": Interval(LONG_D, "insulation monitor: with a test resistor", "D"),
     "37b": Interval(LONG_D, "insulation monitor: with a test resistor", "D"),
     "38": Interval(LONG_D, "pre-charge: every start runs it, none fails it", "D"),
@@ -72,6 +73,7 @@ WIRED = "w"  # ends the key of a row by wire; no stage ends so
 PARTS = {
     "1": "emergency stop, each of its two contacts", "1c": "contacts of the emergency stop disagree",
     "1w": "controller off: emergency stop",
+    "2w": "controller off: alarm of the fire panel", "3w": "controller off: suppression released",
     "6": "fire panel or suppression in trouble", "6b": "fire panel or suppression in trouble for 15 min",
     "8": "vapour of electrolyte at two detectors, or beside row 22 or 23",
     "8b": "vapour of electrolyte at one detector for 30 s",
@@ -79,7 +81,8 @@ PARTS = {
     "12b": "25 % relay of the gas detection open",
     "12w": "controller off: 25 % relay of the gas detection", "30w": "controller off: over-voltage relay",
     "34": "cell voltages of a rack too far apart: warning, ramp",
-    "34c": "cell voltages of a rack too far apart: trip", "37": "insulation low: warning",
+    "34c": "cell voltages of a rack too far apart: trip", "36w": "controller off: over-current relay",
+    "37": "insulation low: warning",
     "37b": "insulation low: trip", "38": "pre-charge failed three times", "38b": "rack and bus voltage differ",
     "40": "BMS silent: ramp, stop", "40a": "BMS silent: warning", "40d": "many bad frames of the BMS",
     "40e": "fault contact of the BMS open", "42": "leak, or loss of coolant flow or pressure", "42c": "humid air",

@@ -12,7 +12,8 @@ OURS_FROM = 49  # rows from here on are ours: the document has none for them
 OURS = ("38b", "40d", "40e", "43d", "44b", "44c", "44d")
 # Columns of section 7, and what they are in the words of the matrix.
 COLUMNS = {"cause": "trips at", "debounce": "after", "latch": "reset", "PCS": "PCS", "DC": "contactors", "FAN": "fan",
-           "ALM": "horn and lamps", "ICH": "no charging", "IDC": "no discharging", "DRT": "derate", "NTF": "told"}
+           "ALM": "horn and lamps", "ICH": "no charging", "IDC": "no discharging", "DRT": "derate", "NTF": "told",
+           "priority": "acts without the program"}
 _STOPPED = "a stopped PCS does neither"
 _TWO_SAMPLES = "1.5 s are two samples of the watched rise, so that one wrong reading latches nothing"
 _RED = "the responder light is red on loss of data (A51)"
@@ -25,8 +26,12 @@ _ON_MAINS = "a reserve that is low while the supply is there: the row acts once 
 _AT_START = "seen once, at the start, before anything runs"
 _FAN_RAN = "a start: the fan, which fails on, has run until then, and goes by the other rows from here on"
 _NO_HORN = "a start: what went wrong is over and nothing runs; the lamp, and the operator is told"
-# (stage, column): how it was read. Rows of ours have none.
+_BY_WIRE = "unless the site names the row in hma.hard_wired_rows: what must act by wire are rows 1, 12, 30 and 44"
+# (stage, column): how it was read. Rows of ours have none. The priority is the line above the table: which rows "are
+# hard-wired and act without the program".
 READ_AS = {
+    ("2", "priority"): f"asked of the program, and of the second channel where one is fitted, {_BY_WIRE}",
+    ("3", "priority"): f"asked of the program, and of the second channel where one is fitted, {_BY_WIRE}",
     ("6a", "ICH"): "after 15 min, which is 6b",
     ("6b", "debounce"): "the 15 min at which the row inhibits charging, from the beginning of the trouble",
     ("10b", "debounce"): "the 10 s of the cause lie in the watched rise, which counts for 5 s after a step that is no "
@@ -56,6 +61,7 @@ READ_AS = {
     ("35b", "cause"): f"over 1.10x, {_MARGIN}",
     ("36", "DC"): "the fuse is waited for whatever row opens, so it is no effect of this stage: see the effects that "
                   "yield",
+    ("36", "priority"): f"asked of the program, {_BY_WIRE}",
     ("38a", "debounce"): "three tries have taken their time; the 5 s are those of the two voltages, 38b",
     ("40c", "ALM"): _RED,
     ("40d", "latch"): "nothing is stopped, so nothing is latched",

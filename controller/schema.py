@@ -114,7 +114,10 @@ CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 SOURCE = {"role": Spec("choice", SOURCE_ROLES, None, "fixed")} | _parameters(SOURCE_PARAMETERS, {})
 
 # What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
-HARD_WIRED_ROWS = (1, 12, 30, 44)  # what act without this program where no second channel sees them
+# What must act without this program where no second channel sees it, and what else section 7 has in hard wiring: the
+# design asks the program for those, and a site may name them.
+WIRED_ALWAYS = (1, 12, 30, 44)
+HARD_WIRED_ROWS = (1, 2, 3, 12, 30, 36, 44)
 HMA = {
     "report": Spec("named", (TEXT, "number and date of the hazard mitigation analysis, on one line of ASCII"), None,
                    "free"),

@@ -3,7 +3,7 @@
 import pytest
 from site_files import SITES, SiteFiles
 
-from controller import bms_protections, check, config, equipment, hma, images, layers, schema, sense
+from controller import bms_protections, check, config, equipment, hma, images, layers, schema, sense, wired
 from controller.equipment import EQUIPMENT
 from safety import matrix, signals
 from safety import second as channel_b
@@ -38,7 +38,7 @@ def without(files, names):
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     if "gas" in names:
         files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
-    rows = [row for row in schema.HARD_WIRED_ROWS if hma.WIRED_BY.get(row) not in names]
+    rows = [row for row in schema.WIRED_ALWAYS if hma.WIRED_BY.get(row) not in names]
     files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows}")
     if "supervised" in names and "noc" not in names:
         files.replace("type", "noc_derate =", 'noc_source = "site_ems"\nnoc_derate =')
@@ -328,6 +328,20 @@ def test_a_row_that_is_not_fitted_need_not_be_in_wire(files):
 
 
 @pytest.mark.parametrize("channel", ("none", "fitted"))
+def test_what_the_table_has_in_hard_wiring_besides_may_be_named(files, channel):
+    rows = [2, 36] if channel == "fitted" else [1, 2, 12, 30, 36, 44]
+    if channel == "fitted":
+        second(files, ["suppression"], rows)
+    else:
+        without(files, ["suppression"]).replace("type", "= [1, 12, 30, 44]", f"= {rows}")
+    assert wired.rows(files.load()) == rows
+    files.replace("type", f"hard_wired_rows = {rows}", f"hard_wired_rows = {[3, *rows]}")
+    assert files.refusal() == (
+        f"types/firebreak_645.toml:hma.hard_wired_rows: {[3, *rows]} is not allowed; allowed {rows}: "
+        "row 3 (A32, A34, D1) has no contact to act by, as not_fitted.suppression says")
+
+
+@pytest.mark.parametrize("channel", ("none", "fitted"))
 @pytest.mark.parametrize("name, row, allowed", [("gas", 12, "[1, 30, 44]"), ("cell_voltage", 30, "[1, 12, 44]")])
 def test_a_row_that_is_not_fitted_cannot_be_in_wire(files, name, row, allowed, channel):
     """On paper it would act by a contact that is not there; one that is missing by mistake is named as before."""
@@ -399,7 +413,7 @@ def test_heating_beside_vapour_needs_module_temperatures(files, pylontech):
     ("gas_required_by", "allowed what asks for gas detection, on one line of ASCII"),
     ("lfl_vol_ppm", "allowed 5000..200000"),
     ("lfl_source", "allowed the UL 9540A cell report it is taken from, on one line of ASCII"),
-    ("hard_wired_rows", "allowed a list from 1, 12, 30, 44"),
+    ("hard_wired_rows", "allowed a list from 1, 2, 3, 12, 30, 36, 44"),
     ("hard_wired_accepted", "allowed who accepted the wiring, or the document that shows it")])
 def test_a_fact_that_a_row_needs_must_be_said(files, key, line):
     refusal = files.replace("type", f"\n{key} = ", f"\n# {key} = ").refusal()

@@ -356,8 +356,8 @@ REFUSALS = {
                           "up in 24 h at their rated_current_mA with every cell at charge_end_mV"),
     "one_more_than_racks_hold": ("type", "energy_Wh = 645000 ", "energy_Wh = 8709121 ", "8709121 is not allowed; "),
     "wired_twice": ("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 12, 30, 44, 12]",
-                    "types/firebreak_645.toml:hma.hard_wired_rows: says 12 twice; allowed a list from 1, 12, 30, 44, "
-                    "each once"),
+                    "types/firebreak_645.toml:hma.hard_wired_rows: says 12 twice; allowed a list from 1, 2, 3, 12, 30, "
+                    "36, 44, each once"),
     "estop_unmapped": ("type", '["estop_1_ok"', '[""', 'types/firebreak_645.toml:device.io_1.inputs: "estop_1_ok" is '
                        "not mapped: row 1 (A47) would not be armed; allowed all 21 needed inputs, each once"),
     "estop_2_unmapped": ("type", '["estop_2_ok"', '[""', 'types/firebreak_645.toml:device.io_2.inputs: "estop_2_ok" is '

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import (__main__, bms_protections, bus_times, checklist, config, equipment, images, matrix_report,
-                        matrix_words, printed, readings, reason_book, reasons, schema, time_chain, wired)
+                        matrix_words, printed, proof_plan, readings, reason_book, reasons, schema, time_chain, wired)
 from safety import matrix as m
 from safety import parameters as p
 
@@ -260,7 +260,7 @@ def test_an_effect_whose_output_nobody_accepted_as_missing_is_named(pylontech, c
     code, out, err = run(capsys, "matrix", "--site", str(pylontech.paths[2]))
     assert code == 1 and err.count("\n") == 1
     assert '"pre_alarm_on" is not mapped; allowed all 8 needed outputs, each once, or not_fitted.pre_alarm' in err
-    line, = [line for line in out.splitlines() if line.startswith("| 2 |")]
+    line = next(line for line in out.splitlines() if line.startswith("| 2 |"))  # of the rows, not of the readings
     assert "; pre-alarm to fire panel: REQUIRED, NOT FITTED |" in line
 
 
@@ -358,7 +358,7 @@ def test_how_to_inject_is_said(stage, example):
 
 def test_nothing_is_injected_that_no_stage_looks_at():
     assert set(checklist.INJECT) == {matrix_words.feature_name(stage) for stage in m.STAGES}
-    assert set(wired.INJECT) == {1, 12, 30, 44}
+    assert set(wired.INJECT) == set(schema.HARD_WIRED_ROWS)
 
 
 def test_a_chain_is_proven_by_outputs_that_something_else_holds_on(example):
@@ -382,6 +382,19 @@ def test_the_time_by_wire_is_that_of_the_chain_alone(example):
         assert (by_row[row]["enable_latest_ms"], by_row[row]["supply_latest_ms"]) == (
             chain_ms, chain_ms + time_chain.OPENING_MS), "12 as well: by wire nothing waits for zero current"
     assert by_row[44]["enable_latest_ms"] == example.cabinet["permit_expiry_ms"] + time_chain.RELAY_MS
+
+
+@pytest.mark.parametrize("named", ([], [2], [3, 36], [2, 3, 36]))
+def test_what_a_site_names_besides_is_proven_by_wire_and_recorded_so(files, named):
+    rows = sorted([1, 12, 30, 44, *named])
+    loaded = files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows[::-1]}").load()
+    made, keys = checklist.facts(loaded), [f"{row}w" for row in rows]
+    assert [each["key"] for each in made["hard_wired"]] == keys
+    assert all(f"| {key} | {wired.INJECT[row]} |" in printed.markdown(checklist.blocks(made))
+               for key, row in zip(keys, rows))
+    planned, allowed_ms = proof_plan.plan(loaded), proof_plan.allowed_ms(loaded)
+    assert {key for key in planned if key.endswith("w")} == set(keys) <= set(allowed_ms)
+    assert matrix_report.matrix_facts(loaded)["site"]["hard_wired_rows"] == rows
 
 
 @pytest.mark.parametrize("said, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])])

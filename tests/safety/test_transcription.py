@@ -5,7 +5,7 @@ import re
 import pytest
 from section_7 import CLEARS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
 
-from controller import readings
+from controller import readings, schema
 from controller.readings import READ_AS
 from safety import matrix as m
 from safety import signals as s
@@ -249,10 +249,18 @@ def test_basis_and_confidence_are_those_of_the_document(shared, table, row):
 
 def test_every_reading_is_of_a_stage_and_column_of_the_table():
     assert {name for name, _ in READ_AS} <= {name for name in ROWS if row_number(name) < readings.OURS_FROM}
-    of_ours = {"latch"}
-    assert {column for name, column in READ_AS if name not in OURS} <= {"cause", "debounce", "DRT", *LETTERS} - of_ours
+    of_ours, of_theirs = {"latch"}, {"cause", "debounce", "DRT", "priority", *LETTERS}
+    assert {column for name, column in READ_AS if name not in OURS} <= of_theirs - of_ours
     assert {column for name, column in READ_AS if name in OURS} <= {"debounce", *LETTERS} | of_ours
     assert {name for name, column in READ_AS if column == "cause"} == {"35a", "35b"}
+
+
+def test_the_rows_that_the_document_has_hard_wired_are_wired_named_or_read_otherwise(shared):
+    text = (shared / "facts" / "nfpa855.md").read_text(encoding="utf-8")
+    line, = re.findall(r"^Priority: rows (.*?) are hard-wired and act without the program\.", text, re.MULTILINE)
+    assert line == "1-3, 12, 30, 36 and 44" and schema.HARD_WIRED_ROWS == (1, 2, 3, 12, 30, 36, 44)
+    otherwise = {row_number(name) for name, column in READ_AS if column == "priority"}
+    assert otherwise == set(schema.HARD_WIRED_ROWS) - set(schema.WIRED_ALWAYS) == {2, 3, 36}
 
 
 def test_every_row_of_the_table_is_there(table):
