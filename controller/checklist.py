@@ -71,7 +71,7 @@ INJECT = {
 SIGNS = {"offgas_ppm_max": "offgas", "toxic_ppm": "toxic", "cell_spread_mV": "cells_reported",
          "temperature_over_median_ddegC": "temperatures_reported"}
 WHOLE_SIGNS = {m.FEATURES[m.RACK if of_rack else m.CABINET][feature]: value
-               for feature, of_rack, value in runaway.SIGNS}
+               for feature, of_rack, value, _ in runaway.SIGNS}
 SUSPICION = "53"
 SIGN_MARGIN_PCT = 5  # of a sign's own threshold: what a detector may read less than the gas it is given
 # How a gate is made to hold meanwhile.

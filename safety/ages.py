@@ -1,7 +1,8 @@
-"""The age of every freshness group, whether it was ever seen, and how old it may be to count as known."""
+"""The age of every freshness group, whether it was ever seen, whether it is to come, and how old counts as known."""
 
 from array import array
 
+from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
@@ -14,6 +15,7 @@ class Ages:
         self.ticks = array("i", [0] * layout.groups)
         self.seen = bytearray(layout.groups)
         self.budget_ticks = self._budgets(image, image_map)
+        self.expected = self._expected(image, image_map)
         self.block_first = tuple([0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)])
         self.news = bytearray(1 + layout.racks)  # per block: 1 if a group of it is fresh
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))  # per block: of the groups that were seen
@@ -32,6 +34,18 @@ class Ages:
             warn = image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]
             budgets += [p.ticks(warn, tick_ms)] * s.RACK_GROUP_COUNT
         return tuple(budgets)
+
+    def _expected(self, image, image_map):
+        """1 for each group that this cabinet has: what it has and was never heard is not known to be well."""
+        at = image_map.cabinet
+        gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
+        fitted = [1, 1, image[at + p.P_IO_3_FITTED], 1, image[at + p.P_METER_LOAD_FITTED], gas, gas // 2, vapour,
+                  vapour // 2, image[at + p.P_TOXIC_FITTED], image[at + p.P_CLIMATE_FITTED], image[at + p.P_UPS_FITTED],
+                  0] + [1] * (self.layout.units * s.UNIT_GROUP_COUNT)
+        for rack in range(self.layout.racks):
+            words = image_map.rack + rack * p.RACK_WORDS
+            fitted += [1, image[words + p.R_CELLS_REPORTED], 1, 1, 1, image[words + p.R_TEMPERATURES_REPORTED]]
+        return bytes([1 if each else 0 for each in fitted])
 
     def update(self, elapsed):
         """Age every group by `elapsed` ticks, or set its age to 0 where it is fresh."""
@@ -55,3 +69,10 @@ class Ages:
     def known(self, group):
         """1 if the group was seen and its age is within its budget."""
         return 1 if self.seen[group] and self.ticks[group] <= self.budget_ticks[group] else 0
+
+    def heard(self, first, after):
+        """m.KNOWN if all expected groups from `first` to before `after` were seen since the start, else m.IN_PART."""
+        for group in range(first, after):
+            if self.expected[group] and not self.seen[group]:
+                return m.IN_PART
+        return m.KNOWN

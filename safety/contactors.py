@@ -10,7 +10,7 @@ from safety import parameters as p
 from safety import signals as s
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
-STILL_CLOSED, LOST = 1, 2  # of `mismatch`: told to open and does not, told to stay closed and did not
+STILL_CLOSED, LOST, UNTOLD = 1, 2, 3  # of `mismatch`: did not open, did not stay closed, fault of who knows which
 STEPS = ("open", "closing", "closed", "fault")
 # (step, close command, reported state) -> next step; what is not listed keeps its step.
 TRANSITIONS = {
@@ -39,6 +39,7 @@ class Contactors:
         self.close_ticks_max = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_CLOSE_MS_MAX], tick_ms)
         self.current_at = tuple([layout.rack_input(rack, s.RACK_CURRENT_MA) for rack in range(layout.racks)])
         self.pack_group = tuple([layout.rack_group(rack, s.G_BMS_PACK) for rack in range(layout.racks)])
+        self.state_group = tuple([layout.rack_group(rack, s.G_BMS_STATE) for rack in range(layout.racks)])
         self.image = image
         self.words_at = tuple([image_map.rack + rack * p.RACK_WORDS for rack in range(layout.racks)])
         self.out_at = tuple([layout.rack_output(rack, 0) for rack in range(layout.racks)])
@@ -46,7 +47,7 @@ class Contactors:
         self.closing_ticks = array("i", [0] * layout.racks)
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
         self.open_ticks = array("i", [0] * layout.racks)  # since the rack was told to open
-        self.was_closed = bytearray(layout.racks)  # what was reported last of open and closed
+        self.was_closed = bytearray([UNTOLD] * layout.racks)  # what was reported last of open and closed
 
     def update(self, elapsed, close, more=1):
         """close: 1 asks every rack to close or stay closed, 0 to open. more: 0 lets none close that is not closed yet.
@@ -91,11 +92,13 @@ class Contactors:
         """
         self.open_ticks[rack] = 0 if closed else min(self.open_ticks[rack] + elapsed, s.TICKS_MAX)
         reported = self.inp[self.state_at[rack]]
-        if reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED:
+        heard = self.ages.seen[self.state_group[rack]]
+        if heard and (reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED):
             self.was_closed[rack] = reported == s.CONTACTOR_CLOSED
-        still = reported != s.CONTACTOR_OPEN and (reported != s.CONTACTOR_FAULT or self.was_closed[rack])
+        untold = reported == s.CONTACTOR_FAULT and self.was_closed[rack] == UNTOLD
+        still = reported != s.CONTACTOR_OPEN and (reported != s.CONTACTOR_FAULT or self.was_closed[rack] == 1)
         is_still = still and self.open_ticks[rack] > self.report_ticks
-        self.mismatch[rack] = LOST if lost else STILL_CLOSED if is_still else 0
+        self.mismatch[rack] = LOST if lost else STILL_CLOSED if is_still else UNTOLD if untold else 0
 
     def current_zero(self):
         """1: every rack carries under 5 % of its rated current; 0: one carries more; -1: one is not known.
@@ -107,8 +110,7 @@ class Contactors:
             if self.ages.known(self.pack_group[rack]):
                 if abs(self.inp[self.current_at[rack]]) * 20 >= self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA]:
                     return 0
-            elif (self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN
-                  or not self.ages.known(self.layout.rack_group(rack, s.G_BMS_STATE))):
+            elif self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN or not self.ages.known(self.state_group[rack]):
                 found = -1
         return found
 

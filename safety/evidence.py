@@ -15,6 +15,8 @@ INHIBIT_REASONS = (
 )
 (I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_LOCKED,
  I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER, I_CAUSE) = range(20)
+# Of each of CABINET_GROUPS what is missing with it.
+GROUP_REASONS = (I_IO_1, I_IO_2, I_IO_3, I_METER, I_METER, I_GAS, I_GAS, I_GAS, I_GAS, I_GAS, I_CLIMATE, I_UPS, I_NONE)
 REST_ITEMS = 6  # contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is closed
 
 VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
@@ -28,7 +30,8 @@ class Evidence:
         self.features, self.evaluator, self.contactors = evaluator.features, evaluator, contactors
         self.ages, self.of_unit = self.features.ages, self.features.of_unit
         self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
-        self.groups = self._cabinet_groups() + self._unit_groups() + self._rack_groups()
+        self.groups = tuple([(group, self._reason(group)) for group in range(layout.groups)
+                             if self.ages.expected[group]])
         self.total = len(self.groups) + 3 + REST_ITEMS  # and the lock, the second channel, the cells
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
         self.asleep = tuple([index for block in self.holding for index in block
@@ -42,32 +45,11 @@ class Evidence:
         return tuple([index for index in range(evaluator.block_first[block], evaluator.block_first[block + 1])
                       if demands[index][m.D_DC] >= m.DC_INHIBIT or demands[index][m.D_PCS] >= m.PCS_RAMP])
 
-    def _cabinet_groups(self):
-        """(freshness group, reason when it is missing) of what this cabinet has."""
-        image, at = self.image, self.map.cabinet
-        gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
-        load = image[at + p.P_METER_LOAD_FITTED]
-        fitted = (
-            (s.G_IO_1, I_IO_1, 1), (s.G_IO_2, I_IO_2, 1), (s.G_IO_3, I_IO_3, image[at + p.P_IO_3_FITTED]),
-            (s.G_METER_GRID, I_METER, 1), (s.G_METER_LOAD, I_METER, load), (s.G_GAS_1, I_GAS, gas > 0),
-            (s.G_GAS_2, I_GAS, gas > 1), (s.G_OFFGAS_1, I_GAS, vapour > 0), (s.G_OFFGAS_2, I_GAS, vapour > 1),
-            (s.G_TOXIC, I_GAS, image[at + p.P_TOXIC_FITTED]), (s.G_CLIMATE, I_CLIMATE, image[at + p.P_CLIMATE_FITTED]),
-            (s.G_UPS, I_UPS, image[at + p.P_UPS_FITTED]))
-        return tuple([(group, reason) for group, reason, is_there in fitted if is_there])
-
-    def _unit_groups(self):
-        return tuple([(self.layout.unit_group(unit, group), I_PCS) for unit in range(self.layout.units)
-                      for group in range(s.UNIT_GROUP_COUNT)])
-
-    def _rack_groups(self):
-        told = ((s.G_BMS_CELLS, p.R_CELLS_REPORTED), (s.G_BMS_TEMPERATURES, p.R_TEMPERATURES_REPORTED))
-        found = []
-        for rack in range(self.layout.racks):
-            words = self.map.rack + rack * p.RACK_WORDS
-            hidden = [group for group, reported in told if not self.image[words + reported]]
-            found += [(self.layout.rack_group(rack, group), I_BMS) for group in range(s.RACK_GROUP_COUNT)
-                      if group not in hidden]
-        return tuple(found)
+    def _reason(self, group):
+        """Of a freshness group: the reason when it is missing."""
+        if group < self.layout.unit_group_base:
+            return GROUP_REASONS[group]
+        return I_PCS if group < self.layout.rack_group_base else I_BMS
 
     def missing(self, is_open, at_rest, waiting):
         """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.

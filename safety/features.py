@@ -28,8 +28,11 @@ DIRECT = (
     (m.F_UPS_RESERVE_MIN, s.UPS_RESERVE_MIN), (m.F_SELF_TEST_BITS, s.SELF_TEST_BITS),
     (m.F_CPU_TEMPERATURE_DDEGC, s.CPU_TEMPERATURE_DDEGC), (m.F_PEER_CODE, s.PEER_CODE),
 )
-ALWAYS_KNOWN = (m.F_IO_SILENCE_MS, m.F_METER_SILENCE_MS, m.F_METER_FROZEN_MS, m.F_MONITOR_SILENCE_MS, m.F_STEP_LATE_MS,
-                m.F_BOOT_NOT_CLEAN, m.F_BOOT_STORE_UNREADABLE, m.F_CLOSING_FAILURES, m.F_NOC_LOST_S, m.F_ENERGISED)
+# The silence of what comes in several groups: feature, the first of them, behind the last.
+SILENCES = ((m.F_IO_SILENCE_MS, s.G_IO_1, s.G_IO_3 + 1), (m.F_METER_SILENCE_MS, s.G_METER_GRID, s.G_METER_LOAD + 1),
+            (m.F_MONITOR_SILENCE_MS, s.G_CLIMATE, s.G_UPS + 1))
+ALWAYS_KNOWN = (m.F_STEP_LATE_MS, m.F_BOOT_NOT_CLEAN, m.F_BOOT_STORE_UNREADABLE, m.F_CLOSING_FAILURES, m.F_NOC_LOST_S,
+                m.F_ENERGISED)
 
 
 def _direct_of_group(group):
@@ -95,10 +98,9 @@ class Features:
         self.fire.update(io_1, io_2, io_3)
         self.gas.update(elapsed)
         self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
-        value[m.F_IO_SILENCE_MS] = self._silence_ms(s.G_IO_1, s.G_IO_3)
-        value[m.F_METER_SILENCE_MS] = self._silence_ms(s.G_METER_GRID, s.G_METER_LOAD)
-        value[m.F_MONITOR_SILENCE_MS] = self._silence_ms(s.G_CLIMATE, s.G_UPS)
+        self._silences()
         value[m.F_METER_FROZEN_MS] = self._frozen_ms(elapsed)
+        self.known[m.F_METER_FROZEN_MS] = self.known[m.F_METER_SILENCE_MS]
         value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
         value[m.F_ENERGISED] = 1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
         value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
@@ -125,6 +127,13 @@ class Features:
                 return False
         return True
 
+    def unheard(self):
+        """True until I/O, gas detectors and BMS were heard since the start: till then fan, red lamp and fire panel are
+        told what they are told without a controller, not that all is well (A51: red on loss of data)."""
+        ages, racks = self.ages, self.layout.rack_group_base
+        return max(ages.heard(s.G_IO_1, s.G_IO_3 + 1), ages.heard(s.G_GAS_1, s.G_TOXIC + 1),
+                   ages.heard(racks, self.layout.groups)) != m.KNOWN
+
     def _noc(self, elapsed, io_3):
         """Row 46: the link to the operations centre, or the fire panel's supervised path, has been seen."""
         inp = self.inp
@@ -135,14 +144,21 @@ class Features:
         told = io_3 or not self.supervised_fitted  # before the module was heard nobody knows whether it is missing
         self.put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0)
 
-    def _silence_ms(self, first, last):
-        """Age in ms of the oldest of the groups from `first` to `last`, of those seen since the start."""
+    def _silences(self):
+        """Age in ms of the oldest of the groups of each of SILENCES, of those seen since the start.
+
+        While one was not, nobody knows whether it is well: a latch of the last run does not clear.
+        """
         ticks, seen = self.ages.ticks, self.ages.seen
-        oldest = 0
-        for group in range(first, last + 1):
-            if seen[group]:
-                oldest = max(oldest, ticks[group])
-        return min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
+        for feature, first, after in SILENCES:
+            oldest = missing = 0
+            for group in range(first, after):
+                if seen[group]:
+                    oldest = max(oldest, ticks[group])
+                elif not missing:
+                    missing = self.ages.expected[group]
+            self.value[feature] = min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
+            self.known[feature] = m.IN_PART if missing else m.KNOWN
 
     def _frozen_ms(self, elapsed):
         """How long the raw words of the more frozen meter have not changed, in ms."""
@@ -168,7 +184,7 @@ class Features:
         base = self.unit_base + unit * m.UNIT_FEATURE_COUNT
         ladder = self.map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS
         known = ages.known(group)
-        self.put(base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), 1)
+        self.put(base + m.F_PCS_SILENCE_LEVEL, self.level(older, ladder), ages.heard(group, control + 1))
         self.put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 

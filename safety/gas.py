@@ -47,10 +47,12 @@ class Gas:
 
     def _vote(self):
         faulty = silent = good = 0
+        heard = m.KNOWN
         calibration_d = s.INT_MAX
         for group, first in self.detectors:
             if not self.ages.known(group):
                 silent += self.ages.seen[group]
+                heard = heard if self.ages.seen[group] else m.IN_PART
                 continue
             calibration_d = min(calibration_d, self.inp[first + 2])
             if self.inp[first + 1]:
@@ -59,7 +61,7 @@ class Gas:
                 faulty += 1
         every = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
         self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
-        self._put(m.F_GAS_DETECTORS_SILENT, silent, m.KNOWN)
+        self._put(m.F_GAS_DETECTORS_SILENT, silent, heard)
         self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
         self._levels()
 
@@ -68,7 +70,8 @@ class Gas:
         good = self._kind(self.combustible)
         self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(good, len(self.combustible)))
         seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
-        self._put(m.F_GAS_DETECTORS_LOST, 1 if self.required and seen and not good else 0, m.KNOWN)
+        lost = 1 if self.required and seen and not good else 0
+        self._put(m.F_GAS_DETECTORS_LOST, lost, m.KNOWN if seen else m.IN_PART)
         good = self._kind(self.vapour)
         self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(good, len(self.vapour)))
         self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], self._known(good, len(VAPOUR)) if self.high[2] > 1 else 0)

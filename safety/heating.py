@@ -29,21 +29,24 @@ class Heating:
         self.history = array("i", [NO_HISTORY_DDEGC] * (racks * modules * HISTORY_S))  # rack, module, second
         self.heat_uK = array("i", [0] * (racks * HISTORY_S))  # what the current explains, per second
         self.place = array("i", [0] * (racks * 2))  # place of the next second; sum of the heat in uK
+        self.whole_s = array("i", [0] * racks)  # for how long every module has told its temperature every second
         self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
 
     def update(self, rack, base, groups):
-        """Extremes, spread and median from new temperatures; `known` from their age.
+        """Extremes, spread and median from new temperatures; `known` from their age, in part while a sensor is dead.
 
         What looks back is known again only once it was computed anew: after a silence its value is an old one.
         """
         if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._sort(rack, base)
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS + 1):
+        told = m.IN_PART if known and self.value[base + m.F_TEMPERATURE_ZEROS] else known
+        for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS):
             looks_back = base + m.F_TEMPERATURE_RISING <= feature <= base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC
             if not known or not looks_back:
-                self.known[feature] = known
+                self.known[feature] = told
+        self.known[base + m.F_TEMPERATURE_ZEROS] = known
 
     def _sort(self, rack, base):
         modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
@@ -91,8 +94,10 @@ class Heating:
             else:
                 self._look_back(ring, at, self.inp[first + module])
             ring += HISTORY_S
+        told = m.IN_PART if known and (dead or self.whole_s[rack] < HISTORY_S) else known
+        self.whole_s[rack] = min(HISTORY_S, self.whole_s[rack] + 1) if known and not dead else 0
         for feature in range(base + m.F_TEMPERATURE_RISING, base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC + 1):
-            self.known[feature] = known
+            self.known[feature] = told
         value = self.value
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]

@@ -87,10 +87,10 @@ class Kernel:
         r, g, h = f.racks, f.gas, f.racks.heating
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
                 g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
-                h.place, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved, e.first_out, e.trips,
-                self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature, c.step,
-                c.closing_ticks, c.open_ticks, c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried, self.crc,
-                self.standing, self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)
+                h.place, h.whole_s, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved, e.first_out,
+                e.trips, self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature,
+                c.step, c.closing_ticks, c.open_ticks, c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried,
+                self.crc, self.standing, self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
@@ -196,10 +196,13 @@ class Kernel:
     def _publish(self):
         out, demand = self.out, self.demand
         state = self.permit.state[0]
+        unheard = self.features.unheard()
+        if unheard:
+            out[s.FAN_ON] = 1
         out[s.HORN_ON] = demand[m.D_HORN]
         out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in WITHOUT_ENERGY else 0
-        out[s.RED_LAMP_ON] = demand[m.D_RED_LAMP]
-        out[s.SUPERVISORY_OK] = 0 if demand[m.D_FACU] else 1
+        out[s.RED_LAMP_ON] = 1 if unheard else demand[m.D_RED_LAMP]
+        out[s.SUPERVISORY_OK] = 0 if unheard or demand[m.D_FACU] else 1
         out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]
         out[s.SHUNT_TRIP_ON] = demand[m.D_SHUNT_TRIP]
         out[s.AUX_LOAD_OK] = 0 if demand[m.D_AUX_SHED] else 1

@@ -9,7 +9,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import runaway
 from safety import signals as s
-from safety.contactors import LOST
+from safety.contactors import LOST, STILL_CLOSED, UNTOLD
 from safety.heating import Heating
 
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
@@ -61,7 +61,8 @@ class Racks:
 
     def _anew(self, rack, groups, base, oldest_ticks):
         ladder = self.map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS
-        self._put(base + m.F_BMS_SILENCE_LEVEL, self.features.level(oldest_ticks, ladder), 1)
+        heard = self.ages.heard(groups, groups + s.RACK_GROUP_COUNT)
+        self._put(base + m.F_BMS_SILENCE_LEVEL, self.features.level(oldest_ticks, ladder), heard)
         pack = self.ages.known(groups + s.G_BMS_PACK)
         cells = self.ages.known(groups + s.G_BMS_CELLS)
         state = self.ages.known(groups + s.G_BMS_STATE)
@@ -74,7 +75,8 @@ class Racks:
         self._put(base + m.F_SENSORS_INVALID_MAX, self.inp[first + s.SENSORS_INVALID_MAX], state)
         self._put(base + m.F_RUNAWAY_HINT, self.value[m.F_ANY_SIGN], 1)
         self.heating.update(rack, base, groups)
-        self._put(base + m.F_RUNAWAY_SUSPICION_PCT, runaway.suspicion_pct(self.value, self.known, base), 1)
+        self._put(base + m.F_RUNAWAY_SUSPICION_PCT, runaway.suspicion_pct(self.value, self.known, base),
+                  runaway.known_as(self.known, self.ages.expected, base, groups))
 
     def _remember(self, rack, base, groups):
         """Once a second: step what looks back."""
@@ -128,9 +130,9 @@ class Racks:
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         flows = pack and abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated
         is_open = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN
-        known = m.KNOWN if state & pack else m.IN_PART if state else 0
-        differs = self.mismatch[rack] == LOST or (flows if is_open else self.mismatch[rack])
-        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known)
+        known = m.IN_PART if self.mismatch[rack] == UNTOLD or not pack else m.KNOWN
+        differs = self.mismatch[rack] == LOST or (flows if is_open else self.mismatch[rack] == STILL_CLOSED)
+        self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known if state else 0)
 
     def _bad_frames(self, rack, first, base, groups, state):
         count = self.inp[first + s.BMS_BAD_FRAMES]

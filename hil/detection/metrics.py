@@ -80,7 +80,7 @@ def column(series, feature, rack):
 def signs(series, rack):
     """[sign, second]: the rack's signs of suspicion in percent, as safety/runaway.py counts them."""
     rows = [column(series, feature, rack if of_rack else None) * 100 // trips_at
-            for feature, of_rack, trips_at in runaway.SIGNS]
+            for feature, of_rack, trips_at, _ in runaway.SIGNS]
     return np.clip(np.array(rows), 0, runaway.SIGN_PCT_MAX)
 
 

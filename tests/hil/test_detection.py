@@ -57,7 +57,7 @@ def test_the_suspicion_is_the_kernels(values):
     base = len(m.CABINET_FEATURES)
     kernel = [0] * (base + m.RACK_FEATURE_COUNT)
     series = made(course(), 2)
-    for (feature, of_rack, _), value in zip(runaway.SIGNS, values):
+    for (feature, of_rack, *_), value in zip(runaway.SIGNS, values):
         kernel[base + feature if of_rack else feature] = value
         columns = watching.RACK_COLUMNS if of_rack else watching.CABINET_COLUMNS
         (series.racks[1] if of_rack else series.cabinet)[:, columns.index(feature)] = value

@@ -94,7 +94,7 @@ def test_its_loss_is_counted_in_whole_seconds_from_its_beginning_and_stays_in_ra
 @pytest.mark.parametrize("older, younger", [(s.G_CLIMATE, s.G_UPS), (s.G_UPS, s.G_CLIMATE)])
 def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
     desk = Desk().silence(older, younger).step(30)
-    assert desk.of(m.F_MONITOR_SILENCE_MS) == (0, KNOWN)
+    assert desk.of(m.F_MONITOR_SILENCE_MS) == (0, IN_PART)
     desk.silent.clear()
     desk.step().silence(older).step(4)
     assert desk.of(m.F_MONITOR_SILENCE_MS) == (80, KNOWN)
@@ -113,7 +113,7 @@ def test_every_io_module_that_was_heard_may_be_the_silent_one(group):
     (s.G_METER_LOAD, m.F_METER_SILENCE_MS), (s.G_CLIMATE, m.F_MONITOR_SILENCE_MS), (s.G_UPS, m.F_MONITOR_SILENCE_MS)])
 def test_one_that_was_heard_alone_is_silent_by_itself(group, signal):
     desk = Desk().silence(*[each for each in range(Desk().layout.groups) if each != group]).step()
-    assert desk.silence(group).step(7).of(signal) == (140, KNOWN)
+    assert desk.silence(group).step(7).of(signal) == (140, IN_PART)
 
 
 def test_what_is_not_known_is_left_alone_until_there_is_news():
@@ -150,7 +150,7 @@ def test_either_half_of_a_converter_may_be_the_silent_one(heard):
     desk = Desk()
     desk.silence(*[group for group in range(60) if group != desk.layout.unit_group(0, heard)]).step()
     desk.silence(*range(60)).step(1, elapsed=ticks(5000))
-    assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (3, KNOWN)
+    assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (3, IN_PART)
 
 
 def test_on_the_ups_means_without_mains():

@@ -38,6 +38,8 @@ class Racks:
             image[first + rack * p.RACK_WORDS] = rated
         self.kernel = Kernel(image)
         self.contactors = self.kernel.contactors
+        for rack in range(racks):
+            self.kernel.features.ages.seen[self.kernel.layout.rack_group(rack, s.G_BMS_STATE)] = 1
 
     def report(self, *states):
         """What each rack's BMS reports."""
@@ -141,7 +143,7 @@ def test_a_rack_that_did_not_stay_closed_is_lost_until_it_is_told_to_open_and_re
 
 
 def test_a_rack_that_never_closed_is_not_lost():
-    racks = Racks(racks=1).report(s.CONTACTOR_PRECHARGE).update(1).report(s.CONTACTOR_FAULT).update(1)
+    racks = Racks(racks=1).update(0).report(s.CONTACTOR_PRECHARGE).update(1).report(s.CONTACTOR_FAULT).update(1)
     assert racks.told() == [(FAULT, 0, 0)] and racks.update(1).told() == [(FAULT, 0, 0)]
 
 
@@ -149,7 +151,7 @@ class Rack:
     """One rack's contactors as the rules say it, one attribute for each thing."""
 
     def __init__(self):
-        self.step, self.closing_ticks, self.open_ticks, self.was_closed, self.lost = OPEN, 0, 0, 0, False
+        self.step, self.closing_ticks, self.open_ticks, self.was_closed, self.lost = OPEN, 0, 0, None, False
 
     def update(self, elapsed, close, more, report, carries):
         """One step; returns (step, command, mismatch). carries: 5 % of the rated current or more."""
@@ -163,9 +165,10 @@ class Rack:
         command = 1 if asked and self.step != FAULT else 0
         self.open_ticks = 0 if command else self.open_ticks + elapsed
         self.was_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_CLOSED: 1}.get(report, self.was_closed)
-        may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: self.was_closed}.get(report, 1)
+        may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: bool(self.was_closed)}.get(report, 1)
         still = may_be_closed and self.open_ticks > REPORT_MS // 20
-        return self.step, command, c.LOST if self.lost else c.STILL_CLOSED if still else 0
+        untold = c.UNTOLD if report == s.CONTACTOR_FAULT and self.was_closed is None else 0
+        return self.step, command, c.LOST if self.lost else c.STILL_CLOSED if still else untold
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -175,6 +178,8 @@ def test_every_step_of_racks_of_different_size_is_what_the_rules_say(seed):
     racks = Racks(3, rated_mA, contactor_close_ms_max=CLOSE_MS, contactor_report_ms=REPORT_MS)
     rules, reports = [Rack() for _ in rated_mA], [s.CONTACTOR_OPEN] * 3
     close, more, seen = 0, 1, set()
+    if seed % 2:
+        reports = [s.CONTACTOR_FAULT] * 3  # from the start: nobody knows what they were
     for _ in range(1000):
         if chance.random() < 0.1:  # command and reports may change in one step
             close, more = chance.choice((0, 1)), chance.choice((0, 1, 1, 1))
@@ -188,7 +193,7 @@ def test_every_step_of_racks_of_different_size_is_what_the_rules_say(seed):
         seen.update(expected)
     steps, commands, mismatches = [set(column) for column in zip(*seen)]
     assert (steps, commands) == ({OPEN, CLOSING, CLOSED, FAULT}, {0, 1})
-    assert mismatches == {0, c.STILL_CLOSED, c.LOST}
+    assert mismatches == {0, c.STILL_CLOSED, c.LOST} | ({c.UNTOLD} if seed % 2 else set())
 
 
 @pytest.mark.parametrize("step, report", [(CLOSED, s.CONTACTOR_OPEN), (CLOSED, s.CONTACTOR_FAULT),
@@ -200,7 +205,7 @@ def test_only_a_closed_rack_that_reports_itself_open_is_believed_by_its_current(
     racks = Racks(2, (20_000, 140_000)).report(s.CONTACTOR_CLOSED, report).carry(0, current_mA)
     racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, step])
     kept = carries and (step, report) == (CLOSED, s.CONTACTOR_OPEN)
-    differs = c.LOST if step == CLOSED else 0
+    differs = c.LOST if step == CLOSED else c.UNTOLD if report == s.CONTACTOR_FAULT else 0
     assert racks.update(1).told() == [(CLOSED, 1, 0), (CLOSED, 1, 0) if kept else (FAULT, 0, differs)]
 
 
@@ -214,6 +219,7 @@ def test_a_current_that_is_not_known_any_more_speaks_against_no_report(age_ticks
 
 def test_an_open_rack_whose_current_is_not_heard_carries_none_while_its_state_is():
     racks = Racks(2).report(s.CONTACTOR_OPEN, s.CONTACTOR_OPEN).carry(6999)
+    racks.kernel.features.ages.seen[racks.kernel.layout.rack_group(1, s.G_BMS_STATE)] = 0
     assert racks.contactors.current_zero() == -1
     racks.kernel.features.ages.seen[racks.kernel.layout.rack_group(1, s.G_BMS_STATE)] = 1
     assert racks.contactors.current_zero() == 1

@@ -61,7 +61,7 @@ def test_airflow_is_missing_only_while_the_fan_is_on(fan, airflow, missing):
                                            (m.F_METER_SILENCE_MS, (s.G_METER_GRID, s.G_METER_LOAD))])
 def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
     desk = Desk().silence(*pair).step(100)
-    assert desk.of(feature) == (0, KNOWN)
+    assert desk.of(feature) == (0, IN_PART), "nor does its silence show that it is well"
     desk.silent.clear()
     desk.step().silence(pair[0]).step(3)
     desk.silence(pair[1]).step(2)
@@ -74,18 +74,18 @@ def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pai
 @pytest.mark.parametrize("signal, group", [(s.GRID_RAW_HASH, s.G_METER_GRID), (s.LOAD_RAW_HASH, s.G_METER_LOAD)])
 def test_frozen_words(signal, group):
     desk = Desk().silence(s.G_METER_GRID, s.G_METER_LOAD).step(300)
-    assert desk.of(m.F_METER_FROZEN_MS) == (0, KNOWN), "never seen is not frozen"
+    assert desk.of(m.F_METER_FROZEN_MS) == (0, IN_PART), "never seen is not frozen, nor known not to be"
     desk.silent.discard(group)
     for word in (7, 8, 8, 8):
         desk.inp[signal] = word
         desk.step()
-    assert desk.of(m.F_METER_FROZEN_MS) == (2 * 20, KNOWN)
-    assert desk.step(1, elapsed=10).of(m.F_METER_FROZEN_MS) == (12 * 20, KNOWN)
+    assert desk.of(m.F_METER_FROZEN_MS) == (2 * 20, IN_PART)
+    assert desk.step(1, elapsed=10).of(m.F_METER_FROZEN_MS) == (12 * 20, IN_PART)
     desk.silence(group)
     desk.inp[signal] = 9  # not fresh: no news
-    assert desk.step().of(m.F_METER_FROZEN_MS) == (13 * 20, KNOWN)
+    assert desk.step().of(m.F_METER_FROZEN_MS) == (13 * 20, IN_PART)
     desk.silent.discard(group)
-    assert desk.step().of(m.F_METER_FROZEN_MS) == (0, KNOWN)
+    assert desk.step().of(m.F_METER_FROZEN_MS) == (0, IN_PART)
     assert desk.step(3, elapsed=1_000_000).of(m.F_METER_FROZEN_MS)[0] == 20_000_000, "stops counting"
 
 
@@ -118,7 +118,7 @@ def test_bms_silence_levels_follow_the_oldest_group(age_ticks, level, group):
 def test_a_bms_that_never_sent_one_kind_of_frame_is_not_silent():
     desk = Desk()
     desk.silence(desk.layout.rack_group(0, s.G_BMS_CELLS), desk.layout.rack_group(0, s.G_BMS_TEMPERATURES)).step(500)
-    assert desk.of_rack(m.F_BMS_SILENCE_LEVEL) == (0, KNOWN)
+    assert desk.of_rack(m.F_BMS_SILENCE_LEVEL) == (0, IN_PART)
     for feature in (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_VOLTAGE_MV_MIN, m.F_TEMPERATURE_DDEGC_MAX,
                     m.F_TEMPERATURE_OVER_MEDIAN_DDEGC, m.F_TEMPERATURE_RISING):
         assert desk.of_rack(feature)[1] == UNKNOWN
@@ -164,8 +164,8 @@ GAS = (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_SIL
     ((50, 1, 90), (1000, 0, 80), ((1000, IN_PART), (1, KNOWN), (0, KNOWN), (80, KNOWN), (0, KNOWN))),
     ((0, 0, 90), (0, 0, 80), ((0, UNKNOWN), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
     ((0, 0, 90), (1, 0, 80), ((1, IN_PART), (2, KNOWN), (0, KNOWN), (80, KNOWN), (1, KNOWN))),
-    ((50, 1, 90), None, ((50, IN_PART), (0, IN_PART), (0, KNOWN), (90, IN_PART), (0, KNOWN))),
-    ((0, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, KNOWN), (90, IN_PART), (1, KNOWN)))])
+    ((50, 1, 90), None, ((50, IN_PART), (0, IN_PART), (0, IN_PART), (90, IN_PART), (0, KNOWN))),
+    ((0, 0, 90), None, ((0, UNKNOWN), (1, IN_PART), (0, IN_PART), (90, IN_PART), (1, KNOWN)))])
 def test_votes_of_two_detectors(first, second, expected):
     desk = gas_desk(first, second)
     assert tuple(desk.of(feature) for feature in GAS) == expected

@@ -96,14 +96,15 @@ def started_with(kernel):
         "out": out, "crc": [p.image_crc(kernel.image), 0, 0, 0], "standing": [1, 0], "evaluator.first_out": [-1],
         "features.known": [at in known for at in range(len(kernel.features.known))],
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
-        "bounds.signature": [-1] * 2, "permit.waited": [-1] * 2, "gas.history": [-1] * 15,
+        "bounds.signature": [-1] * 2, "contactors.was_closed": [3] * 3, "permit.waited": [-1] * 2,
+        "gas.history": [-1] * 15,
         "heating.history": [100_000] * 3 * 4 * 30,
         "latches.token_age": [ticks(3_600_000)] * 3, "racks.clock": [0, 1, 2], "image": kernel.image}
 
 
 # The kernel itself says these: nothing has to come over a wire first.
 KNOWN_AT_ONCE = ("closing_failures", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "noc_lost_s",
-                 "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "monitor_silence_ms", "energised",
+                 "energised",
                  "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign")
 
 
@@ -117,7 +118,8 @@ SIZES = {
     "evaluator.set_count": 190, "features.boot": 2, "features.changed": 6, "features.frozen_ticks": 2,
     "features.known": 129, "features.noc_ticks": 1, "features.raw_hash": 2, "features.value": 129, "gas.clock": 2,
     "gas.high": 3, "gas.history": 15, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
-    "heating.place": 6, "heating.rise": 3, "latches.token_age": 3, "permit.relays": 2, "permit.state": 1,
+    "heating.place": 6, "heating.rise": 3, "heating.whole_s": 3, "latches.token_age": 3, "permit.relays": 2,
+    "permit.state": 1,
     "permit.timer": 3, "permit.tried": 2, "permit.waited": 2, "racks.bad_frames": 6, "racks.cells_mV": 9,
     "racks.clock": 3, "evaluator.moved": 1,
     "racks.current_mA": 9, "racks.mismatch": 3, "standing": 2, "unit_demand": 32}
