@@ -4,7 +4,7 @@ import pytest
 from bench import default_image
 from started import Plant, running
 
-from safety import latches
+from safety import contactors, latches
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
@@ -205,3 +205,57 @@ def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept)
     plant.step(400)
     assert (answer(plant, m.KEY) == "not clear yet") == kept
     assert plant.step().out[s.SHUNT_TRIP_ON] == kept
+
+
+@pytest.mark.parametrize("unheard", range(3))
+def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
+    """Nought is "open": what stands in an array before a frame came was never told. Each rack by its own frames."""
+    plant = Plant(racks=3)
+    plant.kernel.boot(0, 0, [])
+    plant.inp[s.RUN_REQUEST] = 0
+    plant.silent |= plant.bms_groups(unheard)
+    plant.step(5)
+    plant.silent.clear()
+    for rack in range(3):
+        plant.held[plant.rack_at(s.CONTACTOR_STATE, rack)] = s.CONTACTOR_FAULT
+    plant.step(2)
+    assert [plant.kernel.contactors.mismatch[rack] == contactors.UNTOLD for rack in range(3)] == [
+        rack == unheard for rack in range(3)]
+
+
+@pytest.mark.parametrize("silent, fitted, known", [
+    (("io_2",), {"io_3_fitted": 0}, m.IN_PART), (("io_3",), {"io_3_fitted": 0}, m.KNOWN),
+    (("io_2", "io_3"), {"io_3_fitted": 0}, m.IN_PART), (("io_3",), {}, m.IN_PART), ((), {}, m.KNOWN)])
+def test_of_several_modules_each_counts_that_there_is(silent, fitted, known):
+    plant = Plant(default_image(**fitted))
+    plant.silent |= set(groups(*silent))
+    assert plant.step(2).kernel.features.known[m.F_IO_SILENCE_MS] == known
+
+
+def test_a_meter_that_is_not_there_is_not_missed():
+    plant = Plant(default_image(meter_load_fitted=0))
+    plant.silent |= set(groups("meter_load"))
+    known = plant.step(2).kernel.features.known
+    assert known[m.F_METER_SILENCE_MS] == known[m.F_METER_FROZEN_MS] == m.KNOWN
+
+
+def told(plant, rack=0):
+    """What is known of the rise of a rack's modules within half a minute."""
+    features = plant.kernel.features
+    return features.known[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_TEMPERATURE_UNEXPLAINED_DDEGC]
+
+
+def test_a_window_is_whole_after_half_a_minute_and_no_more_with_a_dead_sensor():
+    plant = Plant(racks=2)
+    plant.silent.add(plant.layout.rack_group(1, s.G_BMS_TEMPERATURES))
+    plant.step(50 * WINDOW_S)
+    assert told(plant) == m.IN_PART
+    plant.silent.clear()
+    plant.step(50)
+    assert (told(plant), told(plant, 1)) == (m.KNOWN, m.IN_PART), "each rack's own"
+    plant.set_rack(s.MODULE_TEMPERATURE_DDEGC + 3, 0)
+    assert told(plant.step(50)) == m.IN_PART
+    plant.set_rack(s.MODULE_TEMPERATURE_DDEGC + 3, 250)
+    assert told(plant.step(50 * WINDOW_S)) == m.IN_PART
+    assert told(plant.step(2 * 50)) == m.KNOWN == told(plant, 1)
+    assert list(plant.kernel.features.racks.heating.whole_s) == [WINDOW_S, WINDOW_S], "counts no further"
