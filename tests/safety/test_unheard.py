@@ -11,7 +11,6 @@ from safety import signals as s
 
 CLEAR_TICKS = 250  # reset_clear_ms
 WINDOW_S = 30  # row 22
-KINDS = {m.REMOTE: "remote", m.KEY: "key"}
 
 
 def restarted(*names, silent=()):
@@ -149,15 +148,15 @@ def test_a_module_that_heats_on_through_a_silence_is_not_cleared(silent_s):
         assert answer(plant) == "not clear yet"
 
 
-@pytest.mark.parametrize("dead_ticks, trips", [(0, True), (40, True), (60, True)])
-def test_a_hot_sensor_that_drops_out_to_nought_goes_on_counting(dead_ticks, trips):
+@pytest.mark.parametrize("dead_ticks", [0, 40, 60])
+def test_a_hot_sensor_that_drops_out_to_nought_goes_on_counting(dead_ticks):
     """A module of 75 degC dead for 0.8 of 1.6 s: the others were known to be well, and 21a never tripped."""
     bench = running().alone("21a")
     at = bench.rack_at(s.MODULE_TEMPERATURE_DDEGC + 3)
     for tick in range(4 * 80):
         bench.inp[at] = 0 if tick % 80 < dead_ticks else 750
         bench.step()
-    assert (bench.standing() == ["21a"]) == trips
+    assert bench.standing() == ["21a"]
 
 
 # -- two weak signs
