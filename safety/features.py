@@ -130,9 +130,10 @@ class Features:
     def unheard(self):
         """True until I/O, gas detectors and BMS were heard since the start: till then fan, red lamp and fire panel are
         told what they are told without a controller, not that all is well (A51: red on loss of data)."""
-        ages, racks = self.ages, self.layout.rack_group_base
-        return max(ages.heard(s.G_IO_1, s.G_IO_3 + 1), ages.heard(s.G_GAS_1, s.G_TOXIC + 1),
-                   ages.heard(racks, self.layout.groups)) != m.KNOWN
+        for rack in range(self.layout.racks):  # what is known of the silences has asked already, in this step or before
+            if self.known[self.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_SILENCE_LEVEL] != m.KNOWN:
+                return True
+        return self.known[m.F_IO_SILENCE_MS] != m.KNOWN or self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1) != m.KNOWN
 
     def _noc(self, elapsed, io_3):
         """Row 46: the link to the operations centre, or the fire panel's supervised path, has been seen."""

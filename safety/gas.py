@@ -47,12 +47,10 @@ class Gas:
 
     def _vote(self):
         faulty = silent = good = 0
-        heard = m.KNOWN
         calibration_d = s.INT_MAX
         for group, first in self.detectors:
             if not self.ages.known(group):
                 silent += self.ages.seen[group]
-                heard = heard if self.ages.seen[group] else m.IN_PART
                 continue
             calibration_d = min(calibration_d, self.inp[first + 2])
             if self.inp[first + 1]:
@@ -61,7 +59,7 @@ class Gas:
                 faulty += 1
         every = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
         self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
-        self._put(m.F_GAS_DETECTORS_SILENT, silent, heard)
+        self._put(m.F_GAS_DETECTORS_SILENT, silent, self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1))
         self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
         self._levels()
 

@@ -107,6 +107,15 @@ def test_until_all_was_heard_it_shows_what_it_shows_without_a_controller(name):
     assert [plant.step().out[signal] for signal in TOLD] == [0, 0, 1], "once heard, its rows say what its silence does"
 
 
+@pytest.mark.parametrize("rack", range(3))
+def test_each_rack_counts(rack):
+    plant = Plant(racks=3)
+    plant.silent.add(plant.layout.rack_group(rack, s.G_BMS_CHARGE))
+    assert [plant.step(100).out[signal] for signal in TOLD] == [1, 1, 0]
+    plant.silent.clear()
+    assert [plant.step().out[signal] for signal in TOLD] == [0, 0, 1]
+
+
 @pytest.mark.parametrize("name", ["meter_grid", "meter_load", "climate", "ups", *s.UNIT_GROUPS])
 def test_what_tells_responders_nothing_keeps_no_lamp_red(name):
     assert [restarted(silent=groups(name)).step(100).out[signal] for signal in TOLD] == [0, 0, 1]
