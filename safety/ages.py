@@ -6,6 +6,10 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
+# Of each of CABINET_GROUPS but the controller's own: the time after which it is silent.
+SILENT_MS = ((p.P_IO_SILENT_MS,) * 3 + (p.P_METER_SILENT_MS,) * 2 + (p.P_GAS_SILENT_MS,) * 5
+             + (p.P_MONITOR_SILENT_MS,) * 2)
+
 
 class Ages:
     """Ages of one cabinet's groups in ticks. Blocks: the cabinet's and the units' groups together, then each rack's."""
@@ -21,19 +25,13 @@ class Ages:
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))  # per block: of the groups that were seen
 
     def _budgets(self, image, image_map):
-        tick_ms, cabinet = image[p.H_TICK_MS], image_map.cabinet
-        io = p.ticks(image[cabinet + p.P_IO_SILENT_MS], tick_ms)
-        meter = p.ticks(image[cabinet + p.P_METER_SILENT_MS], tick_ms)
-        gas = p.ticks(image[cabinet + p.P_GAS_SILENT_MS], tick_ms)
-        monitor = p.ticks(image[cabinet + p.P_MONITOR_SILENT_MS], tick_ms)
-        budgets = [io] * 3 + [meter] * 2 + [gas] * 5 + [monitor] * 2 + [s.INT_MAX]  # in the order of CABINET_GROUPS
+        silent_ms = [image[image_map.cabinet + word] for word in SILENT_MS]
         for unit in range(self.layout.units):
-            ramp = image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]
-            budgets += [p.ticks(ramp, tick_ms)] * s.UNIT_GROUP_COUNT
+            silent_ms += [image[image_map.unit + unit * p.UNIT_WORDS + p.U_PCS_RAMP_MS]] * s.UNIT_GROUP_COUNT
         for rack in range(self.layout.racks):
-            warn = image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]
-            budgets += [p.ticks(warn, tick_ms)] * s.RACK_GROUP_COUNT
-        return tuple(budgets)
+            silent_ms += [image[image_map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS]] * s.RACK_GROUP_COUNT
+        budgets = [p.ticks(one_ms, image[p.H_TICK_MS]) for one_ms in silent_ms]
+        return tuple(budgets[:s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL:])
 
     def _expected(self, image, image_map):
         """1 for each group that this cabinet has: what it has and was never heard is not known to be well."""

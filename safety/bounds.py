@@ -69,9 +69,8 @@ class Bounds:
         self.rack_limit = array("i", [0] * (layout.racks * RACK_LIMITS))
         self.rack_now = array("i", [0] * RACK_LIMITS)
         self.least = array("i", [0] * RACK_LIMITS)  # of the racks on the unit's bus; scratch
-        self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
-        self.publish_at = tuple([layout.unit_output(unit, signal) for unit in range(layout.units)
-                                 for signal in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)])
+        self.publish_at = tuple([layout.unit_output(unit, s.CHARGE_W_MAX + way) for unit in range(layout.units)
+                                 for way in range(2)])
         self.published_W = array("i", [0] * (layout.units * 2))
         self.lowest_W = array("i", [0] * (layout.units * 2))
         self.signature = array("i", [-1] * layout.units)
@@ -85,11 +84,9 @@ class Bounds:
         for unit in range(self.layout.units):
             words = self.map.unit + unit * p.UNIT_WORDS
             for way in range(2):
-                at = (unit * 2 + way) * LIMIT_COUNT
-                self.limit_W[at + L_PCS_RATED] = self.image[words + p.U_RATED_W]
-                installer_W = self.image[words + (
-                    p.U_INSTALLER_DISCHARGE_W_MAX if way else p.U_INSTALLER_CHARGE_W_MAX)]
-                self.limit_W[at + L_INSTALLER] = min(installer_W, self.image[words + p.U_RATED_W])
+                at, rated_W = (unit * 2 + way) * LIMIT_COUNT, self.image[words + p.U_RATED_W]
+                self.limit_W[at + L_PCS_RATED] = rated_W
+                self.limit_W[at + L_INSTALLER] = min(self.image[words + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W)
 
     def update(self, elapsed, demand, running):
         """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is permitted."""
@@ -165,31 +162,27 @@ class Bounds:
         rated_mA = image[words + p.R_RATED_CURRENT_MA]
         closed = self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED
         now[RL_CLOSED] = 1 if closed and inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
-        now[RL_CURRENT_MA] = min(inp[first + s.CHARGE_CURRENT_MA_MAX], rated_mA)
-        now[RL_CURRENT_MA + 1] = min(inp[first + s.DISCHARGE_CURRENT_MA_MAX], rated_mA)
+        for way in range(2):
+            now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
         now[RL_SILENCE] = self._silence_permille(rack, words)
         now[RL_VOLTAGE_V] = inp[first + s.RACK_VOLTAGE_MV] // 1000
-        reported = image[words + p.R_CELLS_REPORTED]
-        now[RL_CELL_VOLTAGE] = taper_permille(
-            inp[first + s.CELL_VOLTAGE_MV_MAX], image[words + p.R_CHARGE_TAPER_MV],
-            image[words + p.R_CHARGE_END_MV]) if reported else FULL_PERMILLE
-        now[RL_CELL_VOLTAGE + 1] = taper_permille(
-            inp[first + s.CELL_VOLTAGE_MV_MIN], image[words + p.R_DISCHARGE_TAPER_MV],
-            image[words + p.R_DISCHARGE_END_MV]) if reported else FULL_PERMILLE
-        self._rack_temperature(rack, words)
+        self._rack_tapers(rack, words, first)
 
-    def _rack_temperature(self, rack, words):
-        features, now = self.features, self.rack_now
-        reported = self.image[words + p.R_TEMPERATURES_REPORTED]
+    def _rack_tapers(self, rack, words, first):
+        """What cell voltages (charging: the highest, discharging: the lowest), temperatures and charge leave of it."""
+        features, now, image = self.features, self.rack_now, self.image
+        cells, reported = image[words + p.R_CELLS_REPORTED], image[words + p.R_TEMPERATURES_REPORTED]
         base = features.rack_base + rack * m.RACK_FEATURE_COUNT
         hottest = features.value[base + m.F_TEMPERATURE_DDEGC_MAX]
         coldest = features.value[base + m.F_TEMPERATURE_DDEGC_MIN]
-        soc = self.inp[self.layout.rack_input(rack, s.SOC_PERMILLE)]
         for way in range(2):
             (hot, cold), charge = self.tapers[way], SOC_TAPER_PERMILLE[way]
+            taper, cell_mV = words + p.R_CHARGE_TAPER_MV + 2 * way, self.inp[first + s.CELL_VOLTAGE_MV_MAX - way]
+            now[RL_CELL_VOLTAGE + way] = taper_permille(cell_mV, image[taper],
+                                                        image[taper + 1]) if cells else FULL_PERMILLE
             now[RL_TEMPERATURE + way] = min(taper_permille(hottest, hot[0], hot[1]),
                                             taper_permille(coldest, cold[0], cold[1])) if reported else FULL_PERMILLE
-            now[RL_SOC + way] = taper_permille(soc, charge[0], charge[1])
+            now[RL_SOC + way] = taper_permille(self.inp[first + s.SOC_PERMILLE], charge[0], charge[1])
 
     def _silence_permille(self, rack, words):
         """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages, it never defaults."""
@@ -203,7 +196,7 @@ class Bounds:
             least[word] = s.INT_MAX
         for rack in range(self.layout.racks):
             first = rack * RACK_LIMITS
-            if self.rack_unit[rack] == unit and limit[first + RL_CLOSED]:
+            if self.features.rack_unit[rack] == unit and limit[first + RL_CLOSED]:
                 online += 1
                 for word in range(RACK_LIMITS):
                     least[word] = min(least[word], limit[first + word])
@@ -238,8 +231,7 @@ class Bounds:
             if limit[at + index] < lowest or limit[at + index] == 0:
                 lowest, reason = limit[at + index], index
         self.lowest_W[unit * 2 + way] = lowest
-        reason_signal = self.layout.unit_output(unit, s.DISCHARGE_REASON if way else s.CHARGE_REASON)
-        self.out[reason_signal] = reason
+        self.out[self.layout.unit_output(unit, s.CHARGE_REASON + way)] = reason
 
     def _publish(self, place, elapsed):
         """Fall to the binding limit at once, rise to it slowly."""

@@ -78,9 +78,8 @@ class Contactors:
 
         A current that is not known any more speaks against no report: the command is withdrawn.
         """
-        if self.step[rack] != CLOSED or self.inp[self.state_at[rack]] != s.CONTACTOR_OPEN:
-            return False
-        if not self.ages.known(self.pack_group[rack]):
+        reported = self.inp[self.state_at[rack]]
+        if self.step[rack] != CLOSED or reported != s.CONTACTOR_OPEN or not self.ages.known(self.pack_group[rack]):
             return False
         return abs(self.inp[self.current_at[rack]]) * 20 >= self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA]
 

@@ -38,8 +38,7 @@ class Evaluator:
     def __init__(self, layout, image, image_map, features):
         self.features = features
         instances = _instances(layout)
-        count = len(instances)
-        self.count = count
+        count = self.count = len(instances)
         self.stage = tuple([stage for stage, _ in instances])
         self.block = tuple([block for _, block in instances])
         self.block_first = tuple([self.block.index(block) for block in range(self.block[-1] + 1)] + [count])

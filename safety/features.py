@@ -32,7 +32,7 @@ DIRECT = (
 SILENCES = ((m.F_IO_SILENCE_MS, s.G_IO_1, s.G_IO_3 + 1), (m.F_METER_SILENCE_MS, s.G_METER_GRID, s.G_METER_LOAD + 1),
             (m.F_MONITOR_SILENCE_MS, s.G_CLIMATE, s.G_UPS + 1))
 ALWAYS_KNOWN = (m.F_STEP_LATE_MS, m.F_BOOT_NOT_CLEAN, m.F_BOOT_STORE_UNREADABLE, m.F_CLOSING_FAILURES, m.F_NOC_LOST_S,
-                m.F_ENERGISED)
+                m.F_ENERGISED) + tuple([alert[0] for alert in m.ALERTS])
 
 
 def _direct_of_group(group):
@@ -64,19 +64,15 @@ class Features:
         self.noc_ticks = array("i", [0])  # for how long no path to the operations centre was seen
         self.tick_ms = image[p.H_TICK_MS]
         self.supervised_fitted = image[image_map.cabinet + p.P_SUPERVISED_FITTED]
-        self.of_unit = tuple([self._racks_of(unit) for unit in range(layout.units)])
+        self.rack_unit = tuple([image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)])
+        self.of_unit = tuple([tuple([rack for rack in range(layout.racks) if self.rack_unit[rack] == unit])
+                              for unit in range(layout.units)])
         self.state_at = tuple([layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)])
         self.gas = Gas(image, image_map, self)
         self.fire = Fire(image, image_map, self)
         self.racks = Racks(self)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
-        for feature, _ in m.ALERTS:
-            self.known[feature] = 1
-
-    def _racks_of(self, unit):
-        at = [self.map.rack + rack * p.RACK_WORDS + p.R_UNIT for rack in range(self.layout.racks)]
-        return tuple([rack for rack in range(self.layout.racks) if self.image[at[rack]] == unit])
 
     def update(self, elapsed):
         """Recompute all features after `elapsed` ticks (at most 1e6: the kernel bounds it)."""

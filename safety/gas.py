@@ -53,10 +53,8 @@ class Gas:
                 silent += self.ages.seen[group]
                 continue
             calibration_d = min(calibration_d, self.inp[first + 2])
-            if self.inp[first + 1]:
-                good += 1
-            else:
-                faulty += 1
+            good += self.inp[first + 1]
+            faulty += 1 - self.inp[first + 1]
         every = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
         self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
         self._put(m.F_GAS_DETECTORS_SILENT, silent, self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1))

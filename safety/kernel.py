@@ -20,6 +20,9 @@ CRC_STEPS = 100  # the whole limit image is checked in so many steps, 2 s at 20 
 ELAPSED_MAX = 1_000_000  # ticks; later is as late
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
+# Outputs that are what is demanded of them, and nothing else.
+SIGNALLED = ((s.HORN_ON, m.D_HORN), (s.PRE_ALARM_ON, m.D_PRE_ALARM), (s.SHUNT_TRIP_ON, m.D_SHUNT_TRIP),
+             (s.NOTIFY_MAINTENANCE, m.D_MAINTENANCE), (s.NOTIFY_OPERATOR, m.D_OPERATOR))
 
 
 class Kernel:
@@ -46,7 +49,6 @@ class Kernel:
         self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
         self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features)
         self.permit = Permit(layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors)
-        self.rack_unit = self.bounds.rack_unit
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
@@ -177,7 +179,7 @@ class Kernel:
         units = self.layout.units
         first, last = 0, units
         if block > units:
-            first = self.rack_unit[block - 1 - units]
+            first = self.features.rack_unit[block - 1 - units]
             last = first + 1
         elif block > 0:
             first, last = block - 1, block
@@ -199,15 +201,12 @@ class Kernel:
         unheard = self.features.unheard()
         if unheard:
             out[s.FAN_ON] = 1
-        out[s.HORN_ON] = demand[m.D_HORN]
+        for signal, asked in SIGNALLED:
+            out[signal] = demand[asked]
         out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in WITHOUT_ENERGY else 0
         out[s.RED_LAMP_ON] = 1 if unheard else demand[m.D_RED_LAMP]
         out[s.SUPERVISORY_OK] = 0 if unheard or demand[m.D_FACU] else 1
-        out[s.PRE_ALARM_ON] = demand[m.D_PRE_ALARM]
-        out[s.SHUNT_TRIP_ON] = demand[m.D_SHUNT_TRIP]
         out[s.AUX_LOAD_OK] = 0 if demand[m.D_AUX_SHED] else 1
-        out[s.NOTIFY_MAINTENANCE] = demand[m.D_MAINTENANCE]
-        out[s.NOTIFY_OPERATOR] = demand[m.D_OPERATOR]
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID)
         out[s.OBLIGATIONS_OK] = grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0

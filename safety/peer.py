@@ -3,11 +3,11 @@
 Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits anything.
 """
 
-from safety import bounds, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, permit
+from safety import ages, bounds, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
-from safety import racks, runaway
+from safety import permit, racks, runaway
 from safety import signals as s
 
 # Why a channel gives no permit, and whom it names. Those before `interlock` are about the other channel.
@@ -21,8 +21,8 @@ DISAGREE_MS = 500  # as row 1 for its two contacts
 # long and the next too short: only two windows in a row that err the same way count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
-MODULES = (bounds, c, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, m, p, permit,
-           racks, runaway, s)
+MODULES = (ages, bounds, c, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches, m, p,
+           permit, racks, runaway, s)
 OWN_TICKS_MAX = 1_000_000  # so that a thousand of them stay below 2^30; as the kernel bounds a late step
 
 

@@ -397,7 +397,7 @@ def _units(kernel, block):
     units = kernel.layout.units
     if block == 0:
         return range(units)
-    return (block - 1,) if block <= units else (kernel.rack_unit[block - 1 - units],)
+    return (block - 1,) if block <= units else (kernel.features.rack_unit[block - 1 - units],)
 
 
 def any_permit(cabinet):

@@ -84,9 +84,9 @@ def _rated(shadow, way, number):
 
 def _online(shadow, unit):
     """Racks (from 0) that share the current of a unit."""
-    kernel = shadow.core.kernel.bounds
-    return [rack for rack in range(shadow.layout.racks) if kernel.rack_unit[rack] == unit
-            and kernel.rack_limit[rack * bounds.RACK_LIMITS + bounds.RL_CLOSED]]
+    kernel = shadow.core.kernel
+    return [rack for rack in range(shadow.layout.racks) if kernel.features.rack_unit[rack] == unit
+            and kernel.bounds.rack_limit[rack * bounds.RACK_LIMITS + bounds.RL_CLOSED]]
 
 
 def _rack_word(shadow, rack, word):
