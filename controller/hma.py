@@ -120,6 +120,10 @@ def _check_noc(values, not_fitted):
     if name is not None and name not in values.tables("source"):
         names = sorted(values.tables("source"))
         not_allowed(values.file(*path), path, name, ", ".join(names) or "a source of hints", names)
+    if name is not None and not_fitted.get("noc"):
+        spare = ("not_fitted", "noc")
+        refuse(values.file(*spare), spare, f"is not allowed beside hma.noc_source ({shown(name)}), which is watched",
+               "one of the two")
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
         refuse(values.last_file, path, f"is missing: row 46 ({matrix.CLAUSES[46][1]}) watches its heartbeat",
                "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",

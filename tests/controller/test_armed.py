@@ -227,6 +227,13 @@ def test_a_source_of_hints_is_the_operations_centre(files):
         "a source of hints, or supervised_ok of the fire panel, or not_fitted.noc")
 
 
+def test_a_path_that_is_named_and_accepted_as_missing_is_refused(files):
+    without(files, ["noc"]).replace("type", "noc_derate = false", 'noc_source = "site_ems"\nnoc_derate = false')
+    assert files.refusal() == (
+        'example/site.toml:not_fitted.noc: is not allowed beside hma.noc_source ("site_ems"), which is watched; '
+        "allowed one of the two")
+
+
 def test_a_site_may_ask_for_the_derate_but_not_take_it_back(files):
     files.append("site", "[hma]\nnoc_derate = true")
     assert files.load().hma["noc_derate"] is True
