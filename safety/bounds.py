@@ -162,10 +162,10 @@ class Bounds:
         rated_mA = image[words + p.R_RATED_CURRENT_MA]
         closed = self.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED
         now[RL_CLOSED] = 1 if closed and inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
-        for way in range(2):
-            now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
         now[RL_SILENCE] = self._silence_permille(rack, words)
         now[RL_VOLTAGE_V] = inp[first + s.RACK_VOLTAGE_MV] // 1000
+        for way in range(2):
+            now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
         self._rack_tapers(rack, words, first)
 
     def _rack_tapers(self, rack, words, first):
