@@ -12,7 +12,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import racks
 from safety import signals as s
-from safety.contactors import LOST, STILL_CLOSED
+from safety.contactors import LOST, STILL_CLOSED, UNTOLD
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 SECOND = ticks(1000)
@@ -196,14 +196,16 @@ def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
     assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
 
 
+@pytest.mark.parametrize("mismatch, vote", [(STILL_CLOSED, (1, KNOWN)), (LOST, (1, KNOWN)), (UNTOLD, (0, IN_PART))])
 @pytest.mark.parametrize("welded", range(3))
-def test_each_rack_has_a_vote_of_its_own(welded):
+def test_each_rack_has_a_vote_of_its_own(welded, mismatch, vote):
     desk = Desk(racks=3)
-    desk.features.racks.mismatch[welded] = STILL_CLOSED
+    desk.features.racks.mismatch[welded] = mismatch
     for rack in range(3):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
     desk.step()
-    assert [desk.of_rack(m.F_CONTACTOR_MISMATCH, rack)[0] for rack in range(3)] == [rack == welded for rack in range(3)]
+    assert [desk.of_rack(m.F_CONTACTOR_MISMATCH, rack) for rack in range(3)] == [
+        vote if rack == welded else (0, KNOWN) for rack in range(3)]
 
 
 @pytest.mark.parametrize("report, vote", [(s.CONTACTOR_OPEN, 0), (s.CONTACTOR_CLOSED, 1)])

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from safety import matrix as m
-from safety.runaway import suspicion_pct
+from safety import signals as s
+from safety.runaway import known_as, suspicion_pct
 
 BASE = 200
 # sign, of the rack, what trips its own row: rows 7, 9, 22, 21, 24, 34.
@@ -49,3 +50,22 @@ def test_one_sign_alone_is_nothing_nor_is_one_that_is_not_known_or_below_zero(na
 def test_the_second_sign_counts_from_a_quarter_on(second_mV, pct):
     assert suspected((m.F_OFFGAS_PPM_MAX, 0, 20), (m.F_CELL_SPREAD_MV, 1, second_mV)) == pct
     assert suspected((m.F_CELL_SPREAD_MV, 1, second_mV), (m.F_TOXIC_PPM, 0, 50)) == pct
+
+
+# The group whose silence hides a sign; those of the cabinet, then those of the rack, which begin at GROUPS.
+GROUPS = 20
+HIDDEN_BY = {"offgas_ppm": s.G_OFFGAS_1, "toxic_ppm": s.G_TOXIC, "unexplained_ddegC": GROUPS + s.G_BMS_TEMPERATURES,
+             "over_median_ddegC": GROUPS + s.G_BMS_TEMPERATURES, "drop_mV": GROUPS + s.G_BMS_CELLS,
+             "spread_mV": GROUPS + s.G_BMS_CELLS}
+
+
+@pytest.mark.parametrize("is_known", [0, m.IN_PART])
+@pytest.mark.parametrize("name, feature, of_rack, _", SIGNS, ids=[row[0] for row in SIGNS])
+def test_it_is_known_in_part_while_a_sign_is_not_known_that_the_cabinet_has_and_no_other(
+        name, feature, of_rack, _, is_known):
+    known, expected = [m.KNOWN] * (2 * BASE), [0] * (2 * GROUPS)
+    known[feature + of_rack * BASE] = is_known
+    assert known_as(known, expected, BASE, GROUPS) == m.KNOWN
+    expected[HIDDEN_BY[name]] = 1
+    assert known_as(known, expected, BASE, GROUPS) == m.IN_PART
+    assert known_as([m.KNOWN] * (2 * BASE), [1] * (2 * GROUPS), BASE, GROUPS) == m.KNOWN
