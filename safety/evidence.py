@@ -15,8 +15,8 @@ INHIBIT_REASONS = (
 )
 (I_NONE, I_INTERLOCK, I_IO_1, I_IO_2, I_METER, I_GAS, I_PCS, I_BMS, I_CELLS, I_CONTACTOR, I_PERMIT, I_CURRENT, I_LOCKED,
  I_VOLTAGES, I_WAIT, I_IO_3, I_CLIMATE, I_UPS, I_PEER, I_CAUSE) = range(20)
-# Of each of CABINET_GROUPS what is missing with it.
-GROUP_REASONS = (I_IO_1, I_IO_2, I_IO_3, I_METER, I_METER, I_GAS, I_GAS, I_GAS, I_GAS, I_GAS, I_CLIMATE, I_UPS, I_NONE)
+# Of each of CABINET_GROUPS but the controller's own, which nobody waits for: what is missing with it.
+GROUP_REASONS = (I_IO_1, I_IO_2, I_IO_3, I_METER, I_METER, I_GAS, I_GAS, I_GAS, I_GAS, I_GAS, I_CLIMATE, I_UPS)
 REST_ITEMS = 6  # contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is closed
 
 VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
