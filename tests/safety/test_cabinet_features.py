@@ -102,10 +102,17 @@ def test_the_older_monitor_counts_and_one_never_heard_does_not(older, younger):
     assert desk.of(m.F_MONITOR_SILENCE_MS) == (100, KNOWN)
 
 
-@pytest.mark.parametrize("group", [s.G_IO_1, s.G_IO_2, s.G_IO_3])
-def test_every_io_module_that_was_heard_may_be_the_silent_one(group):
+SILENCE_OF = {m.F_IO_SILENCE_MS: (s.G_IO_1, s.G_IO_2, s.G_IO_3), m.F_METER_SILENCE_MS: (s.G_METER_GRID, s.G_METER_LOAD),
+              m.F_MONITOR_SILENCE_MS: (s.G_CLIMATE, s.G_UPS)}
+
+
+@pytest.mark.parametrize("group", range(len(s.CABINET_GROUPS)), ids=s.CABINET_GROUPS)
+def test_each_group_is_of_its_own_silence_and_of_no_other(group):
     desk = Desk().step().silence(group).step(7)
-    assert desk.of(m.F_IO_SILENCE_MS) == (140, KNOWN)
+    mute = Desk().silence(group).step(7)
+    for feature, mine in SILENCE_OF.items():
+        assert desk.of(feature) == (140 if group in mine else 0, KNOWN)
+        assert mute.of(feature) == (0, IN_PART if group in mine else KNOWN)
 
 
 @pytest.mark.parametrize("group, signal", [
