@@ -23,6 +23,14 @@ TEMPERATURE_FEATURES = (
     matrix.F_TEMPERATURE_DDEGC_MAX, matrix.F_TEMPERATURE_DDEGC_MIN, matrix.F_TEMPERATURE_SPREAD_DDEGC,
     matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC, matrix.F_TEMPERATURE_RISING, matrix.F_TEMPERATURE_RISE_3S_DDEGC,
     matrix.F_TEMPERATURE_RISE_10S_DDEGC, matrix.F_TEMPERATURE_UNEXPLAINED_DDEGC, matrix.F_TEMPERATURE_ZEROS)
+# What a BMS tells of each part of a rack, in words, and the features that compare the parts: of one alone nothing is
+# ever far from the others, and its reading of exactly 0 is that of the whole rack.
+COMPARED = {
+    "modules": ("temperatures_reported", "the temperature of each module", (
+        matrix.F_TEMPERATURE_SPREAD_DDEGC, matrix.F_TEMPERATURE_OVER_MEDIAN_DDEGC, matrix.F_TEMPERATURE_ZEROS)),
+    "cells": ("cells_reported", "the highest and the lowest cell voltage", (matrix.F_CELL_SPREAD_MV,)),
+}
+COMPARED_MIN = 2
 TOLD_BY_BMS = ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported")
 NOC_FEATURES = equipment.EQUIPMENT["noc"].features
 # Features made of several kinds of equipment: one of them is enough to arm their stages.
@@ -174,13 +182,22 @@ def rack_parameters(values, topology, rack, budgets):
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
     derived = {"unit": topology.rack_units[rack], **rack_facts(topology)[rack]}
-    if derived["temperatures_reported"] and not values.said("rack", number, "modules"):
-        path = ("rack", number, "modules")
-        refuse(values.numbered(*path).file, path, "0 is not allowed: its BMS tells the temperature of each module",
-               f"1..{max(schema.RACK['modules'].allowed)}")
+    _check_compared(values, number, derived)
     return {row[0]: int(derived[row[0]] if row[0] in derived else budgets.get(
         ("rack", number, row[0]), values.said("rack", number, row[0])))
         for row in parameters.RACK_PARAMETERS}
+
+
+def _check_compared(values, number, told):
+    """Refuse a rack with fewer modules or cells than its armed rows need to compare them. told: of rack_facts."""
+    for key, (fact, what, features) in COMPARED.items():
+        count, path = values.said("rack", number, key), ("rack", number, key)
+        if told[fact] and count < COMPARED_MIN:
+            rows = sorted({stage[matrix.S_ROW] for stage in matrix.STAGES if stage[matrix.S_SCOPE] == signals.RACK
+                           and stage[matrix.S_FEATURE] in features})
+            refuse(values.numbered(*path).file, path, f"{count} is not allowed: its BMS tells {what}, and "
+                   f"{equipment.with_clauses(rows)} {'compare' if len(rows) > 1 else 'compares'} {key} with each "
+                   "other", f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}")
 
 
 def control_parameters(values, topology):

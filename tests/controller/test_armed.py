@@ -167,6 +167,15 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_of_the_tables(pylont
         "8c", "21b", "22", "23a", "23b", "24", "26a", "26b", "34a", "34b", "34c", "45a", "45b", "45c", "45d", "53"}
 
 
+def test_every_stage_that_compares_needs_more_than_one_to_compare():
+    """What bms_protections.py calls a comparison, the check of how many there are knows."""
+    features = {feature for *_, found in images.COMPARED.values() for feature in found}
+    compared = {stage[matrix.S_ID] for stage in matrix.STAGES
+                if stage[matrix.S_SCOPE] == signals.RACK and stage[matrix.S_FEATURE] in features}
+    assert compared == {name for name, why in bms_protections.NOBODY.items()
+                        if "with each other" in why or "with its rack" in why}
+
+
 @pytest.mark.parametrize("name, rows", [
     ("bms_cells", (24, 34)), ("bms_temperatures", (21, 22, 23, 26, 45, 53)), ("bms_sensors", (45,))])
 def test_what_no_bms_tells_is_refused_unless_accepted(pylontech, name, rows):

@@ -270,7 +270,12 @@ REFUSALS = {
     "fixed": ("site", NEW, "[rack.all]\ncells = 241", "example/site.toml:rack.all.cells: 241 is not allowed, it "
               "differs from 240 in types/firebreak_645.toml; allowed 240"),
     "no_modules": ("type", "modules = 15", "modules = 0", "types/firebreak_645.toml:rack.1.modules: 0 is not allowed: "
-                   "its BMS tells the temperature of each module; allowed 1..64"),
+                   "its BMS tells the temperature of each module, and row 21 (C23, C27), row 26 (C22) and row 45 (C7, "
+                   "C78) compare modules with each other; allowed 2..64"),
+    "one_module": ("type", "modules = 15", "modules = 1", "firebreak_645.toml:rack.1.modules: 1 is not allowed: its "),
+    "one_cell": ("type", "cells = 240 ", "cells = 1 ", "types/firebreak_645.toml:rack.1.cells: 1 is not allowed: its "
+                 "BMS tells the highest and the lowest cell voltage, and row 34 (C80) compares cells with each other; "
+                 "allowed 2..4095"),
     "fixed_device": ("cabinet", NEW, "[device.meter_grid]\nunit_id = 3",
                      "example/cabinet.toml:device.meter_grid.unit_id: "
                      "3 is not allowed, it differs from 1 in example/site.toml; allowed 1"),
@@ -456,6 +461,26 @@ def test_what_an_expired_module_must_mean_cannot_be_wired_the_other_way(tmp_path
         right, wrong = (f"!{output}", output) if level else (output, f"!{output}")
         files = SiteFiles(tmp_path).replace("type", f'"{right}"', f'"{wrong}"')
         assert f'outputs: "{wrong}" is not allowed; allowed {right}: an expired module must' in files.refusal()
+
+
+@pytest.mark.parametrize("key, said", [("modules", "modules = 15"), ("cells", "cells = 240 ")])
+def test_two_are_enough_to_be_compared(files, key, said):
+    files.replace("type", said, f"{key} = 2 ").replace("type", "energy_Wh = 645000 ", "energy_Wh = 1000 ")
+    assert [table[key] for table in files.load().rack_tables] == [2, 2, 2]
+
+
+def test_the_rack_that_has_nothing_to_compare_is_named(files):
+    files.replace("type", "modules = 15\n", "").replace(
+        "type", "[rack.1]\n[rack.2]\n[rack.3]\n",
+        "[rack.1]\nmodules = 2\n[rack.2]\nmodules = 1\n[rack.3]\nmodules = 2\n")
+    assert files.refusal().startswith("types/firebreak_645.toml:rack.2.modules: 1 is not allowed: its BMS tells ")
+
+
+def test_one_module_and_one_cell_are_enough_where_no_row_of_ours_compares(pylontech):
+    pylontech.replace("type", "modules = 0 ", "modules = 1 ")
+    pylontech.replace("type", "cells = 15\n", "cells = 1\n").replace("type", "energy_Wh = 14200", "energy_Wh = 1000")
+    table, = pylontech.load().rack_tables
+    assert (table["modules"], table["cells"], table["temperatures_reported"]) == (1, 1, 0)
 
 
 def test_racks_in_parallel_have_the_same_cells(files):
