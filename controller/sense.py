@@ -8,7 +8,7 @@ import functools
 
 from controller import equipment, images, schema
 from controller.layers import in_unit, not_allowed, refuse
-from safety import matrix
+from safety import channel, matrix
 
 # section, key, longest time in ms, in periods of the device, its roles
 BUDGETS = (
@@ -29,6 +29,10 @@ BUDGETS = (
 RISING = (("bms_warn_ms", "bms_ramp_ms"), ("bms_ramp_ms", "bms_stop_ms"), ("pcs_ramp_ms", "pcs_stop_ms"),
           ("pcs_stop_ms", "pcs_open_ms"), ("charge_taper_mV", "charge_end_mV"), ("discharge_end_mV", "charge_taper_mV"),
           ("discharge_end_mV", "discharge_taper_mV"))
+# Frames of the second channel that may be lost in a row: with fewer a line that is merely noisy would drop its permit.
+LOST_FRAMES_MIN = 3
+EXPIRY_SPARE_TICKS = 2  # by so much before permit_expiry_ms a channel takes the other for silent (safety/peer.py)
+EXPIRY_TICKS_MIN = channel.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + EXPIRY_SPARE_TICKS
 LONGEST_CHARGE_h = 24  # ours: slower than any rack is charged, with room for a site that lowers its current
 
 
@@ -92,6 +96,7 @@ def check(values, topology, cabinet, units, racks, control):
     _check_cells(values, topology, racks)
     _check_fault_contact(values, topology)
     _check_expiry(values, topology, cabinet)
+    _check_frames(values, topology, cabinet)
     _check_reserve(values, control)
     _check_energy(values, racks, control)
 
@@ -253,6 +258,21 @@ def _check_expiry(values, topology, cabinet):
             not_allowed(values.file(*path), path, values.get(*path),
                         f"an output expiry up to permit_expiry_ms, which is {cabinet['permit_expiry_ms']}; "
                         f"this profile sets {expiry_ms} ms")
+
+
+def _check_frames(values, topology, cabinet):
+    """Refuse an expiry of so few ticks that the second channel's permit falls with a frame or two, or never comes."""
+    tick_ms, expiry_ms = values.get("cabinet", "tick_ms"), cabinet["permit_expiry_ms"]
+    least_ms, most_ms = EXPIRY_TICKS_MIN * tick_ms, schema.CABINET["permit_expiry_ms"].allowed[1]
+    if not topology.second_channel or expiry_ms >= least_ms:
+        return
+    key, value, allowed = "permit_expiry_ms", expiry_ms, f"{least_ms}..{most_ms} with tick_ms = {tick_ms}"
+    if least_ms > most_ms:
+        ticks_ms = [str(each_ms) for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms]
+        key, value, allowed = "tick_ms", tick_ms, ", ".join(ticks_ms)
+    not_allowed(values.file("cabinet", key), ("cabinet", key), value,
+                f"{allowed}: the second channel's permit has to outlast {LOST_FRAMES_MIN} lost frames in a row, one "
+                f"every {channel.FRAME_EVERY_TICKS} ticks")
 
 
 def _check_reserve(values, control):

@@ -5,7 +5,8 @@ from site_files import SITES, SiteFiles
 
 from controller import bms_protections, check, config, equipment, hma, images, layers, schema, sense, wired
 from controller.equipment import EQUIPMENT
-from safety import matrix, signals
+from drivers import profile as profiles
+from safety import channel, matrix, peer, signals
 from safety import second as channel_b
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
@@ -328,6 +329,72 @@ def test_the_second_channel_has_a_wire_of_its_own(files):
     files.append("cabinet", f'[channel_b]\nport = "{wire}"')
     assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" is not allowed; ' \
                               f"allowed a wire of its own (bus.{bus} has this one)"
+
+
+def unloaded(monkeypatch):
+    """Nothing of how busy the buses are: those of the example are too slow for the shortest expiries."""
+    monkeypatch.setattr(config.bus_times, "check", lambda values, found: None)
+
+
+def paced(files, tick_ms, expiry_ms):
+    """The cabinet with a second channel, this tick, and outputs that expire in time."""
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.append("cabinet", '[channel_b]\nport = "/dev/serial/by-path/b"')
+    files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
+    files.replace("type", "permit_expiry_ms = 500 ", f"permit_expiry_ms = {expiry_ms} ")
+    text = (profiles.FOLDER / "io_8in_8out.toml").read_text().replace("expiry_ms = 500 ", f"expiry_ms = {expiry_ms} ")
+    (files.paths[0].parent / "io.toml").write_text(text)
+    return files.replace("type", 'profile = "io_8in_8out"', 'profile = "io.toml"')
+
+
+LOST = "the second channel's permit has to outlast 3 lost frames in a row, one every 2 ticks"
+
+
+@pytest.mark.parametrize("tick_ms, expiry_ms", [(10, 100), (10, 101), (20, 200), (20, 201), (40, 400), (50, 500)])
+def test_a_second_channel_whose_permit_outlasts_three_lost_frames_is_accepted(
+        files, monkeypatch, tick_ms, expiry_ms):
+    unloaded(monkeypatch)
+    assert after_lost(paced(files, tick_ms, expiry_ms).load(), sense.LOST_FRAMES_MIN) == peer.OK
+
+
+@pytest.mark.parametrize("tick_ms, expiry_ms, line", [
+    (10, 99, "permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10"),
+    (20, 199, "permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20"),
+    (20, 80, "permit_expiry_ms: 80 is not allowed; allowed 200..500 with tick_ms = 20"),
+    (20, 40, "permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20"),
+    (50, 499, "permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50"),
+    (100, 500, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"),
+    (100, 80, "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50")])
+def test_a_second_channel_whose_permit_falls_with_a_few_frames_is_refused(
+        files, monkeypatch, tick_ms, expiry_ms, line):
+    assert paced(files, tick_ms, expiry_ms).refusal() == f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
+    monkeypatch.setattr(sense, "EXPIRY_TICKS_MIN", 0)
+    unloaded(monkeypatch)
+    assert after_lost(files.load(), sense.LOST_FRAMES_MIN) in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
+
+
+@pytest.mark.parametrize("tick_ms, expiry_ms", [(100, 500), (20, 100)])
+def test_without_a_second_channel_no_frame_is_lost(files, monkeypatch, tick_ms, expiry_ms):
+    unloaded(monkeypatch)
+    paced(files, tick_ms, expiry_ms).replace("type", 'second_channel = "fitted" ', 'second_channel = "none" ')
+    files.replace("cabinet", '[channel_b]\nport = "/dev/serial/by-path/b"', "")
+    assert files.load().tick_ms == tick_ms
+
+
+def after_lost(loaded, frames):
+    """What a channel says of the other (safety/peer.py) in the tick before a frame that follows so many lost ones."""
+    image, receiver = loaded.safety_image, channel.Receiver(channel.CHANNEL_A)
+    one = peer.Peer(image, loaded.image_map(), receiver, 1, 2)
+    sender = channel.Sender(channel.CHANNEL_A, 1, 2)
+    said = peer.NOT_HEARD
+    for each in range(2 + frames):  # the first is only a beginning
+        if each < 2 and receiver.feed(sender.finish(), channel.FRAME_BYTES):
+            one.heard()
+        for _ in range(channel.FRAME_EVERY_TICKS):
+            sender.tick(1)
+            one.update(1, 0, 0)
+            said = one.reason
+    return said
 
 
 @pytest.mark.parametrize("said, row", [("[12, 30, 44]", 1), ("[1, 30, 44]", 12), ("[1, 12, 44]", 30),
