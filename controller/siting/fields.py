@@ -125,7 +125,7 @@ AREA = {
 EXPOSURE = {
     "kind": Field("choice", "", KINDS, True),
     "point_m": Field("point", "one of these three says where it is"),
-    "line_m": Field("points", "an open line", (2,)),
+    "line_m": Field("points", "an open line; a lot line goes on straight beyond its ends", (2,)),
     "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
     "inside_m": Field("point", "lot line with line_m, and must be said there: any point inside the lot"),
     "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),

@@ -11,7 +11,7 @@ TOUCH_m = 1e-6  # things nearer than that touch: the rounding of decimal input, 
 
 ROUNDING_m = 1e-9  # of a computed point, coordinates being within 100 km
 
-HALVINGS = 50  # of a segment: of the longest one a file may say to a nanometre
+HALVINGS = 52  # of a segment: of the longest one, the end of an open lot line drawn on, to a nanometre
 
 
 class Shape(NamedTuple):

@@ -1,4 +1,4 @@
-"""The lot: on which side of a lot line a unit stands, and what a file has to say so that this can be told."""
+"""The lot: how far its line goes, on which side of it a unit stands, and what a file has to say to tell this."""
 
 import math
 
@@ -21,10 +21,10 @@ def check_said(path, name, table):
         return
     if table["inside_m"] is None:
         refuse(path, ("exposure", name, "inside_m"), "is missing", SIDE)
-    drawn_on = _drawn_on(geometry.Shape(table["line_m"]))
-    if _meets_itself(drawn_on):
+    line = drawn_on(geometry.Shape(table["line_m"]))
+    if _meets_itself(line):
         refuse(path, ("exposure", name, "line_m"), "meets itself when its ends are drawn on straight", CLOSED)
-    if geometry.gap(drawn_on, geometry.Shape((table["inside_m"],))).distance_m <= geometry.TOUCH_m:
+    if geometry.gap(line, geometry.Shape((table["inside_m"],))).distance_m <= geometry.TOUCH_m:
         refuse(path, ("exposure", name, "inside_m"), "lies on the lot line, or straight beyond its end", SIDE)
 
 
@@ -35,12 +35,12 @@ def check_unit(path, unit, lot_line):
 
 
 def holds(lot_line, rectangle):
-    """Whether a rectangle lies wholly on the lot's side of a lot line; of an open one, as far as it would go on."""
+    """Whether a rectangle lies wholly on the lot's side of a lot line."""
     if lot_line.shape.is_closed:
         return geometry.is_within(rectangle, lot_line.shape)
-    smaller, drawn_on = geometry.shrunk(rectangle), _drawn_on(lot_line.shape)
-    return geometry.gap(smaller, drawn_on).distance_m > 0 and _is_same_side(
-        drawn_on, lot_line.facts["inside_m"], smaller.points[0])
+    smaller = geometry.shrunk(rectangle)
+    return geometry.gap(smaller, lot_line.shape).distance_m > 0 and _is_same_side(
+        lot_line.shape, lot_line.facts["inside_m"], smaller.points[0])
 
 
 def inward(lot_line, start, end, reach_m):
@@ -49,13 +49,28 @@ def inward(lot_line, start, end, reach_m):
     length_m, middle = math.dist(start, end) or 1.0, ((x1 + x2) / 2, (y1 + y2) / 2)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
     left, right = [(middle[0] + step * across[0], middle[1] + step * across[1]) for step in (reach_m, -reach_m)]
-    return middle, left if _is_same_side(_drawn_on(lot_line.shape), lot_line.facts["inside_m"], left) else right
+    return middle, left if _is_same_side(lot_line.shape, lot_line.facts["inside_m"], left) else right
 
 
-def _drawn_on(line):
-    """An open line with its first and last segment drawn on straight, so that it has two sides everywhere."""
+def drawn_on(line):
+    """An open line with its first and last segment drawn on straight: two sides everywhere, one distance to all of it.
+
+    Its points are those of the line with one BEYOND_m past either end. A lot does not stop where its drawing does: what
+    tells the sides and what measures the distance have to mean the same line.
+    """
     first, last = _beyond(*line.points[1::-1]), _beyond(*line.points[-2:])
     return line._replace(points=(first, *line.points, last))
+
+
+def as_said(lot_line):
+    """The part of an open lot line that the file says."""
+    return lot_line.shape._replace(points=lot_line.shape.points[1:-1])
+
+
+def beyond_said(lot_line):
+    """The two segments by which an open lot line is drawn on."""
+    first, *_, last = geometry.edges(lot_line.shape)
+    return first, last
 
 
 def _beyond(start, end):

@@ -18,6 +18,7 @@ WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
 UNIT_px, CROWD = 44, 40  # short side of the smallest of CROWD units and more, so that its label has room; fewer: less
 HEAD_px, EDGE_px = 88, 24
 TICK_px = 12  # from an open lot line into its lot
+DRAWN_ON = {"stroke_width": 1, "stroke_dasharray": "8 6"}  # an open lot line beyond the ends that the file says
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
 # kind: (fill, line, dashes)
@@ -163,14 +164,22 @@ def _exposures(site, view, bad):
             continue
         fill, line, dashes = LOOKS.get(exposure.kind, OTHER_LOOK)
         fill = fill if exposure.shape.is_filled or len(exposure.shape.points) == 1 else "none"
-        shapes.append(_drawn(view, exposure.shape, id=f"exposure.{exposure.name}", fill=fill, stroke=line,
-                             stroke_width=2, stroke_dasharray=dashes or "none"))
-        shapes += _lot_ticks(view, exposure, line) if exposure.facts["inside_m"] else []
+        is_open_lot = bool(exposure.facts["inside_m"])
+        said = lot.as_said(exposure) if is_open_lot else exposure.shape
+        shapes.append(_drawn(view, said, id=f"exposure.{exposure.name}", fill=fill, stroke=line, stroke_width=2,
+                             stroke_dasharray=dashes or "none"))
+        shapes += [*_drawn_on(view, exposure, line), *_lot_ticks(view, exposure, line)] if is_open_lot else []
         rating = exposure.facts["wall_fire_rating_h"]
         more = f"{exposure.kind}, {rating:g} h wall" if rating else exposure.kind
         texts.append(([exposure.name] if exposure.name == more else [exposure.name, more],
                       *_seen_middle(view, exposure.shape), line))
     return shapes, texts
+
+
+def _drawn_on(view, lot_line, color):
+    """What is seen of an open lot line beyond the ends that the file says: thinner, for distances may end there."""
+    seen = [geometry.clipped(edge, view.window) for edge in lot.beyond_said(lot_line)]
+    return [_drawn(view, geometry.Shape(each), fill="none", stroke=color, **DRAWN_ON) for each in seen if each]
 
 
 def _lot_ticks(view, lot_line, color):
@@ -350,7 +359,7 @@ def _signs(site, left, right):
     signs += [("wall", INK, 6, "none")] if site.areas else []
     signs += [("barrier", BARRIER, 6, "none")] if site.barriers else []
     signs += [("fence", INK, 1.5, "3 3")] if site.fence else []
-    signs += [("tick: into the lot", LOOKS["lot_line"][1], 2, "none")] if _has_open_lot(site) else []
+    signs += _open_lot_signs() if any([exposure.facts["inside_m"] for exposure in site.exposures]) else []
     signs += [(kind, LOOKS[kind][1], 2, LOOKS[kind][2] or "none") for kind in LOOKS if kind in kinds]
     signs += [("other exposure", OTHER_LOOK[1], 2, "none")] if set(kinds) - set(LOOKS) else []
     x, y, parts = left, 28, []
@@ -364,8 +373,10 @@ def _signs(site, left, right):
     return _tag("g", {"id": "legend"}, "".join(parts)), y
 
 
-def _has_open_lot(site):
-    return any([exposure.facts["inside_m"] for exposure in site.exposures])
+def _open_lot_signs():
+    color = LOOKS["lot_line"][1]
+    return [("tick: into the lot", color, 2, "none"),
+            ("lot line drawn on", color, DRAWN_ON["stroke_width"], DRAWN_ON["stroke_dasharray"])]
 
 
 def _beyond(site, view):

@@ -236,8 +236,8 @@ def _exposure(path, name, table):
                "an open line; outline_m for a closed outline, its first point said once")
     lot.check_said(path, name, table)
     is_closed = said == ["outline_m"]
-    return Exposure(name, table["kind"], geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line"),
-                    table)
+    shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
+    return Exposure(name, table["kind"], lot.drawn_on(shape) if table["inside_m"] else shape, table)
 
 
 def _check_plan(path, site):

@@ -50,7 +50,10 @@ class Area(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """Something that a fire of the storage must not reach, or that has to be kept free."""
+    """Something that a fire of the storage must not reach, or that has to be kept free.
+
+    shape: all that is measured to; an open lot line is drawn on straight beyond the ends that the file says.
+    """
 
     name: str
     kind: str

@@ -262,7 +262,7 @@ def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
     """Thirty containers: some labels have room for all, some for the rule, some for the number only."""
     units = {f"container_number_{at}": {"model": "m", "center_m": [at % 5 * (6 + apart_m), at // 5 * (2 + apart_m)]}
              for at in range(30)}
-    given = site(tmp_path, {"edition": edition, "unit": None}, {"unit": units}, exposure("lot_line", 40),
+    given = site(tmp_path, {"edition": edition, "unit": None}, {"unit": units}, exposure("public_way", 40),
                  model(size_m=[6.0, 2.0]))
     judged = [each for each in drawn(given)[0].iter(f"{SVG}text") if each.get("fill") in (plan.INK, plan.BAD)]
     apart = f"{mark}{apart_m:.3f}"
@@ -297,6 +297,39 @@ def test_ticks_of_an_open_lot_line_point_into_the_lot(tmp_path, inside_m, factor
     assert start == (31.5, 5.0) and end == pytest.approx((31.5 + factor * 0.5, 5.0))
     words = "".join(drawn(given)[0].itertext())
     assert "tick: into the lot" in words
+
+
+def drawn_on(root):
+    """[[(x, y), (x, y)]] of what is drawn of an open lot line beyond its ends, in pixels."""
+    return [points_of(each) for each in root.iter(f"{SVG}polyline")
+            if each.get("stroke-dasharray") == plan.DRAWN_ON["stroke_dasharray"]]
+
+
+def points_of(element):
+    """Of a polyline, in pixels."""
+    return [tuple(map(float, pair.split(","))) for pair in element.get("points").split()]
+
+
+def test_a_distance_ends_on_the_lot_line_drawn_on(tmp_path):
+    """Its written part lies above the view, which is as large as for a written line at that place."""
+    root, ids = drawn(site(tmp_path, exposure("lot_line", 0, line_m=[[12.5, 90], [12.5, 100]])))
+    written, _ = drawn(site(tmp_path, exposure("lot_line", 1.0)))
+    assert root.get("viewBox") == written.get("viewBox") and "beyond the plan" not in "".join(root.itertext())
+    (top, bottom), = [sorted(each, key=lambda point: point[1]) for each in drawn_on(root)]
+    frame = next(root.iter(f"{SVG}clipPath")).find(f"{SVG}rect")
+    assert top[0] == bottom[0] and (top[1], bottom[1]) == (0, float(frame.get("height")))
+    ends = {name: next(each for each in found.iter() if each.get("id") == "distance.b.e").find(f"{SVG}line").attrib
+            for name, found in (("drawn_on", root), ("written", written))}
+    assert ends["drawn_on"] == ends["written"] and float(ends["drawn_on"]["x2"]) == top[0]
+    assert ids.count("exposure.e") == 1 and "lot line drawn on" in "".join(root.itertext())
+
+
+def test_an_open_lot_line_is_drawn_on_from_both_its_ends_and_a_closed_one_not():
+    from controller.siting import reading
+    yard, pods = [drawn(reading.load(str(EXAMPLES / f"{name}.toml")))[0] for name in ("yard", "pods")]
+    said = points_of(next(each for each in yard.iter() if each.get("id") == "exposure.lot_line"))
+    assert len(said) == 3 and [set(each) & set(said) for each in drawn_on(yard)] == [{said[0]}, {said[-1]}]
+    assert drawn_on(pods) == [] and "drawn on" not in "".join(pods.itertext())
 
 
 def test_what_lies_beyond_is_named(tmp_path):

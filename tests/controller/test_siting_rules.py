@@ -1,5 +1,7 @@
 """Every rule of the siting audit: at its number, inside, outside, not applicable, a fact missing; and by edition."""
 
+import math
+
 import pytest
 from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence, garage,
                           mode, model, of_high_roof, roof, room, spaced)
@@ -220,6 +222,63 @@ def test_a_long_edge_is_not_shielded_by_a_barrier_that_leaves_a_part_of_it_bare(
     judged_by = "B19" if verdict == audit.MET else "B18"
     found = finding(tmp_path, judged_by, *long)
     assert (found.verdict, found.worst.value) == (verdict, pytest.approx(1.1))
+
+
+# -- an open lot line goes on straight beyond the ends that the file says
+
+PLACES = pytest.mark.parametrize("turned_deg, factor", [(0, 1), (0, -1), (90, 1), (37, 1), (37, -1), (-121.3, 1)])
+
+
+def placed(turned_deg, factor, line_m, wall_m=()):
+    """Both units, a lot line and a wall: mirrored where factor is -1, then turned and moved, all together."""
+    cos, sin = math.cos(math.radians(turned_deg)), math.sin(math.radians(turned_deg))
+
+    def at(x, y):
+        return [40 + x * cos - factor * y * sin, -70 + x * sin + factor * y * cos]
+    units = {name: {"center_m": at(x, 5.0), "rotation_deg": turned_deg} for name, x in (("a", 5.0), ("b", 11.0))}
+    line = exposure("lot_line", 0, line_m=[at(*each) for each in line_m], inside_m=at(5.0, 5.0))
+    wall = {"barrier": {"wall": {"line_m": [at(*each) for each in wall_m], "height_m": 3.6, "fire_rating_h": 1}}}
+    return {"unit": units}, line, wall if wall_m else {}
+
+
+@PLACES
+@pytest.mark.parametrize("line_m", [[[11.501, 20], [11.501, 21]], [[11.501, -5], [11.501, -6]],
+                                    [[0, 40], [11.501, 40], [11.501, 30]], [[11.501, -9], [11.501, -30], [0, -30]]])
+def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(tmp_path, turned_deg, factor, line_m):
+    found = finding(tmp_path, "B18", *placed(turned_deg, factor, line_m))
+    assert (found.verdict, found.worst.names) == (audit.NOT_MET, ("b", "e"))
+    assert found.worst.value == pytest.approx(0.001, abs=1e-6)
+    far = [[x + (3.047 if x else 0), y] for x, y in line_m]  # at 3.048 m
+    assert finding(tmp_path, "B18", *placed(turned_deg, factor, far)).verdict == audit.MET
+
+
+@PLACES
+@pytest.mark.parametrize("wall_m, verdict", [
+    ([[12.0, 2.9], [12.0, 7.1]], audit.MET), ([[12.4, 2.4], [12.4, 7.6]], audit.NOT_MET),
+    ([[12.4, 1.8], [12.4, 8.2]], audit.MET), ([[12.4, 1.8], [12.4, 8.0]], audit.NOT_MET)])
+@pytest.mark.parametrize("line_m", [[[12.5, 3.0], [12.5, 7.0]], [[12.5, 20.0], [12.5, 30.0]]])
+def test_a_barrier_has_to_hide_the_continuation_too(tmp_path, turned_deg, factor, line_m, wall_m, verdict):
+    """The line is within 3.048 m of unit b from y = 1.62 to 8.38: sight lines that pass x = 12.4 at 1.91, 8.09."""
+    changes = placed(turned_deg, factor, line_m, wall_m)
+    assert finding(tmp_path, "B18", *changes).verdict == verdict
+    if verdict == audit.MET:
+        reduced = finding(tmp_path, "B19", *changes)
+        assert (reduced.verdict, reduced.worst.words) == (audit.MET, "behind wall")
+        assert reduced.worst.value == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_site_beside_the_continuation_of_a_lot_line_is_not_remote(tmp_path):
+    for x, is_near in ((42.0, True), (42.001, False)):
+        found = finding(tmp_path, "B10", exposure("lot_line", 0, line_m=[[x, 50], [x, 60]]))
+        assert (found.verdict != audit.NOT_APPLICABLE) == is_near
+
+
+@pytest.mark.parametrize("change", [
+    {"kind": "lot_line", "outline_m": [[-20, -20], [60, -20], [60, 40], [11.501, 40], [11.501, 30], [-20, 30]]},
+    {"kind": "public_way", "line_m": [[11.501, 40], [11.501, 30]]}])
+def test_a_closed_lot_line_and_other_lines_end_where_they_are_said_to(tmp_path, change):
+    found = finding(tmp_path, "B18", {"exposure": {"e": change}})
+    assert (found.verdict, found.worst.value) == (audit.MET, pytest.approx(24.5, abs=1e-6))
 
 
 def test_a_barrier_does_nothing_in_ifc_2018_and_a_test_does(tmp_path):
