@@ -115,6 +115,9 @@ def _noc_state(stage, topology):
 def _absent(feature, stage, not_fitted):
     """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
     if feature in DETECTORS:
+        missing = next((name for name in DETECTORS[feature] if not_fitted.get(name) == ""), "")
+        if missing:  # the others may be enough, but nobody has accepted a vote of fewer
+            return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""
         return next(name for name in DETECTORS[feature] if name in not_fitted)

@@ -3,6 +3,7 @@
 import html
 import html.parser
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -224,7 +225,7 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
     assert "no device with role toxic: row 9 (A35) and row 10 (C50)" in err and '"damper_ok" is not mapped' in err
     assert "none, this file is refused and cannot run" in out and "Required and missing: no energisation" in out
     missing = {line.split(" | ")[1] for line in out.split("\n") if "REQUIRED, NOT ARMED" in line}
-    assert missing == {"9", "10a", "10b", "16a", "16b"}, "one smoke zone and heat still make row 5"
+    assert missing == {"4", "5", "9", "10a", "10b", "16a", "16b"}, "nobody accepted a vote of one zone and heat"
     for line in err.strip().split("\n"):
         assert line.removeprefix("firebreak: ") in out
     assert run(capsys, "check", str(files.paths[2]))[0] == 2
@@ -262,6 +263,55 @@ def test_an_effect_whose_output_nobody_accepted_as_missing_is_named(pylontech, c
     assert '"pre_alarm_on" is not mapped; allowed all 8 needed outputs, each once, or not_fitted.pre_alarm' in err
     line = next(line for line in out.splitlines() if line.startswith("| 2 |"))  # of the rows, not of the readings
     assert "; pre-alarm to fire panel: REQUIRED, NOT FITTED |" in line
+
+
+def listed_and_marked(files, capsys):
+    """(rows that the refusals name, rows that the table marks as missing) of `firebreak matrix --site`."""
+    code, out, err = run(capsys, "matrix", "--site", str(files.paths[2]))
+    assert code == 1 and "Required and missing: no energisation" in out
+    listed = {int(row) for line in err.splitlines() for row in re.findall(r"row (\d+) \(", line)}
+    return listed, {int(line.split(" | ")[0].removeprefix("| ")) for line in out.splitlines()
+                    if "REQUIRED, NOT ARMED" in line}
+
+
+VOTED = [(name, also) for name in ("smoke_1_ok", "smoke_2_ok", "heat_ok") for also in ("", "heat", "smoke_2", "smoke")
+         if also not in equipment.of_signal(name)]
+
+
+@pytest.mark.parametrize("contact, accepted", VOTED)
+def test_a_vote_that_lacks_a_contact_is_not_armed(files, capsys, contact, accepted):
+    """Also where those that are left would be enough, and where another one is accepted as missing."""
+    files.replace("type", '["suppression", "door"]', '["suppression", "door", "heat", "smoke", "smoke_2"]')
+    if accepted:
+        files.append("site", f'[not_fitted]\n{accepted} = "Nora Toft, 2026-01-01: test"')
+        for name in equipment.EQUIPMENT[accepted].inputs:
+            files.replace("type", f'"{name}"', '""')
+    files.replace("type", f'"{contact}"', '""')
+    assert listed_and_marked(files, capsys) == ({4, 5}, {4, 5})
+
+
+@pytest.mark.parametrize("accepted", ("smoke_2", "heat"))
+def test_a_vote_of_fewer_that_somebody_accepted_is_armed(files, accepted):
+    files.replace("type", '["suppression", "door"]', '["heat", "smoke_2"]')
+    found = files.append("site", f'[not_fitted]\n{accepted} = "Nora Toft, 2026-01-01: test"').load()
+    by_stage = stages_of(matrix_report.matrix_facts(found))
+    assert [[each["state"] for each in by_stage[name]["states"]] for name in ("4", "5")] == [["armed"], ["armed"]]
+
+
+@pytest.mark.parametrize("contact", [name for names in schema.INPUT_NAMES.values() for name in names])
+def test_the_list_of_what_is_missing_and_the_table_agree(files, capsys, contact):
+    listed, marked = listed_and_marked(files.replace("type", f'"{contact}"', '""'), capsys)
+    assert listed == marked == set(equipment.rows_of_input(contact))
+
+
+@pytest.mark.parametrize("role", [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles])
+def test_the_list_and_the_table_agree_without_a_detector(files, capsys, role):
+    text = files.paths[0].read_text()
+    start = text.index(f"[device.{role}]")
+    end = text.find("[device.", start + 1)
+    files.paths[0].write_text(text[:start] + (text[end:] if end > 0 else ""))
+    listed, marked = listed_and_marked(files, capsys)
+    assert listed == marked and listed
 
 
 NEEDED = {"estop_1_ok": {"1a", "1c"}, "estop_2_ok": {"1b", "1c"}, "fire_alarm_ok": {"2"}, "key_run_ok": {"47"},
