@@ -4,6 +4,7 @@ Everything here is about which things there are and how they hang together; whet
 of buses, silence budgets) is in sense.py.
 """
 
+import os
 from dataclasses import dataclass
 
 from controller import devices as device_tables
@@ -176,7 +177,16 @@ def _check_wires(values, buses, channel_b):
     seen = {}
     wires = [(bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses]
     for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:
-        wire = bus.port or f"{bus.interface}:{bus.channel}"
+        wire = _wire(bus)
         if wire in seen:
             not_allowed(values.file(*key), key, values.get(*key), f"a wire of its own (bus.{seen[wire]} has this one)")
         seen[wire] = bus.name
+
+
+def _wire(bus):
+    """What two buses on one wire have in common, however a path to it is spelt; "//" in front means no more than "/".
+
+    Of the text alone: where a link leads only the box knows, and a file is checked anywhere.
+    """
+    path = bus.port or bus.channel
+    return os.path.normpath(f"/{path.lstrip('/')}") if path.startswith("/") else f"{bus.interface}:{path}"

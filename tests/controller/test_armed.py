@@ -329,6 +329,8 @@ def test_the_second_channel_has_a_wire_of_its_own(files):
     files.append("cabinet", f'[channel_b]\nport = "{wire}"')
     assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" is not allowed; ' \
                               f"allowed a wire of its own (bus.{bus} has this one)"
+    files.replace("cabinet", f'[channel_b]\nport = "{wire}"', f'[channel_b]\nport = "/dev/..{wire}"')
+    assert files.refusal().endswith(f" is not allowed; allowed a wire of its own (bus.{bus} has this one)")
 
 
 def unloaded(monkeypatch):

@@ -463,6 +463,37 @@ def test_what_an_expired_module_must_mean_cannot_be_wired_the_other_way(tmp_path
         assert f'outputs: "{wrong}" is not allowed; allowed {right}: an expired module must' in files.refusal()
 
 
+PORT = "/dev/serial/by-path/platform-xhci-usb-0:1.1:1.0-port0"
+SPELT = [PORT, PORT.replace("/serial/", "/serial/../serial/"), PORT.replace("/serial/", "//serial/"),
+         PORT.replace("/serial/", "/./serial/"), "/" + PORT, "//" + PORT, "/.." + PORT, PORT + "/", PORT + "/."]
+
+
+@pytest.mark.parametrize("path", SPELT)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_one_wire_however_it_is_spelt_is_refused(files, path, is_first):
+    """Two masters on it would talk at once, whichever of the two the longer path stands at."""
+    files.replace("cabinet", PORT.replace("1.1:", "1.2:"), PORT if is_first else path)
+    if is_first:
+        files.replace("cabinet", f'[bus.pcs]\nport = "{PORT}"', f'[bus.pcs]\nport = "{path}"')
+    refusal = files.refusal()
+    assert refusal.startswith('example/cabinet.toml:bus.io.port: "/')
+    assert refusal.endswith(" is not allowed; allowed a wire of its own (bus.pcs has this one)")
+
+
+@pytest.mark.parametrize("path", [PORT + "1", PORT.replace("/by-path/", "/by-id/"), PORT.replace("/serial/", "/../")])
+def test_another_wire_is_accepted(files, path):
+    assert files.replace("cabinet", PORT.replace("1.1:", "1.2:"), path).load().buses
+
+
+@pytest.mark.parametrize("port", ["/dev/serial/by-path/can", "/dev/serial/./by-path/can"])
+def test_a_can_adapter_on_a_serial_port_has_it_for_itself(files, port):
+    files.replace("cabinet", 'interface = "socketcan"\nchannel = "can0"',
+                  'interface = "slcan"\nchannel = "/dev/serial/by-path/can"')
+    assert files.replace("cabinet", PORT, port).refusal() == (
+        f'example/cabinet.toml:bus.pcs.port: "{port}" is not allowed; '
+        "allowed a wire of its own (bus.can0 has this one)")
+
+
 @pytest.mark.parametrize("key, said", [("modules", "modules = 15"), ("cells", "cells = 240 ")])
 def test_two_are_enough_to_be_compared(files, key, said):
     files.replace("type", said, f"{key} = 2 ").replace("type", "energy_Wh = 645000 ", "energy_Wh = 1000 ")
