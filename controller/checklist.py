@@ -13,16 +13,20 @@ from safety import runaway
 _WIRE = "open its wire at the terminal of the I/O module"
 _GAS = "calibration gas at the sensor through its cup; note the concentration"
 _BMS = "let the maker's BMS test tool report it, one rack after the other; without a tool, the record says not tested"
-_RIG = "on the rig, with this file (`python -m hil`): not on the cabinet"
+# No rig takes a site's file: what it proves is the program, on the cabinet of sites/example.
+_COURSE = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
+_UNTESTED = "note it here as not tested"
+_RIG = f"not on this cabinet: {_COURSE}; {_UNTESTED}"
+_TOOL = f"by the maker's test tool; without a tool, {_UNTESTED}: {_COURSE}"
 _BRIDGE = ("bridge contact 2, press the emergency stop; take the bridge off, press once more, and see both contacts "
            "open")
 _NO_STORE = ("cabinet and service stopped in order, put the state directory aside and start with an empty one; "
              "afterwards stop, put the old one back in its place (it holds the latches and the proof-test ledger) and "
              "start again")
-_VOLTAGE = ("contactors closed, let converter or BMS report a DC voltage 30 V off, by the maker's test tool, or "
-            f"{_RIG}; a pulled fuse does not trip it: only racks that are closed onto the bus are compared")
-_ZERO = ("let the BMS report exactly 0 degC for one module while another is 10 K away, by the maker's test tool, or "
-         f"{_RIG}; an unplugged sensor is invalid, which is 45a")
+_VOLTAGE = (f"contactors closed, let converter or BMS report a DC voltage 30 V off, {_TOOL}; a pulled fuse does not "
+            "trip it: only racks that are closed onto the bus are compared")
+_ZERO = ("let the BMS report exactly 0 degC for one module while another is 10 K away, "
+         f"{_TOOL}; an unplugged sensor is invalid, which is 45a")
 _RESISTOR = ("a test resistor from one pole to earth, contactors open first: so what is measured is the time to the "
              "alarm, and of power at zero and open contactors nothing can be")
 INJECT = {
@@ -126,7 +130,7 @@ def _test(stage, found, schedule):
 
 def inject(stage, found):
     """How to make a stage of the matrix trip on this site."""
-    words = INJECT[matrix_words.feature_name(stage)]
+    words = INJECT[matrix_words.feature_name(stage)].format(stage=stage[m.S_ID])
     if stage[m.S_ID] == SUSPICION:
         words += f": {_suspicious_words(found)}"
     return words if stage[m.S_GATE] == m.NO_GATE else f"{words}; {GATES[matrix_words.feature_name(stage, m.S_GATE)]}"

@@ -33,7 +33,7 @@ _SENSOR = Interval(LONG_D, "one device in the chain that nothing compares", "D")
 _BMS = Interval(LONG_D, "reported by the BMS: with the maker's test tool", "D")
 _COMPUTED = Interval(ONCE, "computed from values that other rows prove, by a program that tests itself (row 44)", "D")
 _SILENCE = Interval(ONCE, "what fails in this path is itself the silence that the row acts on", "D")
-_SELF_TEST = Interval(YEAR_D, "self-test of the controller: on the rig, with this file", "D")
+_SELF_TEST = Interval(YEAR_D, "self-test of the controller: on the rig, for the example cabinet", "D")
 
 # Key: a row of the matrix, one of its stages that is tested apart, or a row by wire (w).
 INTERVALS = {

@@ -2,6 +2,8 @@
 
 import pytest
 from controller import checklist, config
+from hil.rows import command as rows_command
+from hil.rows.courses import COURSES
 from safety import matrix as m
 from safety import signals as s
 from site_files import SITES
@@ -67,3 +69,17 @@ def test_what_cannot_be_measured_is_said(example):
 def test_every_test_puts_back_what_it_moved(example):
     texts = [str(block) for block in checklist.blocks(checklist.facts(example))]
     assert any("is put back before the next one, and seen to be back" in text for text in texts)
+
+
+ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "45c", "45d", "50b")
+
+
+def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove(example):
+    """No rig takes this file: a course says nothing of this cabinet, and the page may not read as if it did."""
+    texts = {test["stage"]: test["inject"] for test in checklist.facts(example)["tests"]}
+    assert {stage for stage, text in texts.items() if "rig" in text.split()} == set(ON_RIG)
+    for stage in ON_RIG:
+        assert f"for the example cabinet alone (`python -m hil rows --only {stage}`)" in texts[stage]
+        assert "note it here as not tested" in texts[stage] and stage in COURSES
+        assert ("by the maker's test tool" in texts[stage]) == (stage in ("38b", "45c", "45d"))
+    assert rows_command.EXAMPLE.resolve() == (SITES / "example" / "cabinet.toml").resolve()
