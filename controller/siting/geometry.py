@@ -120,7 +120,13 @@ def side(a, b, point):
 
 def crosses(a, b, c, d):
     """Whether two segments cross within both: an end on the other segment is no crossing (its distance is 0)."""
-    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0 and _boxes_meet(a, b, c, d)
+
+
+def _boxes_meet(a, b, c, d):
+    """Whether the boxes of two segments meet: of two far apart in one straight line the sides are mere rounding."""
+    return all([max(a[axis], b[axis]) >= min(c[axis], d[axis]) and max(c[axis], d[axis]) >= min(a[axis], b[axis])
+                for axis in (0, 1)])
 
 
 def _crossing(a, b, c, d):

@@ -159,6 +159,14 @@ def test_a_unit_inside_an_open_lot_line(tmp_path, changes, center_m):
     assert len(reading.load(str(path)).units) == 2
 
 
+@pytest.mark.parametrize("line_m", [[[0, 0], [9.976, 0.691]], [[40, -70], [47.978, -63.971]],
+                                    [[4000, -7000], [4029.601, -6995.121]]])
+def test_a_straight_lot_line_does_not_meet_itself_however_it_is_turned(tmp_path, line_m):
+    path = tmp_path / "site.toml"
+    path.write_text(toml(content(exposure("lot_line", 9, line_m=line_m, inside_m=[5.0, 5.0]))))
+    assert reading.load(str(path)).exposures[0].name == "e"
+
+
 def test_as_much_energy_as_a_unit_may_hold(tmp_path):
     path = tmp_path / "site.toml"
     path.write_text(toml(content(model(energy_kWh=2000))))

@@ -56,6 +56,17 @@ def test_symmetry(first, second):
     assert math.dist(there.start, there.end) == pytest.approx(there.distance_m, abs=1e-9)
 
 
+@pytest.mark.parametrize("end", [(9.976, 0.691), (29.601, 4.879), (28.809, 8.37), (25.228, 16.234)])
+@pytest.mark.parametrize("by", [(0, 0), (40, -70), (4000, -7000)])
+def test_parts_of_one_straight_line_do_not_cross(end, by):
+    """Of a line drawn on from both its ends: what lies before it and what lies beyond it are its length apart."""
+    start, end = by, (by[0] + end[0], by[1] + end[1])
+    length_m = math.dist(start, end)
+    before, beyond = [tuple([at[axis] + reach_m * (end[axis] - start[axis]) / length_m for axis in (0, 1)])
+                      for at, reach_m in ((start, -1e6), (end, 1e6))]
+    assert g.segment_gap(before, start, end, beyond).distance_m == pytest.approx(length_m)
+
+
 @given(shapes, shapes, st.tuples(numbers, numbers), st.integers(-360, 360))
 def test_moving_the_plan_changes_no_distance(first, second, by, turned_deg):
     before = g.gap(first, second).distance_m
