@@ -1,5 +1,6 @@
 """What all tests share: repeatable hypothesis runs, the data beside the repository, a short guard for wire tests."""
 
+import gc
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ WIRE_GUARD_S = 60  # a hang guard only: no test may need it
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
+gc.disable()  # until all tests are collected: 15 000 of them, and all stay
 # A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,6 +23,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("wire") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(WIRE_GUARD_S))
+
+
+def pytest_collection_finish():
+    """What was collected stays, so no later collection of garbage walks over it."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
