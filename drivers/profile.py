@@ -321,6 +321,7 @@ def _meter_registers(settings):
 
 
 _MASK = (INTEGER, 1, 65535, REQUIRED)  # bits of the register `status`
+_WARMING_MASK = (INTEGER, 1, 65535, 0)
 _DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
@@ -334,11 +335,13 @@ FAMILIES = {
         "expiry_ms": (INTEGER, 40, 500, REQUIRED), "check_period_ms": (INTEGER, 100, 60_000, REQUIRED),
     }, lambda settings: ("inputs", "coils", "output_expiry"), ()),
     # fault_mask: bits that say the values are not to be trusted; good_mask: bits that must be 1; invalid_mask: bits
-    # with which the reading is refused, so that it ages.
-    "gas": ({"fault_mask": _MASK, "calibrated_lfl_vol_ppm": (INTEGER, 1000, 1_000_000, REQUIRED)},
+    # with which the reading is refused, so that it ages; warming_mask: likewise while no other of fault_mask is set.
+    "gas": ({"fault_mask": _MASK, "warming_mask": _WARMING_MASK,
+             "calibrated_lfl_vol_ppm": (INTEGER, 1000, 1_000_000, REQUIRED)},
             lambda settings: ("concentration", *_DATED), ()),
-    "offgas": ({"fault_mask": _MASK}, lambda settings: ("vapour", *_DATED), ()),
-    "toxic": ({"fault_mask": _MASK}, lambda settings: ("hydrogen", "carbon_monoxide", *_DATED), ()),
+    "offgas": ({"fault_mask": _MASK, "warming_mask": _WARMING_MASK}, lambda settings: ("vapour", *_DATED), ()),
+    "toxic": ({"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
+              lambda settings: ("hydrogen", "carbon_monoxide", *_DATED), ()),
     "climate": ({"invalid_mask": _MASK}, lambda settings: ("air_temperature", "humidity", "status"), ()),
     "ups": ({"good_mask": _MASK, "invalid_mask": _MASK}, lambda settings: ("reserve", "status"), ()),
     "sunspec_pcs": ({

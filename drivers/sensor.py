@@ -7,6 +7,8 @@ A date that is not set or beyond its range says nothing of the cell: the values 
 status says, and the calibration counts as overdue for as long as can be said. That is row 13c, which warns and halves
 the power until the dates are set. Were it a fault (13a), two detectors that lost their clocks would be all gas
 detection lost (row 14), and a 0 that they measured would count as none.
+
+A detector that warms up has not been heard yet: the start waits for it, and after a cut of power nothing latches.
 """
 
 import math
@@ -24,7 +26,8 @@ WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 class Sensor:
     """One device. Its values, `ok` and days until calibration go to the sink together. Counters: `replies`, `refused`
-    (a value other than a date out of range, or the device says its data are invalid), `failures`."""
+    (a value other than a date out of range, or the device says its data are invalid or that it warms up),
+    `failures`."""
 
     def __init__(self, profile, unit_id, sink, indexes, group, lfl_vol_ppm=None):
         """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; group: into sink.fresh.
@@ -55,7 +58,10 @@ class Sensor:
         self._dates = itemgetter(*[names.index(name) for name in DATES]) if "today" in names else None
         settings = profile.settings
         self._fault_mask, self._good_mask = settings.get("fault_mask", 0), settings.get("good_mask", 0)
-        self._invalid_mask = settings.get("invalid_mask", 0)
+        self._invalid_mask, self._warming_mask = settings.get("invalid_mask", 0), settings.get("warming_mask", 0)
+        self._counts_mask = self._fault_mask & ~self._warming_mask  # and saturation: these are heard at once
+        for register in registers:
+            self._counts_mask |= register.over_range_mask
         self._pdu = None
 
     def periodic(self):
@@ -80,7 +86,7 @@ class Sensor:
     def _store(self, raws):
         """True when every value but a date is in its range and none is declared invalid; then they are in the sink."""
         status = raws[self._status_at]
-        if status & self._invalid_mask:
+        if status & self._invalid_mask or status & self._warming_mask and not status & self._counts_mask:
             return False
         values = [rule.value(raw, status) for rule, raw in zip(self._rules, raws)]
         if None in self._measured(values):

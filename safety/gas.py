@@ -65,9 +65,9 @@ class Gas:
         """The highest reading of each kind; of vapour also the second highest (row 8: two sensors)."""
         good = self._kind(self.combustible)
         self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(good, len(self.combustible)))
-        seen = self.ages.seen[s.G_GAS_1] | self.ages.seen[s.G_GAS_2]
-        lost = 1 if self.required and seen and not good else 0
-        self._put(m.F_GAS_DETECTORS_LOST, lost, m.KNOWN if seen else m.IN_PART)
+        heard = self.ages.heard(s.G_GAS_1, s.G_GAS_2 + 1)
+        lost = 1 if self.required and self.combustible and heard == m.KNOWN and not good else 0
+        self._put(m.F_GAS_DETECTORS_LOST, lost, heard)
         good = self._kind(self.vapour)
         self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(good, len(self.vapour)))
         self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], self._known(good, len(VAPOUR)) if self.high[2] > 1 else 0)

@@ -120,7 +120,8 @@ def test_the_whole_scale_is_taken(concentration):
     assert fed(concentration, 0, DUE, TODAY)[1].inp[s.GAS_1_LFL_PERMILLE] == concentration
 
 
-@pytest.mark.parametrize("status, ok", [(0, 1), (1, 0), (2, 0), (4, 1), (8, 0), (16, 0), (32, 1), (0xFFE0, 1), (31, 0)])
+@pytest.mark.parametrize("status, ok", [(0, 1), (1, 0), (3, 0), (6, 0), (4, 1), (8, 0), (16, 0), (32, 1), (0xFFE0, 1),
+                                        (31, 0)])
 def test_each_fault_bit(status, ok):
     _, sink = fed(0, status, DUE, TODAY)
     assert sink.inp[s.GAS_1_OK] == ok and sink.taken() == {s.G_GAS_1}
@@ -134,7 +135,7 @@ def test_a_saturated_cell_reads_full_scale_and_never_unknown(concentration, stat
 
 
 @pytest.mark.parametrize("status, shown", [
-    (1, 0), (2, 0), (8, 0), (16, 0), (0b11011, 0), (5, 1000), (31, 1000), (32, 600)])
+    (1, 0), (3, 0), (8, 0), (16, 0), (0b11011, 0), (5, 1000), (6, 1000), (31, 1000), (32, 600)])
 def test_of_a_faulty_detector_only_saturation_is_believed(status, shown):
     """A word of a broken cell, of a warm-up or of calibration gas is no gas; an over range beside a fault may be."""
     for concentration in (600, 0xFFFF if status & 31 else 600):
@@ -142,6 +143,23 @@ def test_of_a_faulty_detector_only_saturation_is_believed(status, shown):
         assert (sink.inp[s.GAS_1_LFL_PERMILLE], sink.inp[s.GAS_1_OK]) == (shown, 0 if status & 27 else 1)
         vapour = offgas(600, status, DUE, TODAY)[1]
         assert vapour.inp[s.OFFGAS_2_PPM] == shown
+
+
+@pytest.mark.parametrize("status", [2, 2 | 32, 2 | 0xFFC0])
+@pytest.mark.parametrize("make", [fed, offgas])
+def test_one_that_warms_up_has_not_been_heard(make, status):
+    """Two that took a minute after a cut of power were faulty (13a) and all gas detection lost (14) for good."""
+    device, sink = make(600, status, DUE, TODAY)
+    assert (sink.taken(), device.refused) == (set(), 1)
+
+
+def test_nor_has_one_for_toxic_gases_and_it_ages_like_one_that_fell_silent():
+    device, sink = toxic(70, 5, 4, DUE, TODAY)
+    assert (sink.taken(), device.refused) == (set(), 1)
+    device, sink = toxic(70, 5, 0, DUE, TODAY)
+    assert sink.taken() == {s.G_TOXIC}
+    reply(device, 70, 5, 4, DUE, TODAY)
+    assert (sink.taken(), device.refused, sink.inp[s.TOXIC_PPM]) == (set(), 1, 70)
 
 
 @pytest.mark.parametrize("due, today, days", [(TODAY, TODAY, 0), (TODAY - 1, TODAY, -1), (65534, FIRST_DAY, 36500),
@@ -228,7 +246,7 @@ def test_vapour_saturates(vapour, status, shown):
     assert (sink.inp[s.OFFGAS_2_PPM], sink.inp[s.OFFGAS_2_OK]) == (shown, 1)
 
 
-@pytest.mark.parametrize("status", [1, 2, 8, 16])
+@pytest.mark.parametrize("status", [1, 3, 8, 16])
 def test_a_reference_that_fails_is_a_fault_too(status):
     assert offgas(0, status, DUE, TODAY)[1].inp[s.OFFGAS_2_OK] == 0
 
@@ -236,7 +254,7 @@ def test_a_reference_that_fails_is_a_fault_too(status):
 @pytest.mark.parametrize("hydrogen, carbon_monoxide, status, shown, ok", [
     (60, 12, 0, 60, 1), (12, 60, 0, 60, 1), (0, 0, 0, 0, 1), (3, 0, 8, 1000, 1), (3, 0, 16, 1000, 1),
     (1001, 0, 0, 1000, 1), (0xFFFF, 0, 8, 1000, 1), (5, 70, 1, 70, 0), (5, 70, 2, 5, 0), (70, 5, 1, 5, 0),
-    (70, 5, 2, 70, 0), (70, 5, 3, 0, 0), (70, 5, 9, 1000, 0), (70, 5, 4, 0, 0), (70, 5, 32, 0, 0), (0, 0, 4, 0, 0),
+    (70, 5, 2, 70, 0), (70, 5, 3, 0, 0), (70, 5, 9, 1000, 0), (70, 5, 12, 1000, 0), (70, 5, 32, 0, 0), (0, 0, 5, 0, 0),
     (0, 0, 32, 0, 0), (0, 0, 64, 0, 1)])
 def test_the_larger_of_hydrogen_and_carbon_monoxide_counts(hydrogen, carbon_monoxide, status, shown, ok):
     sink = toxic(hydrogen, carbon_monoxide, status, DUE, TODAY)[1]

@@ -40,11 +40,10 @@ def in_part(found, fitted):
 
 def votes(desk, fitted, silent_ticks):
     """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER: not yet)."""
-    found, heard, faulty, silent, days, some_seen, all_seen = {}, 0, 0, 0, [], False, True
+    found, heard, faulty, silent, days, all_seen = {}, 0, 0, 0, [], True
     for (kind, detectors), count in zip(KINDS.items(), fitted):
         good, read = 0, []
         for group, value in detectors[:count]:
-            some_seen |= kind == "combustible" and silent_ticks[group] != NEVER
             all_seen &= silent_ticks[group] != NEVER
             if silent_ticks[group] > BUDGET:
                 silent += silent_ticks[group] != NEVER
@@ -59,7 +58,8 @@ def votes(desk, fitted, silent_ticks):
             found[m.F_OFFGAS_PPM_SECOND] = (sorted([0, 0] + read)[-2] if len(read) > 1 else 0,
                                             UNKNOWN if len(read) < 2 else KNOWN if good > 1 else IN_PART)
         if kind == "combustible":
-            found[m.F_GAS_DETECTORS_LOST] = (1 if some_seen and not good else 0, KNOWN if some_seen else IN_PART)
+            found[m.F_GAS_DETECTORS_LOST] = (1 if all_seen and count and not good else 0,
+                                             KNOWN if all_seen else IN_PART)
     every = KNOWN if heard == sum(fitted) else IN_PART
     found[m.F_GAS_DETECTORS_FAULTY] = (faulty, every)
     found[m.F_GAS_DETECTORS_SILENT] = (silent, KNOWN if all_seen else IN_PART)
