@@ -17,7 +17,7 @@ from controller.image import (VOID_RESET, ProcessImage, ending_at, operator_at, 
 from controller.journal import JournalWriter
 from controller.relays import Relays
 from controller.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON, O_SETPOINT_W
-from controller.store import ARMED, CABINET, FIRST_OUT, LATCHED, LOCKED_OUT, MISSING, UNREADABLE
+from controller.store import ARMED, CABINET, LOCKED_OUT, MISSING, UNREADABLE
 from safety import latches, matrix, signals as s
 from safety import parameters as p
 
@@ -88,7 +88,7 @@ class Cabinet:
         armed = self.config.safety_image[self.config.image_map().armed:]
         stored = record.get("latches", {})
         latched = [index for index, name in enumerate(names) if name in stored]
-        latched.sort(key=lambda index: -stored[names[index]])  # the first-out before the others
+        latched.sort(key=lambda index: -stored[names[index]])  # in the order in which they came
         latched = [index for index in latched if armed[index]]
         lost = len(latched) < len(stored)
         verified = record.get("values", {}).get(NOC_VERIFIED, 0)
@@ -199,9 +199,10 @@ class Cabinet:
         ages = list(token_age)
         if self._clearing and self._asked[0] == matrix.REMOTE:
             ages[ages.index(max(ages))] = 0
-        latched, first = self.core.kernel.evaluator.latched, self.core.kernel.evaluator.first_out[0]
-        held = {name: FIRST_OUT if index == first else LATCHED for index, name in enumerate(self._names)
-                if latched[index] and index not in self._clearing}
+        evaluator = self.core.kernel.evaluator
+        held = [index for index in range(evaluator.count) if evaluator.latched[index] and index not in self._clearing]
+        held.sort(key=evaluator.order.__getitem__, reverse=True)
+        held = {self._names[index]: number for number, index in enumerate(held, 1)}
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
         values = {CABINET + self.config.names[-1][1]: 1, **self.wish.values()}
         if self._stored_name:

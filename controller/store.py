@@ -41,7 +41,6 @@ START_US = 30_000_000  # before the first one: the process starts beside the con
 HOLD_S, HOLD_PAUSE_S = 5, 0.1  # how long a start waits for whom a kill has left: that one saves what it has, then ends
 RETRY_S = 1  # between two attempts to save what could not be saved
 FAILED_NAME = "store.failed"  # in the folder of the run: its store could not be saved, whatever it holds
-LATCHED, FIRST_OUT = 1, 2
 CABINET = "cabinet."  # and the name of whose it is: one of a record's values
 LOCKED_OUT = "locked_out."  # and the name of who did it: another one
 STOPPED = "stopped."  # and who had locked it out, if that is why: another one, why it rests (wish.PERSON ...)
@@ -58,8 +57,8 @@ class StoreError(Exception):
 def empty_record():
     """The record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: name of a stage instance -> LATCHED, or FIRST_OUT of the one that was; token_ages_ms: age of each spent
-    reset token; values: name -> int.
+    latches: name of a stage instance -> a number, the higher the earlier it latched (the first-out has the highest);
+    token_ages_ms: age of each spent reset token; values: name -> int.
     """
     return {"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": [], "values": {}}
 

@@ -36,7 +36,7 @@ class Evaluator:
     """Counters and latches of every stage instance. Blocks: the cabinet, then each unit, then each rack."""
 
     def __init__(self, layout, image, image_map, features):
-        self.features = features
+        self.features, self.value, self.known = features, features.value, features.known
         instances = _instances(layout)
         count = self.count = len(instances)
         self.stage = tuple([stage for stage, _ in instances])
@@ -48,6 +48,8 @@ class Evaluator:
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
+        self.order = array("i", [0] * count)  # of what stands: when it came, by number
+        self.last = array("i", [0])  # the number given last
         self.trips = array("i", [0])  # of stages that latch, modulo TRIPS_END: part of what an operator saw
         self.moved = bytearray(1)  # 1 once `active` or `latched` changed: what is published of them has to be again
         self.build(image, image_map)
@@ -98,7 +100,7 @@ class Evaluator:
 
     def _any_hit(self, block):
         """True if any feature of a quiet block is at or beyond its threshold: the whole work of an uneventful step."""
-        value, known = self.features.value, self.features.known
+        value, known = self.value, self.known
         for feature, sense, set_at, _ in self.armed[block]:
             if known[feature] and value[feature] * sense >= set_at:
                 return True
@@ -106,7 +108,7 @@ class Evaluator:
 
     def _block(self, block, elapsed):
         """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
-        value, known = self.features.value, self.features.known
+        value, known = self.value, self.known
         set_count, active, latched = self.set_count, self.active, self.latched
         busy = 0
         for feature, sense, set_at, index in self.armed[block]:
@@ -137,21 +139,29 @@ class Evaluator:
 
     def gate_ok(self, gate):
         """True while a gate is known and open."""
-        return self.features.known[gate] and self.features.value[gate]
+        return self.known[gate] and self.value[gate]
 
     def _hit(self, index, elapsed):
         self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
         if self.set_count[index] >= self.debounce[index][D_SET_TICKS] and not self.active[index]:
+            self.number(index)
             self.active[index] = self.moved[0] = 1
             if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
                 self.latched[index] = 1
                 self.trips[0] = (self.trips[0] + 1) % TRIPS_END
             self.note_first(index)
 
+    def number(self, index):
+        """Remember what comes now as the last that came; what trips again under its latch has come before."""
+        if not self.latched[index]:
+            self.last[0] = min(self.last[0] + 1, s.TICKS_MAX)
+            self.order[index] = self.last[0]
+
     def note_first(self, index):
         """The first-out is the first stage that latched; as long as none has, the first that is active."""
-        first = self.first_out[0]
-        if first < 0 or (self.latched[index] and not self.latched[first]):
+        first, order = self.first_out[0], self.order
+        leads = self.latched[index] - self.latched[first]
+        if first < 0 or leads > 0 or leads == 0 and order[index] < order[first]:
             self.first_out[0] = index
 
     def _miss(self, index, level):

@@ -64,14 +64,15 @@ class Kernel:
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(self, not_clean, store_unreadable, latched):
-        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices), the first-out
-        before the others."""
+        """Tell the kernel how the last run ended. latched: stage instances that were latched (indices), in their
+        order."""
         self.features.boot[0] = 1 if not_clean else 0
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][0] == self.features.never:
                 self.features.boot[1] = 1  # nothing would stand for it: row 44d asks for the key
                 continue
+            self.evaluator.number(index)
             self.evaluator.latched[index] = self.evaluator.moved[0] = 1
             self.evaluator.busy[self.evaluator.block[index]] = 1
             self.evaluator.note_first(index)
@@ -88,11 +89,12 @@ class Kernel:
         f, e, b, c, t = self.features, self.evaluator, self.bounds, self.contactors, self.permit
         r, g, h = f.racks, f.gas, f.racks.heating
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
-                g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, h.history, h.heat_uK,
-                h.place, h.whole_s, e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved, e.first_out,
-                e.trips, self.latches.token_age, b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature,
-                c.step, c.closing_ticks, c.open_ticks, c.was_closed, t.state, t.timer, t.waited, t.relays, t.tried,
-                self.crc, self.standing, self.conflict_ticks, self.demand, self.unit_demand, self.inp, self.out)
+                g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, r.open_string,
+                h.history, h.heat_uK, h.place, h.whole_s, e.set_count, e.clear_count, e.active, e.latched, e.busy,
+                e.moved, e.first_out, e.order, e.last, e.trips, self.latches.token_age, b.rack_limit, b.limit_W,
+                b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks, c.was_closed, t.state,
+                t.timer, t.waited, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks, self.demand,
+                self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""
@@ -206,7 +208,7 @@ class Kernel:
         out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in WITHOUT_ENERGY else 0
         out[s.RED_LAMP_ON] = 1 if unheard else demand[m.D_RED_LAMP]
         out[s.SUPERVISORY_OK] = 0 if unheard or demand[m.D_FACU] else 1
-        out[s.AUX_LOAD_OK] = 0 if demand[m.D_AUX_SHED] else 1
+        out[s.AUX_LOAD_OK] = 0 if unheard or demand[m.D_AUX_SHED] else 1
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID)
         out[s.OBLIGATIONS_OK] = grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0

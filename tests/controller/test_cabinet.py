@@ -1,5 +1,6 @@
 """The cabinet: what a start takes over, and the order in which things take effect and are stored."""
 
+import itertools
 from array import array
 
 import pytest
@@ -148,22 +149,22 @@ def found(state, **changes):
 def test_a_start_takes_over_what_the_store_holds(loaded, standing):
     bench = Bench(loaded).tick()
     assert bench.standing == standing
-    stored = [store.FIRST_OUT] + [store.LATCHED] * 9
-    assert bench.stored["latches"] == dict(zip(standing, stored))
+    assert sorted(bench.stored["latches"]) == sorted(standing)
+    assert sorted(bench.stored["latches"].values()) == [*range(1, len(standing) + 1)]
+    assert max(bench.stored["latches"], key=bench.stored["latches"].get, default=None) == (standing or [None])[0]
     bench.tick(200)
     assert bench.state == ("inhibited" if standing else "running")
 
 
-@pytest.mark.parametrize("first", ["1a", "2", "29.rack2"])
-def test_which_stage_was_first_survives_a_restart(first):
+@pytest.mark.parametrize("order", [*itertools.permutations(("1a", "2", "29.rack2"))])
+def test_in_which_order_stages_latched_survives_a_restart(order):
     """Whoever comes after a power cut reads what began it, not the lowest row of what followed."""
-    bench = Bench(found(store.ARMED, latches={
-        name: store.FIRST_OUT if name == first else store.LATCHED for name in ("1a", "2", "29.rack2")})).tick()
+    bench = Bench(found(store.ARMED, latches={name: 3 - place for place, name in enumerate(order)})).tick()
     assert bench.standing == ["1a", "2", "44c", "29.rack2"]
-    index = bench.cabinet._names.index(first)
+    index = bench.cabinet._names.index(order[0])
     out, stages = bench.cabinet.core.kernel.out, bench.cabinet.core.kernel.evaluator.stage
     assert (out[s.FIRST_OUT_INSTANCE], out[s.FIRST_OUT]) == (index, stages[index])
-    assert [name for name, value in bench.stored["latches"].items() if value == store.FIRST_OUT] == [first]
+    assert bench.stored["latches"] == {name: 4 - place for place, name in enumerate((*order, "44c"))}
 
 
 def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_path):
@@ -333,7 +334,7 @@ def test_a_reset_that_cannot_be_stored_is_void_and_says_so():
     bench.keeper.ok = False
     bench.tick()
     assert bench.answers == [command.NOT_STORED] and bench.standing == ["29.rack1"] and bench.out[s.RESETS_LEFT] == 3
-    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
     bench.reset()
     assert bench.answers == [command.NOT_STORED] * 2 and bench.standing == ["29.rack1"]
 
@@ -348,7 +349,7 @@ def test_a_reset_that_is_not_stored_while_somebody_waits_for_the_answer_is_void(
     bench.keeper.durable += 100
     bench.tick(10)
     assert bench.standing == ["29.rack1"] and bench.out[s.RESETS_LEFT] == 3
-    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
     assert bench.reset().answers[1:] == [latches.DONE], "the next one is judged anew"
 
 
@@ -358,12 +359,12 @@ def test_a_row_that_latches_while_a_reset_waits_voids_it():
     bench.reset()
     bench.trip(rack=1)
     assert bench.answers == [latches.CHANGED], "at once, whatever the store does"
-    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT, "29.rack2": store.LATCHED}
+    assert bench.stored["latches"] == {"29.rack1": 2, "29.rack2": 1}
     bench.keeper.durable = len(bench.keeper.records)
     bench.tick()
     assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1", "29.rack2"]
     assert bench.out[s.RESETS_LEFT] == 3
-    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT, "29.rack2": store.LATCHED}
+    assert bench.stored["latches"] == {"29.rack1": 2, "29.rack2": 1}
     assert bench.stored["token_ages_ms"] == []
 
 
@@ -393,7 +394,7 @@ def test_a_cause_that_returns_while_the_reset_waits_keeps_its_latch_in_the_store
     bench.keeper.durable = len(bench.keeper.records)
     bench.tick()
     assert bench.answers == [latches.NOT_CLEAR_YET] and bench.standing == ["29.rack1"]
-    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
 
 
 def test_a_second_reset_replaces_one_that_waits():
@@ -403,7 +404,7 @@ def test_a_second_reset_replaces_one_that_waits():
     bench.cabinet.request_reset(matrix.REMOTE, 0, 12345, *image.PEER_EMPTY)  # of something nobody saw
     bench.tick()
     assert bench.answers == [latches.CHANGED] and bench.standing == ["29.rack1"]
-    assert bench.stored["latches"] == {"29.rack1": store.FIRST_OUT} and bench.stored["token_ages_ms"] == []
+    assert bench.stored["latches"] == {"29.rack1": 1} and bench.stored["token_ages_ms"] == []
 
 
 @pytest.mark.parametrize("wait_ticks, kind, key, answer", [
@@ -419,7 +420,7 @@ def test_what_the_kernel_refuses_is_answered_at_once_and_stores_nothing(wait_tic
     bench.reset(kind)
     assert bench.answers == [answer]
     if answer != latches.DONE:
-        assert [record["latches"] for record in bench.keeper.records[count:]] in ([], [{"29.rack1": store.FIRST_OUT}])
+        assert [record["latches"] for record in bench.keeper.records[count:]] in ([], [{"29.rack1": 1}])
     spent = answer == latches.DONE and kind == matrix.REMOTE
     assert bench.out[s.RESETS_LEFT] == (2 if spent else 3)
     assert bench.stored["token_ages_ms"] == ([0] if spent else [])
@@ -429,7 +430,7 @@ def test_a_remote_reset_leaves_a_key_latch_in_the_store_and_in_force():
     bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).tick(CLEAR_TICKS)
     bench.reset()
     assert bench.answers == [latches.DONE] and bench.standing == ["1a"]
-    assert bench.stored["latches"] == {"1a": store.FIRST_OUT}
+    assert bench.stored["latches"] == {"1a": 1}
     bench.reset()
     assert bench.answers[-1] == latches.KEY_NEEDED
     bench.field.wrong[s.KEY_RUN_OK] = 0

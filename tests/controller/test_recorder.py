@@ -192,7 +192,7 @@ def test_what_was_not_read_of_the_run_before_is_read_from_journal_previous(bench
 
 
 def test_a_journal_that_overtook_the_recorder_is_a_loss_and_what_stands_still_a_trip(tmp_path):
-    bench = Bench(tmp_path, [estop(4)], ring_bytes=50_000)
+    bench = Bench(tmp_path, [estop(4)], ring_bytes=60_000)
     bench.start_recorder()
     bench.run(2)
     bench.run(20, record=False)

@@ -125,5 +125,5 @@ def test_the_latch_of_a_relay_survives_a_restart():
     bench = running()
     bench.field.wrong[s.PERMIT_1_CLOSED] = 0
     bench.tick(TICKS + 1)
-    assert bench.stored["latches"] == {"44e": store.FIRST_OUT}
+    assert bench.stored["latches"] == {"44e": 1}
     assert Bench(found(store.CLEAN, latches={"44e": 1})).tick().standing == ["44e"]

@@ -64,7 +64,7 @@ def test_it_follows_tick_by_tick(rig, tmp_path):
 
 def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites what was not read; what comes then builds on frames that are gone."""
-    journal = writer(tmp_path / "small", 50_000)
+    journal = writer(tmp_path / "small", 60_000)
     rig = started(journal)
     rig.controller.cabinet.keyframe_ticks = 1000  # the smallest ring holds about 500 quiet frames
     rig.run(0.1)

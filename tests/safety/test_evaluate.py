@@ -1,5 +1,6 @@
 """The evaluator of all stages against a plain model of its rules, step by step, and where its counters end."""
 
+import itertools
 import random
 
 import pytest
@@ -39,7 +40,10 @@ def made(image):
 
 
 class Instance:
-    """One stage of one block as the rules say it; `feature` and `gate` are (scope, block in it, number)."""
+    """One stage of one block as the rules say it; `feature` and `gate` are (scope, block in it, number). `came`: a
+    number, the higher the later it began to stand."""
+
+    numbers = itertools.count(1)
 
     def __init__(self, row, place, set_ticks, clear_ticks):
         self.feature = row[m.S_SCOPE], place, row[m.S_FEATURE]
@@ -47,7 +51,7 @@ class Instance:
         self.sense, self.set_at, self.clear_at = row[m.S_SENSE], row[m.S_SET], row[m.S_CLEAR]
         self.set_ticks, self.clear_ticks = set_ticks, clear_ticks
         self.latches = row[m.S_LATCH] != m.SELF
-        self.held = self.clear = self.trips = 0
+        self.held = self.clear = self.trips = self.came = 0
         self.active = self.latched = False
 
     @property
@@ -73,6 +77,7 @@ class Instance:
     def _beyond(self, elapsed):
         self.held = min(self.held + elapsed, s.TICKS_MAX)
         if self.held >= self.set_ticks and not self.active:
+            self.came = self.came if self.latched else next(Instance.numbers)
             self.trips += self.latches
             self.latched = self.latched or self.latches
             self.active = True
@@ -97,11 +102,10 @@ class Rules:
                         self.all.append(Instance(row, place, image[words + 2], image[words + 3]))
 
     def name_first(self):
-        """Of those that are latched, or if none is of those that are active, the one named before, or the lowest."""
+        """Of those that are latched, or if none is of those that are active, the one that came first."""
         latched = [index for index, one in enumerate(self.all) if one.latched]
         named = latched or [index for index, one in enumerate(self.all) if one.active]
-        if self.first not in named:
-            self.first = min(named, default=-1)
+        self.first = min(named, key=lambda index: self.all[index].came, default=-1)
 
     def mask(self):
         """CRC-30 of the indices of all that stand, begun with how often any of them tripped."""
@@ -255,3 +259,59 @@ def test_the_number_of_trips_comes_round():
         assert evaluator.trips[0] == trips and evaluator.cause_mask() == crc.add_word(crc.START - trips, 0)
         features.value[feature] = evaluator.debounce[0][1] * sense
         evaluator.update(1)
+
+
+# -- the order in which stages came
+
+def tripped(evaluator, features, index):
+    """Let one instance trip and its feature be safe again."""
+    feature, sense, set_at, _ = evaluator.watch[index]
+    features.value[feature], features.known[feature] = set_at * sense, m.KNOWN
+    features.changed[:] = b"\1" * len(features.changed)
+    evaluator.update(s.TICKS_MAX)
+    features.value[feature] = evaluator.debounce[index][1] * sense
+    assert evaluator.latched[index]
+
+
+def names(*found):
+    """Indices of the first instances of these stages."""
+    return [next(at for at, stage in enumerate(made(default_image(UNITS, RACKS))[0].stage)
+                 if m.STAGES[stage][m.S_ID] == name) for name in found]
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(("1a", "22", "23a"))])
+def test_of_those_left_after_a_reset_the_earliest_is_the_first_out(order):
+    """A runaway, and an E-stop pressed for it: after the reset of row 22 the responder read "emergency stop"."""
+    evaluator, features = made(default_image(UNITS, RACKS))
+    places = names(*order)
+    for place in places:
+        tripped(evaluator, features, place)
+    tripped(evaluator, features, places[0])  # again, under its latch: it is none the later for it
+    for place in places:
+        assert evaluator.first_out[0] == place
+        evaluator.latched[place] = evaluator.active[place] = 0
+        evaluator.refresh_first_out()
+    assert evaluator.first_out[0] == -1
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(("1a", "22", "23a"))])
+def test_of_those_latched_before_a_restart_too(order):
+    kernel, places = Kernel(default_image(UNITS, RACKS)), names(*order)
+    kernel.boot(0, 0, places)
+    for place in places:
+        assert kernel.evaluator.first_out[0] == place
+        kernel.evaluator.latched[place] = 0
+        kernel.evaluator.refresh_first_out()
+
+
+@pytest.mark.parametrize("last, numbers", [(s.TICKS_MAX - 2, (-1, 0)), (s.TICKS_MAX - 1, (0, 0))])
+def test_the_numbers_stop_where_an_integer_is_still_small_and_the_lowest_index_leads(last, numbers):
+    evaluator, features = made(default_image(UNITS, RACKS))
+    evaluator.last[0] = last
+    first, second = names("1a", "23a")
+    tripped(evaluator, features, second)
+    tripped(evaluator, features, first)
+    assert [evaluator.order[at] - s.TICKS_MAX for at in (second, first)] == [*numbers]
+    evaluator.first_out[0] = -1
+    evaluator.refresh_first_out()
+    assert evaluator.first_out[0] == (second if numbers[0] else first)
