@@ -64,18 +64,14 @@ class Heating:
             differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
             alike = zeros == modules and modules > 1  # no rack is at the same tenth of a degree all over
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
-            alive = modules - zeros if differ else modules  # a warm module would be far over a median of dead ones
-            middle = (alive - 1) // 2
-            if order[middle] >= 0:
-                middle += modules - alive
-            self._extremes(base, order[0], order[middle], order[modules - 1])
-
-    def _extremes(self, base, lowest, median, highest):
-        value = self.value
-        value[base + m.F_TEMPERATURE_DDEGC_MAX] = highest
-        value[base + m.F_TEMPERATURE_DDEGC_MIN] = lowest
-        value[base + m.F_TEMPERATURE_SPREAD_DDEGC] = highest - lowest
-        value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = highest - median
+            dead = zeros if differ else 0  # those that live are compared with each other
+            middle, last = (modules - dead - 1) // 2, modules - 1
+            value, highest = self.value, order[last - dead if order[last] <= 0 else last]
+            value[base + m.F_TEMPERATURE_DDEGC_MAX] = order[last]
+            value[base + m.F_TEMPERATURE_DDEGC_MIN] = order[0]
+            value[base + m.F_TEMPERATURE_SPREAD_DDEGC] = highest - order[dead if order[0] >= 0 else 0]
+            value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = highest - order[
+                middle + dead if order[middle] >= 0 else middle]
 
     def second(self, rack, base, groups):
         """Once a second: remember every module's temperature and the heat of the current, and look back."""
@@ -86,10 +82,10 @@ class Heating:
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         rise = self.rise
         rise[0] = rise[1] = rise[2] = 0
-        dead = self.value[base + m.F_TEMPERATURE_ZEROS]  # of these 0 is no temperature, nor one to rise from
+        dead = self.value[base + m.F_TEMPERATURE_ZEROS]
         ring = rack * self.layout.modules * HISTORY_S
         for module in range(modules):
-            if not known or dead and self.inp[first + module] == 0:
+            if not known or self.inp[first + module] == 0:  # as a temperature it is its neighbours' in time
                 self.history[ring + at] = NO_HISTORY_DDEGC
             else:
                 self._look_back(ring, at, self.inp[first + module])

@@ -29,14 +29,14 @@ class Reference:
     """One rack's temperatures and currents, a list entry a second; None where nothing was known."""
 
     def __init__(self):
-        self.temperatures, self.currents_A = [], []
+        self.temperatures, self.currents_A, self.whole = [], [], []
 
     def second(self, temperatures, current_A):
-        """Remember a second; a reading of 0 that cannot be the temperature is none."""
+        """Remember a second; a reading of 0 is none to rise from or to, and cannot be one beside what is 10 K away."""
         found = temperatures or []
-        if any(abs(each) >= 100 for each in found) or len(found) > 1 and not any(found):
-            temperatures = [each if each else None for each in found]
-        self.temperatures.append(temperatures)
+        is_dead = any(abs(each) >= 100 for each in found) or len(found) > 1 and not any(found)
+        self.whole.append(bool(temperatures) and not (is_dead and 0 in found))
+        self.temperatures.append(temperatures and [each if each else None for each in found])
         self.currents_A.append(current_A)
         return self
 
@@ -65,8 +65,7 @@ class Reference:
 
     def told(self):
         """KNOWN once every module has told its temperature now and in each of the 30 seconds before."""
-        window = self.temperatures[-31:]
-        return KNOWN if len(window) == 31 and all(each and None not in each for each in window) else IN_PART
+        return KNOWN if len(self.whole) > 30 and all(self.whole[-31:]) else IN_PART
 
 
 def seen(desk, rack=0):
@@ -86,12 +85,13 @@ def test_extremes_median_and_spread_of_any_order(modules):
         values = [chance.choice((-600, 3000, 0, 250, chance.randint(-600, 3000))) for _ in range(modules)]
         desk.temperatures(values).step()
         zeros = values.count(0) if any(abs(each) >= 100 for each in values) else 0
-        median = statistics.median_low([each for each in values if each] if zeros else values)
+        alive = [each for each in values if each] if zeros else values
+        median = statistics.median_low(alive)
         if len(set(values)) == 1 < len(values):
             zeros = values.count(0)
         told = IN_PART if zeros else KNOWN  # a dead sensor may hide the hottest module, and the coldest
         assert [desk.of_rack(feature) for feature in AT_ONCE] == [*[(value, told) for value in (
-            max(values), min(values), max(values) - min(values), max(values) - median)], (zeros, KNOWN)]
+            max(values), min(values), max(alive) - min(alive), max(alive) - median)], (zeros, KNOWN)]
 
 
 @pytest.mark.parametrize("others, zeros", [(99, 0), (100, 2), (-99, 0), (-100, 2), (1, 0)])
@@ -331,3 +331,27 @@ def test_a_sensor_that_read_zero_and_recovers_has_not_risen():
     for _ in range(12):
         desk.temperatures([251] * 15).step(SECOND)
         assert seen(desk)[:2] in [[(fastest, IN_PART), (fast, IN_PART)] for fastest, fast in ((0, 0), (0, 1), (1, 1))]
+
+
+@pytest.mark.parametrize("ddegC", [-97, -50, 12, 80, 95, 99, 120, 250])
+@pytest.mark.parametrize("seconds", [1, 3, 35])
+def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seconds):
+    """Below 10 degC nought is none of a dead sensor for the others, and on its return row 23b was a fire."""
+    desk = Desk().temperatures([ddegC] * 15).step(40 * SECOND)
+    desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * SECOND)
+    assert [value for value, _ in seen(desk)] == [0, 0, 0, 0]
+    desk.temperatures([ddegC] * 15)
+    for _ in range(40):
+        assert [value for value, _ in seen(desk.step(SECOND))] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("values, spread, over_median", [
+    ([0, 250, 260], 10, 10), ([0, -250, -260], 10, 10), ([0, -250, 250], 500, 500), ([0, 0, 250], 0, 0),
+    ([0, 80, 90], 90, 10), ([-250, 0, 0], 0, 0), ([-250, -100, 0], 150, 150)])
+def test_those_that_live_are_compared_with_each_other(values, spread, over_median):
+    """A dead sensor is row 45's, which opens after 85 s: row 26 named it first and opened after 10."""
+    desk = Desk(modules=3).temperatures(values).step()
+    assert desk.of_rack(m.F_TEMPERATURE_SPREAD_DDEGC)[0] == spread
+    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC)[0] == over_median
+    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MIN)[0] == min(values), "of the cold limits nought may be true"
+    assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX)[0] == max(values)
