@@ -89,7 +89,8 @@ class Contactors:
 
         A fault of contactors that had not been closed is a pre-charge that failed, which is row 38's.
         """
-        self.open_ticks[rack] = 0 if closed else min(self.open_ticks[rack] + elapsed, s.TICKS_MAX)
+        before = self.open_ticks[rack]  # a late step that tells it to open was late before it did
+        self.open_ticks[rack] = 0 if closed else min(before + (elapsed if before else 1), s.TICKS_MAX)
         reported = self.inp[self.state_at[rack]]
         heard = self.ages.seen[self.state_group[rack]]
         if heard and (reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED):

@@ -17,6 +17,7 @@ ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
 DROP_S = 3  # row 24: a fall of 0.25 V in 2 s, looked back on 2 to 3 s: one step a second remembers
 LOAD_SAG_MV = 150  # of a cell for a step of rated current: twice what 0.5 mohm and polarisation make of 140 A (ours)
 NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
+NOT_OPEN, REPORTED, FLOWS = range(3)  # a string that reports itself open, and a current measured since
 
 
 class Racks:
@@ -34,6 +35,7 @@ class Racks:
         self.cells_mV = array("i", [NO_CELLS_MV] * (racks * DROP_S))  # lowest cell, once a second
         self.current_mA = array("i", [0] * (racks * DROP_S))
         self.mismatch = bytearray(racks)  # set by contactors.py: what was commanded is not what is reported
+        self.open_string = bytearray(racks)  # NOT_OPEN, REPORTED or FLOWS
         self.heating = Heating(features)
 
     def update(self, elapsed):
@@ -67,12 +69,13 @@ class Racks:
         cells = self.ages.known(groups + s.G_BMS_CELLS)
         state = self.ages.known(groups + s.G_BMS_STATE)
         first = self.layout.rack_input(rack, 0)
-        self._cells(rack, first, base, cells, pack)
+        missing = self._missing(rack, first)
+        self._cells(rack, first, base, m.IN_PART if cells and missing else cells, pack)
         self._current(rack, first, base, pack, pack & self.ages.known(groups + s.G_BMS_LIMITS))
         self._insulation(first, base, pack)
-        self._contactors(rack, first, base, state, pack)
+        self._contactors(rack, first, base, state, pack, self.fresh[groups + s.G_BMS_PACK])
         self._bad_frames(rack, first, base, groups, state)
-        self._put(base + m.F_SENSORS_INVALID_MAX, self.inp[first + s.SENSORS_INVALID_MAX], state)
+        self._put(base + m.F_SENSORS_INVALID_MAX, max(missing, self.inp[first + s.SENSORS_INVALID_MAX]), state)
         self._put(base + m.F_RUNAWAY_HINT, self.value[m.F_ANY_SIGN], 1)
         self.heating.update(rack, base, groups)
         self._put(base + m.F_RUNAWAY_SUSPICION_PCT, runaway.suspicion_pct(self.value, self.known, base),
@@ -88,12 +91,19 @@ class Racks:
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)
 
+    def _missing(self, rack, first):
+        """Row 45: cells that a closed rack's BMS does not count; before they close the start waits for each."""
+        words = self.map.rack + rack * p.RACK_WORDS
+        if not self.image[words + p.R_CELLS_REPORTED] or self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN:
+            return 0
+        return max(0, self.image[words + p.R_CELLS] - self.inp[first + s.CELLS_ONLINE])
+
     def _cells(self, rack, first, base, cells, pack):
         lowest, highest = self.inp[first + s.CELL_VOLTAGE_MV_MIN], self.inp[first + s.CELL_VOLTAGE_MV_MAX]
         self._put(base + m.F_CELL_VOLTAGE_MV_MAX, highest, cells)
         self._put(base + m.F_CELL_VOLTAGE_MV_MIN, lowest, cells)
         self._put(base + m.F_CELL_SPREAD_MV, highest - lowest, cells)
-        self._put(base + m.F_CELL_VOLTAGE_DROP_MV, self._drop_mV(rack, first, lowest), cells & pack)
+        self._put(base + m.F_CELL_VOLTAGE_DROP_MV, self._drop_mV(rack, first, lowest), cells if pack else 0)
 
     def _drop_mV(self, rack, first, lowest):
         """Row 24: how far the lowest cell fell within the last seconds, less what a change of current explains."""
@@ -121,17 +131,22 @@ class Racks:
         ohm_per_V = self.inp[first + s.INSULATION_KOHM] * 1000 // max(1, rack_V)
         self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
 
-    def _contactors(self, rack, first, base, state, pack):
+    def _contactors(self, rack, first, base, state, pack, pack_is_new):
         """Row 39: lost although told to stay closed, or closed although told to open, or a current through a rack that
-        reports itself open.
+        reports itself open: one that was measured later than that report.
 
         `mismatch` is of the step before: a report of open contactors that came with this one takes STILL_CLOSED back.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
-        flows = pack and abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated
-        is_open = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_OPEN
+        if self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:
+            self.open_string[rack] = NOT_OPEN
+        elif self.open_string[rack] == NOT_OPEN:
+            self.open_string[rack] = REPORTED
+        elif pack_is_new:
+            self.open_string[rack] = FLOWS if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated else REPORTED
         known = m.IN_PART if self.mismatch[rack] == UNTOLD or not pack else m.KNOWN
-        differs = self.mismatch[rack] == LOST or (flows if is_open else self.mismatch[rack] == STILL_CLOSED)
+        still = self.mismatch[rack] == STILL_CLOSED and self.open_string[rack] == NOT_OPEN
+        differs = self.mismatch[rack] == LOST or still or pack and self.open_string[rack] == FLOWS
         self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known if state else 0)
 
     def _bad_frames(self, rack, first, base, groups, state):

@@ -163,7 +163,7 @@ class Rack:
         self.closing_ticks = self.closing_ticks + elapsed if following == CLOSING else 0
         self.step = FAULT if self.closing_ticks > CLOSE_MS // 20 else following
         command = 1 if asked and self.step != FAULT else 0
-        self.open_ticks = 0 if command else self.open_ticks + elapsed
+        self.open_ticks = 0 if command else self.open_ticks + (elapsed if self.open_ticks else 1)
         self.was_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_CLOSED: 1}.get(report, self.was_closed)
         may_be_closed = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: bool(self.was_closed)}.get(report, 1)
         still = may_be_closed and self.open_ticks > REPORT_MS // 20

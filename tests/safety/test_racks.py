@@ -193,7 +193,60 @@ def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
     desk.rack(s.CONTACTOR_STATE, report)
     desk.rack(s.RACK_CURRENT_MA, current_mA)
     vote = 1 if mismatch == LOST else flows if report == s.CONTACTOR_OPEN else mismatch
-    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
+    assert desk.step(2).of_rack(m.F_CONTACTOR_MISMATCH) == (vote, KNOWN)
+
+
+def test_a_current_from_before_the_report_of_open_shows_no_current_on_an_open_string():
+    """Three lost frames, or a BMS that tells its current once a second, and every opening under load was row 39 with
+    its shunt trip: the last current was still young enough to count, and older than the report."""
+    desk = Desk()
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
+    desk.rack(s.RACK_CURRENT_MA, 100_000)
+    desk.step(5).silence(desk.layout.rack_group(0, s.G_BMS_PACK))
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
+    for _ in range(ticks(500)):
+        assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN)
+    desk.silent.clear()
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
+    desk.rack(s.RACK_CURRENT_MA, 0)
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN)
+    desk.rack(s.RACK_CURRENT_MA, 100_000)
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (1, KNOWN)
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_PRECHARGE)
+    desk.step()
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN)
+    assert desk.step().of_rack(m.F_CONTACTOR_MISMATCH) == (0, KNOWN), "the report is a new one"
+
+
+@pytest.mark.parametrize("online, told, state, missing, known", [
+    (240, 0, s.CONTACTOR_CLOSED, 0, KNOWN), (239, 0, s.CONTACTOR_CLOSED, 1, IN_PART),
+    (0, 0, s.CONTACTOR_CLOSED, 240, IN_PART), (238, 5, s.CONTACTOR_CLOSED, 5, IN_PART),
+    (230, 5, s.CONTACTOR_CLOSED, 10, IN_PART), (241, 0, s.CONTACTOR_CLOSED, 0, KNOWN),
+    (230, 5, s.CONTACTOR_OPEN, 5, KNOWN), (230, 0, s.CONTACTOR_PRECHARGE, 10, IN_PART)])
+def test_cells_that_a_closed_racks_bms_no_longer_counts_are_sensors_that_are_invalid(
+        online, told, state, missing, known):
+    """It ran on with none of 240, and the extremes of the cells that were left stood for all."""
+    desk = Desk(racks=2)
+    for rack in range(2):
+        desk.rack(s.CELLS_ONLINE, 240, rack)
+    desk.rack(s.CONTACTOR_STATE, state, 1)
+    desk.rack(s.CELLS_ONLINE, online, 1)
+    desk.rack(s.SENSORS_INVALID_MAX, told, 1)
+    desk.step(2)
+    assert desk.of_rack(m.F_SENSORS_INVALID_MAX, 1) == (missing, KNOWN)
+    for feature in (m.F_CELL_VOLTAGE_MV_MAX, m.F_CELL_VOLTAGE_MV_MIN, m.F_CELL_SPREAD_MV, m.F_CELL_VOLTAGE_DROP_MV):
+        assert [desk.of_rack(feature, rack)[1] for rack in range(2)] == [KNOWN, known]
+    silent(desk, s.G_BMS_PACK, rack=1)
+    assert desk.of_rack(m.F_CELL_VOLTAGE_DROP_MV, 1)[1] == UNKNOWN
+    silent(desk, s.G_BMS_CELLS, rack=1)
+    assert desk.of_rack(m.F_CELL_VOLTAGE_MV_MAX, 1)[1] == UNKNOWN
+
+
+def test_of_a_bms_that_counts_no_cells_none_is_missing():
+    desk = Desk()
+    desk.image[desk.map.rack + p.R_CELLS_REPORTED] = 0
+    desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED)
+    assert desk.step().of_rack(m.F_SENSORS_INVALID_MAX) == (0, KNOWN)
 
 
 @pytest.mark.parametrize("mismatch, vote", [(STILL_CLOSED, (1, KNOWN)), (LOST, (1, KNOWN)), (UNTOLD, (0, IN_PART))])
