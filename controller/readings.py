@@ -37,6 +37,7 @@ READ_AS = {
     ("10b", "debounce"): "the 10 s of the cause lie in the watched rise, which counts for 5 s after a step that is no "
                          "rise any more; the 5 s and one sample are beyond those",
     ("14", "ALM"): _RED,
+    ("15a", "FAN"): "on while the row is latched: of a fan that is off nothing shows that it would run again",
     ("15a", "DC"): "with a gas or smoke alert only, which is 15b",
     ("15b", "IDC"): _STOPPED,
     ("15b", "DRT"): "left to 15a, which always stands beside it",

@@ -57,6 +57,8 @@ class Features:
         self.value = array("i", [0] * (count + 1))
         self.known = bytearray(count + 1)
         self.ages = Ages(layout, image, image_map, fresh)
+        self.silences = tuple([(feature, tuple([group for group in range(first, after) if self.ages.expected[group]]))
+                               for feature, first, after in SILENCES])
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.frozen_ticks = array("i", [0, 0])
         self.raw_hash = array("i", [0, 0])
@@ -147,15 +149,15 @@ class Features:
         While one was not, nobody knows whether it is well: a latch of the last run does not clear.
         """
         ticks, seen = self.ages.ticks, self.ages.seen
-        for feature, first, after in SILENCES:
-            oldest = missing = 0
-            for group in range(first, after):
+        for feature, groups in self.silences:
+            oldest, known = 0, m.KNOWN
+            for group in groups:
                 if seen[group]:
                     oldest = max(oldest, ticks[group])
-                elif not missing:
-                    missing = self.ages.expected[group]
+                else:
+                    known = m.IN_PART
             self.value[feature] = min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
-            self.known[feature] = m.IN_PART if missing else m.KNOWN
+            self.known[feature] = known
 
     def _frozen_ms(self, elapsed):
         """How long the raw words of the more frozen meter have not changed, in ms."""

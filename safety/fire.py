@@ -19,8 +19,12 @@ class Fire:
         inp, fan_on = self.inp, self.out[s.FAN_ON]
         self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2)
         self._put(m.F_FIRE_DETECTORS, self._detectors(), io_2)
-        self._put(m.F_AIRFLOW_MISSING, 1 if fan_on and not inp[s.AIRFLOW_OK] else 0, io_1)
-        self._put(m.F_DAMPER_MISSING, 1 if fan_on and not inp[s.DAMPER_OK] else 0, io_3)
+        airflow_ok, damper_ok = inp[s.AIRFLOW_OK], inp[s.DAMPER_OK]
+        # Of a fan that is off an open contact shows neither that it fails nor that it is well again.
+        self._put(m.F_AIRFLOW_MISSING, 1 if fan_on and not airflow_ok else 0,
+                  io_1 if fan_on | airflow_ok else io_1 * m.IN_PART)
+        self._put(m.F_DAMPER_MISSING, 1 if fan_on and not damper_ok else 0,
+                  io_3 if fan_on | damper_ok else io_3 * m.IN_PART)
 
     def _detectors(self):
         """Smoke zones and heat detectors in alarm: one is row 4, two are row 5."""

@@ -97,7 +97,7 @@ _BLIND = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 0, 1, 1, 1, 1, 1, operator=1)  # A51
 _RAMP = _demand(PCS_RAMP, 0, 0, 0, 1, 0, 1, 1, operator=1)
 _RAMP_OPEN = _demand(PCS_RAMP, DC_OPEN_AT_ZERO, 0, 0, 1, 0, 1, 1, operator=1)
 _GAS_DOUBT = _demand(0, DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1, operator=1)
-_AIRFLOW = _demand(horn=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)
+_AIRFLOW = _demand(fan=1, horn=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)
 _DAMPER = _demand(fan=1, lamp=1, charge=1, charge_derate=50, discharge_derate=50, operator=1)
 _SELF_TEST = _demand(PCS_STOP, DC_OPEN_AT_ZERO, 1, 1, 1, 0, 1, 1, operator=1)
 _WARN = _demand(lamp=1, maintenance=1)

@@ -58,7 +58,7 @@ ROWS = {
     "13c": Row("gas_calibration_d_min", False, -1, 10_000, SELF, "", "N L c50 d50 M O"),
     "14": Row("gas_detectors_lost", True, 1, 10_000, REMOTE, "", "R Z fan H red ich idc O F"),
     # Rows 15 to 17: fan, louvre (10 s to open, and 2 s), cooling; "more than 45 C" is 45.1 C and above.
-    "15a": Row("airflow_missing", True, 1, 10_000, REMOTE, "", "H ich c50 d50 O"),
+    "15a": Row("airflow_missing", True, 1, 10_000, REMOTE, "", "fan H ich c50 d50 O"),
     "15b": Row("airflow_missing", True, 1, 10_000, REMOTE, "gas_or_smoke_alert", _TRIP),
     "16a": Row("damper_missing", True, 1, 12_000, REMOTE, "", "fan L ich c50 d50 O"),
     "16b": Row("damper_missing", True, 1, 12_000, REMOTE, "gas_or_smoke_alert", "S Z fan L ich idc O"),
