@@ -347,7 +347,8 @@ def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seco
 
 @pytest.mark.parametrize("values, spread, over_median", [
     ([0, 250, 260], 10, 10), ([0, -250, -260], 10, 10), ([0, -250, 250], 500, 500), ([0, 0, 250], 0, 0),
-    ([0, 80, 90], 90, 10), ([-250, 0, 0], 0, 0), ([-250, -100, 0], 150, 150)])
+    ([0, 80, 90], 90, 10), ([-250, 0, 0], 0, 0), ([-250, -100, 0], 150, 150),
+    ([-250, 0, 1], 251, 251), ([-1, 0, 250], 251, 251)])
 def test_those_that_live_are_compared_with_each_other(values, spread, over_median):
     """A dead sensor is row 45's, which opens after 85 s: row 26 named it first and opened after 10."""
     desk = Desk(modules=3).temperatures(values).step()
