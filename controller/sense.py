@@ -97,6 +97,7 @@ def check(values, topology, cabinet, units, racks, control):
     _check_fault_contact(values, topology)
     _check_expiry(values, topology, cabinet)
     _check_frames(values, topology, cabinet)
+    _check_link(values, topology)
     _check_reserve(values, control)
     _check_energy(values, racks, control)
 
@@ -273,6 +274,18 @@ def _check_frames(values, topology, cabinet):
     not_allowed(values.file("cabinet", key), ("cabinet", key), value,
                 f"{allowed}: the second channel's permit has to outlast {LOST_FRAMES_MIN} lost frames in a row, one "
                 f"every {channel.FRAME_EVERY_TICKS} ticks")
+
+
+def _check_link(values, topology):
+    """Refuse a line to the second channel on which a frame is still under way when the next one is due."""
+    if not topology.channel_b:
+        return
+    path, due_ms = ("channel_b", "baud_Bd"), channel.FRAME_EVERY_TICKS * values.get("cabinet", "tick_ms")
+    frame_bits = channel.FRAME_BYTES * schema.CHARACTERS["8N1"]
+    fast = [str(baud_Bd) for baud_Bd in schema.BAUDS_BD if frame_bits * 1000 <= due_ms * baud_Bd]
+    if str(topology.channel_b.baud_Bd) not in fast:
+        not_allowed(values.file(*path), path, topology.channel_b.baud_Bd,
+                    f"{', '.join(fast)}: {channel.FRAME_BYTES} bytes every {due_ms} ms")
 
 
 def _check_reserve(values, control):

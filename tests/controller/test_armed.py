@@ -375,6 +375,21 @@ def test_a_second_channel_whose_permit_falls_with_a_few_frames_is_refused(
     assert after_lost(files.load(), sense.LOST_FRAMES_MIN) in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
 
 
+@pytest.mark.parametrize("tick_ms, baud_Bd, allowed", [
+    (20, 9600, "19200, 38400, 57600, 115200"), (20, 1200, "19200, 38400, 57600, 115200"),
+    (10, 19_200, "38400, 57600, 115200"), (20, 19_200, None), (10, 38_400, None), (25, 9600, None)])
+def test_a_line_to_the_second_channel_carries_a_frame_before_the_next_is_due(files, monkeypatch, tick_ms, baud_Bd,
+                                                                             allowed):
+    """48 bytes of ten bits every two ticks: at 9600 Bd they take 50 ms."""
+    unloaded(monkeypatch)
+    paced(files, tick_ms, 500).append("cabinet", f"baud_Bd = {baud_Bd}")
+    if allowed is None:
+        assert files.load().channel_b.baud_Bd == baud_Bd
+    else:
+        assert files.refusal() == (f"example/cabinet.toml:channel_b.baud_Bd: {baud_Bd} is not allowed; allowed "
+                                   f"{allowed}: 48 bytes every {2 * tick_ms} ms")
+
+
 @pytest.mark.parametrize("tick_ms, expiry_ms", [(100, 500), (20, 100)])
 def test_without_a_second_channel_no_frame_is_lost(files, monkeypatch, tick_ms, expiry_ms):
     unloaded(monkeypatch)
