@@ -160,9 +160,11 @@ class Evaluator:
     def note_first(self, index):
         """The first-out is the first stage that latched; as long as none has, the first that is active."""
         first, order = self.first_out[0], self.order
-        leads = self.latched[index] - self.latched[first]
-        if first < 0 or leads > 0 or leads == 0 and order[index] < order[first]:
-            self.first_out[0] = index
+        if first >= 0:
+            leads = self.latched[index] - self.latched[first]
+            if leads < 0 or leads == 0 and order[index] >= order[first]:
+                return
+        self.first_out[0] = index
 
     def _miss(self, index, level):
         if level > self.debounce[index][D_CLEAR_AT]:
