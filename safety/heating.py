@@ -65,14 +65,14 @@ class Heating:
             alike = zeros == modules and modules > 1  # no rack is at the same tenth of a degree all over
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
             last = modules - 1
-            dead = min(zeros, last) if differ else 0  # those that live are compared with each other
+            dead = zeros % modules if differ else 0  # those that live are compared with each other
             middle, value = (last - dead) // 2, self.value
             highest = order[last - dead if order[last] <= 0 else last]
             value[base + m.F_TEMPERATURE_DDEGC_MAX] = order[last]
             value[base + m.F_TEMPERATURE_DDEGC_MIN] = order[0]
             value[base + m.F_TEMPERATURE_SPREAD_DDEGC] = highest - order[dead if order[0] >= 0 else 0]
             value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = highest - order[
-                min(middle + dead, last) if order[middle] >= 0 else middle]
+                (last + dead) // 2 if order[middle] >= 0 else middle]
 
     def second(self, rack, base, groups):
         """Once a second: remember every module's temperature and the heat of the current, and look back."""

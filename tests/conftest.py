@@ -12,7 +12,6 @@ WIRE_GUARD_S = 60  # a hang guard only: no test may need it
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
-gc.disable()  # until all tests are collected: 15 000 of them, and all stay
 # A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -25,7 +24,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(WIRE_GUARD_S))
 
 
-def pytest_collection_finish():
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection():
+    """No collection of garbage until all tests are collected: 15 000 of them, and all stay."""
+    gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop():
     """What was collected stays, so no later collection of garbage walks over it."""
     gc.collect()
     gc.freeze()
