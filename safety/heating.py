@@ -30,18 +30,19 @@ class Heating:
         self.heat_uK = array("i", [0] * (racks * HISTORY_S))  # what the current explains, per second
         self.place = array("i", [0] * (racks * 2))  # place of the next second; sum of the heat in uK
         self.whole_s = array("i", [0] * racks)  # for how long every module has told its temperature every second
+        self.zeros = bytearray(racks)  # 1 while a module reads exactly 0: it may be a dead sensor, in a cold rack too
         self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
 
     def update(self, rack, base, groups):
-        """Extremes, spread and median from new temperatures; `known` from their age, in part while a sensor is dead.
+        """Extremes, spread and median from new temperatures; `known` from their age, in part while one reads exactly 0.
 
         What looks back is known again only once it was computed anew: after a silence its value is an old one.
         """
         if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._sort(rack, base)
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        told = m.IN_PART if known and self.value[base + m.F_TEMPERATURE_ZEROS] else known
+        told = m.IN_PART if known and self.zeros[rack] else known
         for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS):
             looks_back = base + m.F_TEMPERATURE_RISING <= feature <= base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC
             if not known or not looks_back:
@@ -64,7 +65,7 @@ class Heating:
             differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
             alike = zeros == modules and modules > 1  # no rack is at the same tenth of a degree all over
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
-            last = modules - 1
+            self.zeros[rack], last = min(zeros, 1), modules - 1
             dead = zeros % modules if differ else 0  # those that live are compared with each other
             middle, value = (last - dead) // 2, self.value
             highest = order[last - dead if order[last] <= 0 else last]
@@ -83,7 +84,6 @@ class Heating:
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         rise = self.rise
         rise[0] = rise[1] = rise[2] = 0
-        dead = self.value[base + m.F_TEMPERATURE_ZEROS]
         ring = rack * self.layout.modules * HISTORY_S
         for module in range(modules):
             if not known or self.inp[first + module] == 0:  # as a temperature it is its neighbours' in time
@@ -91,8 +91,8 @@ class Heating:
             else:
                 self._look_back(ring, at, self.inp[first + module])
             ring += HISTORY_S
-        told = m.IN_PART if known and (dead or self.whole_s[rack] < HISTORY_S) else known
-        self.whole_s[rack] = min(HISTORY_S, self.whole_s[rack] + 1) if known and not dead else 0
+        told = m.IN_PART if known and (self.zeros[rack] or self.whole_s[rack] < HISTORY_S) else known
+        self.whole_s[rack] = min(HISTORY_S, self.whole_s[rack] + 1) if known and not self.zeros[rack] else 0
         for feature in range(base + m.F_TEMPERATURE_RISING, base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC + 1):
             self.known[feature] = told
         value = self.value

@@ -16,6 +16,9 @@ REASONS = ("none", "not heard yet", "silent", "other tables", "other limit image
 (OK, NOT_HEARD, SILENT, OTHER_TABLES, OTHER_IMAGE, DISAGREES, CLOCKS_DIFFER, INTERLOCK, WAITS, RELAY,
  CONTACT_OPEN) = range(11)
 DISAGREE_MS = 500  # as row 1 for its two contacts
+# So long before permit_expiry_ms the other is silent: an age of n ticks is up to n + 1 ticks of time, because a frame
+# may come just after a step, and the relay takes its 20 ms.
+EXPIRY_SPARE_TICKS = 2
 # Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal within 0.01 %, so 2 %
 # is a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A frame that was held up makes one window too
 # long and the next too short: only two windows in a row that err the same way count.
@@ -55,9 +58,7 @@ class Peer:
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
-        # Two ticks less: an age of n ticks is up to n + 1 ticks of time, because a frame may come just after a step,
-        # and the relay takes its 20 ms.
-        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - 2
+        self.expiry_ticks = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - EXPIRY_SPARE_TICKS
         self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0
