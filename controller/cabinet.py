@@ -200,9 +200,9 @@ class Cabinet:
         if self._clearing and self._asked[0] == matrix.REMOTE:
             ages[ages.index(max(ages))] = 0
         evaluator = self.core.kernel.evaluator
-        held = [index for index in range(evaluator.count) if evaluator.latched[index] and index not in self._clearing]
-        held.sort(key=evaluator.order.__getitem__, reverse=True)
-        held = {self._names[index]: number for number, index in enumerate(held, 1)}
+        kept = [index for index in range(evaluator.count) if evaluator.latched[index] and index not in self._clearing]
+        kept.sort(key=evaluator.order.__getitem__, reverse=True)
+        held = {self._names[index]: number for number, index in enumerate(kept, 1)}
         hour_ticks, tick_ms = self.core.kernel.latches.hour_ticks, self.config.tick_ms
         values = {CABINET + self.config.names[-1][1]: 1, **self.wish.values()}
         if self._stored_name:

@@ -6,9 +6,9 @@ its budget gets 3, 5 or 8 of its own periods instead, and the hard-wired BMS fau
 
 import functools
 
-from controller import equipment, images, schema
+from controller import equipment, images, schema, time_chain
 from controller.layers import in_unit, not_allowed, refuse
-from safety import channel, matrix
+from safety import channel, matrix, peer
 
 # section, key, longest time in ms, in periods of the device, its roles
 BUDGETS = (
@@ -31,8 +31,7 @@ RISING = (("bms_warn_ms", "bms_ramp_ms"), ("bms_ramp_ms", "bms_stop_ms"), ("pcs_
           ("discharge_end_mV", "discharge_taper_mV"))
 # Frames of the second channel that may be lost in a row: with fewer a line that is merely noisy would drop its permit.
 LOST_FRAMES_MIN = 3
-EXPIRY_SPARE_TICKS = 2  # by so much before permit_expiry_ms a channel takes the other for silent (safety/peer.py)
-EXPIRY_TICKS_MIN = channel.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + EXPIRY_SPARE_TICKS
+EXPIRY_TICKS_MIN = channel.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
 LONGEST_CHARGE_h = 24  # ours: slower than any rack is charged, with room for a site that lowers its current
 
 
@@ -281,8 +280,7 @@ def _check_link(values, topology):
     if not topology.channel_b:
         return
     path, due_ms = ("channel_b", "baud_Bd"), channel.FRAME_EVERY_TICKS * values.get("cabinet", "tick_ms")
-    frame_bits = channel.FRAME_BYTES * schema.CHARACTERS["8N1"]
-    fast = [str(baud_Bd) for baud_Bd in schema.BAUDS_BD if frame_bits * 1000 <= due_ms * baud_Bd]
+    fast = [str(baud_Bd) for baud_Bd in schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if str(topology.channel_b.baud_Bd) not in fast:
         not_allowed(values.file(*path), path, topology.channel_b.baud_Bd,
                     f"{', '.join(fast)}: {channel.FRAME_BYTES} bytes every {due_ms} ms")

@@ -183,8 +183,12 @@ def _self_test_ms(config, feature):
 def _link_ms(config):
     """The slowest of what channel B can say: an input at which the channels differ; then a step and a frame of it."""
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
-    frame_ms = -(-channel.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
-    return peer.DISAGREE_MS + (1 + channel.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms
+    return peer.DISAGREE_MS + (1 + channel.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
+
+
+def frame_ms(baud_Bd):
+    """How long a frame of the second channel is under way on its line, rounded up."""
+    return -(-channel.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 
 def _told_by_bms(config, schedule, sensor_ms):
