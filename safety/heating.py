@@ -30,7 +30,7 @@ class Heating:
         self.heat_uK = array("i", [0] * (racks * HISTORY_S))  # what the current explains, per second
         self.place = array("i", [0] * (racks * 2))  # place of the next second; sum of the heat in uK
         self.whole_s = array("i", [0] * racks)  # for how long every module has told its temperature every second
-        self.zeros = bytearray(racks)  # 1 while a module reads exactly 0: it may be a dead sensor, in a cold rack too
+        self.zeros = bytearray(racks)  # modules that read exactly 0: these may be dead, in a cold rack too
         self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
 
@@ -65,7 +65,7 @@ class Heating:
             differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
             alike = zeros == modules and modules > 1  # no rack is at the same tenth of a degree all over
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
-            self.zeros[rack], last = min(zeros, 1), modules - 1
+            self.zeros[rack], last = zeros, modules - 1
             dead = zeros % modules if differ else 0  # those that live are compared with each other
             middle, value = (last - dead) // 2, self.value
             highest = order[last - dead if order[last] <= 0 else last]
