@@ -35,7 +35,7 @@ IO_BITS = 8
 SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
-_PORT = re.compile(r"/(?!dev/tty(USB|ACM)\d)[!-~]{1,200}")
+_PORT = re.compile(r"(?![!-~]*/tty(USB|ACM)\d+$)/[!-~]{1,200}")
 _PORT_TEXT = "a path that stays the same when plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
 _PROFILE = (re.compile(r"[A-Za-z0-9_./-]{1,200}"), "the name of a device profile, or a file that ends in .toml")

@@ -485,6 +485,13 @@ def test_another_wire_is_accepted(files, path):
     assert files.replace("cabinet", PORT.replace("1.1:", "1.2:"), path).load().buses
 
 
+@pytest.mark.parametrize("port", ["/dev/ttyACM12", "/dev/./ttyUSB0", "/dev//ttyUSB0", "/dev/../dev/ttyUSB0"])
+def test_a_number_that_moves_with_the_plugs_is_refused_however_it_is_written(files, port):
+    assert files.replace("cabinet", PORT, port).refusal() == (
+        f'example/cabinet.toml:bus.pcs.port: "{port}" is not allowed; allowed a path that stays the same when plugs '
+        "move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)")
+
+
 @pytest.mark.parametrize("port", ["/dev/serial/by-path/can", "/dev/serial/./by-path/can"])
 def test_a_can_adapter_on_a_serial_port_has_it_for_itself(files, port):
     files.replace("cabinet", 'interface = "socketcan"\nchannel = "can0"',
