@@ -13,11 +13,11 @@ from safety import peer as pe
 from safety import signals as s
 from safety.kernel import Kernel
 
-# What channel B has inputs for: features of the cabinet, by name; `airflow_missing` looks at the contact `airflow_ok`.
+# What channel B has inputs for and judges: features of the cabinet, by name.
 OWN_FEATURES = ("estop_1_ok", "estop_2_ok", "estop_discrepancy", "fire_alarm_ok", "suppression_ok", "gas_relay_ok",
-                "airflow_missing", "bms_fault_ok", "image_changed", "step_late_ms", "boot_not_clean",
-                "boot_store_unreadable")
-CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}  # where the names are not the same
+                "bms_fault_ok", "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable")
+# What it compares with channel A but does not judge: only A drives the fan, and knows whether it runs.
+CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}
 # Equipment that only A reads.
 NOT_OURS = ("gas_required", "gas_detectors", "door_fitted", "meter_load_fitted", "offgas_detectors", "toxic_fitted",
             "smoke_zones", "heat_fitted", "io_3_fitted", "climate_fitted", "ups_fitted", "supervised_fitted")
@@ -83,16 +83,16 @@ def own_image(image):
     return mine
 
 
-def _contact_masks(mine):
-    """(shared contacts that are fitted, those of them that must be closed before a first permit), as bits."""
+def _contact_masks(image):
+    """Of A's image: (shared contacts that are fitted, those that must be closed before a first permit), as bits."""
     fitted = opening = 0
-    instance = image_map_of(mine).armed
+    instance = image_map_of(image).armed
     for stage in m.STAGES:
         if stage[m.S_SCOPE] != s.CABINET:
             continue
         name = m.CABINET_FEATURES[stage[m.S_FEATURE]]
         contact = CONTACT_OF_FEATURE.get(name, name)
-        if mine[instance] and contact in c.SHARED_NAMES:
+        if image[instance] and contact in c.SHARED_NAMES:
             bit = 1 << c.SHARED_NAMES.index(contact)
             fitted |= bit
             if contact == name:
@@ -115,7 +115,7 @@ class Second:
         self.receiver = c.Receiver(c.CHANNEL_A)
         self.peer = pe.Peer(mine, image_map_of(mine), self.receiver, own_crc, tables)
         self.sender = c.Sender(c.CHANNEL_B, own_crc, tables)
-        self.fitted_bits, self.opening_bits = _contact_masks(mine)
+        self.fitted_bits, self.opening_bits = _contact_masks(image)
         for group in c.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
             self.kernel.fresh[group] = 1
         self.relay_ticks_max = p.ticks(RELAY_MS, mine[p.H_TICK_MS])
