@@ -2,8 +2,9 @@
 
 An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so that a flickering
 sensor still trips; what counts towards clearing begins anew. A feature known only in part (one of two detectors is
-silent) may trip, but clears nothing. Behind a closed gate the count stands still, too, until the feature itself is
-clear: a current that swings opens and closes the gate of row 20 faster than its 2 s.
+silent) may trip, but clears nothing. Nor does one that is doubted, but what it counts towards a trip begins anew.
+Behind a closed gate the count stands still, too, until the feature itself is clear: a current that swings opens and
+closes the gate of row 20 faster than its 2 s.
 Set counters advance by the elapsed ticks (a late step trips no later), clear counters by one per step.
 """
 
@@ -126,6 +127,8 @@ class Evaluator:
                     self._miss(index, value[feature] * sense)
             else:
                 self.clear_count[index] = 0
+                if is_known == m.DOUBTED:
+                    set_count[index] = 0
             if set_count[index] or active[index] or latched[index]:
                 busy = 1
         return busy

@@ -31,18 +31,24 @@ class Heating:
         self.place = array("i", [0] * (racks * 2))  # place of the next second; sum of the heat in uK
         self.whole_s = array("i", [0] * racks)  # for how long every module has told its temperature every second
         self.zeros = bytearray(racks)  # modules that read exactly 0: these may be dead, in a cold rack too
+        self.doubt_s = bytearray(racks)  # for how long such a 0 is still in what looks back
         self.order = array("i", [0] * modules)
         self.rise = array("i", [0, 0, 0])  # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
 
+    def _told(self, rack, base, known):
+        """`known` of the temperatures: in part while a sensor is dead, doubted while one that reads 0 may be."""
+        dead = self.value[base + m.F_TEMPERATURE_ZEROS]
+        return known if not known or not self.zeros[rack] else m.IN_PART if dead else m.DOUBTED
+
     def update(self, rack, base, groups):
-        """Extremes, spread and median from new temperatures; `known` from their age, in part while one reads exactly 0.
+        """Extremes, spread and median from new temperatures; `known` from their age and their zeros.
 
         What looks back is known again only once it was computed anew: after a silence its value is an old one.
         """
         if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._sort(rack, base)
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        told = m.IN_PART if known and self.zeros[rack] else known
+        told = self._told(rack, base, known)
         for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS):
             looks_back = base + m.F_TEMPERATURE_RISING <= feature <= base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC
             if not known or not looks_back:
@@ -91,8 +97,13 @@ class Heating:
             else:
                 self._look_back(ring, at, self.inp[first + module])
             ring += HISTORY_S
-        told = m.IN_PART if known and (self.zeros[rack] or self.whole_s[rack] < HISTORY_S) else known
-        self.whole_s[rack] = min(HISTORY_S, self.whole_s[rack] + 1) if known and not self.zeros[rack] else 0
+        told, whole_s, doubt_s = self._told(rack, base, known), self.whole_s[rack], self.doubt_s[rack]
+        self.whole_s[rack] = min(HISTORY_S, whole_s + 1) if known and told != m.IN_PART else 0
+        self.doubt_s[rack] = HISTORY_S if self.zeros[rack] else max(0, doubt_s - 1)
+        if known and whole_s < HISTORY_S:
+            told = m.IN_PART
+        elif told == m.KNOWN and doubt_s:
+            told = m.DOUBTED
         for feature in range(base + m.F_TEMPERATURE_RISING, base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC + 1):
             self.known[feature] = told
         value = self.value

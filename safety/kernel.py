@@ -90,11 +90,11 @@ class Kernel:
         r, g, h = f.racks, f.gas, f.racks.heating
         return (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks, f.raw_hash, f.boot, f.noc_ticks,
                 g.history, g.clock, r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, r.open_string,
-                h.history, h.heat_uK, h.place, h.whole_s, h.zeros, e.set_count, e.clear_count, e.active, e.latched,
-                e.busy, e.moved, e.first_out, e.order, e.last, e.trips, self.latches.token_age, b.rack_limit, b.limit_W,
-                b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks, c.was_closed, t.state,
-                t.timer, t.waited, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks, self.demand,
-                self.unit_demand, self.inp, self.out)
+                h.history, h.heat_uK, h.place, h.whole_s, h.zeros, h.doubt_s, e.set_count, e.clear_count, e.active,
+                e.latched, e.busy, e.moved, e.first_out, e.order, e.last, e.trips, self.latches.token_age, b.rack_limit,
+                b.limit_W, b.published_W, b.lowest_W, b.signature, c.step, c.closing_ticks, c.open_ticks, c.was_closed,
+                t.state, t.timer, t.waited, t.relays, t.tried, self.crc, self.standing, self.conflict_ticks,
+                self.demand, self.unit_demand, self.inp, self.out)
 
     def step(self, elapsed):
         """One step of `elapsed` ticks (1 when on time) over the present inputs; results are in `out`."""

@@ -47,8 +47,9 @@ FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
 # What `known` of a feature says (0: not known). A value made of several inputs of which some are missing may trip a
-# stage (what is missing could only add to it), but shows no stage to be clear.
-KNOWN, IN_PART = 1, 2
+# stage (what is missing could only add to it), but shows no stage to be clear. So does one that is doubted (it may be a
+# dead sensor's), and as all of it is there, what counts towards a trip begins anew below the threshold.
+KNOWN, IN_PART, DOUBTED = 1, 2, 3
 # Gates that say which rows stood in the step before: feature, its rows.
 ALERTS = (
     (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),  # rows 15 and 16: "any gas or smoke alert"
@@ -272,7 +273,7 @@ CLAUSES = {
     6: ("fire panel or suppression in trouble", "A43, D3", "C"),
     7: ("vapour of electrolyte above the reference", "A12, C41", "C2"),
     8: ("vapour of electrolyte confirmed", "A12", "C2"),
-    9: ("hydrogen or carbon monoxide at 50 ppm", "A35", "C"),
+    9: ("hydrogen or carbon monoxide at 50 ppm", "A35", "G"),
     10: ("hydrogen or carbon monoxide at 200 ppm, or rising fast", "C50", "D"),
     11: ("combustible gas at 10 % of the lower flammable limit", "A27, NFPA 855-2023 9.6.5.6 (?)", "G"),
     12: ("combustible gas at 25 % of the lower flammable limit, or its hard relay", "A20, A21, A25", "C"),
@@ -285,7 +286,7 @@ CLAUSES = {
     19: ("cell temperature alarm", "C20-C21", "C"),
     20: ("cell temperature trip", "C21", "C"),
     21: ("cell temperature runaway suspicion", "C23, C27", "D"),
-    22: ("a module heats more than its current explains", "C28", "C2"),
+    22: ("a module heats more than its current explains", "C28 (low authority)", "C2"),
     23: ("a module heats as in thermal runaway", "C29, C30", "G"),
     24: ("cell voltage falls without a load step, beside another sign", "C29", "G"),
     25: ("cell temperature too low", "C24", "C"),
@@ -305,10 +306,10 @@ CLAUSES = {
     39: ("contactor not as told, welded, or current on an open string", "C70-C72", "C"),
     40: ("BMS silent, its counter frozen, many bad frames, or its fault contact open", "C74-C76, A61", "C"),
     41: ("PCS silent, or its power above the limit", "C66, C79", "D"),
-    42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "C"),
+    42: ("leak, loss of coolant flow or pressure, or humid air", "D4-D7", "G"),
     43: ("auxiliary supply lost, or the reserve of its UPS low", "A26, A38", "G"),
     44: ("controller self-test: program, memory, clock, limits, relays, late step, unclean start", "A92, C82", "C2"),
-    45: ("sensors of a module invalid", "C7, C78", "C2"),
+    45: ("sensors of a module invalid", "C7, C78 (low authority)", "C2"),
     46: ("no supervised path to the network operations centre", "D4, A42", "C2"),
     47: ("key in service", "D4", "C"),
     48: ("door open while energised, or beside a gas alarm", "D1", "C"),

@@ -33,11 +33,17 @@ def suspicion_pct(value, known, base):
 
 
 def known_as(known, expected, base, groups):
-    """m.KNOWN if every sign that this cabinet has is, else m.IN_PART: a sign that fell silent is none that is clear.
+    """m.KNOWN if every sign that this cabinet has is, m.DOUBTED if one is and none is worse, else m.IN_PART.
+
+    A sign that fell silent is none that is clear.
 
     expected: per freshness group; groups: where those of the rack begin.
     """
+    found = m.KNOWN
     for feature, of_rack, _, group in SIGNS:
-        if expected[groups * of_rack + group] and known[base * of_rack + feature] != m.KNOWN:
-            return m.IN_PART
-    return m.KNOWN
+        sign = known[base * of_rack + feature]
+        if expected[groups * of_rack + group] and sign != m.KNOWN:
+            if sign != m.DOUBTED:
+                return m.IN_PART
+            found = m.DOUBTED
+    return found

@@ -73,6 +73,7 @@ class Instance:
                 self._safe(value)
         elif self.held or self.stands:
             self.clear = 0  # a blind hour is no hour of being clear
+            self.held = 0 if known == m.DOUBTED else self.held
 
     def _beyond(self, elapsed):
         self.held = min(self.held + elapsed, s.TICKS_MAX)
@@ -154,7 +155,7 @@ class Walk:
         is_calm, share = self.count % CYCLE > STORM, self.chance.choice((0, 0.1, 0.3))
         for feature in self.moving:
             if self.chance.random() < share:
-                value, known = self.chance.choice(sorted(self.near[feature])), self.chance.choice((0, 1, 1, 1, 2))
+                value, known = self.chance.choice(sorted(self.near[feature])), self.chance.choice((0, 1, 1, 1, 2, 3))
                 at, block = self.at(feature)
                 value, known = (self.safe.get(feature, 0), m.KNOWN) if is_calm else (value, known)
                 self.values[feature] = self.features.value[at], self.features.known[at] = value, known

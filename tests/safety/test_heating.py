@@ -16,7 +16,7 @@ from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s
 
-KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
+KNOWN, IN_PART, DOUBTED, UNKNOWN = m.KNOWN, m.IN_PART, m.DOUBTED, 0
 SECOND = ticks(1000)
 LOOKS_BACK = (m.F_TEMPERATURE_RISE_3S_DDEGC, m.F_TEMPERATURE_RISE_10S_DDEGC, m.F_TEMPERATURE_RISING,
               m.F_TEMPERATURE_UNEXPLAINED_DDEGC)
@@ -29,10 +29,13 @@ class Reference:
     """One rack's temperatures and currents, a list entry a second; None where nothing was known."""
 
     def __init__(self):
-        self.temperatures, self.currents_A = [], []
+        self.temperatures, self.currents_A, self.whole = [], [], []
 
     def second(self, temperatures, current_A):
-        """Remember a second; a reading of 0 is none to rise from or to."""
+        """Remember a second; a reading of 0 is none to rise from or to, and cannot be one beside what is 10 K away."""
+        found = temperatures or []
+        is_dead = any(abs(each) >= 100 for each in found) or len(found) > 1 and not any(found)
+        self.whole.append(bool(temperatures) and not (is_dead and 0 in found))
         self.temperatures.append(temperatures and [each if each else None for each in temperatures])
         self.currents_A.append(current_A)
         return self
@@ -61,9 +64,10 @@ class Reference:
                 (self.rise(30) - self.explained(), told)]
 
     def told(self):
-        """KNOWN once every module has told its temperature now and in each of the 30 seconds before."""
-        window = self.temperatures[-31:]
-        return KNOWN if len(window) == 31 and all(each and None not in each for each in window) else IN_PART
+        """KNOWN once every module has told its temperature now and in each of the 30 seconds before, DOUBTED with a 0."""
+        if len(self.whole) < 31 or not all(self.whole[-31:]):
+            return IN_PART
+        return DOUBTED if any(None in each for each in self.temperatures[-31:]) else KNOWN
 
 
 def seen(desk, rack=0):
@@ -87,7 +91,7 @@ def test_extremes_median_and_spread_of_any_order(modules):
         median = statistics.median_low(alive)
         if len(set(values)) == 1 < len(values):
             zeros = values.count(0)
-        told = IN_PART if 0 in values else KNOWN  # a dead sensor may hide the hottest module, and the coldest
+        told = IN_PART if zeros else DOUBTED if 0 in values else KNOWN  # a dead one may hide the hottest or coldest
         assert [desk.of_rack(feature) for feature in AT_ONCE] == [*[(value, told) for value in (
             max(values), min(values), max(alive) - min(alive), max(alive) - median)], (zeros, KNOWN)]
 
@@ -107,7 +111,7 @@ def test_dead_sensors_are_no_middle_to_be_far_above():
 
 def test_zeros_of_a_cold_rack_are_temperatures_like_any_other():
     desk = Desk(modules=5).temperatures([0, 0, 0, 30, 40]).step()
-    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, IN_PART), "three of them may be dead for all that"
+    assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC) == (40, DOUBTED), "three of them may be dead for all that"
 
 
 @pytest.mark.parametrize("values, zeros", [
@@ -337,10 +341,28 @@ def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seco
     """Below 10 degC nought is none of a dead sensor for the others, and on its return row 23b was a fire."""
     desk = Desk().temperatures([ddegC] * 15).step(40 * SECOND)
     desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * SECOND)
-    assert seen(desk) == [(0, IN_PART)] * 4, "nor is it shown to be calm"
+    told = IN_PART if ddegC >= 100 else DOUBTED
+    assert seen(desk) == [(0, told)] * 4, "nor is it shown to be calm"
     desk.temperatures([ddegC] * 15)
     for second in range(40):
-        assert seen(desk.step(SECOND)) == [(0, KNOWN if second >= 30 else IN_PART)] * 4
+        assert seen(desk.step(SECOND)) == [(0, KNOWN if second >= 30 else told)] * 4
+
+
+@pytest.mark.parametrize("coldest", [0, 1])
+@pytest.mark.parametrize("name, ddegC, ticks_each", [("22", 17, 50), ("23a", 36, 50), ("21a", 700, 25), ("53", 36, 50)])
+def test_wrong_readings_an_age_apart_are_no_debounce_in_a_rack_at_freezing_point(name, ddegC, ticks_each, coldest):
+    """A module at a true 0.0 kept what one wrong reading had counted: the third in as many hours asked for the key, and
+    no start came about meanwhile, for a cause that nobody could reset."""
+    bench, module = running().alone(name), s.MODULE_TEMPERATURE_DDEGC
+    calm = [coldest, 12, 10, 11] + [10] * 11
+    for _ in range(3):
+        for index, value in enumerate(calm):
+            bench.set_rack(module + index, value)
+        bench.step(61 * SECOND)
+        assert bench.kernel.evaluator.set_count[bench.instance(name)] == 0
+        bench.set_rack(module + 1, ddegC)
+        bench.step(ticks_each)
+    assert bench.standing() == []
 
 
 @pytest.mark.parametrize("values, spread, over_median", [

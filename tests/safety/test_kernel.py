@@ -119,7 +119,7 @@ SIZES = {
     "evaluator.set_count": 190, "features.boot": 2, "features.changed": 6, "features.frozen_ticks": 2,
     "features.known": 129, "features.noc_ticks": 1, "features.raw_hash": 2, "features.value": 129, "gas.clock": 2,
     "gas.high": 3, "gas.history": 15, "heating.heat_uK": 90, "heating.history": 360, "heating.order": 4,
-    "heating.place": 6, "heating.rise": 3, "heating.whole_s": 3, "heating.zeros": 3,
+    "heating.place": 6, "heating.rise": 3, "heating.whole_s": 3, "heating.zeros": 3, "heating.doubt_s": 3,
     "latches.token_age": 3, "permit.relays": 2,
     "permit.state": 1,
     "permit.timer": 3, "permit.tried": 2, "permit.waited": 2, "racks.bad_frames": 6, "racks.cells_mV": 9,

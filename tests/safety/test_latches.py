@@ -86,7 +86,7 @@ def test_what_a_reset_clears(kind, remote, key):
 
 
 @pytest.mark.parametrize("name, kind", [(REMOTE_ROW, m.REMOTE), (KEY_ROW, m.KEY)])
-@pytest.mark.parametrize("known", [0, m.IN_PART])
+@pytest.mark.parametrize("known", [0, m.IN_PART, m.DOUBTED])
 def test_what_is_not_known_in_full_is_not_clear(name, kind, known):
     desk = Desk().stand(name, known=known)
     assert desk.ask(kind, key_run=0) == NOT_CLEAR_YET and desk.latched() == [name]

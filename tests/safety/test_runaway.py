@@ -69,3 +69,16 @@ def test_it_is_known_in_part_while_a_sign_is_not_known_that_the_cabinet_has_and_
     expected[HIDDEN_BY[name]] = 1
     assert known_as(known, expected, BASE, GROUPS) == m.IN_PART
     assert known_as([m.KNOWN] * (2 * BASE), [1] * (2 * GROUPS), BASE, GROUPS) == m.KNOWN
+
+
+@pytest.mark.parametrize("other, told", [(m.KNOWN, m.DOUBTED), (m.DOUBTED, m.DOUBTED), (m.IN_PART, m.IN_PART),
+                                         (0, m.IN_PART)])
+@pytest.mark.parametrize("doubted", range(len(SIGNS)))
+def test_it_is_doubted_while_a_sign_is_and_none_is_worse(doubted, other, told):
+    places = [feature + of_rack * BASE for _, feature, of_rack, _ in SIGNS]
+    known, expected = [m.KNOWN] * (2 * BASE), [1] * (2 * GROUPS)
+    known[places[doubted]], known[places[doubted - 1]] = m.DOUBTED, other
+    assert known_as(known, expected, BASE, GROUPS) == told
+    for group in HIDDEN_BY.values():
+        expected[group] = 0
+    assert known_as(known, expected, BASE, GROUPS) == m.KNOWN
