@@ -177,7 +177,9 @@ def _thresholds(config):
         changed = _changed(config, stage)
         if changed:
             lines += _wrapped(f"  {stage[matrix.S_ID]:4} {matrix_words.cause(stage)}: ", ", ".join(changed))
-    return ["", "THRESHOLDS TIGHTENED (matrix -> here)" + ("" if lines else ": none"), *lines]
+    longer = images.longer_by_tick(config)
+    return ["", "THRESHOLDS TIGHTENED (matrix -> here)" + ("" if lines else ": none"), *lines,
+            *(_wrapped("  ", matrix_words.longer_by_tick(longer)) if longer else ())]
 
 
 def _changed(config, stage):

@@ -245,4 +245,4 @@ def _sum(parts):
 
 
 def _seconds(duration_ms):
-    return f"{duration_ms / 1000:.2f}"
+    return f"{duration_ms / 1000:.3f}"

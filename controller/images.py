@@ -224,6 +224,13 @@ def stage_words(values, stage, cabinet, tick_ms):
             parameters.ticks(values.get("stage", name, "clear_ms"), tick_ms))
 
 
+def longer_by_tick(config):
+    """[{stage, matrix_ms, here_ms}] of the debounces that are longer here than in the matrix, as whole ticks."""
+    found = [{"stage": stage[matrix.S_ID], "matrix_ms": stage[matrix.S_SET_MS],
+              "here_ms": config.stage_words[stage[matrix.S_ID]][2] * config.tick_ms} for stage in matrix.STAGES]
+    return [each for each in found if each["here_ms"] > each["matrix_ms"]]
+
+
 def safety_image(topology, tick_ms, modules, cabinet, units, racks, words_of):
     """array('i') in the layout of safety.parameters.ImageMap.
 

@@ -48,7 +48,7 @@ def _matrix(arguments):
 def _checklist(arguments):
     found, lines, code = _survey(arguments.site)
     if code:  # a checklist of a cabinet that may not be energised would only mislead
-        return code
+        return WRONG_INPUT
     facts = checklist.facts(found)
     _print(arguments.format, facts, lambda: checklist.blocks(facts, check.today()))
     return DONE
@@ -96,7 +96,7 @@ def site(found, lines=()):
             "limits_words": None if refused else len(found.safety_image),
             "limits_crc": None if refused else f"{p.image_crc(found.safety_image):08X}",
             "hma": {key: value for key, value in found.hma.items() if value is not None},
-            "hard_wired_rows": wired.rows(found),
+            "hard_wired_rows": wired.rows(found), "longer_by_tick": images.longer_by_tick(found),
             "not_fitted": {name: who for name, who in found.topology.not_fitted.items() if who},
             "missing": list(lines)}
 
@@ -237,7 +237,8 @@ def _general_blocks():
     return [printed.Text("Every row that this program evaluates, with the thresholds for LFP cells (NMC in brackets). "
                          "A site may only tighten them; which rows are armed the site decides: give --site FILE."),
             printed.Text("Rows 1 to 48 are those of the project's fact table, rows from 49 on are ours, and so is each "
-                         "stage marked so: it stands under the row it belongs to, whose clauses do not ask for it. "
+                         "stage marked so: it stands under the row it belongs to, whose clauses do not ask for it, or "
+                         "whose words (38b, 40d) have no number. "
                          "Numbers and letters under basis are keys of that table.")]
 
 
@@ -250,6 +251,8 @@ def site_blocks(named, day=None):
     papers = named["hma"], named["not_fitted"]
     blocks += [printed.Text(line) for line in [*hma.placeholder_lines(*papers),
                                                *(hma.ahead_lines(*papers, day) if day else ())]]
+    if named["longer_by_tick"]:
+        blocks.append(printed.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
         blocks += [printed.Heading(2, "Required and missing: no energisation"),
                    printed.Table(("what", ), [(printed.Mark("missing", line),) for line in named["missing"]])]

@@ -132,6 +132,12 @@ def after(duration_ms):
     return f"{plain(duration_ms / 1000)} s" if duration_ms else "at once"
 
 
+def longer_by_tick(found):
+    """What images.longer_by_tick found, as a sentence."""
+    times = ", ".join([f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}" for each in found])
+    return f"Whole ticks make these debounces longer than the matrix has them, and the rows so much later: {times}."
+
+
 def demands(stage):
     """What the stage demands, a list of words."""
     demand = stage[m.S_DEMAND]

@@ -73,10 +73,10 @@ def nearest(found):
 
 
 def summary(found):
-    """What is due next, for one line of a page: "21 proof tests overdue", "proof test of row 15 in 12 d", or ""."""
+    """What is due next, for one line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
     late, row = wrong(found), nearest(found)
     if len(late) > 1:
-        return f"{len(late)} proof tests overdue"
+        return f"{len(late)} proof tests to be done"
     if row is None:
         return ""
     return f"proof test of row {row['row']} " + (words(row).partition(",")[0] if late else f"in {row['days_left']} d")

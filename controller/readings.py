@@ -8,7 +8,7 @@ document have no cell of their own there: they are held against the last, strong
 from safety import matrix as m
 
 OURS_FROM = 49  # rows from here on are ours: the document has none for them
-# Stages of ours under a row of the document, whose clauses do not ask for them. 38b has the row's words, no number.
+# Stages of ours under a row of the document, whose clauses do not ask for them. 38b and 40d have its words, no number.
 OURS = ("38b", "40d", "40e", "43d", "44b", "44c", "44d")
 # Columns of section 7, and what they are in the words of the matrix.
 COLUMNS = {"cause": "trips at", "debounce": "after", "latch": "reset", "PCS": "PCS", "DC": "contactors", "FAN": "fan",
@@ -120,7 +120,7 @@ def facts():
 
 
 def is_ours(stage):
-    """True for a stage that the document does not ask for."""
+    """True for a stage that the document does not ask for, or has no number of."""
     return stage[m.S_ROW] >= OURS_FROM or stage[m.S_ID] in OURS
 
 

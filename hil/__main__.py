@@ -46,6 +46,7 @@ def main(argv=None):
         name = arguments.program
         if left:  # argparse would say this in the name of the program
             raise InputError(f"unrecognized arguments: {' '.join(left)}")
+        _check_apart(arguments)
         return arguments.run(arguments)
     except (ScenarioError, LoadError, ConfigError, InputError) as error:
         return _say(name, error, WRONG_INPUT)
@@ -119,7 +120,6 @@ def _check(arguments):
             raise InputError(f"{option} {path}: there is no folder {folder}")
         if folder and not writable(path):
             raise InputError(f"{option} {path}: cannot be written")
-    _check_apart(arguments)
     _check_run_directory(arguments)
     if arguments.plot and not arguments.plot.endswith(PLOTS):
         raise InputError(f"--plot {arguments.plot}: allowed endings are {', '.join(PLOTS)}")
@@ -134,10 +134,10 @@ def _check_run_directory(arguments):
 
 
 def _check_apart(arguments):
-    """No output may be written over the load or another output."""
+    """No output of any command may be written over the load or another output."""
     seen = {}
-    for option in ("load", "json", "plot", "journal"):
-        path = getattr(arguments, option)
+    for option in ("load", "json", "plot", "png", "md", "journal"):
+        path = getattr(arguments, option, None)
         other = seen.setdefault(os.path.realpath(path), option) if path else option
         if other != option:
             raise InputError(f"--{option} {path}: is the file of --{other} too: allowed is one of its own")

@@ -168,7 +168,7 @@ def test_the_summary_names_the_nearest():
     def summary(records):
         return proof_state.summary(proof_state.rows({"1": 365, "15": 365, "40": 0}, records, DAY))
     fresh = [record_of("1", DAY), record_of("40", DAY)]
-    assert summary([]) == "3 proof tests overdue"
+    assert summary([]) == "3 proof tests to be done"
     assert summary(fresh) == "proof test of row 15 never tested"
     assert summary([*fresh, record_of("15", DAY - timedelta(days=353))]) == "proof test of row 15 in 12 d"
     assert summary([*fresh, record_of("15", DAY - timedelta(days=366))]) == "proof test of row 15 overdue"

@@ -233,6 +233,16 @@ def test_the_default_plot_is_tried_before_the_run(capsys, monkeypatch):
     assert refused(capsys, "--virtual", "--headless") == (2, "rig: --plot rig.html: cannot be written")
 
 
+@pytest.mark.parametrize("command, one, other", [(["rows"], "json", "md"), (["rows", "--real"], "json", "md"),
+                                                 (["runaway"], "json", "png")])
+def test_no_command_writes_two_outputs_into_one_file(capsys, tmp_path, command, one, other):
+    path = str(tmp_path / "same.png")
+    assert cli.main([*command, f"--{one}", path, f"--{other}", path]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err == (
+        f"{command[0]}: --{other} {path}: is the file of --{one} too: allowed is one of its own\n")
+
+
 @pytest.mark.parametrize("one, other", [("load", "json"), ("json", "plot"), ("json", "journal"), ("load", "journal")])
 def test_no_output_is_written_over_the_load_or_another_output(capsys, monkeypatch, trace, tmp_path, one, other):
     monkeypatch.chdir(tmp_path)

@@ -39,7 +39,7 @@ def page_of_tests(watched):
     ({}, "DUE gas calibration in 180 d"), ({"15": 184}, "DUE gas calibration in 180 d"),
     ({"15": 186}, "DUE proof test of row 15 in 179 d   LIMITS"),
     ({"15": 365}, "DUE proof test of row 15 overdue   LIMITS"),
-    ({"15": 365, "1": 400}, "DUE 2 proof tests overdue   LIMITS")])
+    ({"15": 365, "1": 400}, "DUE 2 proof tests to be done   LIMITS")])
 def test_the_status_names_what_is_due_next(tmp_path, ages_d, words_shown):
     ledger(tmp_path, ages_d)
     assert words_shown in shown(Watched(tmp_path).run(3))
@@ -48,7 +48,7 @@ def test_the_status_names_what_is_due_next(tmp_path, ages_d, words_shown):
 def test_a_calibration_that_is_near_is_not_hidden_by_a_test(tmp_path):
     facts = Watched(tmp_path).run(3).facts("status") | {"gas_calibration_d": 60}
     line = pages.lines("status", facts)[-2]
-    assert line.endswith("DUE 75 proof tests overdue, gas calibration in 60 d") and len(line) <= text.WIDTH
+    assert line.endswith("DUE 75 proof tests to be done, gas calibration in 60 d") and len(line) <= text.WIDTH
     assert "gas" not in pages.lines("status", facts | {"gas_calibration_d": 61})[-2]
 
 
@@ -142,6 +142,6 @@ def test_the_file_is_read_anew_only_when_it_has_changed(tmp_path, monkeypatch):
     watched = Watched(tmp_path).run(3)
     for number, row in enumerate(("1", "2", "3")):
         assert [shown(watched), shown(watched)] == [shown(watched)] * 2
-        assert f"DUE {75 - number} proof tests overdue" in shown(watched)
+        assert f"DUE {75 - number} proof tests to be done" in shown(watched)
         pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pt.PASSED)
     assert len(reads) == 3

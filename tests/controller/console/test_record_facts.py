@@ -138,7 +138,7 @@ def test_a_recorder_that_writes_no_more_freezes_no_clock_and_is_named(tmp_path):
     watched.run(36)
     lines = {page: "\n".join(pages.lines(page, watched.facts(page))) for page in ("status", "trend", "events")}
     assert "2026-03-14 02:08:07Z ntp" in lines["status"]
-    assert "LOG      recorder silent since 02:07:36Z   DUE 75 proof tests overdue" in lines["status"]
+    assert "LOG      recorder silent since 02:07:36Z   DUE 75 proof tests to be done" in lines["status"]
     for page in ("trend", "events"):
         assert "Recorder silent since 2026-03-14 02:07:36Z. From the recorder" in lines[page]
     watched.seen.update(lambda: None)
