@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from controller import bus_times, check, equipment
+from controller import bus_times, check, equipment, images
 from drivers.buses import rtu
 from safety import matrix
 
@@ -294,6 +294,23 @@ def test_the_report_lists_what_is_tightened_in_the_units_of_persons(files):
         "17b air in the cabinet: trips at 45.1 degC -> 44 degC, clears at 43 degC -> 42 degC "
         "29 highest cell: trips at 3.65 V -> 3.64 V, after 2 s -> 1.02 s, clear for at once -> 5 s "
         "34a highest less lowest cell: trips at 100 mV -> 90 mV")
+
+
+LONGER_AT_40_ms = {"1a", "1b", "1c", "3", "5", "22", "23a", "23b", "24", "36", "39", "40e", "44f"}
+
+
+def test_debounces_that_whole_ticks_make_longer_are_named(files):
+    """Beyond what a site may set by hand: `tightened: none` was all that was said of them."""
+    assert "Whole ticks" not in _report(files.load())
+    files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
+    config = files.load()
+    assert {each["stage"] for each in images.longer_by_tick(config)} == LONGER_AT_40_ms
+    said = " ".join(_report(config).split())
+    assert ("THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounces longer than the matrix has "
+            "them, and the rows so much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> 0.04 s, 1c 0.5 s -> 0.52 s, "
+            "3 0.1 s -> 0.12 s, 5 ") in said
+    files.append("site", "[stage.3]\nset_ms = 80")
+    assert "3" not in [each["stage"] for each in images.longer_by_tick(files.load())]
 
 
 def test_a_slower_meter_and_other_cells_are_nothing_that_was_tightened(pylontech):

@@ -271,7 +271,7 @@ REFUSALS = {
               "differs from 240 in types/firebreak_645.toml; allowed 240"),
     "no_modules": ("type", "modules = 15", "modules = 0", "types/firebreak_645.toml:rack.1.modules: 0 is not allowed: "
                    "its BMS tells the temperature of each module, and row 21 (C23, C27), row 26 (C22) and row 45 (C7, "
-                   "C78) compare modules with each other; allowed 2..64"),
+                   "C78, low authority) compare modules with each other; allowed 2..64"),
     "one_module": ("type", "modules = 15", "modules = 1", "firebreak_645.toml:rack.1.modules: 1 is not allowed: its "),
     "one_cell": ("type", "cells = 240 ", "cells = 1 ", "types/firebreak_645.toml:rack.1.cells: 1 is not allowed: its "
                  "BMS tells the highest and the lowest cell voltage, and row 34 (C80) compares cells with each other; "

@@ -346,6 +346,19 @@ def test_a_contact_that_nobody_may_leave_out_cannot_be_accepted(files, name):
 
 
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
+def test_debounces_that_whole_ticks_make_longer_head_the_document(files, capsys, command):
+    """The sentence that a site may only tighten does not hold for them."""
+    said = "Whole ticks make these debounces longer than the matrix has them"
+    assert said not in run(capsys, command, "--site", str(files.paths[2]))[1]
+    files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
+    for form in ("md", "html"):
+        out = run(capsys, command, "--site", str(files.paths[2]), "--format", form)[1]
+        assert said in out and "3 0.1 s -&gt; 0.12 s" in out.replace("3 0.1 s -> 0.12 s", "3 0.1 s -&gt; 0.12 s")
+    facts = json.loads(run(capsys, command, "--site", str(files.paths[2]), "--format", "json")[1])
+    assert {"stage": "3", "matrix_ms": 100, "here_ms": 120} in facts["site"]["longer_by_tick"]
+
+
+@pytest.mark.parametrize("command", ("matrix", "checklist"))
 def test_a_file_that_is_wrong_is_one_line(files, capsys, command):
     files.append("site", "[rack.all]\nrated_curent_mA = 1000")
     code, out, err = run(capsys, command, "--site", str(files.paths[2]))

@@ -64,7 +64,7 @@ class Reference:
                 (self.rise(30) - self.explained(), told)]
 
     def told(self):
-        """KNOWN once every module has told its temperature now and in each of the 30 seconds before, DOUBTED with a 0."""
+        """KNOWN once every module has told its temperature now and in the 30 seconds before; with a 0, DOUBTED."""
         if len(self.whole) < 31 or not all(self.whole[-31:]):
             return IN_PART
         return DOUBTED if any(None in each for each in self.temperatures[-31:]) else KNOWN
