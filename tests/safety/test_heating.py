@@ -348,6 +348,16 @@ def test_a_sensor_that_drops_out_to_nought_and_returns_has_not_risen(ddegC, seco
         assert seen(desk.step(SECOND)) == [(0, KNOWN if second >= 30 else told)] * 4
 
 
+@pytest.mark.parametrize("cold", range(3))
+def test_a_nought_that_may_be_one_leaves_the_other_racks_in_no_doubt(cold):
+    desk = Desk(racks=3).temperatures([20] * 15, 0).temperatures([20] * 15, 1).temperatures([20] * 15, 2)
+    desk.step(40 * SECOND).temperatures([20] * 7 + [0] + [20] * 7, cold).step(SECOND)
+    for second in range(33):
+        told = [DOUBTED if rack == cold and second < 31 else KNOWN for rack in range(3)]
+        assert [seen(desk, rack) for rack in range(3)] == [[(0, each)] * 4 for each in told], second
+        desk.temperatures([20] * 15, cold).step(SECOND)
+
+
 @pytest.mark.parametrize("coldest", [0, 1])
 @pytest.mark.parametrize("name, ddegC, ticks_each", [("22", 17, 50), ("23a", 36, 50), ("21a", 700, 25), ("53", 36, 50)])
 def test_wrong_readings_an_age_apart_are_no_debounce_in_a_rack_at_freezing_point(name, ddegC, ticks_each, coldest):
