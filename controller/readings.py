@@ -95,6 +95,7 @@ READ_AS = {
     ("44d", "FAN"): _FAN_RAN,
     ("44d", "ALM"): _NO_HORN,
     ("44e", "debounce"): "0.5 s is the expiry of the hard-wired permit; what has failed has failed",
+    ("44e", "latch"): "key on site for memory and clock too: what has failed may be what checks a reset",
     ("45a", "DC"): "after 75 s, which is 45b",
     ("45b", "debounce"): "75 s on top of the 10 s",
     ("45c", "DC"): "after 75 s, which is 45d",
