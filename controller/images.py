@@ -148,6 +148,12 @@ def instances(topology):
     return found
 
 
+def rows_armed(topology):
+    """Rows of which a stage is armed, in one place at least, sorted."""
+    return sorted({stage[matrix.S_ROW] for stage, index in instances(topology)
+                   if stage_state(stage, topology, index)[0] in ARMED_STATES})
+
+
 def rows_not_fitted(topology):
     """Rows of which a stage is not fitted, as the matrix of a site lists them, sorted."""
     return sorted({stage[matrix.S_ROW] for stage, index in instances(topology)

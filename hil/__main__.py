@@ -185,12 +185,12 @@ def _order(arguments, chosen, config):
     duration_s = arguments.seconds or (chosen.duration_s if chosen else DEFAULT_S)
     seed = arguments.seed if arguments.seed is not None else chosen.seed if chosen else 1
     soc_pct = arguments.soc or (chosen.soc_pct if chosen else config.control["soc_target_permille"] / 10)
-    armed = sum(config.safety_image[config.image_map().armed:])
     return {"site": str(EXAMPLE), "extends": str(EXAMPLE.parent / "site.toml"), "scenario": arguments.scenario,
             "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
             "scale": arguments.scale or 1.0, "raw": arguments.raw,
-            "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "armed": armed,
-            "not_fitted": len(images.rows_not_fitted(config.topology)), "journal": arguments.journal,
+            "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "journal": arguments.journal,
+            "armed": len(images.rows_armed(config.topology)),
+            "not_fitted": len(images.rows_not_fitted(config.topology)),
             "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir)}
 
 

@@ -5,9 +5,9 @@
 The view is a dict; what is absent is shown as `-`: title, load_name, mode ("real time" / "virtual time"), speed,
 elapsed_s, duration_s, state (name), grid_W, load_W, battery_W, setpoint_W, request_W, request_by, limit (code,
 sentence) or None, charge_W_max, discharge_W_max, racks [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max,
-current_A, contactor name)], armed, not_fitted, tripped [(stage, sentence, scope, since_s, reset)] with reset "self",
-"remote" or "key", links {name: text}, tick_ms, ticks, missed, late_us (p50, p99, max), load_history and grid_history
-[W], next_action.
+current_A, contactor name)], armed, not_fitted, rows_tripped, rows_warning (numbers of rows), tripped [(stage, sentence,
+scope, since_s, reset)] of every stage that stands, with reset "self", "remote" or "key", links {name: text}, tick_ms,
+ticks, missed, late_us (p50, p99, max), load_history and grid_history [W], next_action.
 """
 
 import re
@@ -162,9 +162,10 @@ def _bar(percent, width):
 def _interlocks(view, tripped, lines):
     links = view.get("links") or {}
     bad = [f"{name} {text}" for name, text in links.items() if text != "ok"]
-    words = "LINKS  " + (", ".join(bad) if bad else " ".join(links) + " ok" if links else "-")
-    out = [f"INTERLOCKS  {view.get('armed', '-')} armed  {len(tripped)} tripped  "
-           f"{view.get('not_fitted', '-')} not fitted   {words}"]
+    words = "LINKS  " + (", ".join(bad) if bad else "ok" if links else "-")
+    warnings = view.get("rows_warning", "-")
+    out = [f"INTERLOCKS  {view.get('armed', '-')} armed  {view.get('rows_tripped', '-')} tripped  {warnings} warning"
+           f"{'s' * (warnings != 1)}  {view.get('not_fitted', '-')} not fitted  {words}"]
     shown = tripped if len(tripped) <= lines - 1 else tripped[:lines - 2]
     for stage, sentence, scope, since_s, reset in shown:
         out.append(f" ! row {stage:<4}{sentence}, {scope}; since {since_s:.1f} s, {reset} reset")

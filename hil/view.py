@@ -1,6 +1,7 @@
 """What the live screen shows, gathered from the plant, the controller's image and the loop's statistics."""
 
 from controller import reasons
+from controller.console.facts import rows
 from controller.core import STANDING_BITS
 from controller.setpoint import O_BINDING_REASON, O_REQUEST_FAST_REASON, O_REQUEST_W, O_SETPOINT_W
 from safety import matrix, signals as s
@@ -32,6 +33,7 @@ def controller_part(out, layout, stage_names, since_s, now_s):
     for name in list(since_s):
         if name not in standing:
             del since_s[name]
+    tripped, warning = rows.tripped_and_warning(standing)
     return {
         "state": s.STATES[out[s.STATE]],
         "request_W": out[chain + O_REQUEST_W], "setpoint_W": out[chain + O_SETPOINT_W],
@@ -39,6 +41,7 @@ def controller_part(out, layout, stage_names, since_s, now_s):
         "limit": (reasons.label(code), reasons.text(code)[1]) if code else None,
         "charge_W_max": sum([out[layout.unit_output(unit, s.CHARGE_W_MAX)] for unit in range(layout.units)]),
         "discharge_W_max": sum([out[layout.unit_output(unit, s.DISCHARGE_W_MAX)] for unit in range(layout.units)]),
+        "rows_tripped": len(tripped), "rows_warning": len(warning),
         "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
         "links": links(standing),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller import __main__ as controller
-from controller import config, store
+from controller import config, images, store
 from hil import __main__ as cli
 from hil import rig, scenario
 
@@ -354,6 +354,12 @@ def test_the_default_charge_is_what_load_tracking_returns_to():
     assert cli._order(plain, None, settings)["soc_pct"] == settings.control["soc_target_permille"] / 10
     assert cli._order(chosen, None, settings)["soc_pct"] == 70
     assert cli._order(plain, scenario.load("estop"), settings)["soc_pct"] == scenario.load("estop").soc_pct
+
+
+def test_the_order_counts_the_rows_that_are_armed():
+    settings = config.load(str(cli.EXAMPLE))
+    order = cli._order(cli._parser().parse_args(["rig"]), None, settings)
+    assert (order["armed"], order["not_fitted"]) == (len(images.rows_armed(settings.topology)), 1)
 
 
 def test_a_scenario_sends_its_hints_over_the_wire(tmp_path):

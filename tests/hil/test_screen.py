@@ -13,7 +13,7 @@ VIEW = {
     "load_name": "synthetic", "elapsed_s": 15.0, "duration_s": 60, "load_W": 396_400, "grid_W": 314_900,
     "battery_W": 81_500, "setpoint_W": 81_000, "request_W": 200_000, "request_by": "load tracking",
     "limit": ("R217", "BMS discharge limit, rack 3"), "charge_W_max": 3_600, "discharge_W_max": 81_500, "armed": 44,
-    "not_fitted": 4, "tripped": [], "racks": [RACK] * 3,
+    "not_fitted": 4, "tripped": [], "rows_tripped": 0, "rows_warning": 0, "racks": [RACK] * 3,
     "load_history": [390e3, 400e3], "grid_history": [310e3, 311e3],
     "links": {"BMS": "ok", "PCS": "ok"}, "tick_ms": 20, "ticks": 750, "missed": 0, "late_us": (31, 120, 900),
     "next_action": "estop_press at 45 s",
@@ -37,7 +37,7 @@ def test_the_frame_shows_what_it_is_given():
     text = shown()
     for words in ("RUNNING", "virtual time, 123 x", "314.9 kW", "396.4 kW", "81.5 kW", "load tracking",
                   "R217 BMS discharge limit, rack 3", "REQUEST  discharge 200.0 kW", "SET-POINT  discharge 81.0 kW",
-                  "charge 3.6 kW, discharge 81.5 kW", "44 armed  0 tripped  4 not fitted", "LINKS  BMS PCS ok",
+                  "charge 3.6 kW, discharge 81.5 kW", "44 armed  0 tripped  0 warnings  4 not fitted  LINKS  ok",
                   "15.0 / 60 s   next: estop_press at 45 s", "late us p50 31  p99 120  max 900", "390 .. 400 kW"):
         assert words in text, words
 
@@ -65,9 +65,9 @@ def test_the_grid_arrow_points_where_power_flows(power_W, arrow, word):
 
 
 def test_a_trip_is_shown_with_row_sentence_scope_and_reset():
-    text = shown(tripped=[TRIP], state="tripped")
+    text = shown(tripped=[TRIP], rows_tripped=1, rows_warning=1, state="tripped")
     assert " ! row 1a  emergency stop, two contacts, cabinet; since 45.0 s, key reset" in text
-    assert "1 tripped" in text and "TRIPPED" in text
+    assert "1 tripped  1 warning  4" in text and "TRIPPED" in text
 
 
 @pytest.mark.parametrize("count, shown_trips, words", ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")))

@@ -58,6 +58,8 @@ def test_what_stands_is_shown_with_its_age_its_words_and_how_it_resets(rig):
     assert [(row[0], row[2], row[3], row[4]) for row in later] == [("1a", "cabinet", 1.5, "key"),
                                                                    ("1b", "cabinet", 1.5, "key")]
     assert [row[3] for row in first] == [0.0, 0.0]
+    shown = controller_part(rig, since_s, 14.0)
+    assert (shown["rows_tripped"], shown["rows_warning"]) == (1, 0)  # two stages of one row
     assert all(row[1] == reasons.text(reasons.ROW + 1)[0] for row in later)
     lines = screen.frame({**view.plant_part(rig.plant), **controller_part(rig, since_s, 14.0)})
     assert any("row 1a" in line and "key reset" in line for line in lines)

@@ -113,6 +113,17 @@ def rows_demanding(shadow, demand, level):
     return found
 
 
+def tripped_and_warning(standing):
+    """({row that stops power}, {row that only warns}) of the names of the stage instances that stand."""
+    tripped, warning = set(), set()
+    for name in standing:
+        stage = STAGES[name.partition(".")[0]]
+        demand = stage[m.S_DEMAND]
+        stops = demand[m.D_PCS] >= m.PCS_RAMP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO
+        (tripped if stops else warning).add(stage[m.S_ROW])
+    return tripped, warning - tripped
+
+
 def armed_count(shadow):
     """Armed stage instances of the matrix's rows, as (armed rows, rows of the matrix that are built in)."""
     armed = set()
@@ -121,10 +132,3 @@ def armed_count(shadow):
         if image[first + index]:
             armed.add(STAGES[name.partition(".")[0]][m.S_ROW])
     return len(armed), len({stage[m.S_ROW] for stage in m.STAGES})
-
-
-def is_armed(shadow, row):
-    """True if any stage of a row of the matrix is armed."""
-    image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
-    return any(image[first + index] for index, name in enumerate(shadow.stage_names)
-               if STAGES[name.partition(".")[0]][m.S_ROW] == row)

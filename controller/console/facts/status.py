@@ -75,13 +75,8 @@ def contact(shadow, name):
 def _interlocks(shadow):
     """Counts of rows: armed, standing and stopping power (tripped), standing only as a warning, not fitted."""
     armed, built = rows.armed_count(shadow)
-    tripped, warnings = set(), set()
-    for name in shadow.standing:
-        stage = rows.STAGES[name.partition(".")[0]]
-        demand = stage[m.S_DEMAND]
-        stops = demand[m.D_PCS] >= m.PCS_RAMP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO
-        (tripped if stops else warnings).add(stage[m.S_ROW])
-    return {"armed": armed, "built": built, "tripped": len(tripped), "warnings": len(warnings - tripped),
+    tripped, warning = rows.tripped_and_warning(shadow.standing)
+    return {"armed": armed, "built": built, "tripped": len(tripped), "warnings": len(warning),
             "not_fitted": len(shadow.reader.header.get("rows_not_fitted", ()))}
 
 

@@ -117,6 +117,11 @@ def test_not_fitted_are_the_rows_that_the_matrix_of_the_site_lists(facts):
     assert facts["status"]["interlocks"]["not_fitted"] == 1
 
 
+def test_the_rig_counts_the_armed_rows_as_the_status_does(facts):
+    """Rows, not their instances per unit and rack: 183 beside the status's 52 looked like two cabinets."""
+    assert len(images.rows_armed(CONFIG.topology)) == facts["status"]["interlocks"]["armed"] == 52
+
+
 def test_a_row_that_is_gone_says_on_a_second_line_that_it_is_latched(tmp_path):
     lines = alarms.lines(of_scenario("bms_silent", tmp_path).run(49).facts("alarms"))
     assert "latched, remote" in " ".join(" ".join(lines).split("THEN")[1].split()) and "..." not in " ".join(lines)
