@@ -3,7 +3,7 @@
 import platform
 import sys
 
-from hil import expectations, plot, report
+from hil import expectations, report
 from hil.observer import reaction_ms
 from safety import signals as s
 
@@ -51,6 +51,7 @@ class Outcome:
         if plot_path and self.recorder.count < ROWS_OF_PLOT_MIN:
             plot_path = None  # interrupted before there was anything to draw
         if plot_path:
+            from hil import plot  # matplotlib takes 0.4 s to load, more than the start of all the rest
             plot.write(plot_path, self.recorder, self.doc, title, s.STATES, self.marks, self.results)
         return [path for path in (plot_path, json_path) if path]
 
