@@ -4,6 +4,7 @@ The numbers come from the tables beside the code that uses them (safety.paramete
 controller.parameters); only the structure (buses, devices, equipment) is said here.
 """
 
+import functools
 import re
 
 from controller import matrix_words
@@ -245,7 +246,11 @@ def every_key():
 
 def spec_of(path, chemistry=LFP):
     """Spec of the key at `path` for cells of this chemistry, or None if there is none."""
-    path = tuple(path)
+    return _spec_of(tuple(path), chemistry)
+
+
+@functools.lru_cache(maxsize=4096)  # a file's values are asked for a few times each; 16 racks have some 1500 keys
+def _spec_of(path, chemistry):
     if names_at(path[:-1]) and all(path[depth] in names_at(path[:depth + 1]) for depth in range(len(path))):
         return _keys(path[:-1], chemistry).get(path[-1])
     return None

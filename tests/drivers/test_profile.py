@@ -1,5 +1,7 @@
 """Profiles: every shipped one loads; every mistake is refused in one line: file, key, what is allowed."""
 
+import re
+
 import pytest
 
 from drivers import profile
@@ -25,6 +27,28 @@ def refusal(tmp_path, text):
 
 def test_all_families_are_shipped():
     assert {profile.load(name).family for name in SHIPPED} == set(profile.FAMILIES)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_is_done_to_one_device_reaches_no_other_of_its_profile(name):
+    """The text is parsed once for all of them."""
+    first, untouched = profile.load(name), profile.load(name)
+    for value in (*first.settings.values(), *first.frames.values(), first.settings, first.frames, first.documents):
+        if isinstance(value, (list, dict)):
+            value.clear()
+    for register in first.registers.values():
+        register.address = None
+    again = profile.load(name)
+    assert (again.settings, again.frames, again.documents) == (
+        untouched.settings, untouched.frames, untouched.documents)
+    assert None not in [register.address for register in again.registers.values()]
+
+
+def test_a_profile_that_was_edited_is_read_anew(tmp_path):
+    path = tmp_path / "device.toml"
+    for model in ("one", "two"):
+        path.write_text(re.sub('^model = .*$', f'model = "{model}"', text_of(SHIPPED[0]), flags=re.MULTILINE))
+        assert profile.load(path).model == model
 
 
 @pytest.mark.parametrize("name", SHIPPED)
