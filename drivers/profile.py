@@ -5,6 +5,7 @@ family's settings, and registers (Modbus) or frames (CAN). Every key is known an
 in one line that says file, key, what is allowed, and the nearest right key.
 """
 
+import copy
 import difflib
 import functools
 import pathlib
@@ -91,7 +92,7 @@ class Profile:
     def __init__(self, path, top, timing, settings, registers, frames):
         self.path = path
         self.maker, self.model, self.family = top["maker"], top["model"], top["family"]
-        self.documents = list(top["documents"])
+        self.documents = top["documents"]
         self.period_ms, self.turnaround_ms = timing["period_ms"], timing["turnaround_ms"]
         self.timeout_ms, self.gap_ms = timing["timeout_ms"], timing["gap_ms"]
         self.settings = settings
@@ -128,12 +129,12 @@ def load(name):
         raise ProfileError(f"{path.name}: not TOML: {error}") from error
     except OSError as error:
         raise ProfileError(f"{path.name}: cannot be read: {error.strerror}") from error
-    return _checked(path, data)
+    return _checked(path, copy.deepcopy(data))
 
 
 @functools.lru_cache(maxsize=32)  # up to 16 racks have one BMS: parsing it for each was 30 % of reading a site
 def _parsed(path, text):
-    """The tables of a profile's text; shared by its devices, so nobody changes them."""
+    """The tables of a profile's text, as it was read: each device gets a copy of its own."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
