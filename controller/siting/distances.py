@@ -1,6 +1,7 @@
-"""Which distances a plan shows: what binds each unit, each exposure and the walls of each area, and what lies beside.
+"""Which distances a plan shows: what is not met, what binds each unit, each exposure and the walls of each area, and
+what lies beside.
 
-A judged distance has the rule with the least margin; a further one (rule None) is what no rule had to look at.
+A judged distance has the rule with the least margin; a further one (rule None) is met and binds nobody.
 """
 
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from controller.siting import audit, geometry, rules
 from controller.siting.fields import NEAR_m
 from controller.siting.items import Item, gap_item
 
-CROWD = 40  # units; of more only the judged distances are shown
+CROWD = 40  # units; of more only what binds somebody is shown, as no line of a thousand could be told from the next
 
 
 class Distance(NamedTuple):
@@ -24,7 +25,9 @@ class Distance(NamedTuple):
 def shown(findings, site):
     """All distances of a plan, each pair of names once; what is not met is first, so that its label has most room."""
     least = _least(findings)
-    judged = [*binding(findings, site), *[each for name, each in least.items() if not _is_unit(site, name)]]
+    not_met = _not_met(findings) if len(site.units) <= CROWD else ()
+    judged = [*not_met, *binding(findings, site),
+              *[each for name, each in least.items() if not _is_unit(site, name)]]
     judged = sorted({each.item.names: each for each in judged}.values(), key=lambda each: each.is_met)
     further = [*_exposures(site, least), *_walls(site, judged), *_neighbours(site)]
     names = {each.item.names for each in judged}
@@ -38,19 +41,30 @@ def binding(findings, site):
     return list({each.item.names: each for each in found}.values())
 
 
+def _not_met(findings):
+    """Every Distance that is not met: of two that bind the same unit the lesser shortage is one too."""
+    return [each for _, each in _judged(findings) if not each.is_met]
+
+
 def _least(findings):
     """{name of a unit, exposure, area, fence: its judged Distance with the least margin within NEAR_m}."""
     margins, found = {}, {}
+    for margin, distance in _judged(findings):
+        for name in distance.item.names:
+            if name not in margins or margin < margins[name]:
+                margins[name] = margin
+                found[name] = distance
+    return found
+
+
+def _judged(findings):
+    """(margin, Distance) of every distance within NEAR_m that a rule judges."""
     for finding in findings:
         for item in finding.items:
             if item.gap is None or item.by or finding.rule.sense == rules.SCOPE or item.gap.distance_m > NEAR_m:
                 continue
             margin = audit.margin(finding.rule, item)
-            for name in item.names:
-                if name not in margins or margin < margins[name]:
-                    margins[name] = margin
-                    found[name] = Distance(finding.rule, item, margin >= -geometry.TOUCH_m, audit.is_sure(finding))
-    return found
+            yield margin, Distance(finding.rule, item, margin >= -geometry.TOUCH_m, audit.is_sure(finding))
 
 
 def _is_unit(site, name):

@@ -222,6 +222,19 @@ def test_the_distances_of_the_examples(name, judged, further):
         assert words.count(text) == [*judged.values(), *further.values()].count(text), text
 
 
+def test_all_that_is_not_met_is_drawn_so(tmp_path):
+    """A pair that bound neither of its units, each being nearer to something else, was drawn as a further distance."""
+    house = {"kind": "building", "outline_m": [[-4, 0], [3.5, 0], [3.5, 10], [-4, 10]]}  # 1 m from a
+    third = {"c": {"model": "m", "center_m": [8.3, 5.0]}}
+    given = site(tmp_path, NEAR, spaced(0.8), {"unit": third, "exposure": {"house": house}})
+    found = {each.item.names: each for each in distances.shown(audit.audit(given), given)}
+    assert {names: round(each.item.gap.distance_m, 3) for names, each in found.items() if not each.is_met} == {
+        ("a", "house"): 1.0, ("b", "house"): 2.8, ("a", "b"): 0.8, ("b", "c"): 0.5}
+    bound = {each.item.names for each in distances.binding(audit.audit(given), given)}
+    assert bound == {("a", "house"), ("b", "c")}
+    assert [each.text for each in drawn(given)[0].iter(f"{SVG}tspan")].count("! 0.800 m (B5a?: 0.914)") == 1
+
+
 def test_a_wall_around_a_corner_and_an_exposure_of_no_rule(tmp_path):
     """The room is an L: from the unit in its foot the short wall of the other arm is not seen."""
     outline_m = [[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]
@@ -255,10 +268,11 @@ def test_what_is_not_met_is_red_dashed_and_marked(tmp_path):
     assert "! 1.000" not in "".join(good.itertext())
 
 
-@pytest.mark.parametrize("edition, rule, count", [("nfpa855_2023_ifc_2021", "B5a?", 3), ("ifc_2018", "B5a", 2)])
-@pytest.mark.parametrize("apart_m, mark", [(0.95, ""), (0.9, "! ")])
+@pytest.mark.parametrize("edition, rule, apart_m, mark, count", [
+    ("nfpa855_2023_ifc_2021", "B5a?", 0.95, "", 3), ("nfpa855_2023_ifc_2021", "B5a?", 0.9, "! ", 3),
+    ("ifc_2018", "B5a", 0.95, "", 2), ("ifc_2018", "B5a", 0.9, "! ", 3)])
 def test_in_a_crowd_a_distance_keeps_its_unit_and_the_doubt_about_its_rule(
-        tmp_path, edition, rule, count, apart_m, mark):
+        tmp_path, edition, rule, apart_m, mark, count):
     """Thirty containers: some labels have room for all, some for the rule, some for the number only."""
     units = {f"container_number_{at}": {"model": "m", "center_m": [at % 5 * (6 + apart_m), at // 5 * (2 + apart_m)]}
              for at in range(30)}
