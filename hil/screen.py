@@ -170,7 +170,7 @@ def _interlocks(view, tripped, lines):
     for stage, sentence, scope, since_s, reset in shown:
         out.append(f" ! row {stage:<4}{sentence}, {scope}; since {since_s:.1f} s, {reset} reset")
     if len(shown) < len(tripped):
-        out.append(f"   and {len(tripped) - len(shown)} more, the first above")
+        out.append(f"   and {len(tripped) - len(shown)} more stages, the first above")
     return out
 
 
