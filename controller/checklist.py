@@ -40,7 +40,7 @@ INJECT = {
     "gas_relay_ok": "calibration gas over 25 % LFL, or open the wire of the relay",
     "gas_detectors_faulty": "unplug the sensor head of one detector", "gas_detectors_silent": "unplug its bus cable",
     "gas_calibration_d_min": "set its next calibration to yesterday; set it back afterwards",
-    "gas_detectors_lost": "unplug every combustible gas detector",
+    "gas_detectors_lost": "unplug every combustible gas detector; where none is fitted, every other gas detector",
     "airflow_missing": "cover the intake while the fan runs", "damper_missing": "hold the damper closed, start the fan",
     "hvac_ok": _WIRE, "air_temperature_ddegC": "warm air at the sensor, measured beside it",
     "cell_voltage_ok": "press the test of the over-voltage relay, or open its wire",

@@ -27,8 +27,7 @@ UNTOLD = {"bms_cells": "cell voltages", "bms_temperatures": "module temperatures
           "bms_sensors": "which sensors are invalid"}
 GAS_KINDS = ("gas", "offgas", "toxic")  # equipment that detects gas, in the order of who is blamed first
 EQUIPMENT = {
-    "gas": Equipment(("gas_1", "gas_2"), ("gas_relay_ok",), (), (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_RELAY_OK,
-                                                                  m.F_GAS_DETECTORS_LOST),
+    "gas": Equipment(("gas_1", "gas_2"), ("gas_relay_ok",), (), (m.F_GAS_LFL_PERMILLE_MAX, m.F_GAS_RELAY_OK),
                      "combustible gas detectors and their relay"),
     "offgas": Equipment(("offgas_1", "offgas_2"), (), (), (m.F_OFFGAS_PPM_MAX, m.F_OFFGAS_PPM_SECOND),
                         "detectors of electrolyte vapour"),

@@ -36,7 +36,7 @@ NOC_FEATURES = equipment.EQUIPMENT["noc"].features
 # Features made of several kinds of equipment: one of them is enough to arm their stages.
 ANY_OF = {
     **dict.fromkeys((matrix.F_GAS_DETECTORS_FAULTY, matrix.F_GAS_DETECTORS_SILENT, matrix.F_GAS_CALIBRATION_D_MIN,
-                     matrix.F_GAS_ALERT), equipment.GAS_KINDS),
+                     matrix.F_GAS_DETECTORS_LOST, matrix.F_GAS_ALERT), equipment.GAS_KINDS),
     matrix.F_MONITOR_SILENCE_MS: ("climate", "ups"),
 }
 # Features that count detectors: a stage on them needs as many as its threshold says.
@@ -171,7 +171,8 @@ def _fitted(topology):
     """{parameter of the cabinet: bool or count} that follow from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
-    return {"gas_required": "gas" not in absent, "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
+    return {"gas_required": any(kind not in absent for kind in equipment.GAS_KINDS),
+            "gas_detectors": roles.count("gas_1") + roles.count("gas_2"),
             "offgas_detectors": roles.count("offgas_1") + roles.count("offgas_2"),
             "toxic_fitted": "toxic" in roles, "io_3_fitted": "io_3" in roles, "climate_fitted": "climate" in roles,
             "ups_fitted": "ups" in roles, "meter_load_fitted": "meter_load" in roles,

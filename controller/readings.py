@@ -36,6 +36,8 @@ READ_AS = {
     ("6b", "debounce"): "the 15 min at which the row inhibits charging, from the beginning of the trouble",
     ("10b", "debounce"): "the 10 s of the cause lie in the watched rise, which counts for 5 s after a step that is no "
                          "rise any more; the 5 s and one sample are beyond those",
+    ("14", "cause"): "combustible gas detection alone counts where it is fitted, whatever else still works; without it "
+                     "that of vapour, hydrogen and carbon monoxide, all of it, whether the analysis asks or not",
     ("14", "ALM"): _RED,
     ("15a", "FAN"): "on while the row is latched: of a fan that is off nothing shows that it would run again",
     ("15a", "DC"): "with a gas or smoke alert only, which is 15b",

@@ -24,6 +24,7 @@ SENTENCES = {
     "13a": ("A gas detector says that it is faulty.", "Replace the detector."),
     "13b": ("A gas detector is silent.", "Check its supply, address and RS-485 pair."),
     "13c": ("The calibration of a gas detector is overdue.", "Calibrate the detector; see that its dates are set."),
+    "14": ("No detector of combustible gas works; or, where none is fitted, no gas detector at all.", ""),
     "15b": ("The fan is on but no air flows, while gas or smoke is reported.",
             "Do not open. Check the fan from outside; call the fire service."),
     "16b": ("The fan is on but the louvre is not open, while gas or smoke is reported.",

@@ -31,6 +31,8 @@ class Gas:
         self.toxic = TOXIC[:image[cabinet + p.P_TOXIC_FITTED]]
         self.detectors = self.combustible + self.vapour + self.toxic
         self.required = image[cabinet + p.P_GAS_REQUIRED]
+        # Row 14 asks for combustible gas, of which the limit is told; where nothing is fitted for it, for all others.
+        self.after_asked = (s.G_GAS_2 if self.combustible else s.G_TOXIC) + 1
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
         self.history = array("i", [NO_HISTORY_PPM] * (RISE_S + HALF_S))  # of the last 10 s; then of the last 5
         self.clock = array("i", [0, 0])  # ticks into the present second, place in the history
@@ -63,16 +65,16 @@ class Gas:
 
     def _levels(self):
         """The highest reading of each kind; of vapour also the second highest (row 8: two sensors)."""
-        good = self._kind(self.combustible)
-        self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(good, len(self.combustible)))
-        heard = self.ages.heard(s.G_GAS_1, s.G_GAS_2 + 1)
-        lost = 1 if self.required and self.combustible and heard == m.KNOWN and not good else 0
-        self._put(m.F_GAS_DETECTORS_LOST, lost, heard)
-        good = self._kind(self.vapour)
-        self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(good, len(self.vapour)))
-        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], self._known(good, len(VAPOUR)) if self.high[2] > 1 else 0)
-        good = self._kind(self.toxic)
-        self._put(m.F_TOXIC_PPM, self.high[0], self._known(good, len(self.toxic)))
+        combustible = self._kind(self.combustible)
+        self._put(m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(combustible, len(self.combustible)))
+        vapour = self._kind(self.vapour)
+        self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(vapour, len(self.vapour)))
+        self._put(m.F_OFFGAS_PPM_SECOND, self.high[1], self._known(vapour, len(VAPOUR)) if self.high[2] > 1 else 0)
+        toxic = self._kind(self.toxic)
+        self._put(m.F_TOXIC_PPM, self.high[0], self._known(toxic, len(self.toxic)))
+        good = combustible if self.combustible else vapour + toxic
+        heard = self.ages.heard(s.G_GAS_1, self.after_asked)
+        self._put(m.F_GAS_DETECTORS_LOST, 1 if self.required and heard == m.KNOWN and not good else 0, heard)
         if not self.high[2]:  # until it is computed anew: after a silence it would be an old one
             self.known[m.F_TOXIC_RISE_PPM] = 0
 

@@ -16,7 +16,7 @@ LACKS = {
     "3": ["suppression"], "4": ["smoke", "heat"], "5": ["smoke"], "6a": ["fire_trouble"], "6b": ["fire_trouble"],
     "7": ["offgas"], "8a": ["offgas_2"], "8b": ["offgas"], "8c": ["offgas"], "9": ["toxic"], "10a": ["toxic"],
     "10b": ["toxic"], "11": ["gas"], "12a": ["gas"], "12b": ["gas"], "13a": ["gas", "offgas", "toxic"],
-    "13b": ["gas", "offgas", "toxic"], "13c": ["gas", "offgas", "toxic"], "14": ["gas"],
+    "13b": ["gas", "offgas", "toxic"], "13c": ["gas", "offgas", "toxic"], "14": ["gas", "offgas", "toxic"],
     "15a": ["airflow"], "15b": ["airflow"], "16a": ["damper"], "16b": ["damper"], "17a": ["hvac"], "17b": ["climate"],
     "17c": ["climate"], "30": ["cell_voltage"], "40e": ["bms_fault"], "42a": ["leak"], "42b": ["coolant"],
     "42c": ["climate"], "43a": ["ups"], "43b": ["ups"], "43c": ["ups"], "43d": ["ups"],
@@ -464,7 +464,8 @@ def test_a_row_that_is_not_fitted_cannot_be_in_wire(files, name, row, allowed, c
     ([], "smoke_zones", 2), (["smoke_2"], "smoke_zones", 1), (["smoke"], "smoke_zones", 0),
     (["heat"], "heat_fitted", 0),
     (["toxic"], "toxic_fitted", 0), (["climate"], "climate_fitted", 0), (["ups"], "ups_fitted", 0),
-    (["supervised"], "supervised_fitted", 0), (["gas"], "gas_required", 0), (["door"], "door_fitted", 0)])
+    (["supervised"], "supervised_fitted", 0), (["gas"], "gas_required", 1), (["gas", "offgas"], "gas_required", 1),
+    (["gas", "offgas", "toxic"], "gas_required", 0), (["door"], "door_fitted", 0)])
 def test_counts_follow_from_what_is_fitted(files, missing, key, value):
     assert without(files, missing).load().cabinet[key] == value
 
@@ -528,10 +529,20 @@ def test_without_gas_detection_no_flammable_limit_is_needed(files):
 
 
 def test_what_asks_for_gas_detection_is_not_said_of_a_cabinet_without_it(files):
-    without(files, ["gas"]).replace("type", "\n# gas_required_by = ", "\ngas_required_by = ")
+    without(files, ["gas", "offgas", "toxic"]).replace("type", "\n# gas_required_by = ", "\ngas_required_by = ")
     assert files.refusal() == (
         'example/site.toml:not_fitted.gas: is not allowed: hma.gas_required_by ("explosion control by prevention (NFPA '
-        '69)") asks for gas detection; allowed an analysis without gas_required_by, or fit it')
+        '69)") asks for gas detection, and neither offgas nor toxic is fitted; allowed an analysis without '
+        "gas_required_by, or fit one of them")
+
+
+@pytest.mark.parametrize("missing", [["gas"], ["gas", "toxic"], ["gas", "offgas"]])
+def test_an_analysis_may_ask_for_detection_of_vapour_or_hydrogen_alone(files, missing):
+    """And row 14 sees to it: a cabinet that lost all of it ran on at half power (row 13)."""
+    without(files, missing).replace("type", "\n# gas_required_by = ", "\ngas_required_by = ")
+    loaded = files.load()
+    assert loaded.hma["gas_required_by"] and states(loaded)["14"] == {(images.ARMED, "")}
+    assert armed(loaded)["14"] == {1} and loaded.cabinet["gas_required"] == 1
 
 
 @pytest.mark.parametrize("old, new, line", [

@@ -334,8 +334,7 @@ REFUSALS = {
                    'example/site.toml:device.meter_load.role: "meter_grid" is not allowed; allowed once '
                    "(device.meter_grid has it)"),
     "role_absent": ("type", 'role = "gas_1"', 'role = "gas_2"', "no device with role gas_1: row 11 (A27, NFPA 855-2023 "
-                    "9.6.5.6 (?)), row 12 (A20, A21, A25) and row 14 (A26, A62) would not be armed; allowed exactly "
-                    "one"),
+                    "9.6.5.6 (?)) and row 12 (A20, A21, A25) would not be armed; allowed exactly one"),
     "profile": ("type", 'profile = "sunspec_pcs"', 'profile = "sunspec_pc"', "did you mean sunspec_pcs?"),
     "family": ("type", 'profile = "sunspec_pcs"', 'profile = "sdm630"',
                'types/firebreak_645.toml:device.pcs_1.profile: "sdm630" is not allowed; allowed a profile of family '

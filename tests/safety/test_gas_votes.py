@@ -40,7 +40,7 @@ def in_part(found, fitted):
 
 def votes(desk, fitted, silent_ticks):
     """{feature: (value, known)} from the inputs and the ticks since each group was heard (NEVER: not yet)."""
-    found, heard, faulty, silent, days, all_seen = {}, 0, 0, 0, [], True
+    found, heard, faulty, silent, days, all_seen, any_good = {}, 0, 0, 0, [], True, 0
     for (kind, detectors), count in zip(KINDS.items(), fitted):
         good, read = 0, []
         for group, value in detectors[:count]:
@@ -57,9 +57,9 @@ def votes(desk, fitted, silent_ticks):
         if kind == "vapour":
             found[m.F_OFFGAS_PPM_SECOND] = (sorted([0, 0] + read)[-2] if len(read) > 1 else 0,
                                             UNKNOWN if len(read) < 2 else KNOWN if good > 1 else IN_PART)
-        if kind == "combustible":
-            found[m.F_GAS_DETECTORS_LOST] = (1 if all_seen and count and not good else 0,
-                                             KNOWN if all_seen else IN_PART)
+        any_good += good
+        if kind == "combustible" or not fitted[0]:  # the last one to be written is of all kinds
+            found[m.F_GAS_DETECTORS_LOST] = (1 if all_seen and not any_good else 0, KNOWN if all_seen else IN_PART)
     every = KNOWN if heard == sum(fitted) else IN_PART
     found[m.F_GAS_DETECTORS_FAULTY] = (faulty, every)
     found[m.F_GAS_DETECTORS_SILENT] = (silent, KNOWN if all_seen else IN_PART)
@@ -134,6 +134,29 @@ def test_only_the_loss_of_all_combustible_detectors_is_the_loss_of_gas_detection
     for signal in kinds:
         desk.inp[signal] = 0
     assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (lost, KNOWN)
+
+
+@pytest.mark.parametrize("fitted, kinds, lost", [
+    ((0, 2, 1), (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK), 1), ((0, 2, 1), (s.OFFGAS_1_OK, s.OFFGAS_2_OK), 0),
+    ((0, 2, 1), (s.OFFGAS_1_OK, s.TOXIC_OK), 0), ((0, 2, 0), (s.OFFGAS_1_OK, s.OFFGAS_2_OK), 1),
+    ((0, 2, 0), (s.OFFGAS_2_OK,), 0), ((0, 0, 1), (s.TOXIC_OK,), 1), ((0, 1, 0), (s.OFFGAS_1_OK,), 1)])
+def test_without_combustible_detectors_the_loss_of_all_others_is_that_of_gas_detection(fitted, kinds, lost):
+    """A cabinet that detects vapour alone lost all of it and ran on at half power (row 13)."""
+    desk = desk_with(*fitted)
+    for signal in kinds:
+        desk.inp[signal] = 0
+    assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (lost, KNOWN)
+
+
+@pytest.mark.parametrize("fitted, late", [((0, 2, 1), s.G_TOXIC), ((0, 2, 1), s.G_OFFGAS_1), ((0, 2, 0), s.G_OFFGAS_2)])
+def test_without_combustible_detectors_what_was_never_heard_is_not_lost(fitted, late):
+    desk = desk_with(*fitted)
+    for signal in (s.OFFGAS_1_OK, s.OFFGAS_2_OK, s.TOXIC_OK):
+        desk.inp[signal] = 0
+    desk.silent.add(late)
+    assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (0, IN_PART)
+    desk.silent.clear()
+    assert desk.step().of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
 
 
 # -- row 10: the rise of hydrogen or carbon monoxide over ten seconds

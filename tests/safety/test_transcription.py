@@ -262,7 +262,7 @@ def test_every_reading_is_of_a_stage_and_column_of_the_table():
     every = {"cause", "debounce", "latch", "DRT", "priority", *LETTERS}
     assert {column for name, column in READ_AS if name not in OURS} <= every
     assert {column for name, column in READ_AS if name in OURS} <= {"debounce", "latch", *LETTERS}
-    assert {name for name, column in READ_AS if column == "cause"} == {"35a", "35b"}
+    assert {name for name, column in READ_AS if column == "cause"} == {"14", "35a", "35b"}
 
 
 def test_the_rows_that_the_document_has_hard_wired_are_wired_named_or_read_otherwise(shared):
