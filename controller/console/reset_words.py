@@ -7,8 +7,11 @@ from controller.history import STAGES, scope_of
 from controller.places import quoted
 from controller.reset_code import FORM, TURN_KEY, code_of, command_of
 from safety import matrix as m
+from safety import signals as s
 
 BY_ITSELF = "goes by itself with its cause"
+IS_A_START = ("A reset is a start too: this cabinet is asked to run, and closes by itself once nothing stands and the "
+              "key is in RUN. Where it must not: firebreak stop first.")
 
 
 def code_given(text):
@@ -50,9 +53,14 @@ def not_given(seen, with_key):
     """Lines of a reset that names no code: it has reset nothing."""
     words = typed(seen, with_key)
     if words:
-        return [*lines(seen), f"Nothing was reset. To reset what stands: {words}"]
+        return [*lines(seen), *follows(seen), f"Nothing was reset. To reset what stands: {words}"]
     return [*lines(seen), f"Nothing was reset: what stands {BY_ITSELF}."] if names(seen) \
         else ["nothing stands: nothing to reset"]
+
+
+def follows(seen):
+    """What a reset brings about, as lines: none where nobody asks the cabinet to run."""
+    return [IS_A_START] if seen.inp[s.RUN_REQUEST] else []
 
 
 def changed(code, seen, with_key):

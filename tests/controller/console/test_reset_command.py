@@ -7,7 +7,7 @@ import pytest
 
 from controller import __main__ as cli
 from controller import command, reset_code
-from controller.console import pages, watch
+from controller.console import pages, reset_words, watch
 from controller.console.pages.text import CELLS, WIDTH
 from safety import latches
 from watched import Watched, action, two_channels
@@ -143,11 +143,24 @@ def test_a_reset_without_a_code_shows_what_stands_and_resets_nothing(tmp_path, c
         f"firebreak: what stands has changed since {OTHER}: now nothing"])
     code, out, err = reset(capsys, watched.run(20))
     typed = code_on(watched)
-    assert (code, err) == (1, []) and len(out) == len(watched.shadow.standing) + 1
+    assert (code, err) == (1, []) and len(out) == len(watched.shadow.standing) + 2
+    assert out[-2] == reset_words.IS_A_START
     assert "row 49 I/O module silent, cabinet; remote reset" in out
     assert out[-1] == f"Nothing was reset. To reset what stands: firebreak reset {typed}"
     assert reset(capsys, watched, "--key")[1][-1].endswith(f": {TURN}")
     assert asked == []
+
+
+@pytest.mark.parametrize("is_stopped, ends", [(False, "running"), (True, "ready")])
+def test_a_reset_is_a_start_too_unless_somebody_has_stopped_it_first(tmp_path, capsys, asked, is_stopped, ends):
+    """After an emergency stop as well, which whoever turns the key has to know."""
+    reset_there = [action(14, "reset", by="key"), action(15, "key", run=True)]
+    watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *reset_there]).run(13)
+    if is_stopped:
+        watched.rig.controller.run_request(False)
+    said = reset(capsys, watched.run(13.5))[1]
+    assert (reset_words.IS_A_START in said) == (not is_stopped)
+    assert watched.run(25).facts("status")["state"] == ends
 
 
 @pytest.mark.parametrize("given", [str.upper, str.lower])
