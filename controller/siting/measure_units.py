@@ -176,14 +176,15 @@ def tested_spacing(site, rule):
 
 
 def tested_wall_spacing(site, rule):
-    """Distance to walls nearer than the rule, against the report."""
+    """Distance to the walls of units that rely on a test, against their report."""
+    relying = {unit.name for unit in _relying(site) if _is_tested(unit)}
     items = []
     for unit, area, gap in site.wall_gaps:
-        if _is_closer(gap) and _is_tested(unit):
+        if unit.name in relying:
             limit_m = unit.model["ul_9540a_wall_spacing_m"]
             items.append(gap_item(unit.name, area.name, gap, limit_m) if limit_m is not None else
                          Item(None, (unit.name, area.name), fact=f"model.{unit.model_name}.ul_9540a_wall_spacing_m"))
-    return items or "no wall is closer"
+    return items or "no test is relied upon"
 
 
 def side_by_side(site, rule):

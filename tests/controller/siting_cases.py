@@ -101,7 +101,7 @@ NUMBERS = {
     "B5b": Case(0.914, lambda v: (room(), from_wall(v)), (NEAR,)),
     "B6": Case(250, lambda v: (IFC, NEAR, model(prepackaged=True, energy_kWh=v)), (NEAR, model(prepackaged=True))),
     "B7c": Case(0.5, lambda v: (NEAR, LARGE, spaced(v)), (NEAR,), model(ul_9540a_spacing_m=None)),
-    "B7d": Case(0.3, lambda v: (room(), LARGE, from_wall(v)), (room(), LARGE), model(ul_9540a_wall_spacing_m=None)),
+    "B7d": Case(0.3, lambda v: (room(), LARGE, from_wall(v)), (room(),), model(ul_9540a_wall_spacing_m=None)),
     "A96a": Case(97, lambda v: (NEAR, LARGE, model(ul_9540a_wall_rise_K=v)), (NEAR,), model(ul_9540a_wall_rise_K=None)),
     "A96b": Case(1300, lambda v: (NEAR, LARGE, model(ul_9540a_egress_heat_flux_W_per_m2=v)), (NEAR,),
                  model(ul_9540a_egress_heat_flux_W_per_m2=None)),

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence, garage,
-                          mode, model, of_high_roof, roof, room, spaced)
+from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence,
+                          from_wall, garage, mode, model, of_high_roof, roof, room, spaced)
 from siting_sites import MODEL, ROOM, TESTED, finding, site
 
 from controller.siting import audit, fields, rules, scopes
@@ -152,6 +152,27 @@ def test_a_group_larger_by_test_keeps_the_spacing_of_its_test(tmp_path):
     third = {"unit": {"c": {"model": "m", "center_m": [7.9, 5.0]}}}  # closer than a group may be, as tested
     found = finding(tmp_path, "B7c", NEAR, small, spaced(0.0), bank, third)
     assert (found.verdict, found.worst.names) == (audit.MET, ("b", "c"))
+
+
+@pytest.mark.parametrize("energy_kWh, distance_m, verdict", [
+    (100, 2.0, audit.MET), (100, 1.999, audit.NOT_MET), (100, 0.914, audit.NOT_MET), (100, 0.5, audit.NOT_MET),
+    (50, 1.999, audit.NOT_APPLICABLE), (50, 0.914, audit.NOT_APPLICABLE), (50, 0.913, audit.NOT_MET)])
+def test_what_relies_on_a_test_keeps_the_distance_to_the_wall_of_it(tmp_path, energy_kWh, distance_m, verdict):
+    wide = (room(), model(energy_kWh=energy_kWh, **{**TESTED, "ul_9540a_wall_spacing_m": 2.0}))
+    found = finding(tmp_path, "B7d", *wide, from_wall(distance_m))
+    assert found.verdict == verdict
+    if verdict != audit.NOT_APPLICABLE:
+        assert (found.worst.names, found.worst.value) == (("a", "room"), pytest.approx(distance_m))
+    is_closer = distance_m < 0.914
+    assert finding(tmp_path, "B5b", *wide, from_wall(distance_m)).worst.names == ("b" if is_closer else "a", "room")
+
+
+def test_a_unit_that_relies_on_a_test_needs_its_distance_to_the_wall(tmp_path):
+    unsaid = (room(), model(**{**TESTED, "ul_9540a_wall_spacing_m": None}))
+    assert finding(tmp_path, "B7d", *unsaid).verdict == audit.NOT_APPLICABLE
+    for change in (model(energy_kWh=51), spaced(0.6)):
+        found = finding(tmp_path, "B7d", *unsaid, change)
+        assert (found.verdict, found.facts) == (audit.NEEDS_FACT, ("model.m.ul_9540a_wall_spacing_m",))
 
 
 def test_no_group_brings_units_of_a_dwelling_together(tmp_path):
