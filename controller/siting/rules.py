@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from controller.siting.fields import (EXPOSED, FIVE_FEET_m, GROUP_kWh, IFC_2018, LA_R3, MOBILE_d, NEAR_m, NFPA_2020,
                                       NFPA_2023, NFPA_2026, NY_TIERS, NYC_FDNY, PREPACKAGED_kWh, ROOF_m, SAN_DIEGO,
-                                      SPACING_m, TEN_FEET_m)
+                                      SEPARATION_h, SPACING_m, TEN_FEET_m)
 
 # How sure a number is for an edition, and the word the report prints.
 CONFIDENCE = {"C": "read in a primary text", "C2": "read second-hand", "G": "unconfirmed", "D": "derived here"}
@@ -128,7 +128,7 @@ RULES = (
     Rule("B16b", "high roof: fire operations clear", "roof_clear", "roofs", SAID, None, "",
          _kept("1206.2.8.1 exc. (?)")),
     Rule("B16c", "high roof: approved", "roof_approved", "roofs", SAID, None, "", _kept("1206.2.8.1 exc. (?)")),
-    Rule("B25", "walls of the room", "room_rating", "rooms", AT_LEAST, 2, "h",
+    Rule("B25", "walls of the room", "room_rating", "rooms", AT_LEAST, SEPARATION_h, "h",
          _nfpa("855, IFC 2021: clause not stated", "G")),
     # -- outdoors
     Rule("B17", "to exposures", "exposure_distance", "outdoor_units", AT_LEAST, FIVE_FEET_m, "m",

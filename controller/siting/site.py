@@ -240,8 +240,8 @@ def _open_parts(areas):
 
 
 def _is_open_to(area, other):
-    """Whether two areas stand wall to wall and neither is said to be rated; a rating that is not said is none."""
-    if area.facts["fire_rating_h"] or other.facts["fire_rating_h"]:
+    """Whether two areas stand wall to wall and neither is said to be rated enough; a rating not said is none."""
+    if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False
     reach_m = PARTITION_m + geometry.TOUCH_m
     return (geometry.box_distance_m(geometry.box(area.shape), geometry.box(other.shape)) <= reach_m

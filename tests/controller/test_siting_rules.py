@@ -374,8 +374,9 @@ def two_rooms(apart_m, first_h, second_h, **facts):
 
 @pytest.mark.parametrize("apart_m, first_h, second_h, is_one", [
     (0, 0, 0, True), (0, None, None, True), (0, 0, None, True), (0.5, 0, 0, True), (0.501, 0, 0, False),
-    (0, 2, 0, False), (0, None, 1, False), (0, 0.5, 0.5, False)])
-def test_rooms_with_no_rated_wall_between_are_one_fire_area(tmp_path, apart_m, first_h, second_h, is_one):
+    (0, 2, 0, False), (0, None, 2, False), (0, 0.1, 0.1, True), (0, 1, None, True), (0, 1.999, 1.999, True),
+    (0, 1.999, 2, False), (0, 3, 1, False)])
+def test_rooms_with_no_wall_of_two_hours_between_are_one_fire_area(tmp_path, apart_m, first_h, second_h, is_one):
     found = finding(tmp_path, "B11", *two_rooms(apart_m, first_h, second_h))
     assert (found.verdict, found.worst.value) == ((audit.NOT_MET, 602) if is_one else (audit.MET, 301))
     assert found.worst.names == ("r + s" if is_one else "r", "lithium_ion")
@@ -402,7 +403,7 @@ def test_what_a_fire_area_of_several_rooms_lacks(tmp_path):
 
 
 def test_each_room_of_a_fire_area_answers_for_itself(tmp_path):
-    both = two_rooms(0, 0, 1, floor_above_vehicle_access_m=30)
+    both = two_rooms(0, 0, 2, floor_above_vehicle_access_m=30)
     for changes in (both, two_rooms(0, 0, 0, floor_above_vehicle_access_m=30)):
         assert [item.names for item in finding(tmp_path, "B14", *changes).items] == [("r",), ("s",)]
     mixed = two_rooms(0, 0, 0) + (beside(10, technology="lead_acid", energy_kWh=10),)
