@@ -131,10 +131,10 @@ RULES = (
     Rule("B25", "walls of the room", "room_rating", "rooms", AT_LEAST, SEPARATION_h, "h",
          _nfpa("855, IFC 2021: clause not stated", "G")),
     # -- outdoors
-    Rule("B17", "to exposures", "exposure_distance", "outdoor_units", AT_LEAST, FIVE_FEET_m, "m",
+    Rule("B17", "to exposures", "exposure_distance", "exposed_units", AT_LEAST, FIVE_FEET_m, "m",
          _by_edition(("1206.2.8.7.1 (?)", "C"), None, None), EXPOSED),
-    Rule("B18", "to exposures", "exposure_distance", "outdoor_units", AT_LEAST, TEN_FEET_m, "m", EXPOSURES, EXPOSED),
-    Rule("B19", "to exposures, reduced", "reduced_distance", "outdoor_units", AT_LEAST, None, "m", REDUCED, EXPOSED),
+    Rule("B18", "to exposures", "exposure_distance", "exposed_units", AT_LEAST, TEN_FEET_m, "m", EXPOSURES, EXPOSED),
+    Rule("B19", "to exposures, reduced", "reduced_distance", "exposed_units", AT_LEAST, None, "m", REDUCED, EXPOSED),
     Rule("B20", "to a means of egress", "exposure_distance", "outdoor_units", AT_LEAST, TEN_FEET_m, "m",
          _kept("1206.2.8.7.2 (?)"), ("egress",)),
     Rule("B21", "racks to combustible container", "container_wall", "outdoor_units", AT_LEAST, SPACING_m, "m",

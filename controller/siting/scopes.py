@@ -64,12 +64,15 @@ def outdoors(site):
 
 
 def outdoor_units(site):
-    """Stationary outdoors; on a roof only where the edition has no rules of its own for roofs."""
-    if site.place != f.OUTDOORS:
-        return "not outdoors"
+    """Stationary outdoors, on a roof and in an open garage too."""
+    return "not outdoors" if site.place != f.OUTDOORS else _stationary(site)
+
+
+def exposed_units(site):
+    """Stationary outdoors; on a roof and in an open garage only where the edition has no distances of its own there."""
     if site.mode == f.OPEN_GARAGE or site.mode == f.ROOFTOP and site.edition != f.IFC_2018:
         return "a roof or garage has rules of its own"
-    return _stationary(site)
+    return outdoor_units(site)
 
 
 def mobile(site):

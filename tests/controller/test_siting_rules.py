@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from siting_cases import (FACTS, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence,
+from siting_cases import (FACTS, FAR_B, IFC, LARGE, NEAR, NEWEST, NUMBERS, SCOPES, WALL, building, exposure, fence,
                           from_wall, garage, mode, model, of_high_roof, roof, room, spaced)
 from siting_sites import MODEL, ROOM, TESTED, finding, site
 
@@ -343,6 +343,37 @@ def test_roofs_and_garages_have_distances_of_their_own_where_the_edition_has(tmp
     for changes in ((mode("open_garage"),), (roof(),)):
         assert "rules of its own" in finding(tmp_path, "B18", *changes, exposure("building", 1.0)).reason
     assert finding(tmp_path, "B17", roof(), IFC, exposure("building", 1.0)).verdict == audit.NOT_MET
+
+
+WIDE_ROOF = roof(outline_m=[[-20, -20], [80, -20], [80, 80], [-20, 80]])
+ABOVE = pytest.mark.parametrize("edition, place", [
+    *[(edition, place) for edition in fields.EDITIONS[1:] for place in (WIDE_ROOF, mode("open_garage"))],
+    (fields.IFC_2018, WIDE_ROOF)])
+
+
+@ABOVE
+@pytest.mark.parametrize("identity, changes", [
+    ("B20", [exposure("egress", 0.5)]), ("B21", [model(container="combustible", rack_to_container_wall_m=0.1)]),
+    ("B23a", [FAR_B, model(walk_in=True, size_m=[2.0, 16.2])]), ("B23b", [model(walk_in=True, size_m=[2.5, 3.0])]),
+    ("B23c", [model(walk_in=True, height_m=2.9)]),
+    ("B23d", [model(walk_in=True, entry_for_maintenance_only=False)]), ("B24", [exposure("vegetation", 0.5)])])
+def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(tmp_path, edition, place, identity, changes):
+    found = finding(tmp_path, identity, {"edition": edition}, place, *changes)
+    assert found.verdict == (audit.NOT_MET if edition in found.rule.clauses else audit.NOT_APPLICABLE)
+
+
+@ABOVE
+def test_a_walk_in_unit_counts_as_a_room_on_a_roof_and_in_an_open_garage(tmp_path, edition, place):
+    entered = ({"edition": edition}, place, model(walk_in=True))
+    assert finding(tmp_path, "B22", *entered).verdict == audit.APPLIES
+    assert finding(tmp_path, "B22", *entered, model(walk_in=None)).verdict == audit.NEEDS_FACT
+
+
+@ABOVE
+def test_distances_to_exposures_are_replaced_where_the_edition_has_its_own(tmp_path, edition, place):
+    own = "a roof or garage has rules of its own"
+    assert finding(tmp_path, "B19", {"edition": edition}, place, building(1.0, **WALL)).reason == (
+        "no distance is reduced" if edition == fields.IFC_2018 else own)
 
 
 def test_a_prepackaged_unit_is_judged_by_its_listing_and_a_larger_one_by_its_test(tmp_path):
