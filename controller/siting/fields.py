@@ -72,6 +72,8 @@ SITE = {
     "dedicated_building": _flag("indoors: the building holds nothing but the storage (unsaid: it does not)"),
     "deployed_days": Field("number", "mobile: days at this place", (0, 36_500)),
     "charging_location": _flag("mobile: the units are charged or kept here between deployments"),
+    "floor_above_vehicle_access_m": _length("open_garage: deck above the lowest access of fire vehicles", 2000, -2000),
+    "floor_below_exit_discharge_m": _length("open_garage: deck below the lowest exit-discharge floor", 2000, -2000),
     "hazard_mitigation_analysis": _report("id of the analysis"),
     "plume_model": _report("id of the plume model"),
     "signs_say": Field("choices", "what the signs at the entrances say", SIGN_WORDS),

@@ -24,15 +24,22 @@ def _is_high(area):
     return height_m is not None and height_m > f.ROOF_m + geometry.TOUCH_m
 
 
+def _of_floors(key):
+    """As _of_areas; of an open garage, which has no area, the file says it of the deck."""
+    def measure(site, rule):
+        return [said(site.facts[key], "", key)] if site.mode == f.OPEN_GARAGE else _of_areas(key)(site, rule)
+    return measure
+
+
 def floor_height(site, rule):
     """Floor over the access of fire vehicles; a higher roof is judged by the exception for roofs."""
-    items = _of_areas("floor_above_vehicle_access_m")(site, rule)
+    items = _of_floors("floor_above_vehicle_access_m")(site, rule)
     if site.mode == f.ROOFTOP:
         items = [item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "") for item in items]
     return items
 
 
-floor_depth = _of_areas("floor_below_exit_discharge_m")
+floor_depth = _of_floors("floor_below_exit_discharge_m")
 room_rating = _of_areas("fire_rating_h")
 roof_material = _of_areas("roof_noncombustible", _is_high, "not above 22.86 m")
 roof_clear = _of_areas("fire_operations_clear", _is_high, "not above 22.86 m")

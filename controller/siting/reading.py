@@ -146,6 +146,9 @@ def _check_mode(path, top, tables, singles):
     for key in ("deployed_days", "charging_location"):
         if mode != f.MOBILE and top[key] is not None:
             refuse(path, (key,), f"is not set here: the mode is {shown(mode)}")
+    for key in ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m"):
+        if mode != f.OPEN_GARAGE and top[key] is not None:
+            refuse(path, (key,), f"is not set here: the mode is {shown(mode)}", "[area.NAME] of a room or a roof")
     if mode != f.MOBILE and "fence" in singles:
         refuse(path, ("fence",), f"is not set here: the mode is {shown(mode)}")
     if "la_r3" in singles and f.LA_R3 not in (top["local"] or ()):

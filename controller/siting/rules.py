@@ -121,9 +121,10 @@ RULES = (
     Rule("B13", "mixed: smallest of their maxima", "mixed_energy", "regulated", AT_MOST, None, "kWh", _kept("1201.3")),
     Rule("A66", "hazard mitigation analysis", "analysis", "regulated", SAID, None, "", ANALYSIS),
     # -- height, depth, walls
-    Rule("B14", "floor above vehicle access", "floor_height", "rooms_and_roofs", AT_MOST, ROOF_m, "m",
+    Rule("B14", "floor above vehicle access", "floor_height", "floors", AT_MOST, ROOF_m, "m",
          _kept("1206.2.8.1 (?)")),
-    Rule("B15", "floor below exit discharge", "floor_depth", "rooms", AT_MOST, 9.144, "m", _kept("1206.2.8.1 (?)")),
+    Rule("B15", "floor below exit discharge", "floor_depth", "floors_under_roof", AT_MOST, 9.144, "m",
+         _kept("1206.2.8.1 (?)")),
     Rule("B16a", "high roof: non-combustible", "roof_material", "roofs", SAID, None, "", _kept("1206.2.8.1 exc. (?)")),
     Rule("B16b", "high roof: fire operations clear", "roof_clear", "roofs", SAID, None, "",
          _kept("1206.2.8.1 exc. (?)")),

@@ -43,9 +43,15 @@ def rooms(site):
     return "no room" if site.place != f.INDOORS else _stationary(site)
 
 
-def rooms_and_roofs(site):
-    """Stationary, indoors or on a roof."""
-    return "no floor of a building" if not site.areas or site.mode == f.DWELLING else _stationary(site)
+def floors(site):
+    """Stationary, indoors, on a roof or in an open garage."""
+    is_floor = site.place == f.INDOORS or site.mode in (f.ROOFTOP, f.OPEN_GARAGE)
+    return _stationary(site) if is_floor else "no floor of a building"
+
+
+def floors_under_roof(site):
+    """Stationary, indoors or in an open garage."""
+    return "no room" if site.mode == f.ROOFTOP else floors(site)
 
 
 def roofs(site):

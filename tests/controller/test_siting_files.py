@@ -41,6 +41,10 @@ def refused(folder, text):
     ([mode("dwelling"), {"edition": "ifc_2018"}], 'edition: "ifc_2018" has no rules here for mode "dwelling"'),
     ([mode("open_garage"), {"edition": "ifc_2018"}], "edition: "),
     ([{"deployed_days": 3}], 'deployed_days: is not set here: the mode is "stationary"'),
+    *[([place, {key: 3}], f'{key}: is not set here: the mode is "{name}"; allowed [area.NAME] of a room or a roof')
+      for key in ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
+      for name, place in (("stationary", room()), ("rooftop", roof()), ("mobile", mode("mobile")))],
+    ([mode("open_garage"), {"floor_above_vehicle_access_m": 2001}], "floor_above_vehicle_access_m: 2001 is not"),
     ([{"dedicated_building": True}], 'dedicated_building: is not set here: the place is not "indoors"'),
     ([fence(2), {"mode": "stationary", "place": "outdoors", "deployed_days": None, "charging_location": None}],
      "fence: is not set here"),

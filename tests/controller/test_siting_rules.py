@@ -339,6 +339,27 @@ def test_a_high_roof_is_judged_by_its_exception(tmp_path):
     assert finding(tmp_path, "B14", room(floor_above_vehicle_access_m=30)).verdict == audit.NOT_MET
 
 
+@pytest.mark.parametrize("edition", fields.EDITIONS[1:])
+@pytest.mark.parametrize("identity, key, most_m", [("B14", "floor_above_vehicle_access_m", 22.86),
+                                                   ("B15", "floor_below_exit_discharge_m", 9.144)])
+def test_the_deck_of_an_open_garage_is_a_floor(tmp_path, edition, identity, key, most_m):
+    deck = ({"edition": edition}, mode("open_garage"))
+    assert finding(tmp_path, identity, *deck, {key: most_m}).verdict == audit.MET
+    found = finding(tmp_path, identity, *deck, {key: most_m + 0.001})
+    assert (found.verdict, found.worst.value, found.facts) == (audit.NOT_MET, most_m + 0.001, ())
+    unsaid = finding(tmp_path, identity, *deck)
+    assert (unsaid.verdict, unsaid.facts) == (audit.NEEDS_FACT, (key,))
+    small = finding(tmp_path, identity, *deck, {key: 30}, model(energy_kWh=10))
+    assert small.reason == scopes.BELOW
+
+
+def test_a_yard_has_no_floor_and_a_roof_no_room(tmp_path):
+    assert finding(tmp_path, "B14", NEAR).reason == finding(tmp_path, "B15", NEAR).reason == "no floor of a building"
+    assert finding(tmp_path, "B15", roof()).reason == "no room"
+    for identity in ("B14", "B15"):
+        assert finding(tmp_path, identity, garage("garage")).verdict == audit.NOT_APPLICABLE
+
+
 def test_roofs_and_garages_have_distances_of_their_own_where_the_edition_has(tmp_path):
     for changes in ((mode("open_garage"),), (roof(),)):
         assert "rules of its own" in finding(tmp_path, "B18", *changes, exposure("building", 1.0)).reason
