@@ -319,11 +319,11 @@ def _names(units):
 
 
 def dwelling_spacing(site, rule):
-    """Distance of units, whatever their groups; closer where both reports tested it."""
+    """Distance of units, whatever their groups; closer where both reports tested it, never further for a test."""
     items = []
     for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
-        is_tested = _is_tested(a, b) and None not in tested_m
-        items.append(gap_item(a.name, b.name, gap, max(tested_m) if is_tested else None,
-                               words="as tested" if is_tested else ""))
+        is_closer = _is_tested(a, b) and None not in tested_m and max(tested_m) < rule.number
+        items.append(gap_item(a.name, b.name, gap, max(tested_m) if is_closer else None,
+                               words="as tested" if is_closer else ""))
     return items or "one unit"

@@ -526,6 +526,15 @@ def test_the_wider_spacing_of_two_tests_holds(tmp_path):
         assert finding(tmp_path, identity, *base, beside(0.8, **wider)).verdict == audit.MET
 
 
+@pytest.mark.parametrize("tested_m, limit_m, words", [
+    (0.5, 0.5, "as tested"), (0.913, 0.913, "as tested"), (0.914, 0.914, ""), (1.2, 0.914, "")])
+def test_a_test_of_a_dwelling_only_relaxes(tmp_path, tested_m, limit_m, words):
+    tested = (mode("dwelling"), model(**{**TESTED, "ul_9540a_spacing_m": tested_m}))
+    found = finding(tmp_path, "B33", *tested, spaced(limit_m))
+    assert (found.verdict, audit.limit_of(found.rule, found.worst), found.worst.words) == (audit.MET, limit_m, words)
+    assert finding(tmp_path, "B33", *tested, spaced(limit_m - 0.001)).verdict == audit.NOT_MET
+
+
 def test_a_fire_area_over_its_maximum_needs_the_test_of_every_unit(tmp_path):
     mixed = (room(), model(energy_kWh=400, **TESTED), beside(5, energy_kWh=400))
     assert finding(tmp_path, "B11", *mixed).verdict == audit.NOT_MET
