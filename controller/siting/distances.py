@@ -77,12 +77,8 @@ def _further(gap, *names):
 
 def _exposures(site, judged):
     """Of each exposure that no rule looked at the nearest unit, within NEAR_m."""
-    nearest = {}
-    for unit, exposure, gap in site.exposure_gaps:
-        found = nearest.get(exposure.name)
-        if exposure.name not in judged and (found is None or gap.distance_m < found[1].distance_m):
-            nearest[exposure.name] = (unit.name, gap)
-    return [_further(gap, unit_name, name) for name, (unit_name, gap) in nearest.items() if gap.distance_m <= NEAR_m]
+    return [_further(gap, unit.name, exposure.name) for unit, exposure, gap in site.nearest_units
+            if exposure.name not in judged and gap.distance_m <= NEAR_m]
 
 
 def _walls(site, judged):

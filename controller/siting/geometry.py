@@ -74,12 +74,32 @@ def gap(first, second):
     for one, other in ((first, second), (second, first)):
         if one.is_filled and contains(one, other.points[0]):
             return Gap(0.0, other.points[0], other.points[0])
-    found = [segment_gap(*one, *other) for one in edges(first) for other in edges(second)]
+    found = _edge_gaps(edges(first), edges(second))
     least_m = min(found).distance_m
     # Of several as near, the one farthest from a corner: a distance between parallel walls is drawn in their middle.
     return max([each for each in found if each.distance_m <= least_m + ROUNDING_m],
                key=lambda each: min([math.dist(each.start, corner) for corner in first.points]
                                     + [math.dist(each.end, corner) for corner in second.points]))
+
+
+def _edge_gaps(ones, others):
+    """Gaps of the edges of two shapes, in their order, without those that are surely further than the least."""
+    many, few = (ones, others) if len(ones) > len(others) else (others, ones)
+    around = box(Shape(tuple([point for edge in few for point in edge])))
+    found, least_m = {}, math.inf
+    for apart_m, index in sorted([(box_distance_m(around, _edge_box(edge)), index) for index, edge in enumerate(many)]):
+        if apart_m > least_m + TOUCH_m:
+            break
+        for other in range(len(few)):
+            one, two = (index, other) if many is ones else (other, index)
+            found[one, two] = segment_gap(*ones[one], *others[two])
+            least_m = min(least_m, found[one, two].distance_m)
+    return [found[pair] for pair in sorted(found)]
+
+
+def _edge_box(edge):
+    (x1, y1), (x2, y2) = edge
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
 def segment_gap(a, b, c, d):
@@ -137,6 +157,8 @@ def _crossing(a, b, c, d):
 
 def contains(shape, point):
     """Whether a closed shape holds a point; its edge counts as inside."""
+    if box_distance_m(box(shape), (*point, *point)) > TOUCH_m:
+        return False
     if min([_point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:
         return True
     is_inside = False
@@ -162,6 +184,8 @@ def _inward(corner, *neighbours):
 
 def overlaps(rectangle, other):
     """Whether a rectangle and a filled shape share more than a touch."""
+    if box_distance_m(box(rectangle), box(other)) > 0:
+        return False
     return gap(shrunk(rectangle), other).distance_m == 0
 
 
@@ -206,9 +230,10 @@ def fault_of_outline(points):
     for a, b in sides:
         if math.dist(a, b) <= TOUCH_m:
             return f"says the point {_words(a)} twice in a row (the last point joins the first by itself)"
+    boxes = [_edge_box(each) for each in sides]
     for index, (a, b) in enumerate(sides):
-        for c, d in sides[index + 1:]:
-            if _meet_wrongly(a, b, c, d):
+        for other, (c, d) in enumerate(sides[index + 1:], index + 1):
+            if box_distance_m(boxes[index], boxes[other]) <= TOUCH_m and _meet_wrongly(a, b, c, d):
                 return f"crosses or touches itself: {_words(a)} to {_words(b)} and {_words(c)} to {_words(d)}"
     return ""
 

@@ -152,11 +152,7 @@ def _fire_areas(site):
 
 def _exposures(site):
     lines = [f"EXPOSURES WITHIN {NEAR_m} m, from the nearest unit"]
-    nearest = {}
-    for unit, exposure, gap in site.exposure_gaps:
-        if exposure.name not in nearest or gap.distance_m < nearest[exposure.name][2].distance_m:
-            nearest[exposure.name] = (unit, exposure, gap)
-    for unit, exposure, gap in sorted(nearest.values(), key=lambda each: each[2].distance_m):
+    for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each[2].distance_m):
         if gap.distance_m <= NEAR_m:
             lines.append(f"  {number(gap.distance_m, 'm'):>10}  {exposure.name:20} {exposure.kind:16} {unit.name}")
     if len(lines) == 1:

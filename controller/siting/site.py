@@ -201,9 +201,27 @@ class Site:
 
     @functools.cached_property
     def exposure_gaps(self):
-        """[(unit, exposure, Gap)] of all of them."""
-        return [(unit, exposure, geometry.gap(unit.shape, exposure.shape))
-                for unit in self.units for exposure in self.exposures]
+        """[(unit, exposure, Gap)] in the order of the file: all within NEAR_m, and each exposure's next one beyond.
+
+        No rule and no drawing asks for more: where nothing is near, or what is near is reduced (B19), a report shows
+        the next one. It is kept of units in areas and of the others, as row B34 looks at the latter only.
+        """
+        found = {}
+        for is_held in (False, True):
+            units = [(index, unit.shape, geometry.box(unit.shape)) for index, unit in enumerate(self.units)
+                     if bool(unit.area) == is_held]
+            for number, exposure in enumerate(self.exposures):
+                found |= {(index, number): gap for index, gap in _near_gaps(units, exposure.shape)}
+        return [(self.units[index], self.exposures[number], found[index, number]) for index, number in sorted(found)]
+
+    @functools.cached_property
+    def nearest_units(self):
+        """[(unit, exposure, Gap)]: of each exposure the nearest unit, in the order of the file."""
+        found = {}
+        for unit, exposure, gap in self.exposure_gaps:
+            if exposure.name not in found or gap.distance_m < found[exposure.name][2].distance_m:
+                found[exposure.name] = (unit, exposure, gap)
+        return [found[exposure.name] for exposure in self.exposures]
 
     @functools.cached_property
     def wall_gaps(self):
@@ -227,6 +245,19 @@ class Site:
         """Outdoors and further than 30.5 m from every exposure, all kinds being said."""
         return (self.place == f.OUTDOORS and not self.unsaid(f.EXPOSED)
                 and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m))
+
+
+def _near_gaps(units, shape):
+    """(index, Gap) of those of [(index, shape, box)] within NEAR_m of a shape, and of the next one beyond."""
+    around, beyond_m = geometry.box(shape), math.inf
+    apart = sorted([(geometry.box_distance_m(box, around), index, unit_shape) for index, unit_shape, box in units])
+    for least_m, index, unit_shape in apart:
+        if least_m > beyond_m + geometry.TOUCH_m:
+            return
+        gap = geometry.gap(unit_shape, shape)
+        beyond_m = min(beyond_m, gap.distance_m) if gap.distance_m > f.NEAR_m else beyond_m
+        yield index, gap
+
 
 
 def _open_parts(areas):

@@ -56,6 +56,34 @@ def test_symmetry(first, second):
     assert math.dist(there.start, there.end) == pytest.approx(there.distance_m, abs=1e-9)
 
 
+def ring(count, radius_m, x_m=0.0):
+    """A filled polygon of that many corners around (x_m, 0)."""
+    turns = [2 * math.pi * index / count for index in range(count)]
+    return g.polygon([(x_m + radius_m * math.cos(turn), radius_m * math.sin(turn)) for turn in turns])
+
+
+@given(shapes, shapes)
+@example(SQUARE, ring(40, 9.0))
+@example(g.outline(ring(40, 9.0)), SQUARE)
+@example(SQUARE, g.Shape(((3.0, -1e6), (3.0, 1e6), (1e6, 1e6))))
+def test_edges_left_out_change_no_gap(first, second):
+    every = [g.segment_gap(*one, *other) for one in g.edges(first) for other in g.edges(second)]
+    found = g._edge_gaps(g.edges(first), g.edges(second))
+    nearest = [each for each in every if each.distance_m <= min(every).distance_m + g.ROUNDING_m]
+    assert [each for each in found if each in nearest] == nearest and min(found) == min(every)
+
+
+@pytest.mark.parametrize("measure, work, most", [
+    ("segment_gap", lambda far: g.gap(SQUARE, far), 40), ("segment_gap", lambda far: g.gap(far, SQUARE), 40),
+    ("segment_gap", lambda far: g.fault_of_outline(far.points), 400),
+    ("segment_gap", lambda far: g.overlaps(SQUARE, far), 0), ("_point_gap", lambda far: g.contains(far, (2, 2)), 0)])
+def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
+    calls, exact = [], getattr(g, measure)
+    monkeypatch.setattr(g, measure, lambda *points: calls.append(1) or exact(*points))
+    work(ring(200, 5.0, 20.0))
+    assert len(calls) <= most
+
+
 @pytest.mark.parametrize("end", [(9.976, 0.691), (29.601, 4.879), (28.809, 8.37), (25.228, 16.234)])
 @pytest.mark.parametrize("by", [(0, 0), (40, -70), (4000, -7000)])
 def test_parts_of_one_straight_line_do_not_cross(end, by):

@@ -7,11 +7,11 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from siting_cases import LARGE, NEAR, building, exposure, fence, model, room, spaced
+from siting_cases import LARGE, NEAR, building, exposure, fence, garage, mode, model, room, spaced
 from siting_sites import content, site, toml
 
 from controller import __main__ as firebreak
-from controller.siting import audit, distances, labels, lot, plan, report
+from controller.siting import audit, distances, geometry, labels, lot, plan, report
 from controller.siting import fields as f
 
 EXAMPLES = Path(report.__file__).parents[1] / "sites" / "siting"
@@ -160,6 +160,57 @@ def test_rooms_of_one_fire_area_are_named_together(tmp_path):
     looks = {each.get("id"): each.get("stroke") for each in drawn(given)[0].iter() if each.get("id")}
     assert {name: look == plan.BAD for name, look in looks.items() if name.startswith("area.")} == {
         "area.the_first_room_": True, "area.the_second_room_": True, "area.rated": False}
+
+
+# -- what is far away
+
+def told(given):
+    """All that is said of a site."""
+    findings = audit.audit(given)
+    return report.text(given, findings), report.document(given, findings), plan.svg(given, findings)
+
+
+def spread(*distances_m):
+    """An egress so far to the right of unit b each, the first one last in the file."""
+    return {"exposure": {f"e{number}": {"kind": "egress", "point_m": [11.5 + distance_m, 5.0]}
+                         for number, distance_m in reversed(list(enumerate(distances_m)))}}
+
+
+FAR_A = {"unit": {"a": {"center_m": [-38.5, 5.0]}}}  # 49 m from unit b
+
+
+@pytest.mark.parametrize("changes", [
+    [building(2.0, wall_fire_rating_h=2, wall_noncombustible=True, wall_without_openings=True), FAR_A],
+    [garage("garage"), FAR_A, exposure("opening", 20.0)], [garage("garage"), exposure("opening", 40.0)],
+    [garage("garage", outline_m=[[-60, 0], [8, 0], [8, 20], [-60, 20]]), FAR_A, exposure("opening", 40.0)],
+    *[[garage("garage", outline_m=[[8, 0], [20, 0], [20, 20], [8, 20]]), FAR_A, exposure("opening", distance_m)]
+      for distance_m in (12.0, 40.0)],
+    [spread(45.0, 40.0, 40.0, 31.0)], [spread(20.0, 20.0, 45.0), FAR_A], [spread(30.5, 30.501, 31.0), FAR_A],
+    [exposure("lot_line", 33.0), FAR_A], [exposure("public_way", 0, line_m=[[42.0, -90], [60, 5], [42, 90]]), FAR_A],
+    [fence(1.6), building(14.0, occupant_load=40), FAR_A], [mode("open_garage"), exposure("air_intake", 60.0), FAR_A]])
+def test_what_is_left_out_as_too_far_changes_nothing_that_is_said(tmp_path, changes):
+    given, whole = site(tmp_path, *changes), site(tmp_path, *changes)
+    whole.__dict__["exposure_gaps"] = [(unit, each, geometry.gap(unit.shape, each.shape))
+                                       for unit in whole.units for each in whole.exposures]
+    assert told(given) == told(whole)
+
+
+def test_a_reduced_distance_leaves_the_rule_to_the_units_far_away(tmp_path):
+    wall = {"wall_fire_rating_h": 2, "wall_noncombustible": True, "wall_without_openings": True}
+    found = {each.rule.id: each for each in audit.audit(site(tmp_path, building(2.0, **wall), FAR_A))}
+    assert (found["B19"].verdict, found["B19"].worst.value) == (audit.MET, pytest.approx(2.0))
+    assert (found["B18"].verdict, found["B18"].worst.value) == (audit.MET, pytest.approx(51.5))
+
+
+def test_only_what_is_near_is_measured_and_the_next_beyond(tmp_path):
+    units = {f"u{index}": {"model": "m", "center_m": [index * 10.0, 0.0]} for index in range(20)}
+    mills = {f"m{index}": {"kind": "building", "point_m": [index * 10.0 + 5, 0.0]} for index in range(29, -6, -1)}
+    given = site(tmp_path, {"unit": None}, {"unit": units, "exposure": mills})
+    of_last = [(unit.name, round(gap.distance_m, 6)) for unit, each, gap in given.exposure_gaps if each.name == "m29"]
+    assert of_last == [("u19", 104.5)]
+    of_tenth = [unit.name for unit, each, _ in given.exposure_gaps if each.name == "m10"]
+    assert of_tenth == [f"u{index}" for index in range(7, 15)]  # two at 34.5 m: both may be the next beyond
+    assert [each.name for _, each, _ in given.nearest_units] == list(mills)
 
 
 # -- the plan
