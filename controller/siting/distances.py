@@ -1,5 +1,5 @@
-"""Which distances a plan shows: what is not met, what binds each unit, each exposure and the walls of each area, and
-what lies beside.
+"""Which distances a plan shows: what is not met or met only as reduced, what binds each unit, each exposure and the
+walls of each area, and what lies beside.
 
 A judged distance has the rule with the least margin; a further one (rule None) is met and binds nobody.
 """
@@ -25,8 +25,8 @@ class Distance(NamedTuple):
 def shown(findings, site):
     """All distances of a plan, each pair of names once; what is not met is first, so that its label has most room."""
     least = _least(findings)
-    not_met = _not_met(findings) if len(site.units) <= CROWD else ()
-    judged = [*not_met, *binding(findings, site),
+    told = _reduced(findings) + _not_met(findings) if len(site.units) <= CROWD else ()
+    judged = [*told, *binding(findings, site),  # the last of a pair stays: what is not met hides that it is reduced
               *[each for name, each in least.items() if not _is_unit(site, name)]]
     judged = sorted({each.item.names: each for each in judged}.values(), key=lambda each: each.is_met)
     further = [*_exposures(site, least), *_walls(site, judged), *_neighbours(site)]
@@ -44,6 +44,11 @@ def binding(findings, site):
 def _not_met(findings):
     """Every Distance that is not met: of two that bind the same unit the lesser shortage is one too."""
     return [each for _, each in _judged(findings) if not each.is_met]
+
+
+def _reduced(findings):
+    """Every Distance of row B19: met only because of a barrier, a wall or a test, which a plan has to show."""
+    return [each for _, each in _judged(findings) if each.rule.id == "B19"]
 
 
 def _least(findings):

@@ -286,6 +286,40 @@ def test_all_that_is_not_met_is_drawn_so(tmp_path):
     assert [each.text for each in drawn(given)[0].iter(f"{SVG}tspan")].count("! 0.800 m (B5a?: 0.914)") == 1
 
 
+def behind_a_barrier(folder, *changes):
+    """{names: Distance} of a plan with a lot line at 1.5 m of a and 1.3 m of b; an exit at ten feet binds each."""
+    line = {"kind": "lot_line", "line_m": [[-40, 7.0], [60, 7.0]], "inside_m": [5.0, 0.0]}
+    exits = {f"exit_{x}": {"kind": "egress", "point_m": [x, 1.452]} for x in (5, 11)}
+    wall = {"line_m": [[-9, 6.5], [25, 6.5]], "height_m": 4.0, "fire_rating_h": 1}
+    given = site(folder, {"unit": {"b": {"center_m": [11.0, 5.2]}}, "exposure": {"line": line, **exits},
+                          "barrier": {"wall": wall}}, *changes)
+    findings = audit.audit(given)
+    bound = {each.item.names for each in distances.binding(findings, given)}
+    return bound, {each.item.names: each for each in distances.shown(findings, given)}, drawn(given)[0]
+
+
+def test_what_is_met_only_as_reduced_is_drawn(tmp_path):
+    bound, found, root = behind_a_barrier(tmp_path)
+    assert bound == {("a", "exit_5"), ("b", "exit_11")}
+    for name, apart_m in (("a", 1.5), ("b", 1.3)):
+        each = found[name, "line"]
+        assert (each.rule.id, each.is_met, round(each.item.gap.distance_m, 3)) == ("B19", True, apart_m)
+    assert "1.500 m (B19?: 0.914)" in [each.text for each in root.iter(f"{SVG}tspan")]
+
+
+def test_what_is_met_only_as_reduced_but_not_met_by_another_rule_is_red(tmp_path):
+    nearer = {"exposure": {"other": {"kind": "lot_line", "line_m": [[-40, 3.2], [60, 3.2]], "inside_m": [5.0, 5.0]}}}
+    bound, found, _ = behind_a_barrier(tmp_path, {"local": ["san_diego"]}, nearer)
+    assert bound == {("a", "other"), ("b", "line")}
+    assert [(found[name, "line"].rule.id, found[name, "line"].is_met) for name in "ab"] == [("B36b", False)] * 2
+
+
+def test_of_a_crowd_only_the_nearest_reduced_distance_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(distances, "CROWD", 1)
+    _, found, _ = behind_a_barrier(tmp_path)
+    assert {names for names in found if "line" in names} == {("b", "line")}
+
+
 def test_a_wall_around_a_corner_and_an_exposure_of_no_rule(tmp_path):
     """The room is an L: from the unit in its foot the short wall of the other arm is not seen."""
     outline_m = [[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]
