@@ -5,7 +5,7 @@ channel) refuses a file that lacks it. Nothing here has a default that could sta
 """
 
 from controller import schema
-from controller.equipment import GAS_KINDS, with_clauses
+from controller.equipment import with_clauses
 from controller.layers import allowed_text, not_allowed, refuse, shown
 from controller.said import ahead_line, placeholder_line
 from safety import matrix
@@ -91,13 +91,12 @@ def _check_explosion_control(values, not_fitted):
 
 
 def _check_gas(values, not_fitted):
-    """An analysis that names what asks for gas detection is not one of a cabinet without any, vents or not."""
+    """An analysis that names what asks for gas detection is not one of a cabinet without it, vents or not."""
     asking = ("hma", "gas_required_by")
-    if asking in values.entries and all(not_fitted.get(kind) for kind in GAS_KINDS):
-        path = ("not_fitted", GAS_KINDS[0])
+    if asking in values.entries and not_fitted.get("gas"):
+        path = ("not_fitted", "gas")
         refuse(values.file(*path), path, f"is not allowed: hma.gas_required_by ({shown(values.get(*asking))}) asks for "
-               f"gas detection, and neither {' nor '.join(GAS_KINDS[1:])} is fitted",
-               "an analysis without gas_required_by, or fit one of them")
+               "gas detection", "an analysis without gas_required_by, or fit it")
 
 
 def _check_hold_off(values, not_fitted):

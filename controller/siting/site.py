@@ -259,7 +259,6 @@ def _near_gaps(units, shape):
         yield index, gap
 
 
-
 def _open_parts(areas):
     """Lists of areas, in each list those open to each other, straight or through others of it."""
     parts = []
