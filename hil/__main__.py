@@ -14,7 +14,7 @@ from controller import config as configs
 from controller import images, realtime
 from controller.cabinet import stage_instances
 from controller.layers import ConfigError
-from hil import hint_attack, loads, result, rig, scenario, view
+from hil import golden, hint_attack, loads, result, rig, scenario, view
 from hil.arguments import number, whole, writable
 from hil.benchmarks import command as benchmarks
 from hil.channel_b import command as channel_b
@@ -82,6 +82,7 @@ def _parser():
     parser = _Parser(prog=PROGRAM)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="program")
     hint_attack.add(commands)
+    golden.add(commands)
     chaos.add(commands)
     rows.add(commands)
     detection.add(commands)
