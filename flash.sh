@@ -160,11 +160,11 @@ main() {
             ;;
         mcu)
             set_up
-            exec "$venv/bin/python" -m controller.flash_mcu "$@"
+            exec "$venv/bin/python" -m controller.systemd.flash_mcu "$@"
             ;;
         vm-test)
             set_up
-            exec "$venv/bin/python" -m hil.vm "$@"
+            exec "$venv/bin/python" -m hil.campaigns.vm "$@"
             ;;
         -h | --help | help)
             usage

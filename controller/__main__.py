@@ -10,22 +10,49 @@ import os
 import re
 import sys
 
-from controller import cabinet as cabinets
-from controller import check, clock, command, config, keys, loop, realtime, replay, self_test, snapshot, store
-from controller import matrix_report, reason_book, reset_code, wish
-from controller.console import bench, can_up, console, export, hint, key, operator, proof_test, record, reset_words
-from controller.console import show, sources, upstream
-from controller.journal import JournalError
-from controller.layers import ConfigError
-from controller.places import (DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError,
-                               ascii_only, plain, say)
+from controller.console import (
+    can_up,
+    console,
+    export,
+    hint,
+    key,
+    operator,
+    proof_test,
+    record,
+    reset_words,
+    show,
+    sources,
+    upstream,
+)
+from controller.documents import check, matrix_page, reason_book
+from controller.hints import keys
+from controller.record import journal_header, replay, snapshot, store
+from controller.record.journal import JournalError
+from controller.run import cabinet as cabinets
+from controller.run import loop, operator_commands, run_request, self_test
+from controller.site import config
+from controller.site.layers import ConfigError
 from controller.siting import command as siting
+from controller.state import reset_code
+from controller.system import clock, realtime
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    OutputError,
+    ascii_only,
+    plain,
+    say,
+)
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 
 # Modules with commands of their own: each has add(commands).
-COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, bench, can_up,
-            matrix_report, reason_book, siting)
+COMMANDS = (show, operator, proof_test, hint, sources, key, upstream, record, export, console, can_up,
+            matrix_page, reason_book, siting)
 SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
 
 
@@ -163,7 +190,7 @@ def _prepare(arguments):
 
 def _first_record():
     """The record of `prepare`: it may take the place of a lost one that said stopped or locked out, so it rests."""
-    return {**store.empty_record(), "values": {wish.STOPPED: wish.UNKNOWN}}
+    return {**store.empty_record(), "values": {run_request.STOPPED: run_request.UNKNOWN}}
 
 
 def _give(directory, paths):
@@ -180,7 +207,7 @@ def _check(arguments):
 
 def _replay(arguments):
     try:
-        return replay.run(arguments.file, cabinets.core_of)
+        return replay.run(arguments.file, journal_header.core_of)
     except ValueError as error:
         say(f"{arguments.file}: written by another version of this program: {error}")
         return WRONG_INPUT
@@ -227,7 +254,7 @@ def _tick(settings, arguments, keeper):
         say(line)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
-    cabinet.journal = cabinets.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
+    cabinet.journal = journal_header.open_journal(os.path.join(arguments.run_dir, "journal"), settings, cabinet.core)
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
@@ -255,8 +282,8 @@ def _reset(arguments):
         return NO_START
     if arguments.code is None or arguments.code != reset_code.code_of(seen.causes):
         return _reset_nothing(arguments, seen)
-    kind = command.KEY_RESET if arguments.key else command.REMOTE_RESET
-    answer, code = operator.sent(arguments, lambda path: command.reset(path, kind, *seen.causes))
+    kind = operator_commands.KEY_RESET if arguments.key else operator_commands.REMOTE_RESET
+    answer, code = operator.sent(arguments, lambda path: operator_commands.reset(path, kind, *seen.causes))
     if code is not None:
         return code
     print(f"reset of {', '.join(reset_words.names(seen))}: {answer.words()}")
@@ -265,7 +292,7 @@ def _reset(arguments):
 
 def _reset_nothing(arguments, seen):
     """A code is missing, or is of something else: nobody has seen what stands. seen: snapshot.Snapshot."""
-    _, code = operator.sent(arguments, command.reach)  # what stood in a controller that is gone is no news
+    _, code = operator.sent(arguments, operator_commands.reach)  # what stood in a controller that is gone is no news
     if code is not None:
         return code
     if arguments.code is None:

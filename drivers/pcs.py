@@ -13,7 +13,7 @@ from functools import partial
 from drivers import sunspec
 from drivers.buses import rtu
 from drivers.pcs_readings import Readings
-from drivers.steps import NEVER_US, NOW_US, StepError, Steps
+from drivers.steps import NOW_US, StepError, Steps
 
 DISCOVER, SCALES, FIRST_READ, SET_MODES, READ_BACK, READY = range(6)
 STATES = ("discover", "read scale factors", "first complete read", "set modes", "read back", "ready")

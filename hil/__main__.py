@@ -5,30 +5,33 @@
 
 import argparse
 import os
-import pathlib
 import signal
 import sys
 import time
 
-from controller import config as configs
-from controller import images, realtime
-from controller.cabinet import stage_instances
-from controller.layers import ConfigError
-from hil import golden, hint_attack, loads, result, rig, scenario, view
+from controller.record.journal_header import stage_instances
+from controller.site import config as configs
+from controller.site import limit_images
+from controller.site.layers import ConfigError
+from controller.sites import EXAMPLE
+from controller.system import realtime
+from hil import rig
 from hil.arguments import number, whole, writable
-from hil.benchmarks import command as benchmarks
-from hil.channel_b import command as channel_b
-from hil.chaos import command as chaos
-from hil.detection import command as detection
-from hil.load import LoadError
+from hil.campaigns import golden, hint_attack
+from hil.campaigns.benchmarks import command as benchmarks
+from hil.campaigns.channel_b import command as channel_b
+from hil.campaigns.chaos import command as chaos
+from hil.campaigns.rows import command as rows
+from hil.campaigns.runaway import command as detection
+from hil.loads import selection
+from hil.loads.trace import LoadError
+from hil.results import run_result, view
+from hil.results.screen import Screen
 from hil.rig import RigError
-from hil.rows import command as rows
-from hil.scenario import ScenarioError
-from hil.screen import Screen
+from hil.scenarios import scenario
+from hil.scenarios.scenario import ScenarioError
 from hil.simulate import VirtualRig
 
-SITES = pathlib.Path(__file__).parents[1] / "controller" / "sites"
-EXAMPLE = SITES / "example" / "cabinet.toml"
 PROGRAM = "python -m hil"
 DEFAULT_S = 120.0
 WRONG_INPUT, NO_START = 2, 3
@@ -53,7 +56,7 @@ def main(argv=None):
     except (RigError, OSError) as error:
         return _say(name, error, NO_START)
     except KeyboardInterrupt:
-        return _say(name, "interrupted before there was anything to report", result.INTERRUPTED)
+        return _say(name, "interrupted before there was anything to report", run_result.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -86,7 +89,7 @@ def _parser():
     chaos.add(commands)
     rows.add(commands)
     detection.add(commands)
-    benchmarks.add(commands, lambda line: _say("bench", line, NO_START))
+    benchmarks.add(commands)
     channel_b.add(commands)
     command = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     command.set_defaults(run=_rig)
@@ -149,7 +152,7 @@ def _rig(arguments):
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
     config = configs.load(str(EXAMPLE))
     order = _order(arguments, chosen, config)
-    load = loads.load_of(order, chosen)
+    load = selection.load_of(order, chosen)
     if arguments.seconds is None and order["file"]:
         order["duration_s"] = load.duration_s
     began_s = time.monotonic()
@@ -190,8 +193,8 @@ def _order(arguments, chosen, config):
             "file": arguments.load and os.path.abspath(arguments.load), "column": arguments.column,
             "scale": arguments.scale or 1.0, "raw": arguments.raw,
             "duration_s": duration_s, "seed": seed, "soc_pct": soc_pct, "journal": arguments.journal,
-            "armed": len(images.rows_armed(config.topology)),
-            "not_fitted": len(images.rows_not_fitted(config.topology)),
+            "armed": len(limit_images.rows_armed(config.topology)),
+            "not_fitted": len(limit_images.rows_not_fitted(config.topology)),
             "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir)}
 
 
@@ -210,7 +213,7 @@ def _virtual(order, chosen, config, headless, load):
     wall_s = time.monotonic() - began_s
     extra = {"mode": "virtual time", "seed": order["seed"], "speed": round(virtual.now_us / 1e6 / wall_s, 1)}
     loop = {"ticks": virtual.ticks, "missed": 0}
-    return result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, extra, chosen,
+    return run_result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, extra, chosen,
                           load.from_us, interrupted)
 
 

@@ -12,7 +12,7 @@ from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630
 from hil.devices.sensors import ClimateMonitor, GasDetector, OffgasDetector, ToxicDetector, UpsMonitor
 from hil.devices.sunspec_pcs import SunSpecPcs
-from hil.observer import ENABLE, SUPPLY, Wiring
+from hil.observer.observer import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import Cabinet
 
 TURNAROUND_US = {"io_1": 2000, "io_2": 2000, "io_3": 2000}  # remote I/O; everything else 5 ms

@@ -20,12 +20,16 @@ import time
 import msgpack
 import numpy as np
 
-from controller import command, hint_codes, hint_statistics, keys, snapshot, statistics, store
-from controller.hint_client import HintClient
-from controller.journal import JournalError
-from hil import bench, loads, result
-from hil.report import SAMPLE, Recorder
-from hil.screen import Screen
+from controller.core import hint_codes
+from controller.hints import hint_statistics, keys
+from controller.hints.client import HintClient
+from controller.record import snapshot, store
+from controller.record.journal import JournalError
+from controller.run import loop_statistics, operator_commands
+from hil import plant_process
+from hil.results import run_result
+from hil.results.figures import SAMPLE, Recorder
+from hil.results.screen import Screen
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONTROLLER_STOP_S = 20.0
@@ -70,7 +74,7 @@ class Rig:
     def start(self):
         """Start the bench, learn its wires, write the cabinet's file and start the controller on it."""
         order = json.dumps(self.order)
-        module = self.order.get("bench", "hil.bench")
+        module = self.order.get("bench", "hil.plant_process")
         self.bench = subprocess.Popen([sys.executable, "-m", module, str(self._bench_end.fileno()), order],
                                       pass_fds=(self._bench_end.fileno(),), cwd=ROOT, process_group=0)
         self._bench_end.close()
@@ -147,7 +151,7 @@ class Rig:
             getattr(self, f"_do_{message['what']}")(message)
 
     def _whole(self, shown):
-        loop = statistics.read(os.path.join(self.directory, "loop.stats"))
+        loop = loop_statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             late = loop["lateness_us"]
             shown |= {"ticks": loop["ticks"], "missed": loop["missed"],
@@ -170,7 +174,7 @@ class Rig:
         hints = hint_statistics.read(os.path.join(self.directory, "hints.stats")) or {}
         for name in self.hints:
             self.hints[name] += hints.get(name, 0)
-        loop = statistics.read(os.path.join(self.directory, "loop.stats"))
+        loop = loop_statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             self.ticks += loop["ticks"]
             self.missed += loop["missed"] + loop["late"]
@@ -197,11 +201,11 @@ class Rig:
             pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
 
     def _do_reset(self, message):
-        kind = command.KEY_RESET if message["by"] == "key" else command.REMOTE_RESET
-        self._command(lambda path: command.reset(path, kind, *self._causes()))
+        kind = operator_commands.KEY_RESET if message["by"] == "key" else operator_commands.REMOTE_RESET
+        self._command(lambda path: operator_commands.reset(path, kind, *self._causes()))
 
     def _do_run_request(self, message):
-        self._command(lambda path: command.ask(path, command.RUN if message["on"] else command.STOP))
+        self._command(lambda path: operator_commands.ask(path, operator_commands.RUN if message["on"] else operator_commands.STOP))
 
     def _do_hint(self, message):
         source = message["source"]
@@ -246,14 +250,14 @@ class Rig:
 
     def outcome(self, load, extra):
         """result.Outcome from what the bench has recorded."""
-        with open(os.path.join(self.directory, bench.RESULT), "rb") as file:
+        with open(os.path.join(self.directory, plant_process.RESULT), "rb") as file:
             content = msgpack.unpackb(file.read())
         rows = np.frombuffer(content["rows"], SAMPLE)
         observer = RecordedObserver(content)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
         extra = {**extra, "restarts": self.restarts, "missed_runs": self.missed_runs, "hints": self.hints,
                  "controller_messages": self.messages(), "controller_exit_code": self.controller.returncode}
-        return result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
+        return run_result.Outcome(RecordedRows(rows), observer, content["trips"], loop, load.about, extra, self.scenario,
                               load.from_us, self.interrupted)
 
 

@@ -1,21 +1,23 @@
 """The controller and the simulated cabinet in one process and virtual time: a week in minutes, from a printed seed.
 
 Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move once a tick. The
-controller is the same object the real loop runs (controller.cabinet.Cabinet), with the same drivers.
+controller is the same object the real loop runs (controller.run.cabinet.Cabinet), with the same drivers.
 """
 
-from controller import image
-from controller.cabinet import Cabinet, open_journal
-from controller.store import ARMED, CLEAN, UNREADABLE, Loaded
+from controller.core import image
+from controller.record.journal_header import open_journal
+from controller.record.store import ARMED, CLEAN, UNREADABLE, Loaded
+from controller.run.cabinet import Cabinet
 from drivers.buses.can_port import CanPort
 from hil.cabinet import SimulatedCabinet, observed_wiring
-from hil.channel_b.virtual import VirtualChannelB
-from hil.faults import Clockwork, World
-from hil.observer import Observer
-from hil.report import Recorder
-from hil.trips import TripWatch
-from hil.wires import VirtualCan, VirtualSerial
-from safety import matrix, signals as s
+from hil.devices.channel_b import VirtualChannelB
+from hil.observer.observer import Observer
+from hil.observer.trips import TripWatch
+from hil.results.figures import Recorder
+from hil.scenarios.faults import Clockwork, World
+from hil.wires.virtual import VirtualCan, VirtualSerial
+from safety import matrix
+from safety import signals as s
 
 RECORD_US = 40_000  # every second tick: swings are judged on means over 2 s, reactions by the observer on every tick
 HOTTEST_US = 500_000  # the plant looks at each module once a second

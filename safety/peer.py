@@ -3,11 +3,26 @@
 Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits anything.
 """
 
-from safety import ages, bounds, contactors, crc, evaluate, evidence, features, fire, gas, heating, kernel, latches
+from safety import (
+    ages,
+    bounds,
+    contactors,
+    crc,
+    evaluate,
+    evidence,
+    features,
+    fire,
+    gas,
+    heating,
+    kernel,
+    latches,
+    permit,
+    racks,
+    runaway,
+)
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
-from safety import permit, racks, runaway
 from safety import signals as s
 
 # Why a channel gives no permit, and whom it names. Those before `interlock` are about the other channel.

@@ -2,12 +2,15 @@
 
 import gc
 import signal
+import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# Helpers are imported by name from any folder; the style test keeps all names of test files apart.
+sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
 WIRE_GUARD_S = 60  # a hang guard only: no test may need it
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, print_blob=True)

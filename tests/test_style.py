@@ -17,13 +17,13 @@ LINE_CHARACTERS_MAX = 120
 TABLES = ("safety/matrix.py", "safety/parameters.py", "safety/signals.py")
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's commands time themselves;
 # keep_hint.py is a program of somebody upstream.
-CLOCK_READERS = ("controller/clock.py", "controller/realtime.py", "hil/rig.py", "hil/bench.py", "hil/__main__.py",
-                 "controller/console/watch.py", "tests/safety/test_parity.py", "controller/benchmarks/timing.py",
+CLOCK_READERS = ("controller/system/clock.py", "controller/system/realtime.py", "hil/rig.py", "hil/plant_process.py", "hil/__main__.py",
+                 "controller/console/watch.py", "tests/safety/test_parity.py", "hil/campaigns/benchmarks/timing.py",
                  "tests/prove/parity.py",
-                 "controller/upstream/examples/keep_hint.py", "hil/chaos/witness.py",
-                 "hil/channel_b/emulator.py", "hil/channel_b/standin.py", "hil/channel_b/trials.py",
+                 "controller/upstream/examples/keep_hint.py", "hil/campaigns/chaos/witness.py",
+                 "hil/campaigns/channel_b/emulator.py", "hil/campaigns/channel_b/standin.py", "hil/campaigns/channel_b/trials.py",
                  "safety/mcu/board_machine.py",
-                 "hil/vm/machine.py", "hil/vm/bench.py", "hil/vm/checks.py", "hil/vm/report.py")
+                 "hil/campaigns/vm/machine.py", "hil/campaigns/vm/bench.py", "hil/campaigns/vm/checks.py", "hil/campaigns/vm/report.py")
 BOARDS = "safety/mcu/board_"  # what touches a microcontroller's hardware, and only there
 BOARD_MODULES = ("machine", "micropython", "os", "time")
 CLOCK_MODULES = ("time", "gc", "sched")
@@ -35,7 +35,7 @@ MAY_IMPORT = (
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
     ("hil/plant/", ("hil", "safety")),
-    ("hil/wires.py", ("hil", "safety")),
+    ("hil/wires/virtual.py", ("hil", "safety")),
     ("hil/", OURS[:4]),
     ("tests/", OURS),
 )
@@ -235,7 +235,7 @@ def test_every_text_but_prose_is_ascii_and_narrow():
 
 
 def test_every_table_names_its_units():
-    from controller import parameters as control_parameters
+    from controller.core import parameters as control_parameters
     from safety import matrix, parameters, signals
     tables = (signals.CABINET_INPUTS, signals.UNIT_INPUTS, signals.RACK_INPUTS, signals.CABINET_OUTPUTS,
               signals.UNIT_OUTPUTS, signals.RACK_OUTPUTS, parameters.CABINET_PARAMETERS, parameters.UNIT_PARAMETERS,
@@ -278,12 +278,12 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
     (imports, "safety/mcu/loop.py", "import machine", "from safety import second"),
     (imports, "safety/mcu/board_new.py", "import struct", "import machine"),
     (imports, "drivers/a.py", "from safety import matrix", "from safety import signals as s"),
-    (imports, "drivers/a.py", "import controller.clock", "from safety.signals import UNIT"),
+    (imports, "drivers/a.py", "import controller.system.clock", "from safety.signals import UNIT"),
     (imports, "controller/a.py", "from hil import load", "from safety import matrix"),
     (imports, "hil/devices/a.py", "from drivers.buses import rtu", "import struct"),
     (imports, "hil/plant/a.py", "from controller import clock", "from hil import load"),
-    (imports, "hil/wires.py", "import drivers", "import drivers_of_others"),
-    (clocks, "controller/loop.py", "from time import sleep", "import timeit"),
+    (imports, "hil/wires/virtual.py", "import drivers", "import drivers_of_others"),
+    (clocks, "controller/run/loop.py", "from time import sleep", "import timeit"),
     (clocks, "drivers/a.py", "import datetime\ndatetime.date.today()", "import datetime\ndatetime.date(2026, 1, 1)"),
     (clocks, "tests/a.py", "import time", "import time\n@pytest.mark.wire\ndef test(): pass"),
     (integers_only, "safety/a.py", "a = 1.0", "a = 1"),

@@ -7,9 +7,9 @@ SocketCAN takes its bit rate from whoever brings the interface up. restart-ms 10
 import os
 import subprocess
 
-from controller import config
-from controller.layers import ConfigError
-from controller.places import DONE, NO_START, WRONG_INPUT, say
+from controller.site import config
+from controller.site.layers import ConfigError
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 
 CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"
 RESTART_MS, QUEUE_FRAMES = 100, 100

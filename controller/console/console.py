@@ -4,7 +4,7 @@ import getpass
 import os
 import sys
 
-from controller.places import DONE, NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.system.paths import DONE, NO_START, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 
 BAUD = 115_200
 IDLE_MIN, IDLE_MIN_MAX = 5, 60
@@ -49,8 +49,8 @@ def _console(arguments):
 
 
 def _serve(arguments, line):
-    from controller import spool
     from controller.console.terminal import actions, login, process, session, view
+    from controller.record import spool
     stop = process.Stop()
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
     try:

@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 
-from controller.places import DONE, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.system.paths import DONE, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT, say
 
 WHAT = ("events", "seconds", "capture")
 FOREVER_US = 1 << 62

@@ -5,12 +5,11 @@ import os
 import re
 from typing import NamedTuple
 
-from controller import hint_codes as h
-from controller import hint_statistics, keys
-from controller import hint_wire as w
-from controller.console import hint_words
-from controller.hint_client import HintClient, SequenceError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
+from controller.core import hint_codes as h
+from controller.hints import hint_statistics, keys, words
+from controller.hints import wire as w
+from controller.hints.client import HintClient, SequenceError
+from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 
 _OPTIONS = (("charge_max", h.CHARGE_W_MAX, "charge at most"), ("discharge_max", h.DISCHARGE_W_MAX, "discharge at most"),
             ("power", h.POWER_W, "ask for this power, > 0 discharges"),
@@ -83,14 +82,14 @@ def _show(arguments, name, said):
     seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
     own = next((source for source in seen["sources"] if source["name"] == name), None) if seen else None
     if said is None:
-        say(hint_words.unanswered(name, own))
+        say(words.unanswered(name, own))
         return NO_START
     hint, reply = said
     code = DONE if h.taken(reply.code) else NOT_DONE
     if arguments.json:
-        print(json.dumps(hint_words.fields(reply)))
+        print(json.dumps(words.fields(reply)))
     else:
-        print("\n".join(hint_words.lines(hint, reply, own, code)))
+        print("\n".join(words.lines(hint, reply, own, code)))
     return code
 
 

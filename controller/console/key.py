@@ -7,11 +7,22 @@ import contextlib
 import os
 import socket
 
-from controller import clock, command, hint_statistics, hints, keys
-from controller import hint_wire as w
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, OutputError, say
+from controller.hints import desk, hint_statistics, keys
+from controller.hints import wire as w
+from controller.run import operator_commands
+from controller.system import clock, sockets
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    OutputError,
+    say,
+)
 
-_WHAT = {"create": command.SET_KEY, "rotate": command.ROTATE_KEY, "revoke": command.REVOKE_KEY}
+_WHAT = {"create": operator_commands.SET_KEY, "rotate": operator_commands.ROTATE_KEY, "revoke": operator_commands.REVOKE_KEY}
 _HELP = {"create": "make the first key of a source and print it, once",
          "rotate": "make a new key and print it, once; the old one lasts until the new one is used, or 24 h",
          "revoke": "remove the keys of a source: nothing it sends is taken any more"}
@@ -50,7 +61,7 @@ def _change(arguments):
             print(key.hex(), flush=True)
         except OutputError as error:
             raise OutputError(_unseen(arguments.state_dir, name, error)) from None
-        say(f"key of {name}, fingerprint {fingerprint(hints.key_of(key, 0).fingerprint)}; not shown again")
+        say(f"key of {name}, fingerprint {fingerprint(desk.key_of(key, 0).fingerprint)}; not shown again")
     return _tell(arguments.run_dir, action, name, key or bytes(w.KEY_BYTES))
 
 
@@ -75,22 +86,22 @@ def _tell(run_directory, action, name, key):
     """Tell the controller that runs, if one does. Returns the exit code."""
     path = os.path.join(run_directory, "command.sock")
     try:
-        answer = command.change_key(path, _WHAT[action], w.name_field(name), key, clock.utc_us() // 1_000_000)
+        answer = operator_commands.change_key(path, _WHAT[action], w.name_field(name), key, clock.utc_us() // 1_000_000)
     except (FileNotFoundError, ConnectionRefusedError):
         say(f"no controller runs in {run_directory}; its next start reads the keys")
         return DONE
     except OSError as error:
         say(f"{path}: {error.strerror}; the controller there still has the keys it had: restart it")
         return NO_START
-    if answer == command.NO_SOURCE:
+    if answer == operator_commands.NO_SOURCE:
         return _unknown(action, name)
-    say(f"the running controller: {command.words(answer)}")
-    return DONE if answer == command.ACCEPTED else NOT_DONE
+    say(f"the running controller: {operator_commands.words(answer)}")
+    return DONE if answer == operator_commands.ACCEPTED else NOT_DONE
 
 
 def _unknown(action, name):
     """The running controller has no such source: nothing to revoke there, and a new key waits for its [source.NAME]."""
-    words = f"the running controller: {command.words(command.NO_SOURCE)}"
+    words = f"the running controller: {operator_commands.words(operator_commands.NO_SOURCE)}"
     if action == "revoke":
         say(f"{words}; the key is removed")
         return DONE
@@ -132,7 +143,7 @@ def _ended(run_directory):
     Only the controller knows: the first use of a new key is not stored.
     """
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        with command.short(os.path.join(run_directory, "hints.sock")) as path:
+        with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
             probe.connect(path)  # refused where a controller has run and does no more
         seen = hint_statistics.read(os.path.join(run_directory, "hints.stats"))
         return {(source["name"], source["key_fingerprint"]) for source in seen["sources"]

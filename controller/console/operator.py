@@ -5,9 +5,9 @@ Who may is who may write to the command socket; the serial console asks for a lo
 
 import os
 
-from controller import command
 from controller.console import run_words
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, plain, say
+from controller.run import operator_commands
+from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, WRONG_INPUT, plain, say
 
 
 def add(commands):
@@ -29,21 +29,21 @@ def _start(arguments):
     def comes_to(directory):
         sentence, now = run_words.of_start(directory)
         return sentence + (f"; now it {now}" if now else "")
-    return _told(arguments, lambda path: command.ask(path, command.RUN), "start", comes_to)
+    return _told(arguments, lambda path: operator_commands.ask(path, operator_commands.RUN), "start", comes_to)
 
 
 def _stop(arguments):
-    return _told(arguments, lambda path: command.ask(path, command.STOP), "stop", run_words.of_stop)
+    return _told(arguments, lambda path: operator_commands.ask(path, operator_commands.STOP), "stop", run_words.of_stop)
 
 
 def _lock_out(arguments):
-    return _told(arguments, lambda path: command.lock_out(path, arguments.name, not arguments.end),
+    return _told(arguments, lambda path: operator_commands.lock_out(path, arguments.name, not arguments.end),
                  f"{'end of the lock-out' if arguments.end else 'lock-out'} by {arguments.name}",
                  (lambda directory: run_words.START_IT) if arguments.end else None)
 
 
 def _lamp_test(arguments):
-    return _told(arguments, lambda path: command.ask(path, command.LAMP_TEST), "lamp test")
+    return _told(arguments, lambda path: operator_commands.ask(path, operator_commands.LAMP_TEST), "lamp test")
 
 
 QUESTIONS = ("The key is out of RUN, and nobody is inside the cabinet? Type TEST: ",
@@ -51,7 +51,7 @@ QUESTIONS = ("The key is out of RUN, and nobody is inside the cabinet? Type TEST
 
 
 def _test_mode(arguments):
-    _, code = sent(arguments, command.reach)  # nobody is asked to leave the cabinet for a controller that is not there
+    _, code = sent(arguments, operator_commands.reach)  # nobody is asked to leave the cabinet for a controller that is not there
     if code is not None:
         return code
     for question in QUESTIONS:
@@ -62,7 +62,7 @@ def _test_mode(arguments):
         if given.strip() != "TEST":
             say("test mode: not confirmed, nothing was done")
             return NOT_DONE
-    return _told(arguments, lambda path: command.ask(path, command.TEST_MODE), "test mode")
+    return _told(arguments, lambda path: operator_commands.ask(path, operator_commands.TEST_MODE), "test mode")
 
 
 def _told(arguments, ask, what, comes_to=None):
@@ -70,8 +70,8 @@ def _told(arguments, ask, what, comes_to=None):
     answer, code = sent(arguments, ask)
     if code is not None:
         return code
-    is_done = answer == command.ACCEPTED
-    print(f"{what}: {command.words(answer)}" + (f": {comes_to(arguments.run_dir)}" if is_done and comes_to else ""))
+    is_done = answer == operator_commands.ACCEPTED
+    print(f"{what}: {operator_commands.words(answer)}" + (f": {comes_to(arguments.run_dir)}" if is_done and comes_to else ""))
     return DONE if is_done else NOT_DONE
 
 

@@ -12,13 +12,25 @@ import os
 import re
 from typing import NamedTuple
 
-from controller import clock, config, printed, proof_plan, proof_state, proof_tests, spool, utc
-from controller.journal import JournalError, JournalReader
-from controller.layers import ConfigError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, quoted, say
-from controller.proof_tests import FAILED, PASSED, LedgerError, NotWrittenError
-from controller.recorder import chain
-from controller.said import names_nothing
+from controller.documents import document
+from controller.record import chain, proof_state, proof_tests, spool, utc
+from controller.record.journal import JournalError, JournalReader
+from controller.record.proof_tests import FAILED, PASSED, LedgerError, NotWrittenError
+from controller.site import config, proof_plan
+from controller.site.acceptance_text import names_nothing
+from controller.site.layers import ConfigError
+from controller.system import clock
+from controller.system.paths import (
+    DONE,
+    NO_START,
+    NOT_DONE,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    plain,
+    quoted,
+    say,
+)
 
 FORMATS = ("text", "csv", "json", "html")
 COLUMNS = ("row", "what", "last", "tester", "measured_ms", "allowed_ms", "result", "interval_d", "due", "state",
@@ -282,16 +294,16 @@ def _html(facts):
         mark = "missing" if is_slow(row) else marks.get(row["state"], "missing")
         table.append((cells["row"], cells["what"], cells["last"], cells["tester"], cells["measured_ms"],
                       cells["allowed_ms"], cells["result"], cells["interval_d"], cells["due"],
-                      printed.Mark(mark, cells["state"]), cells["remark"], cells["number"], cells["hash"][:16]))
-    wrong = [printed.Table(("wrong with this ledger",), [(printed.Mark("missing", line),) for line in facts["wrong"]])]
-    return printed.page([
-        printed.Heading(1, f"Proof tests: {facts['cabinet']}"),
-        printed.Text(f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of "
+                      document.Mark(mark, cells["state"]), cells["remark"], cells["number"], cells["hash"][:16]))
+    wrong = [document.Table(("wrong with this ledger",), [(document.Mark("missing", line),) for line in facts["wrong"]])]
+    return document.page([
+        document.Heading(1, f"Proof tests: {facts['cabinet']}"),
+        document.Text(f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of "
                      f"{_recorded(facts['tests'], facts['records'])} (record 1 is the first start), newest hash "
                      f"{facts['head']}. Intervals are at most what stands under \"every\"; allowed is the worst case "
                      "of this configuration, of a row the longest of what is not tested apart under a name of its own; "
                      "with the controller off (w), of the PCS enable."),
-        *(wrong if facts["wrong"] else []), printed.Table(PRINTED, table)])
+        *(wrong if facts["wrong"] else []), document.Table(PRINTED, table)])
 
 
 MADE = {"text": _text, "csv": _csv, "json": _json, "html": _html}

@@ -7,9 +7,9 @@ import signal
 import socket
 import sqlite3
 
-from controller import regular_file
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 from controller.recorder.limits import RANGES, Limits, wrong
+from controller.system import regular_file
+from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, say
 
 POLL_S = 0.02
 NICENESS = -10  # before ordinary programs, so that an event is durable in time on a busy box; behind the loop always
@@ -60,9 +60,9 @@ def _why(arguments, error):
 
 
 def _serve(arguments, limits):
-    from controller import realtime
     from controller.recorder.database import DatabaseError
     from controller.recorder.process import Recorder
+    from controller.system import realtime
     try:
         recorder = Recorder(arguments.run_dir, arguments.state_dir, limits, say)
     except DatabaseError as error:
@@ -118,7 +118,8 @@ def _lock(directory):
 
 
 def _verify(arguments):
-    from controller.recorder import chain, reading
+    from controller.record import chain
+    from controller.recorder import reading
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
         published = bytes.fromhex(arguments.head) if arguments.head is not None else None

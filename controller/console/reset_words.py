@@ -2,10 +2,10 @@
 
 import argparse
 
-from controller.console.facts import rows
-from controller.history import STAGES, scope_of
-from controller.places import quoted
-from controller.reset_code import FORM, TURN_KEY, code_of, command_of
+from controller.record.history import STAGES, scope_of
+from controller.state import rows
+from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of
+from controller.system.paths import quoted
 from safety import matrix as m
 from safety import signals as s
 

@@ -2,9 +2,11 @@
 
 import os
 
-from controller import reasons, snapshot
-from controller.console.facts import rows
-from controller.journal import JournalError
+from controller.core import reasons
+from controller.record import snapshot
+from controller.record.journal import JournalError
+from controller.rows import reason_words
+from controller.state import rows
 from safety import matrix as m
 from safety import signals as s
 
@@ -42,7 +44,7 @@ def started(seen):
     missing = seen.out[s.INHIBIT_REASON]
     if missing:
         code = reasons.inhibit_code(missing)
-        return CLOSES, f"waits for {reasons.label(code)} {reasons.text(code)[0]}{_rows(seen)}"
+        return CLOSES, f"waits for {reasons.label(code)} {reason_words.text(code)[0]}{_rows(seen)}"
     return CLOSES, f"is {s.STATES[state]}{_rows(seen)}" if state in (s.STOPPING, s.TRIPPED) else ""
 
 

@@ -8,8 +8,8 @@ import argparse
 import json
 import sqlite3
 
-from controller.journal import JournalError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
+from controller.record.journal import JournalError
+from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, STATE_DIRECTORY, WRONG_INPUT, plain, say
 
 HELP = {"status": "state, interlocks, power, hints, racks, links: one page",
         "why": "why the power is what it is: the chain from request to wire",

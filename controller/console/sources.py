@@ -6,14 +6,16 @@ Exit codes as of `firebreak status`: 1 when the controller does not tick any mor
 import json
 import os
 
-from controller import clock, hint_statistics, snapshot
-from controller import hint_codes as h
 from controller.console import watch
-from controller.console.hint_words import kW, quantity
 from controller.console.key import fingerprint, span
-from controller.control import hint_table
-from controller.journal import JournalError
-from controller.places import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, plain, say
+from controller.core import hint_codes as h
+from controller.core.policies import hint_table
+from controller.hints import hint_statistics
+from controller.hints.words import kW, quantity
+from controller.record import snapshot
+from controller.record.journal import JournalError
+from controller.system import clock
+from controller.system.paths import DONE, NO_START, NOT_DONE, RUN_DIRECTORY, plain, say
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
 _DEAD = "NOT TICKING: nothing of this is in force any more, these are the controller's last words."

@@ -2,8 +2,8 @@
 
 import os
 
-from controller.places import RUN_DIRECTORY
-from controller.schema import BAUDS_BD
+from controller.site.schema import BAUDS_BD
+from controller.system.paths import RUN_DIRECTORY
 
 
 def add(commands):

@@ -7,10 +7,11 @@ import os
 import sqlite3
 import time
 
-from controller import link_statistics, snapshot, statistics, utc
-from controller.console.facts import alarms, base, events, links, proof_tests, racks, record, status, trend, why
-from controller.history import History
-from controller.journal import JournalError
+from controller.record import snapshot, utc
+from controller.record.history import History
+from controller.record.journal import JournalError
+from controller.run import link_statistics, loop_statistics
+from controller.state import alarms, base, events, links, proof_tests, racks, record, status, trend, why
 
 LIVE_S = 0.5  # so long a tick is waited for; a running controller makes one every 20 ms
 POLL_S = 0.01
@@ -73,7 +74,7 @@ class Watch:
         return {**getattr(self, f"_{page}")(recorded, span_s), "is_live": self.is_live, **self._utc(recorded)}
 
     def _status(self, recorded, span_s):
-        loop = statistics.read(os.path.join(self._run_directory, "loop.stats"))
+        loop = loop_statistics.read(os.path.join(self._run_directory, "loop.stats"))
         now_us, _ = self._wall.poll()
         tests = proof_tests.facts(self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2])
         made = status.facts(self.shadow, self.history(), loop, recorded and recorded.summary())

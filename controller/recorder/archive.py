@@ -8,10 +8,11 @@ all that can be read. Each change of condition is one line for the operator, and
 import os
 import sqlite3
 
-from controller.recorder import chain, head, rescue, retention
+from controller.record import chain
+from controller.record.trips import TripLog
+from controller.recorder import head, rescue, retention
 from controller.recorder.database import CHECKPOINT_BYTES, LOG_BYTES, Database, DatabaseError
 from controller.recorder.room import Reserve
-from controller.recorder.trips import TripLog
 
 FILE = "record.db"
 TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most

@@ -10,9 +10,9 @@ import os
 import re
 from collections import deque
 
-from controller import regular_file
-from controller.journal import KEYFRAMES, NEWEST, NOTHING_YET, JournalError, JournalReader, file_start
-from controller.recorder.trips import sync_directory
+from controller.record.journal import KEYFRAMES, NEWEST, NOTHING_YET, JournalError, JournalReader, file_start
+from controller.record.trips import sync_directory
+from controller.system import regular_file
 
 FOLDER, PART = "captures", ".part"
 RING_BYTES = 64 << 20  # a capture is finished early rather than let grow beyond

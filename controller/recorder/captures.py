@@ -2,7 +2,7 @@
 
 import errno
 
-from controller.journal import KEYFRAME
+from controller.record.journal import KEYFRAME
 from controller.recorder.capture import Before, event_number
 from controller.recorder.database import DatabaseError
 from safety import parameters as p

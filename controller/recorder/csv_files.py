@@ -6,9 +6,9 @@ import io
 import os
 from datetime import UTC, datetime, timedelta
 
-from controller import regular_file
-from controller.recorder.chain import COLUMNS
-from controller.recorder.trips import sync_directory
+from controller.record.chain import COLUMNS
+from controller.record.trips import sync_directory
+from controller.system import regular_file
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_COLUMNS = ("uptime_ms", "utc_us", "grid_W", "load_W", "battery_W", "setpoint_W", "low_W", "high_W",

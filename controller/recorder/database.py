@@ -10,7 +10,7 @@ import os
 import sqlite3
 from typing import NamedTuple
 
-from controller.recorder import chain
+from controller.record import chain
 
 SCHEMA = 1
 TABLES = """

@@ -6,9 +6,11 @@ change at every tick (which limit binds, what a start waits for) is an event onc
 
 from typing import NamedTuple
 
-from controller import command, hint_codes, image, reasons, wish
-from controller.core import STANDING_BITS
-from controller.setpoint import O_BINDING_REASON
+from controller.core import hint_codes, image, reasons
+from controller.core.core import STANDING_BITS
+from controller.core.setpoint import O_BINDING_REASON
+from controller.rows import reason_words
+from controller.run import operator_commands, run_request
 from safety import matrix
 from safety import parameters as p
 from safety import signals as s
@@ -47,7 +49,7 @@ def row_event(sequence, instance, stands, remark=""):
     if stage_id not in STAGES:  # a latch of another version of the matrix
         return Event(sequence, TRIP if stands else CLEAR, "", scope or CABINET, f"row {instance}{remark}")
     code = reasons.ROW + STAGES[stage_id][matrix.S_ROW]
-    name, sentence, _ = reasons.stage_text(STAGES[stage_id])
+    name, sentence, _ = reason_words.stage_text(STAGES[stage_id])
     if not stands:
         return Event(sequence, CLEAR, reasons.label(code), scope or CABINET, f"{stage_id}: {name}: stands no more")
     return Event(sequence, row_kind(stage_id), reasons.label(code), scope or CABINET,
@@ -148,7 +150,7 @@ class EventFinder:
         if at is not None and inp[at]:
             ended.append(tuple(inp[at:at + len(image.VOID_RESET)]))
         return [Event(sequence, RESET, "", CABINET, f"{'key' if kind == matrix.KEY else 'remote'} reset: "
-                                                    f"{command.words(answer)}, {out[s.RESETS_LEFT]} left this hour")
+                                                    f"{operator_commands.words(answer)}, {out[s.RESETS_LEFT]} left this hour")
                 for kind, answer in ended if answer]
 
     def _run_state(self, sequence):
@@ -193,7 +195,7 @@ class EventFinder:
         """That a person has started or stopped the cabinet; the other reasons to rest are events of their own."""
         now, before = self.seen.inp[self._rest_at], self._rest
         self._rest = now
-        if now == before or before is None and now != wish.PERSON or now not in (0, wish.PERSON):
+        if now == before or before is None and now != run_request.PERSON or now not in (0, run_request.PERSON):
             return []
         text = "a person has stopped it: it rests until somebody starts it" if now else "a person has started it"
         return [Event(sequence, NOTE, "", CABINET, text)]
@@ -230,7 +232,7 @@ def _quantities(output_names, source_names):
 
 
 def _reason_event(sequence, kind, code):
-    if code not in reasons.TEXTS:  # of a newer version's journal
+    if code not in reason_words.TEXTS:  # of a newer version's journal
         return Event(sequence, kind, reasons.label(code), CABINET, "no text for this code in this version")
-    name, sentence, _ = reasons.text(code)
+    name, sentence, _ = reason_words.text(code)
     return Event(sequence, kind, reasons.label(code), CABINET, f"{name}. {sentence}")

@@ -9,8 +9,8 @@ import contextlib
 import os
 from zlib import crc32
 
-from controller.journal import KEYFRAME, JournalError
-from controller.snapshot import Snapshot
+from controller.record.journal import KEYFRAME, JournalError
+from controller.record.snapshot import Snapshot
 from safety import parameters as p
 
 NAMES = ("journal.previous", "journal")  # oldest first

@@ -6,7 +6,7 @@ One JSON object: `id`, `hash` (hex), and `meta`, with which a recorder goes on w
 import json
 import os
 
-from controller import regular_file
+from controller.system import regular_file
 
 FILE = "record.head"
 HASH_BYTES = 32

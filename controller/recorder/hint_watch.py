@@ -6,7 +6,8 @@ more event, so that a flood fills no record.
 
 import os
 
-from controller import hint_codes, hint_statistics
+from controller.core import hint_codes
+from controller.hints import hint_statistics
 from controller.recorder.events import CABINET, HINT, NOTE, Event
 
 LOOK_US, REPEAT_US = 1_000_000, 60_000_000

@@ -6,7 +6,8 @@ not in memory. A position is stored with every transaction, so a recorder that w
 
 import os
 
-from controller import spool
+from controller.record import spool
+from controller.record.utc import WallClock
 from controller.recorder import events
 from controller.recorder.archive import Archive
 from controller.recorder.batch import Batch
@@ -19,9 +20,7 @@ from controller.recorder.hint_watch import HintWatch
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline
-from controller.utc import WallClock
 from safety import parameters as p
-from safety import signals as s
 
 FRAMES_A_STEP = 500
 SECONDS_EVERY_US = 10_000_000  # history without an event is durable after so long

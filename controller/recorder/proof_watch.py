@@ -5,9 +5,9 @@ kept with the record, so that a recorder that starts again does not repeat it. T
 ledger writes when it was commissioned; a clock that does not know the day tells nothing and writes nothing.
 """
 
-from controller import proof_state, proof_tests, utc
-from controller.places import plain
+from controller.record import proof_state, proof_tests, utc
 from controller.recorder.events import CABINET, NOTE, Event
+from controller.system.paths import plain
 
 LOOK_US = 60_000_000
 CODE = "PROOF"

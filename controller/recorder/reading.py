@@ -5,7 +5,7 @@ import os
 import sqlite3
 from urllib.parse import quote
 
-from controller import regular_file
+from controller.system import regular_file
 
 FILE = "record.db"
 WAIT_S = 2.0

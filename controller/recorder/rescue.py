@@ -13,9 +13,9 @@ import os
 import sqlite3
 from urllib.parse import quote
 
-from controller.recorder import chain
+from controller.record import chain
+from controller.record.trips import sync_directory
 from controller.recorder.database import EVENT_COLUMNS, Database, own_columns
-from controller.recorder.trips import sync_directory
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
 PLACES = ", ".join("?" * (len(chain.COLUMNS) + 1))

@@ -4,7 +4,7 @@ Events that go leave a gap in the hash chain: the hash before the next kept one 
 RETENTION says up to which number events may be missing. Work is done in small pieces, so that an event never waits.
 """
 
-from controller.recorder import chain
+from controller.record import chain
 
 FILL_PERCENT_MAX = 90
 SECONDS_KEPT_MIN = 3600  # events give way before the last hour does

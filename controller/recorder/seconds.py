@@ -3,7 +3,7 @@
 What was not measured lately is None: unknown is an age, never a value.
 """
 
-from controller import setpoint
+from controller.core import setpoint
 from safety import parameters as p
 from safety import signals as s
 

@@ -3,9 +3,9 @@
 import json
 import os
 
-from controller.layers import ConfigError
-from controller.places import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
+from controller.site.layers import ConfigError
 from controller.siting import audit, plan, reading, report
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
 
 def add(commands):

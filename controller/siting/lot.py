@@ -2,7 +2,7 @@
 
 import math
 
-from controller.layers import refuse
+from controller.site.layers import refuse
 from controller.siting import geometry
 
 BEYOND_m = 1_000_000  # how far the ends of an open line are drawn on: past every coordinate a file may say

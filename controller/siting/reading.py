@@ -5,8 +5,8 @@ import itertools
 import re
 import tomllib
 
-from controller.layers import ConfigError, file_text, not_allowed, refuse, shown
-from controller.said import names_nothing
+from controller.site.acceptance_text import names_nothing
+from controller.site.layers import ConfigError, file_text, not_allowed, refuse, shown
 from controller.siting import fields as f
 from controller.siting import geometry, lot
 from controller.siting.site import Area, Barrier, Exposure, Site, Unit

@@ -8,9 +8,26 @@ Row B39 (figures seen on the web without support in any code text) has no rule o
 
 from typing import NamedTuple
 
-from controller.siting.fields import (EXPOSED, FIVE_FEET_m, GROUP_kWh, IFC_2018, LA_R3, MOBILE_d, NEAR_m, NFPA_2020,
-                                      NFPA_2023, NFPA_2026, NY_TIERS, NYC_FDNY, PREPACKAGED_kWh, ROOF_m, SAN_DIEGO,
-                                      SEPARATION_h, SPACING_m, TEN_FEET_m)
+from controller.siting.fields import (
+    EXPOSED,
+    IFC_2018,
+    LA_R3,
+    NFPA_2020,
+    NFPA_2023,
+    NFPA_2026,
+    NY_TIERS,
+    NYC_FDNY,
+    SAN_DIEGO,
+    FIVE_FEET_m,
+    GROUP_kWh,
+    MOBILE_d,
+    NEAR_m,
+    PREPACKAGED_kWh,
+    ROOF_m,
+    SEPARATION_h,
+    SPACING_m,
+    TEN_FEET_m,
+)
 
 # How sure a number is for an edition, and the word the report prints.
 CONFIDENCE = {"C": "read in a primary text", "C2": "read second-hand", "G": "unconfirmed", "D": "derived here"}

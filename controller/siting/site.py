@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from controller.said import placeholder_line
+from controller.site.acceptance_text import placeholder_line
 from controller.siting import fields as f
 from controller.siting import geometry
 

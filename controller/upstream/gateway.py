@@ -12,9 +12,9 @@ import signal
 import socket
 import stat
 
-from controller import clock, command
-from controller import hint_codes as h
-from controller.places import DONE, NO_START, plain, say
+from controller.core import hint_codes as h
+from controller.system import clock, sockets
+from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
 from drivers.buses.serial_port import SerialPort, SerialPortError
 
@@ -126,7 +126,7 @@ def _greediest(links, stream, who):
 def _listening(path):
     """A listening stream socket in place of one left over at `path`. GatewayError when something else is there."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    with command.short(path) as name:
+    with sockets.short(path) as name:
         _remove_left_over(path, name)
         made.bind(name)
     os.chmod(path, 0o660)

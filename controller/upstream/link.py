@@ -8,9 +8,9 @@ import os
 import socket
 import struct
 
-from controller import command
-from controller import hint_codes as h
-from controller.hint_client import sender
+from controller.core import hint_codes as h
+from controller.hints.client import sender
+from controller.system import sockets
 from controller.upstream import framing, messages
 
 ANSWER_US = 2_000_000
@@ -155,7 +155,7 @@ class Link:
             return self._say(messages.record_head(os.path.dirname(self._path)))  # the recorder leaves it beside
         try:
             data = messages.datagram(message)
-            with command.short(self._path) as name:
+            with sockets.short(self._path) as name:
                 self._answers.sendto(data, name)
         except messages.MessageError as error:
             return self._say(messages.problem(h.NOT_UNDERSTOOD, str(error)))

@@ -5,9 +5,9 @@ The MAC comes from the sender, over the fixed layout; nothing here holds a key.
 
 import contextlib
 
-from controller import hint_codes as h
-from controller import hint_wire as w
-from controller.console.hint_words import fields, state
+from controller.core import hint_codes as h
+from controller.hints import wire as w
+from controller.hints.words import fields, state
 from controller.recorder import head
 
 DETAIL_CHARACTERS = 200

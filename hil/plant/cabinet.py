@@ -5,7 +5,8 @@ It is what the simulated devices read and drive; it knows no register, no frame 
 
 import random
 
-from hil.plant import air, bus, chemistry, climate, config as plant_config, injections, pcs, rack, relays, ups
+from hil.plant import air, bus, chemistry, climate, injections, pcs, rack, relays, ups
+from hil.plant import config as plant_config
 
 FAST_CONTACTS = ("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run", "permit_1",
                  "permit_2", "door", "bms_fault")

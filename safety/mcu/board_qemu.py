@@ -19,7 +19,7 @@ _OUTPUT = const(0x40028000)
 _UNLOCK = const(0x1ACCE551)
 _TIMER_MASK = const(0x3FFFFFFF)  # 30 bits, 43 s: what a small integer holds
 _TICKS_PER_MS = const(25000)
-# Words in the outer memory, as hil/channel_b/memory.py writes and reads them.
+# Words in the outer memory, as hil/campaigns/channel_b/memory.py writes and reads them.
 _CONTACTS, _LATCH_LEVEL, _WATCHDOG_MS = const(0x21000004), const(0x21000008), const(0x2100000C)
 _HANG, _RUNNING, _IMAGE_BYTES, _IMAGE = const(0x21000010), const(0x21000014), const(0x21000018), const(0x21000100)
 _REMOTE = const(1)

@@ -2,10 +2,11 @@
 
 from types import SimpleNamespace
 
-from controller import hint_codes as h
-from controller import hint_statistics, hints
-from controller import hint_wire as w
-from controller.sources import Source
+from controller.core import hint_codes as h
+from controller.hints import desk as hints
+from controller.hints import hint_statistics
+from controller.hints import wire as w
+from controller.site.sources import Source
 
 NONCE = bytes(range(8))
 NOW_MS = 1_000_000

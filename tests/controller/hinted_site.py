@@ -12,12 +12,15 @@ import socket
 import threading
 from pathlib import Path
 
-from controller import cabinet as cabinets
-from controller import command, hint_codes, hint_statistics, keys, store
-from controller.hint_client import HintClient
-from controller.hint_listener import HintListener
 from site_files import LAYER, SiteFiles
 from test_cabinet import Bench
+
+from controller.core import hint_codes
+from controller.hints import hint_statistics, keys
+from controller.hints.client import HintClient
+from controller.hints.listener import HintListener
+from controller.record import journal_header, store
+from controller.run import operator_commands
 
 SOURCES = """
 [source.site_ems]
@@ -63,11 +66,11 @@ class HintedSite:
         settings = _files(folder).load()
         self.bench = Bench(store.Loaded(store.CLEAN, None, 0, []), settings=settings)
         cabinet = self.bench.cabinet
-        cabinet.journal = cabinets.open_journal(str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20)
+        cabinet.journal = journal_header.open_journal(str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20)
         loaded, lines = keys.load(str(self.state_dir), KEYS, 0, 0)
         assert lines == []
         self.listener = HintListener(str(self.run_dir), cabinet, loaded)
-        self.commands = command.Listener(str(self.run_dir / "command.sock"), self.listener.change_key)
+        self.commands = operator_commands.Listener(str(self.run_dir / "command.sock"), self.listener.change_key)
         self.wake = os.pipe()
 
     def reopen(self, keys_of_sources):

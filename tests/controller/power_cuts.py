@@ -24,13 +24,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from controller.recorder import chain, reading
-from controller.recorder.limits import Limits
-from controller.recorder.process import Recorder
 from recorder_bench import FakeClocks
 from recorder_feed import Feed
 
-ROOT = Path(__file__).resolve().parents[2]
+from controller.record import chain
+from controller.recorder import reading
+from controller.recorder.limits import Limits
+from controller.recorder.process import Recorder
+from tests.repository import ROOT
+
 SECTOR_BYTES = 512
 GUARD_S = 30.0
 CALLS = "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,fallocate"

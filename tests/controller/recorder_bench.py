@@ -1,15 +1,15 @@
 """What the tests of the recorder share: a virtual cabinet that writes a journal, a recorder on clocks of their own."""
 
-from controller import cabinet as cabinets
-from controller import config
+from controller.record import journal_header
 from controller.recorder import reading
 from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
-from hil.scenario import Action
+from controller.site import config
+from controller.sites import EXAMPLE
+from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
-from site_files import SITES
 
-CONFIG = config.load(SITES / "example" / "cabinet.toml")
+CONFIG = config.load(EXAMPLE)
 UTC_US = 1_800_000_000_000_000  # some moment of 2027
 TICK_US = CONFIG.tick_ms * 1000
 ESTOP_S = 3
@@ -70,7 +70,7 @@ class Bench:
             self.rig.controller.cabinet.journal.close()
         self.rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
         cabinet = self.rig.controller.cabinet
-        cabinet.journal = cabinets.open_journal(str(self.run_dir / "journal"), CONFIG, cabinet.core, self.ring_bytes)
+        cabinet.journal = journal_header.open_journal(str(self.run_dir / "journal"), CONFIG, cabinet.core, self.ring_bytes)
 
     def start_recorder(self):
         """A recorder, as if its process had just begun."""

@@ -3,15 +3,15 @@
 import os
 import random
 
-from controller import cabinet as cabinets
-from controller import config
-from controller.core import STANDING_BITS
-from controller.journal import JournalWriter
+from controller.core.core import STANDING_BITS
+from controller.record import journal_header
+from controller.record.journal import JournalWriter
 from controller.recorder.events import TRIP, row_kind
+from controller.site import config
+from controller.sites import EXAMPLE
 from safety import signals as s
-from site_files import SITES
 
-CONFIG = config.load(SITES / "example" / "cabinet.toml")
+CONFIG = config.load(EXAMPLE)
 RING_BYTES = 32 << 20
 
 
@@ -19,8 +19,8 @@ class Feed:
     """Frames of a quiet cabinet in which rows come and go at seeded ticks. `trips`: [(sequence, instance)] so far."""
 
     def __init__(self, run_directory, seed, trip_every=25):
-        header = cabinets.journal_header(CONFIG)
-        self.core = core = cabinets.core_of(header)
+        header = journal_header.journal_header(CONFIG)
+        self.core = core = journal_header.core_of(header)
         self.names = header["stage_instances"]
         self.standing_at = len(header["output_names"])
         self.state = core.state_words()

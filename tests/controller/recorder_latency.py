@@ -15,9 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from controller import clock
 from power_cuts import ROOT, command, trips_of
 from recorder_feed import Feed
+
+from controller.system import clock
 
 TICK_US = 20_000
 GUARD_US = 5_000_000

@@ -1,11 +1,10 @@
 """Copies of the example sites that a test may edit."""
 
 import shutil
-from pathlib import Path
 
-from controller import config
+from controller.site import config
+from controller.sites import FOLDER as SITES
 
-SITES = Path(config.__file__).parent / "sites"
 FIREBREAK = ("types/firebreak_645.toml", "example/site.toml", "example/cabinet.toml")
 PYLONTECH = ("types/pylontech_14.toml", "pylontech/site.toml", "pylontech/cabinet.toml")
 LAYER = {"type": 0, "site": 1, "cabinet": 2}

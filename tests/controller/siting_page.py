@@ -1,13 +1,8 @@
-"""The tables of controller/siting/README.md, made from the code: `python tests/controller/siting_page.py`."""
+"""The tables of controller/siting/README.md, made from the code: `python -m tests.controller.siting_page`."""
 
-import pathlib
-import sys
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from controller.siting import fields, rules, scopes  # noqa: E402  (the page is written without an installed package)
-from tests import generated_page  # noqa: E402
+from controller.siting import fields, rules, scopes
+from tests import generated_page
+from tests.repository import ROOT
 
 PAGE = ROOT / "controller" / "siting" / "README.md"
 SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}

@@ -12,16 +12,20 @@ import sys
 import time
 from pathlib import Path
 
-from controller import config, realtime, store
-from controller.journal import JournalError
-from controller.snapshot import Snapshot
-from hil.cabinet import SimulatedCabinet
-from hil.devices.canserver import CanServer
-from hil.pty_wire import PtyWire
-from hil.wires import VirtualCan
 from site_files import SITES
 
-ROOT = Path(__file__).resolve().parents[2]
+from controller.record import store
+from controller.record.journal import JournalError
+from controller.record.snapshot import Snapshot
+from controller.site import config
+from controller.sites import EXAMPLE
+from controller.system import realtime
+from hil.cabinet import SimulatedCabinet
+from hil.wires.can_server import CanServer
+from hil.wires.pty_wire import PtyWire
+from hil.wires.virtual import VirtualCan
+from tests.repository import ROOT
+
 STEP_US = 10_000
 GUARD_S = 40.0  # a hang guard: nothing here waits for a time
 FILE = """schema = 1
@@ -36,7 +40,7 @@ class WiredSite:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.config = config.load(SITES / "example" / "cabinet.toml")
+        self.config = config.load(EXAMPLE)
         self.cabinet = SimulatedCabinet(self.config, lambda t_s: 300_000.0, 1, {"soc": 0.55})
         self.requests = {}  # bus: how many chunks the controller has sent on it
         self.ptys, self.servers, self.cans, self.started = {}, [], [], []

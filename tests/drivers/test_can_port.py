@@ -6,8 +6,20 @@ import can
 import pytest
 
 from drivers.buses import can_port
-from drivers.buses.can_port import (ACTIVE, BUS_OFF, DOWN, EXTENDED, PASSIVE, RETRY_US, RETRY_US_MAX,
-                                    UNACKNOWLEDGED_AFTER, WARNING, CanPort, CanPortError, open_can)
+from drivers.buses.can_port import (
+    ACTIVE,
+    BUS_OFF,
+    DOWN,
+    EXTENDED,
+    PASSIVE,
+    RETRY_US,
+    RETRY_US_MAX,
+    UNACKNOWLEDGED_AFTER,
+    WARNING,
+    CanPort,
+    CanPortError,
+    open_can,
+)
 
 
 def frame(can_id, data=b"12345678", **kinds):

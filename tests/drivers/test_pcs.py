@@ -3,8 +3,19 @@
 import struct
 
 import pytest
-from converter import CONTROLLER_HB, OP_CTL, RVRT, WSET, Converter, built, fresh_after, groups, running, value, \
-    write_setpoint
+from converter import (
+    CONTROLLER_HB,
+    OP_CTL,
+    RVRT,
+    WSET,
+    Converter,
+    built,
+    fresh_after,
+    groups,
+    running,
+    value,
+    write_setpoint,
+)
 from device_suite import ModbusSuite, Slave
 
 from drivers import pcs

@@ -1,7 +1,7 @@
 """SunSpec converter: what is read, when a group is fresh, scale factors, values that are refused."""
 
 import pytest
-from converter import WSET, Converter, built, fresh_after, groups, running, value
+from converter import Converter, built, fresh_after, groups, running, value
 from device_suite import Sink
 
 from drivers import pcs, profile, sunspec

@@ -3,16 +3,17 @@
 import csv
 import re
 import struct
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import DecodePDU
 
 from drivers.buses import rtu
+from tests.repository import SHARED
 
-VECTORS = Path(__file__).resolve().parents[2].parent / "shared/protocols/vectors/rtu_frames.csv"
+VECTORS = SHARED / "protocols/vectors/rtu_frames.csv"
 REGISTERS = bytes(range(40))
 REPLY = rtu.seal(bytes((1, 3, 40)) + REGISTERS)
 WRITE_REPLY = rtu.seal(bytes((1, 16, 0, 1, 0, 2)))

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.beats import HEARTBEAT, SETPOINT, UNKNOWN_W, Beats, largest_gap_us, unpacked
 from hil.devices.rtu_slave import crc16
-from hil.observer import Wiring
+from hil.observer.beats import HEARTBEAT, SETPOINT, UNKNOWN_W, Beats, largest_gap_us, unpacked
+from hil.observer.observer import Wiring
 
 WSET, OPCTL = 40_100, 40_200
 

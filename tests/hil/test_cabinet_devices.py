@@ -3,12 +3,14 @@
 import full_site
 import pytest
 from full_site import SENSORS
+
 from hil import cabinet
 from hil.devices import sensors
 from hil.devices.io_module import IoModule
 from hil.plant import relays
 from hil.plant.cabinet import CONTACTS
 from safety import signals as s
+
 
 def _cabinet():
     return cabinet.SimulatedCabinet(full_site.config(), lambda t_s: 300_000.0, 1)

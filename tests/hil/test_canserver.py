@@ -6,8 +6,9 @@ import threading
 
 import can
 import pytest
-from hil.devices.canserver import OUT_BYTES_MAX, CanServer
-from hil.wires import VirtualCan
+
+from hil.wires.can_server import OUT_BYTES_MAX, CanServer
+from hil.wires.virtual import VirtualCan
 
 pytestmark = pytest.mark.wire
 HANG_S = 30

@@ -2,6 +2,7 @@
 
 import dev_standin
 import pytest
+
 from hil.devices.io_module import IoModule
 from hil.devices.registers import ModbusException
 

@@ -6,6 +6,7 @@ import cantools
 import crccheck
 import dev_standin
 import pytest
+
 from hil.devices import dbc_encoder
 from hil.devices.native_bms import DBC, NativeBms, crc8
 

@@ -4,6 +4,7 @@ import struct
 
 import dev_standin
 import pytest
+
 from hil.devices.pylontech_bms import PylontechBms
 
 S_us = 1_000_000

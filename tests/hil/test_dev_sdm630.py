@@ -5,6 +5,7 @@ import struct
 
 import dev_standin
 import pytest
+
 from hil.devices.registers import ModbusException
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630

@@ -2,6 +2,7 @@
 
 import dev_standin
 import pytest
+
 from hil.devices import sensors
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d

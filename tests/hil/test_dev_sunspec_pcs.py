@@ -2,10 +2,11 @@
 
 import dev_standin
 import pytest
+from sunspec2.modbus.client import SunSpecModbusClientDevice
+
 from hil.devices import sunspec_pcs
 from hil.devices.registers import ModbusException
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, START, STOP, SunSpecPcs, power_scale
-from sunspec2.modbus.client import SunSpecModbusClientDevice
 
 S_us = 1_000_000
 FC3, FC6, FC16 = 3, 6, 16

@@ -2,14 +2,14 @@
 
 import gzip
 import math
-import pathlib
 import statistics
 
 import pytest
 
-from hil import load
+from hil.loads import trace as load
+from tests.repository import SHARED
 
-TRACES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "load"
+TRACES = SHARED / "data" / "load"
 CHANNELS = ",".join(f"ch{n}_{point}" for n in (1, 2, 3) for point in ("W", "V", "A", "PF"))
 GOOD = "800.0,230.1,3.6,0.96"
 

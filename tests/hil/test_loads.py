@@ -4,8 +4,9 @@ import gzip
 
 import pytest
 
-from hil import loads, scenario
-from hil.load import LoadError
+from hil.loads import selection
+from hil.loads.trace import LoadError
+from hil.scenarios import scenario
 
 HEAD = "t_s,a_kW\n"
 ROWS = "".join(f"{t},{100 + t}\n" for t in range(0, 60, 2))
@@ -25,7 +26,7 @@ def trace(tmp_path, content, name="load.csv"):
 
 
 def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
-    load = loads.load_of(order(trace(tmp_path, HEAD + ROWS), scale=2.0))
+    load = selection.load_of(order(trace(tmp_path, HEAD + ROWS), scale=2.0))
     assert [load.power(t_s) for t_s in (0, 30, 31, 32, 88, 500)] == [200e3, 200e3, 202e3, 204e3, 316e3, 316e3]
     assert (load.duration_s, load.from_us) == (30 + 58, 30_000_000)
     assert load.about == {"file": str(tmp_path / "load.csv"), "column": "a_kW", "scale": 2.0, "rows_refused": 0,
@@ -33,8 +34,8 @@ def test_a_file_begins_after_the_cabinet_has_started(tmp_path):
 
 
 def test_gzip_is_read_like_the_file_itself(tmp_path):
-    plain = loads.load_of(order(trace(tmp_path, HEAD + ROWS)))
-    packed = loads.load_of(order(trace(tmp_path, gzip.compress((HEAD + ROWS).encode()), "load.csv.gz")))
+    plain = selection.load_of(order(trace(tmp_path, HEAD + ROWS)))
+    packed = selection.load_of(order(trace(tmp_path, gzip.compress((HEAD + ROWS).encode()), "load.csv.gz")))
     assert [packed.power(t_s) for t_s in range(100)] == [plain.power(t_s) for t_s in range(100)]
 
 
@@ -52,7 +53,7 @@ def test_gzip_is_read_like_the_file_itself(tmp_path):
 def test_a_file_that_cannot_be_used_is_one_line(tmp_path, content, words):
     path = trace(tmp_path, content)
     with pytest.raises(LoadError) as refusal:
-        loads.load_of(order(path))
+        selection.load_of(order(path))
     text = str(refusal.value)
     assert words in text and str(path) in text and "\n" not in text
 
@@ -63,14 +64,14 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path, content, words):
     ({"raw": True}, "raw needs the columns chN_W")])
 def test_a_wrong_option_is_one_line(tmp_path, changes, words):
     with pytest.raises(LoadError) as refusal:
-        loads.load_of(order(trace(tmp_path, HEAD + ROWS), **changes))
+        selection.load_of(order(trace(tmp_path, HEAD + ROWS), **changes))
     assert words in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "."])
 def test_a_file_that_is_not_there_is_one_line(tmp_path, name):
     with pytest.raises(LoadError, match="cannot be read"):
-        loads.load_of(order(tmp_path / name))
+        selection.load_of(order(tmp_path / name))
 
 
 def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
@@ -80,7 +81,7 @@ def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
     lines = [",".join(["t_s", "total_W", *names])]
     lines += [",".join([str(t), "3000", *(wrong if t == 6 else good)]) for t in range(0, 20, 2)]
     path = trace(tmp_path, "\n".join(lines) + "\n")
-    load = loads.load_of(order(path, raw=True))
+    load = selection.load_of(order(path, raw=True))
     assert load.about["rows_refused"] == 1 and load.about["column"] == "total_W"
     assert load.power(30 + 6.5) == (3000.0, ((-1.0,) * 4,) * 3)
     assert load.power(30 + 8)[1][0] == (1000.0, 230.0, 5.0, 0.9)
@@ -88,34 +89,34 @@ def test_rows_that_a_meter_got_wrong_are_counted_and_passed_on_raw(tmp_path):
 
 @pytest.mark.parametrize("duration_s, from_us", [(20, None), (40, None), (40.1, 30_000_000), (120, 30_000_000)])
 def test_the_built_in_load_is_measured_after_the_start_if_the_run_is_long_enough(duration_s, from_us):
-    load = loads.load_of(order(duration_s=duration_s))
+    load = selection.load_of(order(duration_s=duration_s))
     assert (load.from_us, load.duration_s) == (from_us, duration_s)
     assert load.about == {"file": None, "column": "synthetic", "scale": 1.0, "rows_refused": 0}
 
 
 def test_the_built_in_load_is_the_same_for_the_same_seed():
-    first, again, other = (loads.load_of(order(seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (selection.load_of(order(seed=seed)) for seed in (1, 1, 2))
     powers = [[load.power(t_s) for t_s in range(60)] for load in (first, again, other)]
     assert powers[0] == powers[1] != powers[2]
 
 
 def test_a_scenario_brings_its_own_load_and_is_measured_whole():
-    load = loads.load_of(order(duration_s=None), STEPS)
+    load = selection.load_of(order(duration_s=None), STEPS)
     assert [load.power(t_s) for t_s in (0, 29.9, 30, 49)] == [300e3, 300e3, 400e3, 400e3]
     assert (load.duration_s, load.from_us, load.about["column"]) == (50, None, "steps")
 
 
 def test_a_scenario_with_a_synthetic_load_is_measured_whole():
-    assert loads.load_of(order(duration_s=60), scenario.load("normal")).from_us is None
+    assert selection.load_of(order(duration_s=60), scenario.load("normal")).from_us is None
 
 
 def test_a_file_on_the_command_line_comes_before_the_scenarios_load(tmp_path):
-    assert loads.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
+    assert selection.load_of(order(trace(tmp_path, HEAD + ROWS)), STEPS).about["column"] == "a_kW"
 
 
 def test_a_scenario_may_name_a_file(tmp_path):
     path = trace(tmp_path, HEAD + ROWS)
     chosen = scenario.parse({"name": "x", "title": "x", "duration_s": 50, "expect": [],
                              "load": {"kind": "file", "file": str(path), "scale": 0.5}}, "x.toml")
-    load = loads.load_of(order(), chosen)
+    load = selection.load_of(order(), chosen)
     assert load.power(30) == 50e3 and load.about["scale"] == 0.5

@@ -1,15 +1,16 @@
-"""hil/observer.py and hil/observer_frames.py: what is seen on the wires and in the plant, byte by byte."""
+"""hil/observer/observer.py and hil/observer/frames.py: what is seen on the wires and in the plant, byte by byte."""
 
 import random
 import struct
 
 import pytest
 
-from hil import expectations, observer
 from hil.devices.native_bms import NativeBms
 from hil.devices.rtu_slave import with_crc
-from hil.observer_frames import FrameStream, frame_bytes
+from hil.observer import observer
+from hil.observer.frames import FrameStream, frame_bytes
 from hil.plant.cabinet import Cabinet
+from hil.scenarios import expectations
 
 WSET, OPCTL = 40_300, 40_420
 REQUEST, REPLY = 0, 1

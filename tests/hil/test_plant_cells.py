@@ -1,14 +1,14 @@
 """Cells: shape against measured references, extremes against brute force, faults."""
 
 import csv
-import pathlib
 import random
 
 import pytest
 
 from hil.plant import cells, tables
+from tests.repository import SHARED
 
-BATTERY = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "battery"
+BATTERY = SHARED / "data" / "battery"
 
 
 def _reference(name):

@@ -1,13 +1,13 @@
 """The PCS: dead time, ramp, losses, enable input, DC loss."""
 
 import csv
-import pathlib
 
 import pytest
 
 from hil.plant import config, pcs
+from tests.repository import SHARED
 
-EFFICIENCY = (pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "battery"
+EFFICIENCY = (SHARED / "data" / "battery"
               / "v2_sinamics_S120_efficiency.csv")
 DC_V = 790.0
 DT_S = 0.02

@@ -2,13 +2,13 @@
 
 import csv
 import gzip
-import pathlib
 
 import pytest
 
 from hil.plant import bms, cells, config, rack
+from tests.repository import SHARED
 
-PYSAM = (pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "battery"
+PYSAM = (SHARED / "data" / "battery"
          / "pysam_stateful_lfp_261kWh_1min.csv.gz")
 
 

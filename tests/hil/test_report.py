@@ -1,11 +1,11 @@
-"""hil/report.py and hil/plot.py: figures of made-up runs whose answers are known by construction."""
+"""hil/results/figures.py and hil/results/plot.py: figures of made-up runs whose answers are known by construction."""
 
 import json
 
 import numpy as np
 import pytest
 
-from hil import plot, report
+from hil.results import figures, plot
 
 TICK_US = 20_000
 STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
@@ -14,7 +14,7 @@ STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
 def recorded(load_W, grid_W=None, battery_W=None, t_us=None, soc=500.0, state=3):
     """Recorder of the given series; grid and battery default to the load and to nothing."""
     count = len(load_W)
-    recorder = report.Recorder(count)
+    recorder = figures.Recorder(count)
     t_us = np.arange(count) * TICK_US if t_us is None else t_us
     grid_W = load_W if grid_W is None else grid_W
     battery_W = np.zeros(count) if battery_W is None else battery_W
@@ -25,12 +25,12 @@ def recorded(load_W, grid_W=None, battery_W=None, t_us=None, soc=500.0, state=3)
 
 def document(recorder, **changes):
     arguments = {"loop": {"ticks": 10, "missed": 0, "lateness_us": None}} | changes
-    return report.document(recorder, **arguments)
+    return figures.document(recorder, **arguments)
 
 
 @pytest.mark.parametrize("count", (0, 1, 3, 4, 5, 9))
 def test_recorder_keeps_every_row_whatever_its_first_capacity(count):
-    recorder = report.Recorder(4)
+    recorder = figures.Recorder(4)
     for tick in range(count):
         recorder.append(tick * TICK_US, tick + 0.5, tick + 1.5, -tick, tick + 2.5, 500 + tick, 20 + tick, tick, 3)
     rows = recorder.rows()
@@ -41,7 +41,7 @@ def test_recorder_keeps_every_row_whatever_its_first_capacity(count):
 
 
 def test_rows_are_a_copy_so_recording_goes_on():
-    recorder = report.Recorder(1)
+    recorder = figures.Recorder(1)
     recorder.append(0, 1, 2, 3, 4, 5, 6, 7, 3)
     rows = recorder.rows()
     recorder.append(1, 9, 9, 9, 9, 9, 9, 9, 5)
@@ -50,24 +50,24 @@ def test_rows_are_a_copy_so_recording_goes_on():
 
 def test_window_means_of_a_step_inside_a_window():
     power_W = np.where(np.arange(300) < 150, 100.0, 300.0)  # 3 s at 100 W, 3 s at 300 W
-    assert report.window_means(np.arange(300) * TICK_US, power_W).tolist() == pytest.approx([100.0, 200.0, 300.0])
+    assert figures.window_means(np.arange(300) * TICK_US, power_W).tolist() == pytest.approx([100.0, 200.0, 300.0])
 
 
 def test_window_means_weigh_by_time_not_by_sample():
     t_us = np.array([0, 500_000, 2_000_000, 4_000_000])
-    assert report.window_means(t_us, np.array([8.0, 0.0, 5.0, 9.0])).tolist() == pytest.approx([2.0, 5.0])
+    assert figures.window_means(t_us, np.array([8.0, 0.0, 5.0, 9.0])).tolist() == pytest.approx([2.0, 5.0])
 
 
 @pytest.mark.parametrize("ticks, windows", ((99, 0), (100, 1), (101, 1), (199, 1), (200, 2)))
 def test_an_unfinished_window_is_left_out(ticks, windows):
-    assert len(report.window_means(np.arange(ticks) * TICK_US, np.ones(ticks))) == windows
+    assert len(figures.window_means(np.arange(ticks) * TICK_US, np.ones(ticks))) == windows
 
 
 def test_swing_is_p99_of_changes_in_percent_of_the_loads_peak():
     changes = 101
     levels = np.cumsum(np.append(0, np.arange(changes))) * 10.0  # changes of 0, 10, 20 .. 1000 W
     load_W = np.repeat(levels, 100)
-    swing = report.swing_2s_pct(recorded(load_W, load_W / 4).rows())
+    swing = figures.swing_2s_pct(recorded(load_W, load_W / 4).rows())
     assert swing["load"] == pytest.approx(100 * 990 / levels[-1], abs=0.001)
     assert swing["grid"] == pytest.approx(swing["load"] / 4, abs=0.001)
     assert swing["reduction"] == pytest.approx(75.0, abs=0.01)
@@ -75,7 +75,7 @@ def test_swing_is_p99_of_changes_in_percent_of_the_loads_peak():
 
 @pytest.mark.parametrize("load_W", (np.full(400, 3e5), np.zeros(400), np.ones(50)))
 def test_no_reduction_without_a_swing(load_W):
-    assert report.swing_2s_pct(recorded(load_W).rows())["reduction"] is None
+    assert figures.swing_2s_pct(recorded(load_W).rows())["reduction"] is None
 
 
 def sawtooth(seconds, seed=5):
@@ -91,14 +91,14 @@ def test_delay_is_found_between_ticks_and_in_noise(true_ms):
     draw = np.random.default_rng(1)
     slow = np.convolve(load(t_s), np.exp(-np.arange(2000) / 1250) / 1250)[:10_000]
     battery_W = load(np.maximum(t_s - true_ms / 1000.0, 0.0)) - slow + draw.normal(0, 400, 10_000)
-    found_ms = report.delay_ms(recorded(load(t_s), battery_W=battery_W).rows()[2500:])
+    found_ms = figures.delay_ms(recorded(load(t_s), battery_W=battery_W).rows()[2500:])
     assert found_ms == pytest.approx(true_ms, abs=12)
 
 
 @pytest.mark.parametrize("battery_W", (np.zeros(2000), np.full(2000, 5e4), np.sin(np.arange(2000) / 3.0) * 1e5))
 def test_no_delay_when_the_battery_does_not_follow(battery_W):
     load_W = sawtooth(40)(np.arange(2000) * 0.02)
-    assert report.delay_ms(recorded(load_W, battery_W=battery_W).rows()) is None
+    assert figures.delay_ms(recorded(load_W, battery_W=battery_W).rows()) is None
 
 
 def test_delay_ignores_what_came_after_the_first_trip():
@@ -118,19 +118,19 @@ def test_from_us_leaves_the_start_out_of_the_swings_and_says_so():
 
 
 def test_lateness_percentiles():
-    assert report.percentiles(range(1001)) == {"p50": 500, "p99": 990, "p99_9": 999, "max": 1000}
-    assert report.percentiles([]) == {"p50": None, "p99": None, "p99_9": None, "max": None}
+    assert figures.percentiles(range(1001)) == {"p50": 500, "p99": 990, "p99_9": 999, "max": 1000}
+    assert figures.percentiles([]) == {"p50": None, "p99": None, "p99_9": None, "max": None}
 
 
 def test_energy_counts_charge_and_discharge_apart():
     count = 50 * 3600 + 1  # one hour
     battery_W = np.where(np.arange(count) < count // 2, 100_000.0, -50_000.0)
-    energy = report.energy_kWh(recorded(np.full(count, 2e5), np.full(count, 1e5), battery_W).rows())
+    energy = figures.energy_kWh(recorded(np.full(count, 2e5), np.full(count, 1e5), battery_W).rows())
     assert energy == pytest.approx({"load": 200, "grid": 100, "discharged": 50, "charged": 25}, abs=0.01)
 
 
 def test_document_has_exactly_the_promised_keys_even_of_an_empty_run():
-    doc = document(report.Recorder(1))
+    doc = document(figures.Recorder(1))
     promised = {
         "lateness_us": {"p50", "p99", "p99_9", "max"},
         "reaction_ms": {"estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor"},
@@ -156,19 +156,19 @@ def test_document_carries_what_it_is_given():
 
 def test_extra_keys_may_not_replace_promised_ones():
     with pytest.raises(ValueError, match="soc_pct, ticks already stand"):
-        document(report.Recorder(1), extra={"ticks": 1, "soc_pct": 2, "seed": 3})
+        document(figures.Recorder(1), extra={"ticks": 1, "soc_pct": 2, "seed": 3})
 
 
 def test_json_is_readable_again_and_refuses_nan(tmp_path):
     doc = document(recorded(np.linspace(1e5, 2e5, 500)))
-    report.write_json(tmp_path / "out.json", doc)
+    figures.write_json(tmp_path / "out.json", doc)
     assert json.loads((tmp_path / "out.json").read_text()) == doc
     with pytest.raises(ValueError):
-        report.write_json(tmp_path / "bad.json", doc | {"x": float("nan")})
+        figures.write_json(tmp_path / "bad.json", doc | {"x": float("nan")})
 
 
 def test_summary_says_dash_where_nothing_was_measured():
-    text = "\n".join(report.summary_lines(document(report.Recorder(1), reaction_ms={"estop": 43.4})))
+    text = "\n".join(figures.summary_lines(document(figures.Recorder(1), reaction_ms={"estop": 43.4})))
     assert "p99.9 - max -" in text and "reduction - %" in text and "estop 43 ms" in text and text.isascii()
 
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hil import report, result, scenario
+from hil.results import figures, run_result
+from hil.scenarios import scenario
 
 LATENESS = {"p50", "p99", "p99_9", "max"}
 SCENARIO = scenario.parse({"name": "x", "title": "x", "duration_s": 5,
@@ -19,13 +20,13 @@ LOAD = {"file": "a.csv", "column": "run01_kW", "scale": 1.0, "rows_refused": 3}
 
 def outcome(ticks=250, off_us=1_020_000, chosen=SCENARIO, trips=(), violations=(), **more):
     """Outcome of a made-up run: E-stop at 1 s, the enable off at off_us (None: never)."""
-    recorder = report.Recorder(10)
+    recorder = figures.Recorder(10)
     for tick in range(ticks):
         recorder.append(tick * 20_000, 300e3, 290e3, 10e3, 10e3, 550, 25, 0, 3)
     timeline = [(1_000_000, "estop_press", "")] + ([(off_us, "pcs_enable_off", "")] if off_us else [])
     observer = SimpleNamespace(result=lambda: timeline, violations=list(violations))
     loop = {"ticks": ticks, "missed": 2, "lateness_us": dict.fromkeys(LATENESS, 5)}
-    return result.Outcome(recorder, observer, list(trips), loop, LOAD, {"seed": 4}, chosen, **more)
+    return run_result.Outcome(recorder, observer, list(trips), loop, LOAD, {"seed": 4}, chosen, **more)
 
 
 def test_the_document_has_every_key_that_was_agreed_on():

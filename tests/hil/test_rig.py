@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from controller import __main__ as controller
-from controller import config, images, store
+from controller.record import store
+from controller.site import config, limit_images
 from hil import __main__ as cli
-from hil import rig, scenario
+from hil import rig
+from hil.scenarios import scenario
+from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
-ROOT = Path(rig.__file__).parents[1]
 AGREED = {"ticks", "missed", "lateness_us", "reaction_ms", "swing_2s_pct", "trips", "hints", "soc_pct", "load"}
 REACTIONS = {"estop", "pcs_silent", "bms_ramp", "bms_open", "kill_pcs_enable", "kill_contactor"}
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -359,7 +361,7 @@ def test_the_default_charge_is_what_load_tracking_returns_to():
 def test_the_order_counts_the_rows_that_are_armed():
     settings = config.load(str(cli.EXAMPLE))
     order = cli._order(cli._parser().parse_args(["rig"]), None, settings)
-    assert (order["armed"], order["not_fitted"]) == (len(images.rows_armed(settings.topology)), 1)
+    assert (order["armed"], order["not_fitted"]) == (len(limit_images.rows_armed(settings.topology)), 1)
 
 
 def test_a_scenario_sends_its_hints_over_the_wire(tmp_path):

@@ -4,21 +4,21 @@ import csv
 import ctypes
 import ctypes.util
 import os
-import pathlib
 import select
 import struct
 import threading
 
 import pytest
-from hil import pty_wire
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu import DecodePDU, bit_message, register_message
+
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
 from hil.devices.rtu_slave import READ_COUNT_MAX, RtuSlave, crc16, with_crc
-from pymodbus.framer import FramerRTU
-from pymodbus.pdu import DecodePDU
-from pymodbus.pdu import bit_message, register_message
+from hil.wires import pty_wire
+from tests.repository import SHARED
 
-VECTORS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "protocols" / "vectors" / "rtu_frames.csv"
+VECTORS = SHARED / "protocols" / "vectors" / "rtu_frames.csv"
 TURNAROUND_US = 3000
 
 

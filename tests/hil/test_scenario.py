@@ -1,13 +1,15 @@
-"""hil/scenario.py, hil/faults.py, hil/expectations.py: strict loading, actions on a cabinet, and judging a run."""
+"""hil/scenarios/scenario.py, hil/scenarios/faults.py, hil/scenarios/expectations.py: strict loading, actions on a cabinet, and judging a run."""
 
 import copy
 
 import numpy as np
 import pytest
 
-from hil import expectations, faults, observer, report, scenario
+from hil.observer import observer
 from hil.plant.cabinet import Cabinet
-from hil.wires import VirtualSerial
+from hil.results import figures
+from hil.scenarios import expectations, faults, scenario
+from hil.wires.virtual import VirtualSerial
 from safety import matrix, signals
 
 BASE = {
@@ -129,7 +131,7 @@ def test_state_names_are_the_kernels():
 def test_every_reaction_is_between_known_events():
     known = set(expectations.EVENTS) | set(faults.ACTIONS)
     assert {name for pair in observer.REACTIONS.values() for name in pair} <= known
-    assert set(report.REACTIONS) <= set(observer.REACTIONS)
+    assert set(figures.REACTIONS) <= set(observer.REACTIONS)
 
 
 @pytest.mark.parametrize("t_s, kW", ((-1, 300), (0, 300), (29.999, 300), (30, 400), (44.999, 400), (45, 250)))
@@ -264,12 +266,12 @@ TRIPS = [{"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 10.06},
 
 
 def evidence(violations=()):
-    recorder = report.Recorder(1600)
+    recorder = figures.Recorder(1600)
     for tick in range(1500):
         t_us = tick * 20_000
         recorder.append(t_us, 3e5, 2e5, 1e5 if t_us < 10_100_000 else 0.0, 0.0, 500, 25, 0,
                         3 if t_us < 10_060_000 else 5)
-    doc = report.document(recorder, {"ticks": 1500, "missed": 0}, {"estop": 43.2}, TRIPS)
+    doc = figures.document(recorder, {"ticks": 1500, "missed": 0}, {"estop": 43.2}, TRIPS)
     return expectations.Evidence(TIMELINE, TRIPS, recorder.rows(), doc, list(violations))
 
 

@@ -2,17 +2,20 @@
 the same seed gives the same timeline."""
 
 from functools import partial
-from pathlib import Path
 
 import pytest
-
-from controller import config
-from controller.cabinet import open_journal
-from hil import loads, result, scenario, simulate
-from hil.simulate import VirtualRig
 from why_on_the_wire import Comparison, TappedSerial
 
-CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
+from controller.record.journal_header import open_journal
+from controller.site import config
+from controller.sites import EXAMPLE
+from hil import simulate
+from hil.loads import selection
+from hil.results import run_result
+from hil.scenarios import scenario
+from hil.simulate import VirtualRig
+
+CONFIG = config.load(EXAMPLE)
 NEEDED = {"estop", "fire_alarm", "gas_10", "gas_25", "bms_silent", "pcs_silent", "io_silent", "meter_frozen",
           "rtu_garbage", "controller_killed", "normal"}
 
@@ -26,12 +29,12 @@ def run(name, duration_s=None, journal_path=None, drive=VirtualRig.run):
     """(VirtualRig, Outcome) of a scenario; duration_s cuts it short; drive(rig, duration_s) runs it."""
     chosen = scenario.load(name)
     order = {"seed": chosen.seed, "duration_s": duration_s or chosen.duration_s}
-    load = loads.load_of(order, chosen)
+    load = selection.load_of(order, chosen)
     virtual = VirtualRig(CONFIG, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100},
                          journal_path)
     drive(virtual, order["duration_s"])
     loop = {"ticks": virtual.ticks, "missed": 0}
-    return virtual, result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, {},
+    return virtual, run_result.Outcome(virtual.recorder, virtual.observer, virtual.trips.trips, loop, load.about, {},
                                    chosen, load.from_us)
 
 
@@ -44,7 +47,7 @@ def test_everything_a_scenario_expects_is_met_and_why_is_what_went_over_the_wire
     _, outcome = run(name, None, path, lambda rig, duration_s: compared.append(
         Comparison(rig, path, name not in UNCLEAN).run(duration_s)))
     assert [text for ok, text in outcome.results if not ok] == []
-    assert outcome.results and outcome.exit_code == result.MET
+    assert outcome.results and outcome.exit_code == run_result.MET
     found = compared[0]
     assert found.ticks > 1000 and found.frames > LEAST_FRAMES.get(name, 50) and found.pages > 40
 
@@ -65,7 +68,7 @@ def test_the_faults_that_are_asked_for_are_there():
 def test_an_expectation_that_is_not_met_is_said_and_is_exit_code_1():
     """The E-stop scenario, ended before its key reset."""
     _, outcome = run("estop", 34)
-    assert outcome.exit_code == result.NOT_MET
+    assert outcome.exit_code == run_result.NOT_MET
     lines = outcome.lines()
     assert "NOT MET    contactors_closed: key_reset never came" in lines
     assert any(line.startswith("met        row 1a trips 0 .. 100 ms after estop_press: ") for line in lines)

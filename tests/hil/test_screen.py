@@ -1,10 +1,10 @@
-"""hil/screen.py: the frame is a pure function of a view; what must be on it, where, and that it always fits."""
+"""hil/results/screen.py: the frame is a pure function of a view; what must be on it, where, and that it always fits."""
 
 import io
 
 import pytest
 
-from hil import screen
+from hil.results import screen
 
 RACK = (55.0, 3290, 3301, 24.1, 26.5, 21.3, "closed")
 TRIP = ("1a", "emergency stop, two contacts", "cabinet", 45.04, "key")

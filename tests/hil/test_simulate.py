@@ -1,18 +1,18 @@
 """The simulation: the same seed gives the same run, a killed controller says nothing, a new one finds the old store."""
 
-from pathlib import Path
 
 import pytest
 
-from controller import config, store
-from hil.faults import Clockwork
-from hil.scenario import Action
+from controller.record import store
+from controller.site import config
+from controller.sites import EXAMPLE, PYLONTECH
+from hil.scenarios.faults import Clockwork
+from hil.scenarios.scenario import Action
 from hil.simulate import MemoryStore, VirtualController, VirtualRig
-from hil.wires import DOWN, NEVER
+from hil.wires.virtual import DOWN, NEVER
 from safety import signals as s
 
-SITES = Path(config.__file__).parent / "sites"
-CONFIG = config.load(SITES / "example" / "cabinet.toml")
+CONFIG = config.load(EXAMPLE)
 SECOND_US = 1_000_000
 
 
@@ -172,7 +172,7 @@ def run_state(virtual):
 
 
 def test_a_cabinet_with_a_bms_that_tells_of_no_contactors_starts():
-    site = config.load(SITES / "pylontech" / "cabinet.toml")
+    site = config.load(PYLONTECH)
     virtual = VirtualRig(site, lambda t_s: 20_000.0, 1, (), {"soc": 0.55})
     assert run_state(virtual.run(10)) == ("running", [])
 

@@ -4,9 +4,9 @@ from array import array
 
 import pytest
 
-from controller.cabinet import stage_instances
-from controller.core import STANDING_BITS
-from hil.trips import TripWatch
+from controller.core.core import STANDING_BITS
+from controller.record.journal_header import stage_instances
+from hil.observer.trips import TripWatch
 from safety import signals as s
 
 LAYOUT = s.Layout(1, 3, 15)

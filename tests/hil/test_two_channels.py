@@ -1,17 +1,17 @@
 """A cabinet with a second channel, in virtual time: either one stops it alone, and says who and why."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
-from controller import cabinet as cabinets
-from controller import command, config, peer_words, replay, snapshot
-from controller import image as images
+from controller.core import image as images
+from controller.record import journal_header, replay, snapshot
+from controller.run import operator_commands, peer_words
+from controller.site import config
+from controller.sites import FOLDER as SITES
 from hil.simulate import VirtualRig
-from safety import evidence, peer, signals as s
-
-SITES = Path(config.__file__).parent / "sites"
+from safety import evidence, peer
+from safety import signals as s
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def answer(rig):
         rig.step()
         cabinet = rig.controller.cabinet
         if cabinet.answer:
-            return command.Answer(cabinet.answer, cabinet.peer_answer).words()
+            return operator_commands.Answer(cabinet.answer, cabinet.peer_answer).words()
     return None
 
 
@@ -163,11 +163,11 @@ def test_the_journal_says_what_stands_in_b_and_a_reset_of_less_clears_nothing_th
     now = snapshot.read(str(tmp_path / "journal")).causes
     assert now[:2] == self_clearing[:2], "nothing is energised, so that A latches nothing and looks as before"
     assert now[2:] == rig.controller.cabinet.peer.causes() and peer_words.stage_in_b(now[2])[0] == "1a"
-    rig.controller.cabinet.request_reset(command.KEY_RESET, *self_clearing)
+    rig.controller.cabinet.request_reset(operator_commands.KEY_RESET, *self_clearing)
     assert answer(rig) == "nothing to reset; channel B: changed"
     rig.run(18)
     assert snapshot.read(str(tmp_path / "journal")).causes == now
-    rig.controller.cabinet.request_reset(command.KEY_RESET, *now)
+    rig.controller.cabinet.request_reset(operator_commands.KEY_RESET, *now)
     assert answer(rig) == "nothing to reset; channel B: done"
     rig.run(19)
     assert snapshot.read(str(tmp_path / "journal")).causes == self_clearing
@@ -189,7 +189,7 @@ def test_a_b_that_falls_silent_does_not_answer(site):
 def test_a_run_with_a_second_channel_is_replayed_to_the_byte(site, tmp_path):
     rig = after_an_estop_at_b(site, tmp_path)
     rig.controller.cabinet.journal.close()
-    report = replay.replay(str(tmp_path / "journal"), cabinets.core_of)
+    report = replay.replay(str(tmp_path / "journal"), journal_header.core_of)
     assert report.exit_code == replay.EQUAL and report.frames > 500
 
 

@@ -1,19 +1,21 @@
 """The view: what the screen is given is what plant and controller have."""
 
-from pathlib import Path
 
 import pytest
 
-from controller import config, reasons
-from controller.cabinet import stage_instances
-from controller.setpoint import O_BINDING_REASON, O_REQUEST_FAST_REASON, O_REQUEST_W, O_SETPOINT_W
-from hil import screen, view
-from hil.scenario import Action
+from controller.core import reasons
+from controller.core.setpoint import O_BINDING_REASON, O_REQUEST_FAST_REASON, O_REQUEST_W, O_SETPOINT_W
+from controller.record.journal_header import stage_instances
+from controller.rows import reason_words
+from controller.site import config
+from controller.sites import EXAMPLE
+from hil.results import screen, view
+from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
 from safety import matrix
 from safety import signals as s
 
-CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
+CONFIG = config.load(EXAMPLE)
 NAMES = stage_instances(CONFIG.layout())
 
 
@@ -43,7 +45,7 @@ def test_the_view_of_a_run(rig):
     assert shown["state"] == "running" and shown["tripped"] == []
     chain = core.out[core.chain_at:]
     assert (shown["request_W"], shown["setpoint_W"]) == (chain[O_REQUEST_W], chain[O_SETPOINT_W])
-    assert shown["request_by"] == reasons.text(chain[O_REQUEST_FAST_REASON])[0]
+    assert shown["request_by"] == reason_words.text(chain[O_REQUEST_FAST_REASON])[0]
     assert (shown["limit"] is None) == (chain[O_BINDING_REASON] == reasons.NONE)
     assert shown["charge_W_max"] == core.out[core.layout.unit_output(0, s.CHARGE_W_MAX)]
     assert shown["discharge_W_max"] == core.out[core.layout.unit_output(0, s.DISCHARGE_W_MAX)]
@@ -60,7 +62,7 @@ def test_what_stands_is_shown_with_its_age_its_words_and_how_it_resets(rig):
     assert [row[3] for row in first] == [0.0, 0.0]
     shown = controller_part(rig, since_s, 14.0)
     assert (shown["rows_tripped"], shown["rows_warning"]) == (1, 0)  # two stages of one row
-    assert all(row[1] == reasons.text(reasons.ROW + 1)[0] for row in later)
+    assert all(row[1] == reason_words.text(reasons.ROW + 1)[0] for row in later)
     lines = screen.frame({**view.plant_part(rig.plant), **controller_part(rig, since_s, 14.0)})
     assert any("row 1a" in line and "key reset" in line for line in lines)
     assert any("TRIPPED" in line for line in lines)

@@ -5,9 +5,10 @@ import select
 
 import can
 import pytest
-from hil import pty_wire, wires
+
 from hil.devices.rtu_slave import RtuSlave
-from hil.wires import DOWN, NEVER, UP, Noise, VirtualCan, VirtualSerial
+from hil.wires import pty_wire, virtual
+from hil.wires.virtual import DOWN, NEVER, UP, Noise, VirtualCan, VirtualSerial
 
 
 class Line:
@@ -277,4 +278,4 @@ def test_can_faults():
     bus.send(7, b"", 0)
     bus.down = bus.transmit_full = False
     assert received(end) == []
-    assert wires.DOWN == 0 and wires.UP == 1  # recorded journals and observers rely on these
+    assert virtual.DOWN == 0 and virtual.UP == 1  # recorded journals and observers rely on these

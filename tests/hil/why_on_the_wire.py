@@ -4,14 +4,14 @@
 where the controller hands bytes to the wire, and the wire itself (where noise may spoil a frame, or nothing passes).
 """
 
-from controller import snapshot
-from controller.console.facts import why
 from controller.console.pages import text
 from controller.console.pages import why as page
-from controller.control.integers import within
+from controller.core.integers import within
+from controller.record import snapshot
+from controller.state import why
 from hil.cabinet import observed_wiring
-from hil.observer import Observer
-from hil.wires import DOWN, VirtualSerial
+from hil.observer.observer import Observer
+from hil.wires.virtual import DOWN, VirtualSerial
 
 PAGE_EVERY = 23  # ticks
 

@@ -10,8 +10,22 @@ import itertools
 import operator
 import sys
 
-from symbolic import (HIGH, LOW, Machine, Unknown, Cond, bits_of, both, compare, either, ends, formula, from_bits,
-                      inverse, truth)
+from symbolic import (
+    HIGH,
+    LOW,
+    Cond,
+    Machine,
+    Unknown,
+    bits_of,
+    both,
+    compare,
+    either,
+    ends,
+    formula,
+    from_bits,
+    inverse,
+    truth,
+)
 
 from hil import forks
 
@@ -217,7 +231,8 @@ def columns():
 
 def a_demand_never_widens_a_limit():
     """_limits: with any demands raised, or no permit, no limit of a unit is more than without"""
-    from safety import bounds, matrix as m
+    from safety import bounds
+    from safety import matrix as m
     cabinet = Cabinet()
     machine, b = cabinet.machine, cabinet.kernel.bounds
     elapsed, permitted = cabinet.elapsed(), machine.symbol("running", 0, 1)
@@ -300,7 +315,9 @@ def a_share_never_widens():
 
 def rack_words():
     """The most that each word of a rack may be, by the ranges of what it is taken from."""
-    from safety import bounds, parameters as p, signals as s
+    from safety import bounds
+    from safety import parameters as p
+    from safety import signals as s
     tops = [bounds.FULL_PERMILLE] * bounds.RACK_LIMITS
     rated_mA, = [row[3] for row in p.RACK_PARAMETERS if row[0] == "rated_current_mA"]
     tops[bounds.RL_CURRENT_MA] = tops[bounds.RL_CURRENT_MA + 1] = rated_mA
@@ -372,7 +389,8 @@ def settled(cabinet):
 
     What the row says is looked for among the standing instances, not in the bits that the kernel made of them.
     """
-    from safety import matrix as m, signals as s
+    from safety import matrix as m
+    from safety import signals as s
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any(kernel.conflict_ticks, 0, s.TICKS_MAX)
     combined, ticks, elapsed = list(kernel.demand), list(kernel.conflict_ticks), cabinet.elapsed()
@@ -402,7 +420,9 @@ def _units(kernel, block):
 
 def any_permit(cabinet):
     """The permit's and the contactors' state: anything that the invariants of `permit_holds` allow."""
-    from safety import contactors as c, permit as permits, signals as s
+    from safety import contactors as c
+    from safety import permit as permits
+    from safety import signals as s
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any_ages()
     permit, out = kernel.permit, kernel.out
@@ -429,13 +449,16 @@ def among(value, others):
 
 def testing(permit):
     """The relays are under test: closing, and not every step of the test was read back."""
-    from safety import permit as permits, signals as s
+    from safety import permit as permits
+    from safety import signals as s
     return both(equal(permit.state[0], s.CLOSING), compare(operator.lt, permit.relays[0], len(permits.RELAY_TEST)))
 
 
 def permit_invariants(kernel):
     """What holds of the permit between two steps; assumed before and shown after."""
-    from safety import contactors as c, permit, signals as s
+    from safety import contactors as c
+    from safety import permit
+    from safety import signals as s
     state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
     under_test = testing(kernel.permit)
     supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
@@ -461,7 +484,8 @@ def permit_invariants(kernel):
 
 def breaking(cabinet):
     """Some rack carries, or did when it was heard last, more than its contactors may open."""
-    from safety import parameters as p, signals as s
+    from safety import parameters as p
+    from safety import signals as s
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
@@ -474,7 +498,8 @@ def breaking(cabinet):
 
 def carrying(cabinet):
     """Some rack is known to carry 5 % of its rated current or more."""
-    from safety import parameters as p, signals as s
+    from safety import parameters as p
+    from safety import signals as s
     kernel, layout, machine = cabinet.kernel, cabinet.layout, cabinet.machine
     found = False
     for rack in range(layout.racks):
@@ -488,7 +513,9 @@ def carrying(cabinet):
 
 def permit_holds():
     """Permit.update, one step from any state, any inputs, resets, run requests and ages, while a cause demands"""
-    from safety import matrix as m, permit as permits, signals as s
+    from safety import matrix as m
+    from safety import permit as permits
+    from safety import signals as s
     cabinet = Cabinet(units=2, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -532,7 +559,9 @@ def unwanted(kernel):
 
 def in_its_time(cabinet, dc, load):
     """After a step: what is demanded has opened in its time, and in that of the fuse where the load is too high."""
-    from safety import matrix as m, permit as permits, signals as s
+    from safety import matrix as m
+    from safety import permit as permits
+    from safety import signals as s
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
     state, waited, open_ = permit.state[0], permit.waited[permits.W_DEMAND], equal(out[s.CONTACTOR_SUPPLY_OK], 0)
     breakable = either(inverse(load), at_most(permit.fuse_ticks, permit.waited[permits.W_FUSE]))
@@ -548,7 +577,8 @@ def in_its_time(cabinet, dc, load):
 
 def relays_are_tested():
     """Permit.update: no rack is newly told to close before each permit relay fell alone and every step was read back"""
-    from safety import matrix as m, permit as permits, signals as s
+    from safety import matrix as m
+    from safety import signals as s
     cabinet = Cabinet(units=1, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -574,7 +604,8 @@ def read_back(cabinet, closing, before, levels):
 
     closing: before and after the step; before, levels: step of the test and the two permits before.
     """
-    from safety import permit as permits, signals as s
+    from safety import permit as permits
+    from safety import signals as s
     kernel, test = cabinet.kernel, permits.RELAY_TEST
     after, ages = kernel.permit.relays[0], kernel.features.ages
     known = both(*[truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)])
@@ -592,7 +623,8 @@ def read_back(cabinet, closing, before, levels):
 
 def any_latches(cabinet):
     """Every flag and counter of the evaluator, what is known, and the tokens."""
-    from safety import matrix as m, signals as s
+    from safety import matrix as m
+    from safety import signals as s
     kernel = cabinet.kernel
     evaluator = kernel.evaluator
     cabinet.any(evaluator.active, 0, 1)
@@ -607,7 +639,8 @@ def any_latches(cabinet):
 
 def no_reset_clears_what_stands():
     """Latches.update with any request: what is active, or not clear for long enough, stays latched"""
-    from safety import matrix as m, signals as s
+    from safety import matrix as m
+    from safety import signals as s
     cabinet = Cabinet()
     evaluator = any_latches(cabinet)
     machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
@@ -661,7 +694,7 @@ def watched(evaluator):
 
 def a_hint_only_narrows():
     """Chain.finish: any request, caps, obligations; the set-point lies within the limits, and a limit more narrows"""
-    from controller import parameters, setpoint
+    from controller.core import parameters, setpoint
     machine = Machine()
     image = [machine.symbol(row[0], row[2], row[3]) for row in parameters.CONTROL_PARAMETERS]
     chain, wide = machine.call(setpoint.Chain, image, TICK_MS), setpoint.WIDE_W

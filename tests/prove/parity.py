@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 
-from controller.benchmarks import wasm
 from hil import forks
+from hil.campaigns.benchmarks import wasm
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALK = ROOT / "tests" / "safety" / "parity_steps.py"

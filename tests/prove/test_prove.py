@@ -278,13 +278,13 @@ def test_every_mutant_is_undone(tmp_path):
 # -- the proofs
 
 def broken(tmp_path, name, before, after):
-    """A copy of a module of safety/ (or controller.setpoint) with one text replaced."""
-    folder = HERE.parents[1] / ("controller" if name == "setpoint" else "safety")
+    """A copy of a module of safety/ (or controller.core.setpoint) with one text replaced."""
+    folder = HERE.parents[1] / ("controller/core" if name == "setpoint" else "safety")
     text = (folder / f"{name}.py").read_text(encoding="utf-8")
     assert text.count(before) >= 1, before
     path = tmp_path / f"{name}.py"
     path.write_text(text.replace(before, after))
-    spec = importlib.util.spec_from_file_location(f"{folder.name}.{name}_broken", path)
+    spec = importlib.util.spec_from_file_location(".".join((*folder.relative_to(HERE.parents[1]).parts, f"{name}_broken")), path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

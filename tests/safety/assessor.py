@@ -1,19 +1,16 @@
-"""The tables of safety/README.md, made from the matrix. `python tests/safety/assessor.py` writes them into the page.
+"""The tables of safety/README.md, made from the matrix. `python -m tests.safety.assessor` writes them into the page.
 
-Times are those of the commissioning checklist (controller/time_chain.py) for the example site: (c) computed from its
+Times are those of the commissioning checklist (controller/site/time_chain.py) for the example site: (c) computed from its
 configuration, or (a) assumed until somebody measures it on the real equipment.
 """
 
-import pathlib
-import sys
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-# The page is written without an installed package.
-from controller import bus_times, config, effect_words, matrix_words as words, readings, time_chain  # noqa: E402
-from safety import matrix as m  # noqa: E402
-from tests import generated_page  # noqa: E402
+from controller.documents import effect_words
+from controller.rows import matrix_words as words
+from controller.rows import readings
+from controller.site import bus_times, config, time_chain
+from safety import matrix as m
+from tests import generated_page
+from tests.repository import ROOT
 
 PAGE = ROOT / "safety" / "README.md"
 

@@ -1,7 +1,7 @@
 """The microcontroller's loop on a board made of a course, the same on CPython and MicroPython; prints what it did."""
 
 try:
-    from hil.channel_b import course
+    from hil.campaigns.channel_b import course
 except ImportError:  # on MicroPython the course lies beside this file
     import course
 

@@ -8,7 +8,6 @@ from bench import Bench, disarm
 from safety import matrix as m
 from safety import signals as s
 
-
 COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 
 

@@ -6,7 +6,8 @@ import assessor
 import pytest
 from bench import default_image
 
-from controller import matrix_words, time_chain
+from controller.rows import matrix_words
+from controller.site import time_chain
 from safety import matrix as m
 from safety import permit
 from safety import signals as s

@@ -9,7 +9,8 @@ from fractions import Fraction
 import checked_ints
 import pytest
 from bench import default_image
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from started import Plant, running
 
 from safety import bounds, features

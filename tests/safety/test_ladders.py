@@ -5,8 +5,7 @@ import itertools
 import pytest
 from bench import Bench, default_image
 
-from safety import bounds
-from safety import evidence
+from safety import bounds, evidence
 from safety import matrix as m
 from safety import parameters as p
 from safety import signals as s

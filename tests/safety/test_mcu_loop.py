@@ -11,15 +11,15 @@ import pytest
 from bench import default_image
 from channel_b_bench import CLOSED
 
-from controller.benchmarks import wasm
+from hil.campaigns.benchmarks import wasm
 from safety import channel as c
 from safety import matrix as m
 from safety import parameters as p
 from safety import peer as pe
 from safety import second as sc
 from safety.mcu import loop
+from tests.repository import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -344,7 +344,7 @@ def test_the_loop_on_micropython_with_the_heap_locked_does_what_it_does_here(tmp
     loop_on_board.main(lambda: None, lambda: None)
     expected = capsys.readouterr().out.strip()
     shutil.copytree(ROOT / "safety", tmp_path / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
-    for path in (HERE / "loop_on_board.py", ROOT / "hil" / "channel_b" / "course.py"):
+    for path in (HERE / "loop_on_board.py", ROOT / "hil" / "campaigns" / "channel_b" / "course.py"):
         shutil.copy(path, tmp_path)
     (tmp_path / "run.py").write_text(SCRIPT)
     code, printed, _ = wasm.MicroPython().run(tmp_path, "/input/run.py")

@@ -2,7 +2,8 @@
 
 import pytest
 from bench import default_image
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from started import Plant, running
 
 from safety import crc
@@ -11,7 +12,6 @@ from safety import parameters as p
 from safety import signals as s
 from safety.evaluate import D_GATE
 from safety.kernel import CRC_STEPS, Kernel
-from safety.second import Second
 from safety.second import Second
 
 TABLES = {"CABINET": (p.CABINET_PARAMETERS, "P_"), "UNIT": (p.UNIT_PARAMETERS, "U_"),

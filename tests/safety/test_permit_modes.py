@@ -8,9 +8,10 @@ from permit_desk import CLOSING, INHIBITED, READY, RUNNING, STOPPING, TRIPPED, D
 from rows import ticks
 from started import Plant, resting, running
 
-from safety import bounds, evidence, permit as permits
+from safety import bounds, evidence
 from safety import matrix as m
 from safety import parameters as p
+from safety import permit as permits
 from safety import signals as s
 
 RATED_W = 250_000

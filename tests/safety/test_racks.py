@@ -7,10 +7,9 @@ from desk import Desk
 from rows import ticks
 from started import running
 
-from safety import features
+from safety import features, racks
 from safety import matrix as m
 from safety import parameters as p
-from safety import racks
 from safety import signals as s
 from safety.contactors import LOST, STILL_CLOSED, UNTOLD
 

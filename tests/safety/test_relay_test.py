@@ -7,9 +7,8 @@ from permit_desk import CLOSING, INHIBITED, READY, RUNNING, TRIPPED
 from rows import ticks
 from started import Plant, resting, running
 
-from safety import evidence
+from safety import evidence, permit
 from safety import matrix as m
-from safety import permit
 from safety import signals as s
 
 # PCS enable, contactor supply: both picked up, each dropped alone, and last as the contactors need it.

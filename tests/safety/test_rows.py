@@ -1,13 +1,28 @@
 """Every row through the kernel's inputs: when it trips, what it does, how it resets, and that silence is no answer."""
 
 import pytest
-from rows import (COMPANIONS, GATE_GROUPS, OTHERS, RACK, RACKS, VALUE_ROWS, VALUES, beyond, debounce_ticks, feed,
-                  prepare, remove, step, ticks, trip, unprepare)
+from rows import (
+    COMPANIONS,
+    GATE_GROUPS,
+    OTHERS,
+    RACK,
+    RACKS,
+    VALUE_ROWS,
+    VALUES,
+    beyond,
+    debounce_ticks,
+    feed,
+    prepare,
+    remove,
+    step,
+    ticks,
+    trip,
+    unprepare,
+)
 from section_7 import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from started import COARSE, resting, running
 
-from safety import bounds, latches
-from safety import evidence
+from safety import bounds, evidence, latches
 from safety import signals as s
 
 RATED_W = 250_000

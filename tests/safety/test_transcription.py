@@ -5,8 +5,9 @@ import re
 import pytest
 from section_7 import CLEARS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
 
-from controller import readings, schema
-from controller.readings import READ_AS
+from controller.rows import readings
+from controller.rows.readings import READ_AS
+from controller.site import schema
 from safety import matrix as m
 from safety import signals as s
 from tests.safety.bench import Bench

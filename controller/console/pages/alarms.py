@@ -1,8 +1,21 @@
 """The page for 3 am: what tripped first, what followed, what to check, what a reset needs, what the start lacks."""
 
-from controller import reasons
-from controller.console.pages.text import (HEIGHT, MARGIN, RULE, checklist, duration, folded, head, last, moment,
-                                            page, rest, typed, wrapped)
+from controller.console.pages.text import (
+    HEIGHT,
+    MARGIN,
+    RULE,
+    checklist,
+    duration,
+    folded,
+    head,
+    last,
+    moment,
+    page,
+    rest,
+    typed,
+    wrapped,
+)
+from controller.core import reasons
 from safety import evidence
 
 STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of rows that followed, remedies

@@ -1,7 +1,7 @@
 """The page racks: one line per rack, worst first when there are more than fit, and what is not known as "-"."""
 
-from controller.console.facts.racks import worst_first
 from controller.console.pages.text import RULE, folded, head, page, scaled
+from controller.state.racks import worst_first
 
 COLUMNS = "{:>4} {:>6} {:>6}   {:>6} {:>6}   {:>6} {:>6}  {:>8}  {:<10} {:>6}"
 HEADER = COLUMNS.format("RACK", "SOC %", "SOH %", "V min", "V max", "C min", "C max", "amps", "contactor", "age ms")

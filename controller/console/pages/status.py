@@ -1,11 +1,28 @@
 """The page status: state, interlocks, power, racks, links: what everybody wants to know first, without login."""
 
-from controller.console.facts.racks import worst_first
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
-from controller.console.pages.text import (RULE, WIDTH, calibration, checklist, directed, duration, ending, fitting,
-                                            head, kilowatt, last, moment, page, rest, scaled, spread, typed)
-from controller.proof_state import LIMITS_D, nearest
+from controller.console.pages.text import (
+    RULE,
+    WIDTH,
+    calibration,
+    checklist,
+    directed,
+    duration,
+    ending,
+    fitting,
+    head,
+    kilowatt,
+    last,
+    moment,
+    page,
+    rest,
+    scaled,
+    spread,
+    typed,
+)
+from controller.record.proof_state import LIMITS_D, nearest
+from controller.state.racks import worst_first
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
 # In the order in which those that are not ok are named; of the others SHOWN_WHEN_OK, as far as there is room.

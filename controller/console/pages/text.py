@@ -2,8 +2,8 @@
 
 import textwrap
 
-from controller.console.facts.record import utc_text
-from controller.reset_code import TURN_KEY
+from controller.state.record import utc_text
+from controller.state.reset_code import TURN_KEY
 from safety import signals
 
 WIDTH, HEIGHT = 79, 23  # the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's

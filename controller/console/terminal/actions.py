@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 
-from controller import command, regular_file, spool
 from controller.console import run_words
-from controller.image import PEER_EMPTY
+from controller.core.image import PEER_EMPTY
+from controller.record import spool
+from controller.run import operator_commands
+from controller.system import regular_file
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
-NOTES = {command.RUN: "START", command.STOP: "STOP", command.LAMP_TEST: "LAMPS"}  # codes of spool.CODES
+NOTES = {operator_commands.RUN: "START", operator_commands.STOP: "STOP", operator_commands.LAMP_TEST: "LAMPS"}  # codes of spool.CODES
 _BYTES_MAX = 1000
 OUTPUT_BYTES_MAX = 2000
 
@@ -37,9 +39,9 @@ class Actions:
 
     def reset(self, now_us, who, seen, with_key):
         """A reset of what the person saw; seen: view.Seen."""
-        kind = command.KEY_RESET if with_key else command.REMOTE_RESET
+        kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
-            answer = command.reset(self._socket, kind, *seen.causes)
+            answer = operator_commands.reset(self._socket, kind, *seen.causes)
             told, advice = answer.words(), _advice(answer)
         except OSError as error:
             told, advice = f"not sent, {error.strerror or error}", ""
@@ -50,9 +52,9 @@ class Actions:
     def lock_out(self, now_us, who, is_locked):
         """Lock the cabinet out in this person's name, or end that."""
         try:
-            answer = command.lock_out(self._socket, who, is_locked)
-            told = command.words(answer)
-            told += ": start it with G" if not is_locked and answer == command.ACCEPTED else ""
+            answer = operator_commands.lock_out(self._socket, who, is_locked)
+            told = operator_commands.words(answer)
+            told += ": start it with G" if not is_locked and answer == operator_commands.ACCEPTED else ""
         except (OSError, ValueError) as error:
             told = f"not sent, {getattr(error, 'strerror', None) or error}"
         what = "Lock-out" if is_locked else "End of the lock-out"
@@ -63,22 +65,22 @@ class Actions:
         def comes_to():
             sentence, now = run_words.of_start(self._run_directory)
             return sentence + (", see START on page 2" if now else "")
-        return self._ask(now_us, who, "Start", command.RUN, comes_to)
+        return self._ask(now_us, who, "Start", operator_commands.RUN, comes_to)
 
     def stop(self, now_us, who):
         """A controlled stop, and rest."""
-        return self._ask(now_us, who, "Stop", command.STOP, lambda: run_words.of_stop(self._run_directory))
+        return self._ask(now_us, who, "Stop", operator_commands.STOP, lambda: run_words.of_stop(self._run_directory))
 
     def lamp_test(self, now_us, who):
         """Flash the lamps."""
-        return self._ask(now_us, who, "Lamp test", command.LAMP_TEST)
+        return self._ask(now_us, who, "Lamp test", operator_commands.LAMP_TEST)
 
     def _ask(self, now_us, who, name, what, comes_to=None):
         """Send a command, note it; comes_to(): what it comes to once it is accepted."""
         try:
-            answer = command.ask(self._socket, what)
-            told = command.words(answer)
-            told += f": {comes_to()}" if comes_to and answer == command.ACCEPTED else ""
+            answer = operator_commands.ask(self._socket, what)
+            told = operator_commands.words(answer)
+            told += f": {comes_to()}" if comes_to and answer == operator_commands.ACCEPTED else ""
         except OSError as error:
             told = f"not sent, {error.strerror or error}"
         return f"{name}: {told}.{self.note(now_us, NOTES[what], who, told)}"

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 
-from controller import regular_file
+from controller.system import regular_file
 
 DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000
 _CONTENT_BYTES_MAX = 200

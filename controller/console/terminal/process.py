@@ -9,11 +9,11 @@ import os
 import select
 import signal
 
-from controller import clock
 from controller.console.pages.text import CELLS
 from controller.console.terminal import screen, words
 from controller.console.terminal.keys import Decoder
 from controller.console.terminal.line import READ_BYTES
+from controller.system import clock
 
 LOOK_US = 1_000_000
 DRAW_US = 100_000  # between two drawings, however many keys come

@@ -3,10 +3,10 @@
 It knows no terminal and reads no clock, so every rule can be tried with keys alone.
 """
 
-from controller.console.facts.record import UTC_US_MAX
 from controller.console.terminal import keys, users, words
 from controller.console.terminal.users import UserError
 from controller.recorder import csv_files
+from controller.state.record import UTC_US_MAX
 
 NAME_CHARACTERS_MAX, TYPED_CHARACTERS_MAX = 16, 64
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 
-from controller import regular_file
+from controller.system import regular_file
 
 FOLDER, SUFFIX = "console", ".user"
 NAME = re.compile("[a-z][a-z0-9_]{0,15}")

@@ -4,12 +4,13 @@ import os
 import sqlite3
 from typing import NamedTuple
 
-from controller import clock, hint_statistics
 from controller.console import pages, sources, watch
-from controller.console.facts import alarms, base
 from controller.console.pages.text import CELLS, RULE
 from controller.console.terminal import words
-from controller.journal import JournalError
+from controller.hints import hint_statistics
+from controller.record.journal import JournalError
+from controller.state import alarms, base
+from controller.system import clock
 from safety import signals as s
 
 BODY_ROWS = 19  # of 24: two of the head, a message, who acts, the keys

@@ -1,7 +1,7 @@
 """What the console says by itself: its keys, help, pages of tests and export; and commands as its keys."""
 
-from controller import proof_state, utc
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
+from controller.record import proof_state, utc
 
 PAGES = {"0": "status", "1": "why", "2": "alarms", "3": "racks", "4": "links", "5": "hints", "6": "trend", "7": "tests",
          "8": "export", "9": "events", "?": "help"}

@@ -1,15 +1,12 @@
 """The pages in controller/console/README.md, from runs in virtual time. As a program it writes them there anew."""
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[3])] if __name__ == "__main__" else []
-
-from controller import console  # noqa: E402
-from controller.console import pages  # noqa: E402
-from watched import Watched, of_scenario  # noqa: E402
+from controller import console
+from controller.console import pages
+from tests.controller.console.watched import Watched, of_scenario
 
 README = Path(console.__file__).parent / "README.md"
 PLACE = re.compile(r"<!-- (\w+) -->\n(?:```\n.*?\n```\n)?", re.DOTALL)

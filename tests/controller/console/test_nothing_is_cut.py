@@ -1,14 +1,19 @@
 """What a technician needs is on the page whole: long rows wrap or give way where it does not matter."""
 
 import pytest
+from watched import CONFIG, Watched, action, of_scenario
 
-from controller import images, matrix_report, reasons
-from controller.console.facts import alarms as alarms_facts
-from controller.console.facts import rows
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
-from safety import evidence, matrix as m, signals as s
-from watched import CONFIG, Watched, action, of_scenario
+from controller.core import reasons
+from controller.documents import matrix_page
+from controller.rows import reason_words
+from controller.site import limit_images
+from controller.state import alarms as alarms_facts
+from controller.state import rows
+from safety import evidence
+from safety import matrix as m
+from safety import signals as s
 
 SCOPES = {s.CABINET: "cabinet", s.UNIT: "unit 12", s.RACK: "rack 12"}
 UTC = {"utc_us": 1_773_454_051_000_000, "utc_text": "2026-03-14 02:07:31Z NTP", "is_live": True}
@@ -59,7 +64,7 @@ def test_every_row_says_who_resets_it_on_the_page_status(facts, stage):
 @pytest.mark.parametrize("missing", range(1, len(evidence.INHIBIT_REASONS)))
 def test_what_the_start_waits_for_is_whole_also_where_it_rests(facts, missing):
     code = reasons.inhibit_code(missing)
-    name, sentence, remedy = reasons.text(code)
+    name, sentence, remedy = reason_words.text(code)
     start = {**facts["alarms"]["start"], "checklist": {"done": 33, "total": 39}, "is_asked_to_run": False,
              "rests": {"why": "lock-out", "name": "a" * 16},
              "waits_for": {"code": code, "label": reasons.label(code), "name": name, "sentence": sentence,
@@ -111,15 +116,15 @@ def test_the_key_out_of_run_is_told_beside_the_counts(facts):
 
 
 def test_not_fitted_are_the_rows_that_the_matrix_of_the_site_lists(facts):
-    listed = [row["row"] for row in matrix_report.matrix_facts(CONFIG)["rows"]
+    listed = [row["row"] for row in matrix_page.matrix_facts(CONFIG)["rows"]
               if any("not fitted" in state["state"] for stage in row["stages"] for state in stage["states"])]
-    assert images.rows_not_fitted(CONFIG.topology) == listed == [51]
+    assert limit_images.rows_not_fitted(CONFIG.topology) == listed == [51]
     assert facts["status"]["interlocks"]["not_fitted"] == 1
 
 
 def test_the_rig_counts_the_armed_rows_as_the_status_does(facts):
     """Rows, not their instances per unit and rack: 183 beside the status's 52 looked like two cabinets."""
-    assert len(images.rows_armed(CONFIG.topology)) == facts["status"]["interlocks"]["armed"] == 52
+    assert len(limit_images.rows_armed(CONFIG.topology)) == facts["status"]["interlocks"]["armed"] == 52
 
 
 def test_a_row_that_is_gone_says_on_a_second_line_that_it_is_latched(tmp_path):

@@ -5,10 +5,10 @@ import json
 import re
 
 import pytest
+from watched import Watched, action, of_scenario
 
 from controller.console import pages, watch
 from controller.console.pages import text
-from watched import Watched, action, of_scenario
 
 # Words that no page uses (the house's words: request, limit, available power ...), "safe" least of all.
 FORBIDDEN = re.compile(r"\b(safe|safely|wish|bound|bounds|lease|envelope|L0|L1|L2|compliant|certified|None|nan)\b")

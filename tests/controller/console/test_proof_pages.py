@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from watched import UTC_US, Watched
 
-from controller import proof_intervals
-from controller import proof_tests as pt
 from controller.console import pages
 from controller.console.pages import text
 from controller.console.terminal import view, words
-from watched import UTC_US, Watched
+from controller.record import proof_tests as pt
+from controller.rows import proof_intervals
 
 
 def ledger(folder, ages_d, result=pt.PASSED):

@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
+from watched import BOOT_US, UTC_US, Watched, action
 
 from controller.console import pages, watch
-from controller.console.facts import record
-from watched import BOOT_US, UTC_US, Watched, action
+from controller.state import record
 
 TABLES = """
 CREATE TABLE events(id INTEGER PRIMARY KEY, sequence INTEGER, uptime_ms INTEGER, utc_us INTEGER, utc_source TEXT,

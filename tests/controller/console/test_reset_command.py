@@ -4,13 +4,14 @@ import json
 import re
 
 import pytest
+from watched import Watched, action, two_channels
 
 from controller import __main__ as cli
-from controller import command, reset_code
 from controller.console import pages, reset_words, watch
 from controller.console.pages.text import CELLS, WIDTH
+from controller.run import operator_commands
+from controller.state import reset_code
 from safety import latches
-from watched import Watched, action, two_channels
 
 OTHER = "0123ABCD"
 TURN = "turn the key, then look again"
@@ -33,8 +34,8 @@ def run(capsys, *argv):
 def asked(monkeypatch):
     """What was sent to the command socket, of which each is answered with "done"."""
     found = []
-    monkeypatch.setattr(command, "reset", lambda *what: found.append(what[1:]) or command.Answer(latches.DONE, 0))
-    monkeypatch.setattr(command, "reach", lambda path: None)
+    monkeypatch.setattr(operator_commands, "reset", lambda *what: found.append(what[1:]) or operator_commands.Answer(latches.DONE, 0))
+    monkeypatch.setattr(operator_commands, "reach", lambda path: None)
     return found
 
 
@@ -127,13 +128,13 @@ def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked
     seen, before = code_on(watched), watched.shadow.causes
     assert reset(capsys, watched.run(16), "--key", seen)[:2] == (0, ["reset of 1a, 1b, 47: done"])
     now = code_on(watched.run(40))
-    assert asked == [(command.KEY_RESET, *before)] and now not in (None, seen)
+    assert asked == [(operator_commands.KEY_RESET, *before)] and now not in (None, seen)
     names = ", ".join(watched.shadow.standing)
     assert "49" in names and reset(capsys, watched, "--key", seen) == (1, [], [
         f"firebreak: what stands has changed since {seen}: now {names}; to reset that: "
         f"firebreak reset --key {now}"])
     assert len(asked) == 1, "nothing was sent"
-    assert reset(capsys, watched, "--key", now)[0] == 0 and asked[1:] == [(command.KEY_RESET, *watched.shadow.causes)]
+    assert reset(capsys, watched, "--key", now)[0] == 0 and asked[1:] == [(operator_commands.KEY_RESET, *watched.shadow.causes)]
 
 
 def test_a_reset_without_a_code_shows_what_stands_and_resets_nothing(tmp_path, capsys, asked):
@@ -178,7 +179,7 @@ def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys
         f"Nothing was reset. To reset what stands: {facts['reset']['command']}"], [])
     said = reset(capsys, watched, "--key", given(code_on(watched)))
     assert said == (0, ["reset of 47, 1a in channel B: done"], [])
-    assert asked == [(command.KEY_RESET, *watched.shadow.causes)] and asked[0][3] == 0
+    assert asked == [(operator_commands.KEY_RESET, *watched.shadow.causes)] and asked[0][3] == 0
 
 
 @pytest.mark.parametrize("text", ["", "1234567", "123456789", "0123ABCG", "0x123456", "12 45678", "1234567\xe9"])
@@ -203,7 +204,7 @@ def test_what_is_no_code_is_shown_by_its_beginning(tmp_path, capsys, asked):
 @pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
 def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, answer, code, words, option, what):
     asked = []
-    monkeypatch.setattr(command, "reset", lambda *details: asked.append(details) or command.Answer(*answer))
+    monkeypatch.setattr(operator_commands, "reset", lambda *details: asked.append(details) or operator_commands.Answer(*answer))
     causes = tripped.shadow.causes
     assert reset(capsys, tripped, *option, reset_code.code_of(causes)) == (code, [f"reset of 1a, 1b: {words}"], [])
     assert asked == [(f"{tripped.folder}/command.sock", what, *causes)]
@@ -229,8 +230,8 @@ def test_a_reset_without_a_controller(capsys, tmp_path, tripped):
 def test_who_may_not_reset_is_told_who_may(capsys, monkeypatch, tripped):
     def closed(*_):
         raise PermissionError(13, "Permission denied")
-    monkeypatch.setattr(command, "reach", closed)
-    monkeypatch.setattr(command, "reset", closed)
+    monkeypatch.setattr(operator_commands, "reach", closed)
+    monkeypatch.setattr(operator_commands, "reset", closed)
     for argv in ((), (reset_code.code_of(tripped.shadow.causes),)):
         code, out, err = reset(capsys, tripped, *argv)
         assert (code, out, len(err)) == (3, [], 1) and err[0].endswith("put sudo -u firebreak before it")

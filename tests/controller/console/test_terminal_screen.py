@@ -2,9 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from terminal_bench import Vt100
 
 from controller.console.terminal import screen
-from terminal_bench import Vt100
 
 LINES = st.lists(st.text(st.characters(min_codepoint=0, max_codepoint=0x2FF), max_size=90), max_size=26)
 

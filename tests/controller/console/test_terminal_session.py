@@ -1,9 +1,9 @@
 """What keys do: pages, login, delays, idle ends, break-glass, and that a reset names what the page has shown."""
 
 import pytest
+from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
 
 from controller.console.terminal import keys, login, session, users
-from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
 
 IDLE_US = 300_000_000
 SECOND_US = 1_000_000

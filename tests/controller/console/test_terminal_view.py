@@ -5,11 +5,11 @@ import os
 import shutil
 
 import pytest
+from watched import Watched, action, two_channels
 
 from controller.console.pages.text import RULE
 from controller.console.terminal import view, words
 from safety import latches, matrix
-from watched import Watched, action, two_channels
 
 ESTOP = [action(20, "estop_press"), action(22, "estop_release")]
 

@@ -13,13 +13,14 @@ import termios
 import threading
 
 import pytest
-
-from controller import channel_link, command, spool
-from controller.console import run_words
-from controller.console.terminal import actions, line, login, process, session, users, view
-from safety import latches
 from terminal_bench import SEEN, FakeActor, Vt100
 from watched import Watched, action
+
+from controller.console import run_words
+from controller.console.terminal import actions, line, login, process, session, users, view
+from controller.record import spool
+from controller.run import channel_link, operator_commands
+from safety import latches
 
 pytestmark = pytest.mark.wire
 SEED = 20260314
@@ -220,7 +221,7 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
     assert terminal.types("secret1\r")[21] == "anna is logged in."
     terminal.types("2")
     seen = terminal.session.seen
-    listener = command.Listener(str(folder / "command.sock"))
+    listener = operator_commands.Listener(str(folder / "command.sock"))
     got = []
 
     class Asked:
@@ -238,7 +239,7 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
     shown = terminal.types("yes\r")
     thread.join(GUARD_S)
     listener.close()
-    assert got == [(command.REMOTE_RESET, *seen.causes)]
+    assert got == [(operator_commands.REMOTE_RESET, *seen.causes)]
     assert shown[21] == "Reset: key needed: turn the key switch out of RUN."
     assert terminal.types("A")[21].startswith("Acknowledged: row 1a")
     assert any(text == "ACK    anna at ttyS0 has seen this alarm." for text in terminal.types("2"))
@@ -259,26 +260,26 @@ def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped
     ((None, latches.NONE), "Reset: no answer.")])
 def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch, answer, line):
     asked = []
-    monkeypatch.setattr(command, "reset", lambda *details: asked.append(details) or command.Answer(*answer))
+    monkeypatch.setattr(operator_commands, "reset", lambda *details: asked.append(details) or operator_commands.Answer(*answer))
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     assert made.reset(1, "anna", SEEN, True) == line and len(line) < 80
-    assert asked == [(str(tmp_path / "command.sock"), command.KEY_RESET, *SEEN.causes)]
-    told = command.Answer(*answer).words()
+    assert asked == [(str(tmp_path / "command.sock"), operator_commands.KEY_RESET, *SEEN.causes)]
+    told = operator_commands.Answer(*answer).words()
     assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
         f"anna at ttyS0: key reset of {SEEN.words} (4, 0x1234): {told}"]
 
 
 @pytest.mark.parametrize("do, code, answer, waits, line", [
-    ("start", "START", command.ACCEPTED, "", "Start: accepted: it closes once the checklist is complete."),
-    ("start", "START", command.ACCEPTED, "waits for R701",
+    ("start", "START", operator_commands.ACCEPTED, "", "Start: accepted: it closes once the checklist is complete."),
+    ("start", "START", operator_commands.ACCEPTED, "waits for R701",
      "Start: accepted: it closes once the checklist is complete, see START on page 2."),
-    ("start", "START", command.NOT_STORED, "", "Start: the store does not take it: see the controller's messages."),
-    ("stop", "STOP", command.ACCEPTED, "", "Stop: accepted: it ramps to zero and opens."),
+    ("start", "START", operator_commands.NOT_STORED, "", "Start: the store does not take it: see the controller's messages."),
+    ("stop", "STOP", operator_commands.ACCEPTED, "", "Stop: accepted: it ramps to zero and opens."),
     ("stop", "STOP", None, "", "Stop: no answer."),
-    ("stop", "STOP", command.UNSTORED, "", "Stop: in effect, but a restart loses it: see the controller's messages."),
-    ("lamp_test", "LAMPS", command.ACCEPTED, "", "Lamp test: accepted.")])
+    ("stop", "STOP", operator_commands.UNSTORED, "", "Stop: in effect, but a restart loses it: see the controller's messages."),
+    ("lamp_test", "LAMPS", operator_commands.ACCEPTED, "", "Lamp test: accepted.")])
 def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, code, answer, waits, line):
-    monkeypatch.setattr(command, "ask", lambda *_: answer)
+    monkeypatch.setattr(operator_commands, "ask", lambda *_: answer)
     monkeypatch.setattr(run_words, "of_start", lambda directory: (run_words.CLOSES, waits))
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     assert getattr(made, do)(1, "anna") == line and len(line) < 80
@@ -287,12 +288,12 @@ def test_a_start_and_a_stop_are_told_and_recorded(tmp_path, monkeypatch, do, cod
 
 
 @pytest.mark.parametrize("is_locked, answer, line", [
-    (True, command.ACCEPTED, "Lock-out: accepted."),
-    (True, command.UNSTORED, "Lock-out: in effect, but a restart loses it: see the controller's messages."),
-    (False, command.NOT_LOCKED, "End of the lock-out: it is not locked out."),
-    (False, command.ACCEPTED, "End of the lock-out: accepted: start it with G.")])
+    (True, operator_commands.ACCEPTED, "Lock-out: accepted."),
+    (True, operator_commands.UNSTORED, "Lock-out: in effect, but a restart loses it: see the controller's messages."),
+    (False, operator_commands.NOT_LOCKED, "End of the lock-out: it is not locked out."),
+    (False, operator_commands.ACCEPTED, "End of the lock-out: accepted: start it with G.")])
 def test_the_end_of_a_lock_out_says_that_it_is_no_start(tmp_path, monkeypatch, is_locked, answer, line):
-    monkeypatch.setattr(command, "lock_out", lambda *_: answer)
+    monkeypatch.setattr(operator_commands, "lock_out", lambda *_: answer)
     assert actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0").lock_out(1, "anna", is_locked) == line
 
 
@@ -300,9 +301,9 @@ def test_what_stands_in_channel_b_is_recorded_and_acknowledged_too(tmp_path, mon
     made = actions.Actions(str(tmp_path), str(tmp_path), str(tmp_path), "ttyS0")
     there = SEEN._replace(causes=(-1, 0, 0, 0x3FFFFFFF), words="row 1a emergency stop, channel B")
     asked = []
-    monkeypatch.setattr(command, "reset", lambda *details: asked.append(details) or command.Answer(latches.NOTHING, 1))
+    monkeypatch.setattr(operator_commands, "reset", lambda *details: asked.append(details) or operator_commands.Answer(latches.NOTHING, 1))
     made.reset(1, "anna", there, False)
-    assert asked == [(str(tmp_path / "command.sock"), command.REMOTE_RESET, -1, 0, 0, 0x3FFFFFFF)]
+    assert asked == [(str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, -1, 0, 0, 0x3FFFFFFF)]
     assert [act.text for act in spool.Inbox(str(tmp_path), ()).take(9)] == [
         "anna at ttyS0: remote reset of row 1a emergency stop, channel B (-1, 0x0; B 0, 0x3fffffff): "
         "nothing to reset; channel B: done"]

@@ -2,16 +2,18 @@
 
 import os
 import shutil
-from pathlib import Path
 
-from controller import config
-from controller.cabinet import open_journal
 from controller.console import watch
-from hil import loads, scenario
-from hil.scenario import Action
+from controller.record.journal_header import open_journal
+from controller.site import config
+from controller.sites import EXAMPLE
+from controller.sites import FOLDER as SITES
+from hil.loads import selection
+from hil.scenarios import scenario
+from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
 
-CONFIG = config.load(Path(config.__file__).parent / "sites" / "example" / "cabinet.toml")
+CONFIG = config.load(EXAMPLE)
 SECOND_US = 1_000_000
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
@@ -84,7 +86,7 @@ class Watched:
 
 def two_channels(folder):
     """The example site with a second channel; its files are written into folder."""
-    shutil.copytree(Path(config.__file__).parent / "sites", folder / "sites")
+    shutil.copytree(SITES, folder / "sites")
     path = folder / "sites" / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', 'second_channel = "fitted"')
     path.write_text(text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1))
@@ -94,5 +96,5 @@ def two_channels(folder):
 def of_scenario(name, folder):
     """Watched of a scenario of the rig."""
     chosen = scenario.load(name)
-    load = loads.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
+    load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     return Watched(folder, load.power, chosen.actions, chosen.soc_pct / 100)

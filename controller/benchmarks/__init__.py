@@ -1,1 +1,0 @@
-"""Measurements of what the controller promises: one JSON document each, and the page made from them."""

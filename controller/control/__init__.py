@@ -1,1 +1,0 @@
-"""Control functions: each a pure step over integers, its state in one preallocated array."""

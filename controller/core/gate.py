@@ -1,0 +1,84 @@
+"""The last look at a set-point: the encoded frame is taken apart again, by nothing the encoder used, before it is sent.
+
+Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one signed 32-bit power
+within the limits the kernel published in this tick. Anything else is an event and the stop frame goes out instead.
+"""
+
+from struct import Struct
+
+from controller.core import reasons
+
+FRAME_BYTES = 13
+WRITE_MULTIPLE = 16
+REGISTERS = 2
+VALUE_BYTES = 4
+FRAME = Struct(">BBHHBi")
+CRC = Struct("<H")
+EXPONENT_RANGE = (-3, 3)
+
+
+def _crc_table():
+    """CRC-16/MODBUS (0x8005 reflected), one value per byte, by long division of the byte alone."""
+    table = []
+    for byte in range(256):
+        remainder = byte
+        for _ in range(8):
+            carry, remainder = remainder & 1, remainder >> 1
+            remainder ^= carry * 0xA001
+        table.append(remainder)
+    return tuple(table)
+
+
+CRC_TABLE = _crc_table()
+
+
+def frame_crc(data):
+    """CRC-16/MODBUS of bytes."""
+    value = 0xFFFF
+    for byte in data:
+        value = value >> 8 ^ CRC_TABLE[(value ^ byte) & 0xFF]
+    return value
+
+
+class Gate:
+    """Checks the frames of one converter; remembers the last bytes whose form was right, as they repeat."""
+
+    __slots__ = ("_unit_id", "_address", "_up", "_down", "_frame", "_raw")
+
+    def __init__(self, unit_id, address, exponent):
+        """unit_id; address of the first register of WSet, which counts 10^exponent W (-3 .. 3, else ValueError)."""
+        if not EXPONENT_RANGE[0] <= exponent <= EXPONENT_RANGE[1]:
+            raise ValueError(f"WSet exponent {exponent}: allowed {EXPONENT_RANGE[0]} .. {EXPONENT_RANGE[1]}")
+        self._unit_id, self._address = unit_id, address
+        self._up, self._down = 10 ** max(0, exponent), 10 ** max(0, -exponent)
+        self._frame, self._raw = None, 0
+
+    def check(self, frame, charge_W_max, discharge_W_max):
+        """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code; limits >= 0, W."""
+        if frame != self._frame:
+            code = self._form(frame)
+            if code:
+                return code
+            self._frame, self._raw = bytes(frame), FRAME.unpack_from(frame)[5]
+        value = self._raw * self._up
+        if value < -charge_W_max * self._down:
+            return reasons.GATE_CHARGE
+        if value > discharge_W_max * self._down:
+            return reasons.GATE_DISCHARGE
+        return reasons.NONE
+
+    def _form(self, frame):
+        if len(frame) != FRAME_BYTES:
+            return reasons.GATE_LENGTH
+        unit_id, function, address, registers, value_bytes, _ = FRAME.unpack_from(frame)
+        if unit_id != self._unit_id:
+            return reasons.GATE_UNIT_ID
+        if function != WRITE_MULTIPLE:
+            return reasons.GATE_FUNCTION
+        if address != self._address:
+            return reasons.GATE_ADDRESS
+        if registers != REGISTERS or value_bytes != VALUE_BYTES:
+            return reasons.GATE_COUNT
+        if frame_crc(frame[:-2]) != CRC.unpack_from(frame, FRAME_BYTES - 2)[0]:
+            return reasons.GATE_CRC
+        return reasons.NONE

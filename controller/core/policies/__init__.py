@@ -1,0 +1,1 @@
+"""Control functions, one per file."""

@@ -1,0 +1,124 @@
+"""Whose request is the base of the chain, how fast it may change, how much energy it may move.
+
+Of the valid requests the one of an operator comes first, then the lowest priority number. Its power moves no faster
+than its source's `request_ramp_W_per_s`, counted from the part of it that limits left in effect, so that nothing winds
+up behind a limit; when it ends, what is left of it goes to zero as fast. Energy is a bucket per source that holds half
+of `energy_Wh_per_h_max` and drains the other half in an hour, so that no hour sees more than the whole; a request that
+would fill it (what it needs to ramp down included) rests until a quarter of the bucket is free again.
+"""
+
+from array import array
+
+from controller.core import hint_codes, hint_sources, reasons
+from controller.core.integers import within
+from controller.core.policies import hint_table as table
+
+MS_PER_H = 3_600_000
+RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on
+LEVEL_MAX = 1 << 62
+_PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
+
+S_IDLE, S_EFFECTIVE_W, S_OWNER, S_CONTROL, S_LEVEL = range(5)  # S_LEVEL: of each source, in W ms
+
+
+class Requests:
+    """`state` is everything it remembers (array of 64-bit words, journal keyframe).
+
+    S_EFFECTIVE_W: part of the base request that limits leave, S_OWNER: index + 1 of the source that it is counted for,
+    the last one in control; S_CONTROL: of the source in control, 0: none.
+    """
+
+    __slots__ = ("state", "_table", "_order", "_entry", "_reason", "_ramp_W", "_leak_W", "_size", "_tick_ms")
+
+    def __init__(self, source_image, tick_ms, hints):
+        """source_image: hint_sources.image; hints: the HintTable that holds the requests."""
+        self._table, self._tick_ms = hints, tick_ms
+        words = [hint_sources.words(source_image, index) for index in range(hints.count)]
+        asking = [index for index, word in enumerate(words) if word[hint_sources.W_ROLE] >= hint_sources.REQUEST]
+        operator = [word[hint_sources.W_ROLE] == hint_sources.OPERATOR for word in words]
+        self._order = sorted(asking, key=lambda index: (not operator[index], words[index][hint_sources.W_PRIORITY]))
+        self._entry = [hints.entries[index * len(hint_sources.QUANTITIES) + _PLACE] for index in range(hints.count)]
+        self._reason = [reasons.OPERATOR if chief else reasons.HINT for chief in operator]
+        self._ramp_W = [word[hint_sources.W_REQUEST_RAMP] for word in words]
+        self._leak_W = [word[hint_sources.W_ENERGY_WH_PER_H_MAX] // 2 for word in words]
+        self._size = [(word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
+                      for word, leak_W in zip(words, self._leak_W)]
+        self.state = array("q", [1, 0, 0, 0] + [0] * hints.count)
+
+    def step(self, low_W, high_W, elapsed_ticks):
+        """(base_W, its reason) of this tick; low_W, high_W: available power, W."""
+        state = self.state
+        if state[S_IDLE] and not self._asked():
+            return 0, reasons.NONE
+        elapsed_ms = elapsed_ticks * self._tick_ms
+        self._count_energy(elapsed_ms)
+        best, rests = self._best(elapsed_ms)
+        state[S_CONTROL] = self._table.out[table.O_CONTROL_SOURCE] = best + 1
+        if best >= 0:
+            state[S_OWNER] = best + 1
+        base_W = self._ramped(best, min(low_W, 0), max(high_W, 0), elapsed_ms)
+        if best >= 0:
+            return base_W, self._reason[best]
+        state[S_IDLE] = 0 if base_W or rests or any(state[S_LEVEL:]) else 1
+        return base_W, reasons.REQUEST_RESTS if rests else reasons.REQUEST_ENDED if base_W else reasons.NONE
+
+    def _asked(self):
+        """True, and no longer idle, when a request has come."""
+        words = self._table.state
+        for index in self._order:
+            if words[self._entry[index]]:
+                self.state[S_IDLE] = 0
+                return True
+        return False
+
+    def _count_energy(self, elapsed_ms):
+        state = self.state
+        for index in self._order:
+            power_W = abs(state[S_EFFECTIVE_W]) if state[S_OWNER] == index + 1 else 0
+            level = state[S_LEVEL + index] + (power_W - self._leak_W[index]) * elapsed_ms
+            state[S_LEVEL + index] = within(level, 0, LEVEL_MAX)
+
+    def _best(self, elapsed_ms):
+        """(index of the source in control or -1, whether a request rests)."""
+        words, best, rests = self._table.state, -1, False
+        for index in self._order:
+            at = self._entry[index] + table.E_STATE
+            if words[at] == table.NONE:
+                continue
+            known = self._rested(index, words[at], elapsed_ms)
+            if known != words[at]:
+                words[at] = known
+                self._table.publish()
+            if known == table.RESTING:
+                rests = True
+            elif best < 0:
+                best = index
+        return best, rests
+
+    def _rested(self, index, known, elapsed_ms):
+        """VALID or RESTING, by how full the bucket of the source is, and would be after this tick and a ramp down."""
+        level, size = self.state[S_LEVEL + index], self._size[index]
+        if known == table.RESTING and 4 * level >= RESUME_QUARTERS * size:
+            return table.RESTING
+        moving_W = abs(self.state[S_EFFECTIVE_W]) if self.state[S_OWNER] == index + 1 else 0
+        asked_W = abs(self._table.state[self._entry[index] + table.E_VALUE_W])
+        step_W = self._step_W(index, elapsed_ms)
+        power_W = min(moving_W + step_W, max(moving_W, asked_W))
+        ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
+        return table.RESTING if level + ahead >= size else table.VALID
+
+    def _step_W(self, index, elapsed_ms):
+        return max(1, self._ramp_W[index] * elapsed_ms // 1000)
+
+    def _ramped(self, best, low_W, high_W, elapsed_ms):
+        """Base request, W: one ramp step further, or all that is asked for where limits hold it back anyway."""
+        state = self.state
+        asked_W = self._table.state[self._entry[best] + table.E_VALUE_W] if best >= 0 else 0
+        if not state[S_OWNER]:
+            return 0
+        step_W = self._step_W(state[S_OWNER] - 1, elapsed_ms)
+        ramped_W = within(asked_W, state[S_EFFECTIVE_W] - step_W, state[S_EFFECTIVE_W] + step_W)
+        state[S_EFFECTIVE_W] = within(ramped_W, low_W, high_W)
+        if ramped_W > high_W:
+            return max(asked_W, ramped_W)
+        return min(asked_W, ramped_W) if ramped_W < low_W else ramped_W

@@ -1,0 +1,79 @@
+"""One power for the cabinet into one for each unit: by weight, within each unit's limits, summing exactly.
+
+Water-filling: shares by weight; a unit whose share passes its limit is given the limit and the rest is shared out anew.
+All units get the sign of the total or 0, so no unit ever charges another.
+"""
+
+from array import array
+
+from controller.core.integers import within
+
+
+class Split:
+    """`out` holds the units' powers, W (array of ints), after `step`."""
+
+    __slots__ = ("out", "_room_W", "_open")
+
+    def __init__(self, units):
+        """units: how many (1 or more)."""
+        self.out = array("i", [0] * units)
+        self._room_W = array("i", [0] * units)
+        self._open = bytearray(units)
+
+    def step(self, total_W, charge_W_max, discharge_W_max, weights):
+        """Return what could be placed of total_W (> 0 discharges), W; equal to it unless the limits sum to less.
+
+        charge_W_max, discharge_W_max: per unit, >= 0, W; weights: per unit, >= 0, below 2^20; units of weight 0 are
+        used last, equally.
+        """
+        out = self.out
+        if len(out) == 1:
+            out[0] = within(total_W, -charge_W_max[0], discharge_W_max[0])
+            return out[0]
+        room_W = discharge_W_max if total_W > 0 else charge_W_max
+        for unit in range(len(out)):
+            out[unit] = 0
+            self._room_W[unit] = room_W[unit]
+        left_W = self._pour(min(abs(total_W), sum(room_W)), weights)
+        if left_W:  # the weighted units are full: the others take the rest
+            self._pour(left_W, None)
+        if total_W < 0:
+            for unit in range(len(out)):
+                out[unit] = -out[unit]
+        return sum(out)
+
+    def _pour(self, left_W, weights):
+        """Share left_W among units with room and weight (None: all equal); return what did not fit."""
+        out, room_W, is_open = self.out, self._room_W, self._open
+        for unit in range(len(out)):
+            is_open[unit] = 1 if room_W[unit] > 0 and (weights is None or weights[unit] > 0) else 0
+        while left_W and any(is_open):
+            filled_W = self._fill(left_W, weights)
+            left_W -= filled_W or self._share(left_W, weights)
+        return left_W
+
+    def _fill(self, left_W, weights):
+        """Give every open unit whose share reaches its room all of it; return the W placed."""
+        out, room_W, is_open = self.out, self._room_W, self._open
+        total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
+        placed_W = 0
+        for unit in range(len(out)):
+            if is_open[unit] and left_W * (1 if weights is None else weights[unit]) >= room_W[unit] * total:
+                placed_W += room_W[unit]
+                out[unit] += room_W[unit]
+                room_W[unit] = is_open[unit] = 0
+        return placed_W
+
+    def _share(self, left_W, weights):
+        """No open unit's share reaches its room: place left_W, every share within 1 W of its exact value."""
+        out, room_W, is_open = self.out, self._room_W, self._open
+        total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
+        weight = placed_W = 0  # of the units so far
+        for unit in range(len(out)):
+            if is_open[unit]:
+                weight += 1 if weights is None else weights[unit]
+                share_W = left_W * weight // total - placed_W
+                placed_W += share_W
+                out[unit] += share_W
+                room_W[unit] -= share_W
+        return placed_W

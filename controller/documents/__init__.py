@@ -1,0 +1,1 @@
+"""Reports printed for people: check, matrix, checklist, reason handbook."""

@@ -1,0 +1,1 @@
+"""Hints from upstream: wire format, checks, keys, replies."""

@@ -1,0 +1,198 @@
+"""Keys of the sources of hints: 32 random bytes each, as hex in STATE_DIR/keys/NAME.key, readable by the owner only.
+
+`NAME.key.old` is the key before the last rotation. At every instant of a change there is one whole NAME.key. When a key
+was made is the file's time of modification.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import stat
+
+from controller.hints import desk
+from controller.hints import wire as w
+from controller.site.schema import SOURCE_NAME
+from controller.system import regular_file
+
+DIRECTORY, SUFFIX, OLD_SUFFIX = "keys", ".key", ".key.old"
+OLD_S = desk.OLD_KEY_MS // 1000
+
+
+class KeyStoreError(Exception):
+    """A key cannot be made, read or removed; one line with the remedy."""
+
+
+def checked_name(name):
+    """The name, when a source may be called so. Raises KeyStoreError."""
+    if not SOURCE_NAME.fullmatch(name):
+        raise KeyStoreError(f"{name!r} is not a name of a source; allowed 1 .. {w.NAME_BYTES} of a-z, 0-9 and _, "
+                            "a letter first")
+    return name
+
+
+def _path(state_directory, name, suffix=SUFFIX):
+    return os.path.join(state_directory, DIRECTORY, name + suffix)
+
+
+def create(state_directory, name):
+    """Make the first key of a source; returns its bytes. KeyStoreError when it has one."""
+    path = _path(state_directory, checked_name(name))
+    with _changing(state_directory):
+        if os.path.lexists(path):
+            raise KeyStoreError(f"{name} has a key already; to replace it: firebreak key rotate {name}")
+        key = _write_new(state_directory, name)
+        _remove(_path(state_directory, name, OLD_SUFFIX))
+        os.link(_path(state_directory, name, ".new"), path)  # unlike a rename it never replaces a key
+        _remove(_path(state_directory, name, ".new"))
+    return key
+
+
+def rotate(state_directory, name):
+    """Make a new key beside the present one, which stays as the old one; returns the new bytes."""
+    path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
+    if not os.path.lexists(path):
+        raise KeyStoreError(f"{name} has no key yet; to make one: firebreak key create {name}")
+    with _changing(state_directory):
+        key = _write_new(state_directory, name)
+        _remove(old)
+        os.link(path, old)
+        os.rename(_path(state_directory, name, ".new"), path)
+    return key
+
+
+def withdraw(state_directory, name):
+    """Take back the last create or rotate, whose key nobody has seen: what was the key before, if any, is it again."""
+    path, old = _path(state_directory, checked_name(name)), _path(state_directory, name, OLD_SUFFIX)
+    with _changing(state_directory):
+        if os.path.lexists(old):
+            os.rename(old, path)
+        else:
+            os.unlink(path)
+
+
+def revoke(state_directory, name):
+    """Remove every key of a source. KeyStoreError when it has none."""
+    path = _path(state_directory, checked_name(name))
+    if not os.path.lexists(path):
+        raise KeyStoreError(f"{name} has no key; firebreak key list names those there are")
+    with _changing(state_directory):
+        _remove(_path(state_directory, name, OLD_SUFFIX))
+        os.unlink(path)
+
+
+@contextlib.contextmanager
+def _changing(state_directory):
+    """One change of the keys at a time; durable, names and all, at its end. KeyStoreError for what goes wrong."""
+    folder = os.path.join(state_directory, DIRECTORY)
+    with _explained():
+        owner = os.stat(state_directory)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with _opened(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.geteuid() == 0:  # made by root for a controller that is not: it must be able to read its keys
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            yield
+            os.fsync(descriptor)
+        with _opened(state_directory) as descriptor:
+            os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(folder):
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path):
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+@contextlib.contextmanager
+def _explained():
+    try:
+        yield
+    except OSError as error:
+        raise KeyStoreError(f"{error.filename}: {error.strerror}") from None
+
+
+def _write_new(state_directory, name):
+    """Write a new key durably to NAME.new, owned by whoever owns the state directory; returns its bytes."""
+    key = secrets.token_bytes(w.KEY_BYTES)
+    path = _path(state_directory, name, ".new")
+    owner = os.stat(state_directory)
+    _remove(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(key.hex().encode() + b"\n")
+        file.flush()
+        if os.geteuid() == 0:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.fsync(descriptor)
+    return key
+
+
+def read(path):
+    """(key bytes, made_s) of a key file. Raises KeyStoreError, FileNotFoundError."""
+    try:
+        with open(path, "rb", opener=regular_file.opener) as file:
+            state, text = os.fstat(file.fileno()), file.read(2 * w.KEY_BYTES + 2)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise KeyStoreError(f"{path}: {error.strerror}; run this as the controller's user or as root") from None
+    if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyStoreError(f"{path}: others may read it, so it is not used; make a new one, or chmod 600")
+    try:
+        key = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != w.KEY_BYTES:
+        raise KeyStoreError(f"{path}: holds no key of {w.KEY_BYTES} bytes in hex; make a new one")
+    return key, max(0, int(state.st_mtime))
+
+
+def load(state_directory, names, utc_s, now_ms):
+    """({name: tuple of hints.Key, newest first}, lines about files that are not used).
+
+    utc_s, now_ms: the time of day and of the uptime clock; an old key whose day is over, or that lies in the future by
+    this clock, is not loaded.
+    """
+    found, lines = {}, []
+    for name in names:
+        try:
+            found[name] = _keys_of(state_directory, name, utc_s, now_ms)
+        except FileNotFoundError:
+            continue
+        except KeyStoreError as error:
+            lines.append(str(error))
+    return found, lines
+
+
+def _keys_of(state_directory, name, utc_s, now_ms):
+    key, made_s = read(_path(state_directory, name))
+    newest = desk.key_of(key, made_s)
+    left_s = made_s + OLD_S - utc_s
+    if not 0 < left_s <= OLD_S:
+        return (newest,)
+    try:
+        old, old_made_s = read(_path(state_directory, name, OLD_SUFFIX))
+    except FileNotFoundError:
+        return (newest,)
+    return newest, desk.key_of(old, old_made_s, now_ms + left_s * 1000)
+
+
+def names(state_directory):
+    """Sorted names of all sources that have a key file. Raises KeyStoreError when the folder cannot be read."""
+    try:
+        files = os.listdir(os.path.join(state_directory, DIRECTORY))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise KeyStoreError(f"{error.filename}: {error.strerror}; run this as the controller's user or as root") \
+            from None
+    return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))

@@ -1,0 +1,108 @@
+"""The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to whom it does not know.
+
+One datagram to judge per call, so that the loop can look at its deadline in between; after DATAGRAMS_PER_TICK of them
+the loop does not wait for this socket until the next tick. What a first look at length and magic rejects costs nearly
+nothing: some of it goes with each call, and calls that found nothing else are counted apart, so that a flood of it does
+not use up the turns of the others.
+
+What comes meanwhile waits in the kernel's one queue (net.unix.max_dgram_qlen datagrams of all senders). While it is
+full all of them wait: who blocks in sending gets in in the order of coming, who sends without blocking must be lucky.
+"""
+
+import os
+
+from controller.core.hint_codes import CHARGING_ONLY, FALLBACK_RULES, LIMITED, MOVED, OUTRANKED, RESTING
+from controller.hints import desk, replies
+from controller.hints import hint_statistics as st
+from controller.hints import wire as w
+from controller.system import clock, sockets
+
+DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
+REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
+BUFFER_BYTES = 256  # the end of a longer datagram is lost, but its length can be no right one any more
+_LESS = (LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED)
+
+
+class HintListener:
+    """Serves `RUN_DIR/hints.sock` and writes `RUN_DIR/hints.stats`."""
+
+    def __init__(self, run_directory, cabinet, keys):
+        """keys: {source name: tuple of hints.Key}. Replaces a socket left over; raises OSError."""
+        self._core, self._sources = cabinet.core, cabinet.config.sources
+        self._path = os.path.join(run_directory, "hints.sock")
+        self.statistics = st.HintStatistics(os.path.join(run_directory, "hints.stats"), cabinet.config.sources)
+        self.desk = desk.Desk(cabinet.config.sources, keys, os.urandom(w.NONCE_BYTES), cabinet.request_hint,
+                               self.statistics, self._state)
+        self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._socket = sockets.bound(self._path, 0o660)
+
+    def fileno(self):
+        """Readable when a datagram waits."""
+        return self._socket.fileno()
+
+    @property
+    def hungry(self):
+        """True while this tick may take another datagram."""
+        return self._left > 0 and self._rejecting_left > 0
+
+    def receive(self, now_us):
+        """Take one datagram to judge, or some that need no judging; nothing waiting is nothing."""
+        for _ in range(REJECTED_PER_CALL):
+            try:
+                length, sender = self._socket.recvfrom_into(self._buffer)
+            except BlockingIOError:
+                break
+            data = self._buffer[:length]
+            answer = self.desk.receive(data, sender, now_us // 1000)
+            if w.is_well_formed(data):
+                self._left -= 1
+                if answer is not None:
+                    self._send(answer, sender)
+                return
+        self._rejecting_left -= 1
+
+    def _state(self, source_name, now_ms):
+        return replies.state(source_name, self._core, self._sources, self.desk.nonce, now_ms)
+
+    def answer(self, now_us):
+        """After a tick: reply to the hints it took, and begin to count anew."""
+        self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
+        pending = self.desk.pending
+        if not pending:
+            return
+        for each in pending:
+            reply = replies.reply(each, self._core, self.desk.nonce, now_us // 1000)
+            if not each.code:
+                self._note(each.account.row, reply.code)
+            self._send(w.reply_bytes(reply, each.key), each.sender)
+        pending.clear()
+
+    @staticmethod
+    def _note(row, code):
+        row[st.LAST_CODE] = code
+        if code in _LESS:
+            row[st.LIMITED] += 1
+
+    def _send(self, data, sender):
+        """To abstract addresses only: a path would be looked up in file systems that may hang."""
+        try:
+            if isinstance(sender, bytes) and sender.startswith(b"\0"):
+                self._socket.sendto(data, sender)
+                return
+        except OSError:  # gone, or does not read: its loss
+            pass
+        self.statistics.common[st.UNSENT] += 1
+
+    def change_key(self, source, key, made_s, rotate):
+        """A source's key has changed (command.Listener); key None: revoked. False when there is no such source."""
+        made = desk.key_of(key, made_s) if key else None
+        return self.desk.change_key(source, made, rotate, clock.now_us() // 1000)
+
+    def close(self):
+        """Remove the socket; the statistics stay."""
+        self._socket.close()
+        if os.path.exists(self._path):
+            os.unlink(self._path)
+        self.desk = None
+        self.statistics.close()

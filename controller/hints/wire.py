@@ -1,0 +1,186 @@
+"""Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for whoever sends.
+
+A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with the key of the
+source. A hello (20), its answer (28) and a status (20), which asks for a state, are not secret and have none. Times
+are the controller's uptime clock in ms, as the hello tells it.
+"""
+
+import hmac
+import struct
+from typing import NamedTuple
+
+from controller.core import hint_codes as h
+
+HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
+HINT = struct.Struct("<4s16s8sQQBBHiI32s")
+HELLO = struct.Struct("<4s16s")
+STATUS_MAGIC, STATE_MAGIC = b"FBS1", b"FBT1"
+WELCOME = struct.Struct("<4s8sQQ")
+REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiHH32s")
+STATE = struct.Struct("<4s16s8sQiiiiHHHHH2x16s32s")
+_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
+MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
+SIGNED_BYTES = HINT.size - MAC_BYTES
+NOTHING_W = -2**31  # no value: nothing in force, or no fallback
+VALUE_W_MAX = 1_000_000_000  # what the core takes
+VALID_MS_MIN = 1000
+SEQUENCE_MAX = 2**64 - 1
+
+
+class Hint(NamedTuple):
+    """What a source says. source: its name; nonce: 8 bytes; purpose: a free number, shown and not interpreted."""
+
+    source: str
+    nonce: bytes
+    sequence: int
+    sent_ms: int
+    kind: int
+    quantity: int
+    purpose: int
+    value_W: int
+    valid_ms: int
+
+
+class Welcome(NamedTuple):
+    """Answer to a hello: nonce of this run, uptime, highest sequence seen of that source."""
+
+    nonce: bytes
+    uptime_ms: int
+    sequence: int
+
+
+class Reply(NamedTuple):
+    """How a hint was taken. granted_W: what is in effect (NOTHING_W: nothing); valid_ms: what is left of it."""
+
+    source: str
+    nonce: bytes
+    sequence: int
+    uptime_ms: int
+    code: int
+    kind: int
+    quantity: int
+    asked_W: int
+    granted_W: int
+    valid_ms: int
+    fallback_W: int
+    available_low_W: int
+    available_high_W: int
+    low_reason: int
+    high_reason: int
+    setpoint_W: int
+    binding_reason: int
+
+
+class State(NamedTuple):
+    """What the cabinet can do and does. remaining_Wh: above the soft reserve, -1: unknown; control_source: or ""."""
+
+    source: str
+    nonce: bytes
+    uptime_ms: int
+    setpoint_W: int
+    available_low_W: int
+    available_high_W: int
+    remaining_Wh: int
+    reserve_soft_permille: int
+    reserve_hard_permille: int
+    low_reason: int
+    high_reason: int
+    binding_reason: int
+    control_source: str
+
+
+def mac(key, signed):
+    """HMAC-SHA256 (32 bytes) of `signed` under `key`."""
+    return hmac.digest(key, signed, "sha256")
+
+
+def name_field(name):
+    """A source's name as 16 bytes, padded with zeros. ValueError when it does not fit."""
+    if not 0 < len(name) <= NAME_BYTES or not name.isascii() or "\0" in name:
+        raise ValueError(f"{name[:20]!a}: a source's name is 1 .. {NAME_BYTES} ASCII characters")
+    return name.encode("ascii").ljust(NAME_BYTES, b"\0")
+
+
+def name_of(field):
+    """Name in a zero-padded field; only of fields that carry a right MAC."""
+    return field.rstrip(b"\0").decode("ascii", "replace")
+
+
+def unsigned(hint):
+    """The 56 bytes of a Hint that its MAC covers. struct.error or ValueError when a field is out of range."""
+    if len(hint.nonce) != NONCE_BYTES:
+        raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(hint.nonce)}")
+    return HINT.pack(HINT_MAGIC, name_field(hint.source), *hint[1:], b"")[:SIGNED_BYTES]
+
+
+def signed(hint, key):
+    """The datagram (88 bytes) of a Hint."""
+    data = unsigned(hint)
+    return data + mac(key, data)
+
+
+def hello(source):
+    """The datagram (20 bytes) that asks for nonce, uptime and sequence."""
+    return HELLO.pack(HELLO_MAGIC, name_field(source))
+
+
+def status(source):
+    """The datagram (20 bytes) that asks for a State."""
+    return HELLO.pack(STATUS_MAGIC, name_field(source))
+
+
+def state_bytes(state, key):
+    """The datagram (112 bytes) of a State."""
+    control = name_field(state.control_source) if state.control_source else b""
+    data = STATE.pack(STATE_MAGIC, name_field(state.source), *state[1:-1], control, b"")[:-MAC_BYTES]
+    return data + mac(key, data)
+
+
+def state_of(data, key=None):
+    """State of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
+    if len(data) != STATE.size or not data.startswith(STATE_MAGIC) or key is not None and not _is_signed(data, key):
+        return None
+    fields = STATE.unpack(data)
+    return State(name_of(fields[1]), *fields[2:-2], name_of(fields[-2]))
+
+
+def _is_signed(data, key):
+    return hmac.compare_digest(mac(key, data[:-MAC_BYTES]), data[-MAC_BYTES:])
+
+
+def is_well_formed(data):
+    """True when length and magic are those of what a source may send: a first look that costs nearly nothing."""
+    return _LENGTHS.get(bytes(data[:4])) == len(data)
+
+
+def welcome_of(data):
+    """Welcome of a datagram, or None when it is none."""
+    if len(data) != WELCOME.size or not data.startswith(WELCOME_MAGIC):
+        return None
+    return Welcome(*WELCOME.unpack(data)[1:])
+
+
+def reply_bytes(reply, key):
+    """The datagram (116 bytes) of a Reply."""
+    data = REPLY.pack(REPLY_MAGIC, name_field(reply.source), *reply[1:], 0, b"")[:-MAC_BYTES]
+    return data + mac(key, data)
+
+
+def reply_of(data, key=None):
+    """Reply of a datagram, or None when it is none or, with a key, when its MAC is wrong."""
+    if len(data) != REPLY.size or not data.startswith(REPLY_MAGIC):
+        return None
+    if key is not None and not _is_signed(data, key):
+        return None
+    fields = REPLY.unpack(data)
+    return Reply(name_of(fields[1]), *fields[2:-2])
+
+
+def quantity_of(name):
+    """(kind, quantity) of a quantity's name ("heartbeat": none). ValueError naming what is allowed."""
+    if name == h.KINDS[h.HEARTBEAT]:
+        return h.HEARTBEAT, 0
+    for quantity, each in h.QUANTITIES.items():
+        if each == name:
+            return h.KIND_OF[quantity], quantity
+    raise ValueError(f"quantity {name[:20]!r} is not allowed; allowed {', '.join(h.QUANTITIES.values())}, heartbeat")

@@ -1,0 +1,1 @@
+"""What lasts: journal, store, replay, history, proof tests, hash chain."""

@@ -1,0 +1,411 @@
+"""The journal: a ring of tick frames in a mapped file, written by the loop and read by anybody, read-only.
+
+File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs), newest complete
+sequence, where the last two keyframes lie, ring. Little-endian throughout, like every machine this runs on. A frame is
+
+    magic u32, crc32 u32 over the rest, length u32, sequence u64, elapsed_ticks u32, kind u16, changes u16,
+    fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x changes
+
+where index < n_in is an input and the others are outputs; only what differs from the frame before is written. A
+keyframe has every input and output instead (no indexes), then the n_state words of the state *after* its tick, so that
+a reader may begin there. The writer never waits for a reader: the ring overwrites, and each reader finds its own loss
+by sequence and CRC.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from array import array
+from zlib import crc32
+
+import msgpack
+import numpy
+
+from controller.system import regular_file
+
+SCHEMA = 2
+MAGIC = b"FIREBRK\n"
+PREAMBLE = struct.Struct("<8sHHIIIIII")  # magic, schema, n_groups, n_in, n_out, n_state, header bytes, ring bytes, crc
+NEWEST = struct.Struct("<Q")
+KEYFRAMES = struct.Struct("<QQ")  # offsets in the file of the newest keyframe and of the one before it, 0: none
+FRAME_MAGIC = b"FBJ\x01"
+FRAME = struct.Struct("<4sII")  # magic, crc, length
+BODY = struct.Struct("<QIHH")  # sequence, elapsed_ticks, kind, changes
+BODY_AT = FRAME.size - 4  # the CRC covers the length as well
+LENGTH = struct.Struct("<I")
+DELTA, KEYFRAME = 0, 1
+NOTHING_YET = (1 << 64) - 1  # newest sequence of a journal without a frame
+ARRAY_EXTENSION = 1  # msgpack extension type of an array('i')
+
+
+class JournalError(Exception):
+    """The file is not a journal that can be read; the text is one line for the operator."""
+
+
+class FrameEncoder:
+    """Turns the process image of one tick into the bytes of a frame; the same calls give the same bytes."""
+
+    __slots__ = ("n_in", "words", "state_bytes", "frame_bytes_max", "_now", "_before", "_now_words")
+
+    def __init__(self, n_in, n_groups, n_out, n_state):
+        """Counts of input words, freshness groups, output words and state words (of 32 bits each)."""
+        self.n_in = n_in
+        self.words = n_in + n_out
+        self.state_bytes = 4 * n_state
+        self._now_words = array("i", bytes(4 * self.words))
+        self._now = numpy.frombuffer(self._now_words, numpy.int32)
+        self._before = numpy.zeros(self.words, numpy.int32)
+        fixed = FRAME.size + BODY.size + (n_groups + 7) // 8
+        self.frame_bytes_max = fixed + max(6 * self.words, 4 * self.words + self.state_bytes)
+
+    def encode(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
+        """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe when state is given.
+
+        Raises ValueError or BufferError when an array has not the length that was announced.
+        """
+        words = self._now_words
+        words[:self.n_in] = inp
+        words[self.n_in:] = out
+        now, before = self._now, self._before
+        fresh_bits = numpy.packbits(numpy.frombuffer(fresh, numpy.uint8), bitorder="little").tobytes()
+        if state is None:
+            changed = (now != before).nonzero()[0]
+            body = (BODY.pack(sequence, elapsed_ticks, DELTA, len(changed)) + fresh_bits
+                    + changed.astype(numpy.uint16).tobytes() + now[changed].tobytes())
+        else:
+            state_bytes = state.tobytes()
+            if len(state_bytes) != self.state_bytes:
+                raise ValueError(f"state of {len(state_bytes)} bytes, announced were {self.state_bytes}")
+            body = BODY.pack(sequence, elapsed_ticks, KEYFRAME, self.words) + fresh_bits + words.tobytes() + state_bytes
+        before[:] = now
+        length = FRAME.size + len(body)
+        return FRAME.pack(FRAME_MAGIC, crc32(body, crc32(LENGTH.pack(length))), length) + body
+
+
+class Frame:
+    """One frame as read: `changes` are (index, value) with outputs after the inputs, `state` array('i') or None."""
+
+    __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
+
+    def __init__(self, raw, counts):
+        """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out, n_state)."""
+        n_in, n_groups, n_out, _ = counts
+        self.raw = raw
+        self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
+        at = FRAME.size + BODY.size
+        values_at = at + (n_groups + 7) // 8
+        bits = numpy.frombuffer(raw, numpy.uint8, values_at - at, at)
+        self.fresh = numpy.unpackbits(bits, count=n_groups, bitorder="little").tobytes()
+        self.state = None
+        if self.kind == KEYFRAME:
+            self.indexes = numpy.arange(n_in + n_out)
+            self.state = array("i", raw[values_at + 4 * (n_in + n_out):])
+        else:
+            self.indexes = numpy.frombuffer(raw, numpy.uint16, changes, values_at)
+            values_at += 2 * changes
+        self.values = numpy.frombuffer(raw, numpy.int32, changes, values_at)
+
+    @property
+    def changes(self):
+        """List of (index, value) of what this frame changes."""
+        return list(zip(self.indexes.tolist(), self.values.tolist()))
+
+    def apply(self, inp, out):
+        """Store the changes into the arrays of inputs and outputs."""
+        n_in = len(inp)
+        for index, value in zip(self.indexes.tolist(), self.values.tolist()):
+            if index < n_in:
+                inp[index] = value
+            else:
+                out[index - n_in] = value
+
+
+def pack_header(header):
+    """Bytes of a header dict: values are ints, texts, lists or dicts of them, and array('i'); keys in sorted order."""
+    def extend(value):
+        if isinstance(value, array) and value.typecode == "i":
+            return msgpack.ExtType(ARRAY_EXTENSION, value.tobytes())
+        raise TypeError(f"a journal header cannot hold a {type(value).__name__}")
+    return msgpack.packb({key: header[key] for key in sorted(header)}, default=extend)
+
+
+def unpack_header(data):
+    """The dict that pack_header was given."""
+    def extend(code, content):
+        if code == ARRAY_EXTENSION:
+            return array("i", content)
+        return msgpack.ExtType(code, content)
+    return msgpack.unpackb(data, ext_hook=extend)
+
+
+class JournalWriter:
+    """Appends frames to the ring of a new file; a journal already there is kept beside it as `PATH.previous`."""
+
+    def __init__(self, path, header, n_in, n_groups, n_out, n_state, capacity_bytes):
+        """header: see pack_header; raises OSError when the file cannot be made or its space not be had."""
+        self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
+        if capacity_bytes < 4 * self._encoder.frame_bytes_max:
+            raise JournalError(f"{path}: a ring of {capacity_bytes} bytes is too small, this image needs "
+                               f">= {4 * self._encoder.frame_bytes_max}")
+        packed = pack_header(header)
+        start = file_start((n_in, n_groups, n_out, n_state), packed, capacity_bytes)
+        self._newest_at = PREAMBLE.size + len(packed)
+        self._keyframes_at = self._newest_at + NEWEST.size
+        self._keyframes = (0, 0)
+        self._ring_at = self._keyframes_at + KEYFRAMES.size
+        self._end = self._ring_at + capacity_bytes
+        self._at = self._ring_at
+        self._map = _new_map(path, self._end)
+        self._map[:self._newest_at] = start
+        NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
+
+    def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
+        """Write one tick; sequence rises by 1 per frame; state (array('i')) makes it a keyframe."""
+        frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
+        at = self._at
+        after = at + len(frame)
+        if after > self._end:
+            self._map[at:self._end] = bytes(self._end - at)  # else frames of the lap before last stay valid there
+            at = self._ring_at
+            after = at + len(frame)
+        self._map[at:after] = frame
+        if state is not None:
+            self._keyframes = (at, self._keyframes[0])
+            KEYFRAMES.pack_into(self._map, self._keyframes_at, *self._keyframes)
+        NEWEST.pack_into(self._map, self._newest_at, sequence)
+        self._at = after
+
+    def close(self):
+        """Unmap the file; it stays for its readers."""
+        self._map.close()
+
+
+def file_start(counts, packed, ring_bytes):
+    """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of pack_header."""
+    n_in, n_groups, n_out, n_state = counts
+    fields = (MAGIC, SCHEMA, n_groups, n_in, n_out, n_state, len(packed), ring_bytes)
+    return PREAMBLE.pack(*fields, crc32(packed, crc32(PREAMBLE.pack(*fields, 0)))) + packed
+
+
+def _new_map(path, size_bytes):
+    if os.path.exists(path):
+        os.replace(path, f"{path}.previous")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        os.posix_fallocate(descriptor, 0, size_bytes)  # a full /run is an error now and not a SIGBUS in the loop
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
+    try:
+        return mmap.mmap(descriptor, size_bytes)
+    finally:
+        os.close(descriptor)
+
+
+class JournalReader:
+    """Reads a journal file, also while it is being written.
+
+    `header` is the writer's dict, `counts` (n_in, n_groups, n_out, n_state), `lost` how many frames after the first it
+    saw this reader could not read, `missing_bytes` what a truncated file lacks.
+    """
+
+    def __init__(self, path):
+        """Raises JournalError (one line) when the file is no journal or its header is damaged."""
+        self.path = path
+        self._map = _existing_map(path)
+        fields = _preamble(path, self._map)
+        _, _, n_groups, n_in, n_out, n_state, header_bytes, ring_bytes, _ = fields
+        self.counts = (n_in, n_groups, n_out, n_state)
+        self._newest_at = PREAMBLE.size + header_bytes
+        self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
+        packed = self._map[PREAMBLE.size:self._newest_at]
+        if self._ring_at > len(self._map) or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != fields[-1]:
+            raise JournalError(f"{path}: the header of this journal is damaged")
+        self.packed_header = packed
+        self.header = unpack_header(packed)
+        self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
+        self._end = self._ring_at + ring_bytes - self.missing_bytes
+        self._at = self._ring_at
+        self._expected = None  # sequence of the next frame to be read, once one was read
+        self._keyframe_at = None  # position of the last one `keyframes` has yielded
+        self.lost = 0
+
+    def newest(self):
+        """Sequence of the newest complete frame, or None before the first."""
+        sequence, = NEWEST.unpack_from(self._map, self._newest_at)
+        return None if sequence == NOTHING_YET else sequence
+
+    def skip(self):
+        """Let `frames` begin at the last keyframe but one instead of the oldest frame: what is now, at once.
+
+        The last but one, so that at least one tick follows it. A hint only: where nothing readable lies there,
+        `frames` begins with the oldest one after all.
+        """
+        for at in reversed(KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)):
+            frame = self._frame_at(at) if self._ring_at <= at < self._end else None
+            if frame is not None and frame.kind == KEYFRAME:
+                self._at, self._expected = at, frame.sequence
+                return
+
+    def rewind(self):
+        """Let `frames` begin at the oldest frame the ring holds."""
+        self._at, self._expected = self._ring_at, None
+
+    def begin_at(self, sequence):
+        """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame where none is left.
+
+        Returns the keyframe it begins with, or None.
+        """
+        for found, at in sorted(self._walk(), reverse=True):
+            frame = self._frame_at(at) if found <= sequence else None
+            if frame is not None and frame.sequence == found and frame.kind == KEYFRAME:
+                self._at, self._expected = at, found
+                return frame
+        return None
+
+    def frames(self):
+        """Yields the frames completed since the last call (at first all that the ring holds), oldest first."""
+        newest = self.newest()
+        if newest is None:
+            return
+        if self._expected is not None:
+            yield from self._follow(newest)
+        if self._expected is None or self._expected <= newest:
+            yield from self._recover(newest)
+
+    def keyframes(self, since=None):
+        """Yields the keyframes the ring holds, oldest first, without taking the frames between them apart.
+
+        since: sequence of the last one that was yielded: only newer ones then, without walking the whole ring for them.
+        """
+        found = self._newer(since, self._keyframe_at) if since is not None else None
+        for sequence, at in sorted(self._walk()) if found is None else found:
+            frame = self._frame_at(at)
+            if frame is not None and frame.sequence == sequence and frame.kind == KEYFRAME and sequence != since:
+                self._keyframe_at = at
+                yield frame
+
+    def _newer(self, sequence, at):
+        """[(sequence, position)] of the keyframe at a position and those after it, None where no frames follow on."""
+        newest, found = self.newest(), []
+        if newest is None:
+            return None
+        for expected in range(sequence, newest + 1):
+            head = self._head_at(at, expected)
+            if head is None:  # the writer may have begun a new lap
+                at = self._ring_at
+                head = self._head_at(at, expected)
+            if head is None:
+                return None
+            kind, length = head
+            if kind == KEYFRAME:
+                found.append((expected, at))
+            at += length
+        return found
+
+    def _head_at(self, at, expected):
+        """(kind, length) of the frame at a position if it has the expected sequence, else None; its CRC is not read."""
+        if at is None or at > self._end - FRAME.size - BODY.size:
+            return None
+        magic, _, length = FRAME.unpack_from(self._map, at)
+        sequence, _, kind, _ = BODY.unpack_from(self._map, at + FRAME.size)
+        return (kind, length) if magic == FRAME_MAGIC and sequence == expected else None
+
+    def _walk(self):
+        """(sequence, position) of what looks like a keyframe, from frame to frame by their lengths."""
+        at, end, content = self._ring_at, self._end, self._map
+        while 0 <= at <= end - FRAME.size - BODY.size:
+            magic, _, length = FRAME.unpack_from(content, at)
+            if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= end - at:
+                at = content.find(FRAME_MAGIC, at + 1, end)
+                continue
+            sequence, _, kind, _ = BODY.unpack_from(content, at + FRAME.size)
+            if kind == KEYFRAME:
+                yield sequence, at
+            at += length
+
+    def close(self):
+        """Unmap the file."""
+        self._map.close()
+
+    def _follow(self, newest):
+        while self._expected <= newest:
+            at = self._at
+            frame = self._frame_at(at)
+            if frame is None or frame.sequence != self._expected:
+                at = self._ring_at  # the writer may have begun a new lap
+                frame = self._frame_at(at)
+                if frame is None or frame.sequence != self._expected:
+                    return
+            self._seen(frame, at)
+            yield frame
+
+    def _recover(self, newest):
+        """Look for frames everywhere in the ring: for the first time, or because the writer has overtaken us."""
+        for sequence, at in self._scan():
+            frame = self._frame_at(at)
+            if frame is None or frame.sequence != sequence or sequence < (self._expected or 0):
+                continue
+            if self._expected is not None:
+                self.lost += sequence - self._expected
+            self._seen(frame, at)
+            yield frame
+        if self._expected is None:
+            self._expected = newest
+        if self._expected <= newest:
+            self.lost += newest + 1 - self._expected
+            self._expected = newest + 1
+
+    def _seen(self, frame, at):
+        self._at = at + len(frame.raw)
+        self._expected = frame.sequence + 1
+
+    def _scan(self):
+        """(sequence, position) of all whole frames in the ring, oldest first."""
+        found = []
+        at = self._map.find(FRAME_MAGIC, self._ring_at, self._end)
+        while at >= 0:
+            raw = self._raw_at(at)
+            if raw:
+                found.append((BODY.unpack_from(raw, FRAME.size)[0], at))
+            at = self._map.find(FRAME_MAGIC, at + (len(raw) if raw else 1), self._end)
+        found.sort()
+        return found
+
+    def _raw_at(self, at):
+        """Bytes of the frame at a position, or None where there is no frame with a right CRC."""
+        if at + FRAME.size > self._end:
+            return None
+        magic, crc, length = FRAME.unpack_from(self._map, at)
+        if magic != FRAME_MAGIC or not FRAME.size + BODY.size <= length <= self._end - at:
+            return None
+        raw = self._map[at:at + length]
+        return raw if crc32(raw[BODY_AT:]) == crc else None
+
+    def _frame_at(self, at):
+        raw = self._raw_at(at)
+        return Frame(raw, self.counts) if raw else None
+
+
+def _existing_map(path):
+    try:
+        with open(path, "rb", opener=regular_file.opener) as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise JournalError(f"{path}: the file is empty") from None
+
+
+def _preamble(path, content):
+    """Fields of PREAMBLE, of a file of our kind and schema; whether they are intact only the CRC tells."""
+    if content[:len(MAGIC)] != MAGIC:
+        raise JournalError(f"{path}: not a journal")
+    if len(content) < PREAMBLE.size:
+        raise JournalError(f"{path}: truncated, {len(content)} bytes of a journal are left")
+    fields = PREAMBLE.unpack_from(content)
+    if fields[1] != SCHEMA:
+        raise JournalError(f"{path}: journal schema {fields[1]}, this program reads {SCHEMA}")
+    return fields

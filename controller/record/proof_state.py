@@ -1,0 +1,82 @@
+"""Which proof tests are due: pure, from the intervals of the rows that are armed, the ledger's records and the day."""
+
+from controller.record.proof_tests import COMMISSIONED, PASSED, TEST, day
+from controller.rows import proof_intervals
+
+LIMITS_D = (60, 30, 7, 0)  # days ahead at which a test is warned of; at 0 its day has come
+OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
+
+
+def level(days_left):
+    """How many of LIMITS_D have been passed; 0 for none, or where nothing is ever due again (None)."""
+    return 0 if days_left is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
+
+
+def today(records, utc_us_day):
+    """The day to count from: of the clock, or of the newest record where the clock is behind it."""
+    return max([utc_us_day, *[day(record.recorded_utc) for record in records]])
+
+
+def rows(planned, records, clock_day):
+    """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left, level, state}.
+
+    planned: of proof_plan.plan; records: of proof_tests.Found; clock_day: datetime.date. last: values of the last test
+    or None; due: ISO day or None (never again).
+    """
+    now = today(records, clock_day)
+    began = min([day(record.date) for record in records if record.kind == COMMISSIONED], default=now)
+    last = {}
+    for record in records:
+        if record.kind == TEST:
+            last[record.row] = record
+    return [_row(key, interval_d, last.get(key), began, now) for key, interval_d in planned.items()]
+
+
+def _row(key, interval_d, last, began, now):
+    due = began if last is None else day(last.date)
+    if last is not None and last.result == PASSED:
+        due = due.fromordinal(due.toordinal() + interval_d) if interval_d else None
+    days_left = None if due is None else (due - now).days
+    passed = level(days_left)
+    state = OVERDUE if passed == len(LIMITS_D) else DUE if passed else OK
+    if last is not None and last.result != PASSED:
+        state = NOT_PASSED
+    return {"row": key, "what": proof_intervals.what(key), "interval_d": interval_d or None,
+            "last": last and last._asdict(), "due": due and due.isoformat(), "days_left": days_left, "level": passed,
+            "state": state}
+
+
+def words(row):
+    """State of a row in a few words: "ok", "due in 12 d", "overdue by 3 d", "failed"."""
+    if row["state"] == DUE:
+        return f"due in {row['days_left']} d"
+    if row["state"] == OVERDUE:
+        late_d = -row["days_left"]
+        late = f"{late_d} d late" if late_d else "due today"
+        return f"{'never tested' if row['last'] is None else 'overdue'}, {late}"
+    return row["state"]
+
+
+def rows_armed(found):
+    """How many rows of the matrix they are: one may have several tests, and several rows never share one."""
+    return len({proof_intervals.row_of(row["row"]) for row in found})
+
+
+def wrong(found):
+    """Those that are overdue or failed."""
+    return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]
+
+
+def nearest(found):
+    """The row whose test is due first, None where none ever is."""
+    return min([row for row in found if row["days_left"] is not None], key=lambda row: row["days_left"], default=None)
+
+
+def summary(found):
+    """What is due next, for one line of a page: "21 proof tests to be done", "proof test of row 15 in 12 d", or ""."""
+    late, row = wrong(found), nearest(found)
+    if len(late) > 1:
+        return f"{len(late)} proof tests to be done"
+    if row is None:
+        return ""
+    return f"proof test of row {row['row']} " + (words(row).partition(",")[0] if late else f"in {row['days_left']} d")

@@ -1,0 +1,106 @@
+"""What the day is, where that is known from, and how wrong it may be: labels for events, never a clock to decide by.
+
+Source "ntp": the kernel's clock is being steered (adjtimex(2)), and says itself how wrong it may be. "rtc": nobody
+steers it, but the system was started from a battery-backed clock. "unknown": neither, or the day cannot be true.
+"""
+
+import ctypes
+import glob
+
+from controller.system import clock
+
+NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
+STA_UNSYNC, TIME_ERROR = 0x40, 5
+EARLIEST_US = 1_767_225_600_000_000  # 2026-01-01: a clock before this program was written is not right
+HELD_PPM = 500  # how fast the kernel itself lets its own uncertainty grow once nobody steers the clock
+RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
+STEP_US = 100_000  # a clock that is steered by slewing moves 10 us in a poll of 20 ms; more than this was set
+REFRESH_US = 1_000_000
+
+
+class Timex(ctypes.Structure):
+    """struct timex of adjtimex(2), Linux."""
+
+    _fields_ = ([("modes", ctypes.c_int)]
+                + [(name, ctypes.c_long) for name in ("offset", "freq", "maxerror", "esterror")]
+                + [("status", ctypes.c_int)]
+                + [(name, ctypes.c_long) for name in ("constant", "precision", "tolerance", "time_s", "time_us", "tick",
+                                                      "ppsfreq", "jitter")]
+                + [("shift", ctypes.c_int)]
+                + [(name, ctypes.c_long) for name in ("stabil", "jitcnt", "calcnt", "errcnt", "stbcnt")]
+                + [("tai", ctypes.c_int), ("spare", ctypes.c_int * 11)])
+
+
+def steered_us():
+    """How wrong the kernel says its steered clock may be, us; None when nobody steers it."""
+    asked = Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(asked))
+    if state < 0 or state == TIME_ERROR or asked.status & STA_UNSYNC:
+        return None
+    return asked.maxerror
+
+
+def started_from_rtc():
+    """True when a battery-backed clock has set the system's at the start."""
+    for path in glob.glob(RTC_FLAGS):
+        try:
+            with open(path, encoding="ascii") as file:
+                if file.read().strip() == "1":
+                    return True
+        except OSError:
+            pass  # the next one, or none
+    return False
+
+
+class Clocks:
+    """What the recorder reads, in one place that a test can stand in for."""
+
+    now_us = staticmethod(clock.now_us)
+    utc_us = staticmethod(clock.utc_us)
+    steered_us = staticmethod(steered_us)
+    started_from_rtc = staticmethod(started_from_rtc)
+
+
+class WallClock:
+    """Labels for moments of the clock that nobody can set. `offset_us`: UTC minus that clock, at the last `poll`."""
+
+    def __init__(self, clocks=None):
+        """clocks: Clocks or a stand-in."""
+        self.clocks = clocks or Clocks()
+        self._rtc = self.clocks.started_from_rtc()
+        self._refreshed_us = self._steered_at_us = self._error_us = None
+        self.offset_us = None
+
+    def poll(self):
+        """Look at the clocks. Returns (now_us, us by which the wall clock was set since the last time, 0 if not)."""
+        now_us = self.clocks.now_us()
+        offset_us = self.clocks.utc_us() - now_us
+        step_us = 0 if self.offset_us is None else offset_us - self.offset_us
+        self.offset_us = offset_us
+        if self._refreshed_us is None or now_us - self._refreshed_us >= REFRESH_US or abs(step_us) > STEP_US:
+            self._refresh(now_us)
+        return now_us, step_us if abs(step_us) > STEP_US else 0
+
+    def _refresh(self, now_us):
+        self._refreshed_us = now_us
+        error_us = self.clocks.steered_us()
+        self.source = NTP if error_us is not None else RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
+        if error_us is not None:
+            self._steered_at_us, self._error_us = now_us, error_us
+
+    def label(self, moment_us, within_us=0):
+        """(UTC us, source, uncertainty us or None) of a moment of the clock that nobody can set.
+
+        within_us: how exactly the moment itself is known; None: not at all, so neither is the day.
+        """
+        utc_us = moment_us + self.offset_us
+        if within_us is None or self.source == UNKNOWN or utc_us < EARLIEST_US:
+            return utc_us, UNKNOWN, None
+        if self._steered_at_us is None:
+            return utc_us, self.source, None
+        return utc_us, self.source, self._error_us + within_us + self._held_us()
+
+    def _held_us(self):
+        """What the clock may have run away since somebody steered it."""
+        held_us = self._refreshed_us - self._steered_at_us
+        return held_us * HELD_PPM // 1_000_000

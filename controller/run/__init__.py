@@ -1,0 +1,1 @@
+"""The real-time process: loop, cabinet, field devices, operator commands."""

@@ -1,0 +1,149 @@
+"""Channel A's end of the link to channel B: bytes in whenever they come, a view of B once a tick, a frame every other.
+
+It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire carries it. In a tick: `update` before
+the kernel's step, whose inputs it gives (`ok`, `permits`, `reason`, `subject`), and `report` after it.
+"""
+
+from controller.core.image import PEER_EMPTY
+from controller.run import peer_words
+from drivers.buses.port import NEVER
+from safety import channel as c
+from safety import latches
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+from safety import signals as s
+
+ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
+NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered
+RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B does not answer")
+
+
+class ChannelLink:
+    """Frames to and from channel B for one cabinet. `wake_us`: when `poll` has something to send."""
+
+    def __init__(self, image, kernel):
+        """image: the limit image that both channels hold; kernel: the safety kernel that runs on it."""
+        image_map = sc.image_map_of(image)
+        own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
+        self.kernel = kernel
+        self.tick_ms = image[p.H_TICK_MS]
+        self.receiver = c.Receiver(c.CHANNEL_B)
+        self.peer = pe.Peer(image, image_map, self.receiver, own_image_crc, own_table_crc)
+        self.sender = c.Sender(c.CHANNEL_A, own_image_crc, own_table_crc)
+        self.wake_us = NEVER
+        self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
+        self._signal_bits = self._known_bits = 0
+        self._order = None  # (kind, first-out, mask) of a reset that B has not answered
+        self._frame_ticks = self._order_ticks = 0
+
+    @property
+    def ok(self):
+        """True while B is heard, is of the same image and tables, agrees, and keeps time."""
+        return self.peer.reason == pe.OK
+
+    @property
+    def permits(self):
+        """True while `ok` and B's relay is on."""
+        return self.peer.permits()
+
+    @property
+    def code(self):
+        """The kernel's input peer_code: 0 while B permits, else why it does not (peer_words)."""
+        peer, frame = self.peer, self.receiver.frame
+        if peer.reason in peer_words.UNHEARD:
+            return peer_words.code(peer.reason, self.receiver.last_refusal, 0)
+        if peer.reason != pe.OK:
+            return peer_words.code(peer.reason, self._signal_bits >> max(0, peer.subject - 1) & 1, peer.subject)
+        if frame.get(c.VOTE) == 1:
+            return 0
+        its_reason = frame.get(c.REASON)
+        names = c.REFUSAL if its_reason in peer_words.UNHEARD else c.SUBJECT
+        return peer_words.code(pe.INTERLOCK, its_reason, min(frame.get(names), peer_words.BYTE))
+
+    def receive(self, data, now_us):
+        """Bytes that have come from channel B."""
+        if self.receiver.feed(data, len(data)):
+            self.peer.heard()
+
+    def poll(self, now_us):
+        """The frame that is due, or b""."""
+        if self.wake_us == NEVER:
+            return b""
+        self.wake_us = NEVER
+        return bytes(self.sender.finish())  # a port may hold it back while the sender's buffer goes on
+
+    def update(self, elapsed):
+        """Judge channel B: once a tick, before the kernel's step."""
+        inp, known = self.kernel.inp, self.kernel.features.ages.known
+        self._signal_bits = sum([inp[signal] << place for place, signal in enumerate(c.SHARED)])
+        self._known_bits = sum([known(group) << place for place, group in enumerate(c.SHARED_GROUPS)])
+        self.sender.tick(elapsed)
+        self.peer.update(elapsed, self._signal_bits, self._known_bits)
+        self._follow_order(elapsed)
+        self._frame_ticks += elapsed
+
+    def report(self):
+        """After the kernel's step: have the frame sent if one is due."""
+        if self._frame_ticks < c.FRAME_EVERY_TICKS:
+            return
+        self._frame_ticks = 0
+        out, frame = self.kernel.out, self.sender.frame
+        frame.put(c.SIGNAL_BITS, self._signal_bits)
+        frame.put(c.KNOWN_BITS, self._known_bits)
+        frame.put(c.VOTE, 1 if out[s.CONTACTOR_SUPPLY_OK] or out[s.PCS_ENABLE_OK] else 0)
+        frame.put(c.REASON, self.peer.reason)
+        frame.put(c.SUBJECT, self.peer.subject)
+        frame.put(c.FIRST_OUT, out[s.FIRST_OUT_INSTANCE] + 1)
+        frame.put(c.CAUSE_MASK, out[s.CAUSE_MASK])
+        frame.put(c.REFUSAL, self.receiver.last_refusal)
+        frame.put(c.REFUSED, self.receiver.refusals)
+        self.wake_us = 0
+
+    def causes(self):
+        """(first-out instance, mask) that stand in channel B: what an operator must name to reset it.
+
+        PEER_EMPTY where nothing stands, or B is not heard: what it said before may be long past.
+        """
+        frame = self.receiver.frame
+        return (frame.get(c.FIRST_OUT) - 1, frame.get(c.CAUSE_MASK)) if self.peer.trusted() else PEER_EMPTY
+
+    def order_reset(self, kind, first_out, mask):
+        """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has answered.
+
+        B is asked only for what it says itself: numbers that are not these may be any, also such as no frame can hold.
+        """
+        now = self.causes()
+        if not self.peer.trusted():
+            self.result = NO_ANSWER
+        elif (first_out, mask) != now:
+            self.result = latches.CHANGED
+        elif now == PEER_EMPTY:
+            self.result = latches.NOTHING  # B would ask for tokens or the key before it sees that there is nothing
+        else:
+            self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
+
+    def _follow_order(self, elapsed):
+        """Ask until B has said what became of it, or for ORDER_MS_MAX."""
+        if self._order is None:
+            return
+        self._order_ticks += elapsed
+        is_asked = self.sender.frame.get(c.RESET_KIND)
+        if self.peer.trusted():
+            result = self.receiver.frame.get(c.RESET_RESULT)
+            if is_asked and result != latches.NONE:
+                return self._end_order(min(result, NO_ANSWER))
+            if not is_asked and result == latches.NONE:  # else B still gives its answer to the order before this one
+                self._ask(*self._order)
+        if self._order_ticks * self.tick_ms >= ORDER_MS_MAX:
+            self._end_order(NO_ANSWER)
+
+    def _ask(self, kind, first_out, mask):
+        frame = self.sender.frame
+        frame.put(c.RESET_KIND, kind)
+        frame.put(c.RESET_FIRST_OUT, first_out + 1)
+        frame.put(c.RESET_MASK, mask)
+
+    def _end_order(self, result):
+        self.result, self._order = result, None
+        self.sender.frame.put(c.RESET_KIND, 0)

@@ -1,0 +1,85 @@
+"""What the buses have counted, in a mapped file: written by the loop once a second, read by anybody.
+
+One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN bus; 0: bytes nobody
+was asked for), then the counters. A reader that meets a write half done sees an odd number in front and looks again.
+"""
+
+import mmap
+import os
+import struct
+
+from controller.system import regular_file
+
+HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
+ENTRY = struct.Struct("<16si8q")
+MAGIC = b"FBLINK\x00\x01"
+RTU_COUNTERS = ("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames", "silent")
+CAN_COUNTERS = ("received", "sent", "foreign", "error_frames", "bus_offs", "full", "losses", "state")
+ENTRIES_MAX = 64
+WRITE_US = 1_000_000
+TRIES = 100
+CAN_ADDRESS = -1
+
+
+class LinkStatistics:
+    """Writer: `note` every tick; it writes when a second has gone by."""
+
+    def __init__(self, path, field):
+        """field: field.Field, whose CAN ports are open by the first note. Makes the file anew; raises OSError."""
+        self._field, self._number, self._due_us = field, 0, 0
+        with open(path, "w+b", opener=regular_file.opener) as file:
+            os.posix_fallocate(file.fileno(), 0, HEAD.size + ENTRIES_MAX * ENTRY.size)
+            self._map = mmap.mmap(file.fileno(), HEAD.size + ENTRIES_MAX * ENTRY.size)
+
+    def note(self, now_us):
+        """Write what is counted, once a second."""
+        if now_us < self._due_us:
+            return
+        self._due_us = now_us + WRITE_US
+        entries = self._entries()[:ENTRIES_MAX]
+        HEAD.pack_into(self._map, 0, MAGIC, self._number + 1, 0)
+        for place, entry in enumerate(entries):
+            ENTRY.pack_into(self._map, HEAD.size + place * ENTRY.size, *entry)
+        self._number = self._number + 2 & 0xFFFFFFFE
+        HEAD.pack_into(self._map, 0, MAGIC, self._number, len(entries))
+
+    def _entries(self):
+        found = [(name.encode()[:16], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
+                 for name, port in self._field.ports.items() for address, unit in port.statistics.items()]
+        return found + [(name.encode()[:16], CAN_ADDRESS, *[getattr(bus.port, counter) for counter in CAN_COUNTERS])
+                        for name, bus in self._field.can.items()]
+
+    def close(self):
+        """Unmap; the file stays."""
+        self._map.close()
+
+
+def read(path):
+    """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole file, or a write."""
+    for _ in range(TRIES):
+        try:
+            with open(path, "rb", opener=regular_file.opener) as file:
+                content = file.read()
+        except OSError:
+            return None
+        if len(content) < HEAD.size or not content.startswith(MAGIC):
+            return None
+        _, number, count = HEAD.unpack_from(content)
+        if not number & 1:
+            count = min(count, ENTRIES_MAX)
+            return _decoded(content, count) if len(content) >= HEAD.size + count * ENTRY.size else None
+    return None
+
+
+def _decoded(content, count):
+    found = {"units": {}, "buses": {}}
+    for place in range(count):
+        name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
+        name = name.rstrip(b"\0").decode("ascii", "replace")
+        if address == CAN_ADDRESS:
+            found["buses"][name] = dict(zip(CAN_COUNTERS, values))
+        elif address == 0:
+            found["buses"][name] = dict(zip(RTU_COUNTERS, values))
+        else:
+            found["units"][name, address] = dict(zip(RTU_COUNTERS, values))
+    return found

@@ -1,0 +1,213 @@
+"""The real loop: one thread, one tick, absolute deadlines; the slack between ticks is spent moving bytes.
+
+Whatever may block, allocate much or crash lives in another process (store.Keeper, readers of the journal and of the
+statistics). Order at the start: build everything, open the ports, tell the service manager, take the priority last.
+"""
+
+import os
+import select
+import signal
+import sys
+
+from controller.hints.listener import HintListener
+from controller.record import store
+from controller.run import operator_commands
+from controller.run.link_statistics import LinkStatistics
+from controller.run.loop_statistics import LoopStatistics
+from controller.system import clock, realtime, regular_file
+from drivers.buses.can_port import open_can
+from drivers.buses.serial_port import Arrivals, SerialPort
+from safety import signals as s
+
+STOP_US_MAX = 15_000_000  # a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; then some
+OPEN_US_MAX = 45_000_000  # while something is supplied yet: 30 s for a fuse (fuse_wait_ms), and the above
+LATE_IN_A_ROW_MAX = 2
+
+
+class Wire:
+    """One serial port and the RTU engine on it."""
+
+    __slots__ = ("serial", "port")
+
+    def __init__(self, bus, port):
+        """bus: topology.Bus; port: its RtuPort. Raises SerialPortError."""
+        self.port = port
+        self.serial = SerialPort(bus.port, bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
+        self.serial.open()
+
+    def take(self, now_us):
+        """Hand what has arrived to the engine."""
+        data = self.serial.read()
+        if data:
+            self.port.receive(data, now_us)
+
+    def give(self, now_us):
+        """Send what the engine has to send now, or what the port has not taken yet."""
+        if now_us >= self.port.wake_us:
+            self.take(now_us)  # a reply that waits in the tty must not become a time-out
+            data = self.port.poll(now_us)
+            if data:
+                self.serial.write(data)
+        if self.serial.pending:
+            self.serial.write(b"")
+
+
+class Loop:
+    """Runs one cabinet until SIGTERM or SIGINT, then stops it in a controlled way. `exit_code` after `run`."""
+
+    def __init__(self, cabinet, run_directory, notifier, keys=None):
+        """cabinet: controller.run.cabinet.Cabinet; run_directory: for statistics and sockets.
+
+        keys: {name of a source of hints: tuple of hints.Key}.
+        """
+        self.cabinet = cabinet
+        self.notifier = notifier
+        self.statistics = LoopStatistics(os.path.join(run_directory, "loop.stats"))
+        self.hints = HintListener(run_directory, cabinet, keys or {})
+        self.commands = operator_commands.Listener(os.path.join(run_directory, "command.sock"), self.hints.change_key)
+        config, field = cabinet.config, cabinet.field
+        self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind == "rtu"]
+        if cabinet.peer is not None:
+            self.wires.append(Wire(config.channel_b, cabinet.peer))
+        self.can_ports = []
+        for bus in config.buses:
+            if bus.kind == "can":
+                field.can[bus.name].port = _open_can(bus)
+                self.can_ports.append(field.can[bus.name].port)
+        self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
+        self.stopping_us = None
+        self._run_directory, self._told, self._marked = run_directory, False, True  # a mark may be there from before
+        self._arrivals = Arrivals()
+        self._wire_of = {wire.serial: wire for wire in self.wires}
+        for wire in self.wires:
+            self._arrivals.add(wire.serial)
+
+    def run(self):
+        """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        deadlines = clock.Deadlines(self.cabinet.config.tick_ms * 1000, clock.now_us())
+        while True:
+            self._slack(deadlines)
+            now_us = clock.now_us()
+            elapsed_ticks = deadlines.begin(now_us)
+            self.cabinet.tick(now_us, elapsed_ticks)
+            self._after(now_us)
+            deadlines.end(clock.now_us())
+            self.statistics.note(deadlines)
+            self.links.note(now_us)
+            if deadlines.late_in_a_row < LATE_IN_A_ROW_MAX:
+                self.notifier.alive()
+            if self.stopping_us is not None and self._stopped(now_us):
+                self.notifier.stopping()
+                return 0 if self._clean() else 1
+
+    def _slack(self, deadlines):
+        """Move bytes until the next deadline; nothing here decides anything."""
+        while True:
+            now_us = clock.now_us()
+            remaining_us = deadlines.due_us - now_us
+            if remaining_us <= 0:
+                return
+            wake_us = min([wire.port.wake_us for wire in self.wires])
+            wait_us = min(remaining_us, max(0, wake_us - now_us))
+            ready = select.select(self._sources(), (), (), wait_us / 1_000_000)[0]
+            now_us = clock.now_us()
+            if self._arrivals in ready:
+                for port in self._arrivals.ports():
+                    self._wire_of[port].take(now_us)
+            if self.commands in ready:
+                self.commands.receive(self.cabinet)
+            if self.hints in ready:
+                self.hints.receive(now_us)
+            for wire in self.wires:
+                wire.give(now_us)
+
+    def _sources(self):
+        """Whom to wait for: serial ports, and who has not had its share of this tick yet."""
+        return [self._arrivals, *[listener for listener in (self.commands, self.hints) if listener.hungry]]
+
+    def _after(self, now_us):
+        """What the tick submitted goes out at once; lost ports are tried again; an operator gets an answer."""
+        for wire in self.wires:
+            if wire.serial.fileno() < 0 and wire.serial.service(now_us):
+                self._arrivals.add(wire.serial)
+            wire.give(now_us)
+        for port in self.can_ports:
+            port.service(now_us)
+        self.commands.answer(self.cabinet.answer, self.cabinet.peer_answer)
+        self.hints.answer(now_us)
+        self._watch_store(now_us)
+
+    def _watch_store(self, now_us):
+        """A store that takes nothing is said, and the next start here is told; what has been saved ends that."""
+        keeper = self.cabinet.keeper
+        keeper.watch(now_us)
+        if not keeper.ok and not self._told:
+            self._told = self._marked = True
+            store.mark_failed(self._run_directory, True)
+            print(f"firebreak: {keeper.line}; nothing closes and no reset is taken until a restart: "
+                  "make room first; a restart now loses what is not stored", file=sys.stderr, flush=True)
+        elif self._marked and keeper.poll() and keeper.ok:  # the first record of this run: what it took over is in it
+            self._marked = False
+            store.mark_failed(self._run_directory, False)
+
+    def _stop(self, number, frame):
+        """Signal handler: ask for a controlled stop."""
+        if self.stopping_us is None:
+            self.stopping_us = clock.now_us()
+            self.cabinet.end()
+
+    def _stopped(self, now_us):
+        """Nothing is closed and the store has what it can have, or it has taken too long. A trip is not waited out."""
+        kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
+        out = kernel.out
+        open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()
+        ended = not out[s.CONTACTOR_SUPPLY_OK] and (open_ or not out[s.ARM_REQUEST])
+        saved = keeper.poll() >= keeper.submitted or not keeper.ok
+        longest_us = OPEN_US_MAX if out[s.CONTACTOR_SUPPLY_OK] else STOP_US_MAX
+        return ended and saved or now_us - self.stopping_us > longest_us
+
+    def _clean(self):
+        """No permit is given, and the store holds the record that says so."""
+        out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
+        stored = keeper.poll() >= keeper.submitted
+        return stored and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
+
+    def close(self):
+        """Give ports and sockets back."""
+        for wire in self.wires:
+            wire.serial.close()
+        for port in self.can_ports:
+            port.close()
+        self._arrivals.close()
+        self.commands.close()
+        self.hints.close()
+        self.statistics.close()
+        self.links.close()
+
+
+def _open_can(bus):
+    """CanPort of a bus. A socketcand channel is written host:port/name. Raises CanPortError."""
+    if bus.interface != "socketcand":
+        return open_can(bus.interface, bus.channel, bus.bitrate_bps)
+    server, _, name = bus.channel.rpartition("/")
+    host, _, port = server.partition(":")
+    return open_can("socketcand", name, bus.bitrate_bps, host=host or "127.0.0.1", port=int(port or 29536))
+
+
+def lock(run_directory):
+    """One controller per site: the lock file's descriptor, or None when another one holds it."""
+    path = os.path.join(run_directory, "lock")
+    descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.lockf(descriptor, os.F_TLOCK, 0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def prepare():
+    """Collector frozen, memory locked, priority taken; returns what could not be set as lines."""
+    return realtime.prepare().lines

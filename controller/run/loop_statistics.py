@@ -1,0 +1,80 @@
+"""How punctual the loop is: counters and a histogram in a mapped file, written by the loop, read by anybody."""
+
+import mmap
+import os
+import struct
+
+from controller.system import regular_file
+
+BUCKETS = 20_001  # 1 us each; the last holds everything later
+HEAD = struct.Struct("<8sQQQQQQ")  # magic, ticks, missed, late, runs, latest lateness in us, maximum
+MAGIC = b"FBLOOP\x00\x02"
+COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
+FILE_BYTES = HEAD.size + 4 * BUCKETS
+PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
+
+
+class LoopStatistics:
+    """Writer: one `note` per tick."""
+
+    def __init__(self, path):
+        """Makes the file anew; raises OSError."""
+        with open(path, "w+b", opener=regular_file.opener) as file:
+            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)  # a full /run is an error now, not a signal in the loop
+            self._map = mmap.mmap(file.fileno(), FILE_BYTES)
+        self._counts = memoryview(self._map)[HEAD.size:].cast("I")
+        self._ticks = self._maximum_us = 0
+
+    def note(self, deadlines):
+        """One tick has ended; deadlines: the loop's clock.Deadlines."""
+        lateness_us = max(0, deadlines.lateness_us)
+        self._ticks += 1
+        self._maximum_us = max(self._maximum_us, lateness_us)
+        self._counts[min(lateness_us, BUCKETS - 1)] += 1
+        HEAD.pack_into(self._map, 0, MAGIC, self._ticks, deadlines.missed, deadlines.late, deadlines.runs,
+                       lateness_us, self._maximum_us)
+
+    def close(self):
+        """Unmap; the file stays."""
+        self._counts.release()
+        self._map.close()
+
+
+def content(path):
+    """The bytes of a statistics file as it is now, for `figures`; None without one that can be read, or a tick."""
+    try:
+        with open(path, "rb", opener=regular_file.opener) as file:
+            found = file.read()
+    except OSError:
+        return None
+    if len(found) != FILE_BYTES or not found.startswith(MAGIC):
+        return None  # a loop that is only just starting
+    return found
+
+
+def read(path):
+    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one, or a tick."""
+    found = content(path)
+    return found and figures(found)
+
+
+def figures(found, earlier=None):
+    """As `read`, of the content of a file; earlier: only of the ticks since that content of the same file."""
+    _, *counted, _, maximum_us = HEAD.unpack_from(found)
+    counts = memoryview(found)[HEAD.size:].cast("I")
+    if earlier is not None:
+        counted = [after - before for after, before in zip(counted, HEAD.unpack_from(earlier)[1:])]
+        counts = [after - before for after, before in zip(counts, memoryview(earlier)[HEAD.size:].cast("I"))]
+        maximum_us = max([lateness_us for lateness_us, count in enumerate(counts) if count], default=0)
+    lateness_us = {name: _percentile(counts, counted[0], permille) for name, permille in PERCENTILES}
+    return {**dict(zip(COUNTERS, counted)), "lateness_us": lateness_us | {"max": maximum_us}}
+
+
+def _percentile(counts, ticks, permille):
+    """Smallest lateness in us that `permille` of the ticks do not exceed."""
+    wanted, seen = -(-ticks * permille // 1000), 0
+    for lateness_us, count in enumerate(counts):
+        seen += count
+        if seen >= wanted:
+            return lateness_us
+    return BUCKETS - 1

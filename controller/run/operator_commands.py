@@ -1,0 +1,230 @@
+"""Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer.
+
+A reset names the first-out instance and the cause mask the operator saw, those of the second channel too; each channel
+refuses it when they have changed.
+The socket lies in the run directory, whose permissions say who may send. A changed key of a source of hints comes the
+same way, bytes and all, because the loop reads no file after its start.
+"""
+
+import os
+import re
+import socket
+import struct
+from typing import NamedTuple
+
+from controller.core.image import PEER_EMPTY
+from controller.run import channel_link
+from controller.system import sockets
+from controller.system.paths import quoted
+from safety import latches
+
+REQUEST = struct.Struct("<4sBxxxiiii")  # magic, what, first-out instance, cause mask, both of the second channel
+ANSWER = struct.Struct("<4sBB")  # magic, answer, of a reset: the second channel's (channel_link.RESULTS)
+MAGIC = b"FBC1"
+REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
+KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
+LAMP_TEST, TEST_MODE = 5, 6
+LOCK = struct.Struct("<4sBxxx16s")  # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
+LOCK_OUT, END_LOCK_OUT = 21, 22
+SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13  # in place of all old ones; old one valid for a day more; none any more
+# Answers. A reset is answered with latches.RESULTS. What the store does not take is void (NOT_STORED: a reset, a start,
+# the end of a lock-out) or in effect all the same (UNSTORED: a stop, a lock-out).
+(ACCEPTED, REFUSED_FORM, BUSY, NOT_STORED, NO_SOURCE, LOCKED, NOT_LOCKED, OTHERS_LOCK,
+ KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED, UNSTORED) = range(100, 114)
+PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
+STORED_MS = 5000  # the longest wait for the store: what is not stored by then is answered so, and a start or reset void
+ANSWER_S = 7.0  # longer than that, so that whoever asked reads it and nothing takes effect after "no answer"
+COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
+
+
+class Listener:
+    """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that has ended it; all else
+    at once. A stop or lock-out that comes while somebody waits for an answer is obeyed all the same.
+    """
+
+    def __init__(self, path, change_key=None):
+        """Replaces a socket left over at `path`; raises OSError.
+
+        change_key(source as 16 bytes, key or None to revoke, made_s, rotate) returns False for an unknown source.
+        """
+        self._path, self._change_key = path, change_key
+        self._socket = sockets.bound(path, 0o600)
+        self._waiting = None
+        self._left = COMMANDS_PER_TICK
+        self.dropped = 0
+
+    def fileno(self):
+        """Readable when a command waits."""
+        return self._socket.fileno()
+
+    @property
+    def hungry(self):
+        """False once it has had its share of this tick."""
+        return self._left > 0
+
+    def receive(self, cabinet):
+        """Take one command and pass it to the cabinet for its next tick."""
+        try:
+            data, sender = self._socket.recvfrom(KEY_CHANGE.size + 1)
+        except BlockingIOError:
+            return
+        self._left -= 1
+        answer = self._obey(data, cabinet)
+        if answer is None:
+            self._waiting = sender or ""  # also of one without an address: a second request must not get its answer
+        else:
+            self._send(answer, sender)
+
+    def _obey(self, data, cabinet):
+        if len(data) == KEY_CHANGE.size:
+            return self._obey_key(*KEY_CHANGE.unpack(data))
+        if len(data) != REQUEST.size:
+            return REFUSED_FORM
+        magic, what, *seen = REQUEST.unpack(data)
+        if what in (LOCK_OUT, END_LOCK_OUT):
+            return self._obey_lock(cabinet, *LOCK.unpack(data))
+        if magic == MAGIC and what in (REMOTE_RESET, KEY_RESET):
+            if self._waiting is not None:
+                return BUSY
+            cabinet.request_reset(what, *seen)
+            return None
+        if magic == MAGIC and what in (RUN, STOP):
+            return self._obey_run(cabinet, what == RUN)
+        if magic == MAGIC and what == LAMP_TEST:
+            cabinet.request_lamp_test()
+            return ACCEPTED
+        if magic == MAGIC and what == TEST_MODE:
+            return cabinet.request_test()
+        return REFUSED_FORM
+
+    def _obey_run(self, cabinet, is_run):
+        """None: answered when it is stored."""
+        is_free = self._waiting is None
+        if is_run and not is_free:
+            return BUSY
+        refused = cabinet.request_run(is_run, is_free)
+        return refused or (None if is_free else UNCONFIRMED)
+
+    def _obey_lock(self, cabinet, magic, what, padded):
+        """None: answered when it is stored. A lock-out waits for nobody else's command: its effect comes first."""
+        name = padded.rstrip(b"\0")
+        if magic != MAGIC or not PERSON.fullmatch(name):
+            return REFUSED_FORM
+        is_free, is_locked = self._waiting is None, what == LOCK_OUT
+        if not is_free and not is_locked:
+            return BUSY
+        refused = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
+        return refused or (None if is_free else UNCONFIRMED)
+
+    def _obey_key(self, magic, what, source, key, made_s):
+        if magic != MAGIC or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY) or self._change_key is None:
+            return REFUSED_FORM
+        known = self._change_key(source, None if what == REVOKE_KEY else key, made_s, what == ROTATE_KEY)
+        return ACCEPTED if known else NO_SOURCE
+
+    def answer(self, result, peer_result=latches.NONE):
+        """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count anew."""
+        self._left = COMMANDS_PER_TICK
+        if self._waiting is not None and result:
+            sender, self._waiting = self._waiting, None
+            self._send(result, sender, peer_result)
+
+    def _send(self, answer, sender, peer_result=latches.NONE):
+        try:
+            if sender:
+                self._socket.sendto(ANSWER.pack(MAGIC, answer, peer_result), sender)
+        except OSError:
+            self.dropped += 1
+
+    def close(self):
+        """Remove the socket."""
+        self._socket.close()
+        if os.path.exists(self._path):
+            os.unlink(self._path)
+
+
+def words(answer):
+    """An answer code, or None, in words."""
+    if answer is None:
+        return "no answer"
+    named = {ACCEPTED: "accepted", REFUSED_FORM: "not understood: is it the same version?",
+             BUSY: "somebody else's command is not done yet",
+             NOT_STORED: "the store does not take it: see the controller's messages",
+             NO_SOURCE: "its configuration has no such source", LOCKED: "it is locked out already",
+             NOT_LOCKED: "it is not locked out", KEY_IN_RUN: "turn the key out of RUN first",
+             IN_TEST: "a test is under way: ask again when its minute is over",
+             STAYS_LOCKED: "it is locked out, and that has to end first",
+             OVERRULED: "somebody has stopped it meanwhile",
+             UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
+             UNSTORED: "in effect, but a restart loses it: see the controller's messages",
+             OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key out of RUN"}
+    return named.get(answer) or latches.RESULTS[answer]
+
+
+class Answer(NamedTuple):
+    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset latches.RESULTS.
+
+    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where it was not asked
+    because the reset was refused here (cabinet.PASSED_ON).
+    """
+
+    here: int | None
+    channel_b: int
+
+    @property
+    def is_done(self):
+        """True when a reset has reset something and nobody has refused it."""
+        both = {self.here, self.channel_b}
+        return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
+
+    def words(self):
+        """The answer of both in words."""
+        there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
+        return words(self.here) + (f"; {there}" if self.channel_b else "")
+
+
+def reach(path):
+    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is sent."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with client, sockets.short(path) as name:
+        client.connect(name)
+
+
+def ask(path, what):
+    """Send one command to the socket at `path` and return the answer code, None when nobody answered in time.
+
+    Raises OSError when there is no such socket.
+    """
+    return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
+
+
+def reset(path, kind, first_out, mask, peer_first_out, peer_mask):
+    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns Answer."""
+    return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
+
+
+def lock_out(path, name, is_locked):
+    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no name."""
+    if not PERSON.fullmatch(name.encode("ascii", "replace")):
+        raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
+    return _exchange(path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii"))).here
+
+
+def change_key(path, what, source, key, made_s):
+    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As `ask`."""
+    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
+
+
+def _exchange(path, datagram):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with client:
+        client.bind("")  # the kernel gives an abstract name to answer to
+        client.settimeout(ANSWER_S)
+        with sockets.short(path) as name:
+            client.sendto(datagram, name)
+        try:
+            data = client.recv(16)
+        except TimeoutError:
+            return Answer(None, latches.NONE)
+        # A controller of another version, running on while this one was installed, answers in another form.
+        return Answer(*ANSWER.unpack(data)[1:]) if len(data) == ANSWER.size else Answer(REFUSED_FORM, latches.NONE)

@@ -1,0 +1,1 @@
+"""TOML files to checked configurations and their integer images."""

@@ -1,0 +1,333 @@
+"""Reads the layers of a configuration (type > site > cabinet) and merges them, each only tighter than the one above.
+
+A layer is one TOML file; it names the layer above with `extends`. The result of a merge is a flat dictionary
+`{("rack", "1", "rated_current_mA"): Entry(value, file)}`; what the keys mean is in schema.py. Everything a user can get
+wrong here becomes a ConfigError of one line: file, key, value, what is allowed, the nearest right key.
+"""
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from typing import NamedTuple
+
+from controller.site.acceptance_text import names_nothing
+from controller.system.regular_file import opener
+
+SCHEMA = 1
+LAYERS = ("type", "site", "cabinet")
+META_KEYS = ("schema", "layer", "extends", "name")
+FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
+FREE_NAME = "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
+# What a person says of a cabinet is printed on paper, pages and a serial line: ASCII is what all of them show alike.
+TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
+NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
+SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
+FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
+PLAIN_BITS = 40  # a longer number is nobody's threshold
+MANY_DIGITS = "a number with thousands of digits"
+DEPTH_MAX = 16  # tables within tables; ours are three deep
+
+
+class ConfigError(Exception):
+    """A configuration that is refused; its text is the one line to show, whatever keys and paths are made of."""
+
+    def __init__(self, line):
+        super().__init__("".join([each if each.isprintable() else ascii(each)[1:-1] for each in line]))
+
+
+class UnarmedError(ConfigError):
+    """Refused because a required row would not be armed. equipment: names that must be there or be accepted."""
+
+    def __init__(self, line, equipment):
+        super().__init__(line)
+        self.equipment = tuple(equipment)
+
+
+class Entry(NamedTuple):
+    """A value, the file that said it, and the rank of that layer."""
+
+    value: object
+    file: str
+    rank: int = 0
+
+
+class Layer(NamedTuple):
+    """One file: its name as shown, its rank in LAYERS, its own name, its content without META_KEYS."""
+
+    file: str
+    rank: int
+    name: str
+    content: dict
+
+
+class Spec(NamedTuple):
+    """What one key may hold. kind: int, bool, choice, text, named (a text that has to name a paper or a person), list
+    or derived; tighter: up, down, fixed, free or subset.
+
+    allowed: int (low, high); choice its options; text and named (regular expression, description); list (length or 0,
+    options); derived (from what it follows,): a parameter that no file may say. The options of a list are of one type.
+    unit: (how many of the file's are one, name) of an integer whose key does not say it, else None.
+    """
+
+    kind: str
+    allowed: tuple
+    default: object
+    tighter: str
+    unit: tuple | None = None
+
+
+def shown(value):
+    """The value as TOML would write it, short, on one line and in ASCII."""
+    try:
+        text = json.dumps(value, default=str)
+    except ValueError:  # Python writes no decimal that long; in hexadecimal, TOML holds one
+        return MANY_DIGITS
+    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX - 3] + "..."
+
+
+def in_unit(value, unit):
+    """The value, an integer also as a person says it: 650 of (10, "degC") is "650 (65 degC)"."""
+    if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
+        return shown(value)
+    divisor, word = unit
+    return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
+
+
+def ranged(low, high, unit=None):
+    """A range of integers, likewise: "163..650 (16.3..65 degC)"."""
+    if unit is None:
+        return f"{low}..{high}"
+    divisor, word = unit
+    return f"{low}..{high} {word}" if divisor == 1 else f"{low}..{high} ({low / divisor:g}..{high / divisor:g} {word})"
+
+
+def dotted(path):
+    """("rack", "1", "unit") -> "rack.1.unit"."""
+    return ".".join(path)
+
+
+def refuse(file, path, problem, allowed="", candidates=(), word="", equipment=()):
+    """Raise the one line. candidates: right names near which `word` may have been meant.
+
+    equipment: what is missing, if that alone is wrong.
+    """
+    line = f"{file}:{dotted(path)}: {problem}"
+    if allowed:
+        line += f"; allowed {allowed}"
+    nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
+    if nearest:
+        line += f'; nearest key "{nearest[0]}"'
+    raise UnarmedError(line, equipment) if equipment else ConfigError(line)
+
+
+def not_allowed(file, path, value, allowed, candidates=(), unit=None):
+    """Raise the line for a wrong value; candidates: names it may have meant; unit: as in Spec."""
+    word = value if isinstance(value, str) else ""
+    refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)
+
+
+def read_chain(path):
+    """Layers from `path` up along `extends`, the type first. Raises ConfigError."""
+    if not path:
+        raise ConfigError("no file is named; allowed the path of a cabinet.toml")
+    chain = []
+    seen = set()
+    while path:
+        if "\0" in path:
+            raise ConfigError(f"{path}: cannot be read: no file has such a name")
+        real = os.path.realpath(path)
+        if real in seen:
+            raise ConfigError(f"{path}:extends: leads back to itself")
+        seen.add(real)
+        layer, above = _read(path)
+        if chain and layer.rank >= chain[-1].rank:
+            allowed = " or ".join(LAYERS[:chain[-1].rank]) or "nothing"
+            not_allowed(path, ("layer",), LAYERS[layer.rank], f"{allowed} above {chain[-1].file}")
+        chain.append(layer)
+        path = os.path.normpath(os.path.join(os.path.dirname(path), above)) if above else ""
+    if chain[-1].rank != 0:
+        refuse(chain[-1].file, ("extends",), "is missing", "the file of the layer above it")
+    return chain[::-1]
+
+
+def _read(path):
+    """(Layer, extends) of one file."""
+    content = _parsed(path)
+    schema = content.pop("schema", None)
+    if type(schema) is not int or schema != SCHEMA:
+        refuse(path, ("schema",), f"{shown(schema)} is not allowed" if schema is not None else "is missing",
+               f'{SCHEMA}; to migrate the file see "Other schemas" in controller/README.md')
+    layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
+    if not layer:
+        refuse(path, ("layer",), "is missing", ", ".join(LAYERS))
+    if layer not in LAYERS:
+        not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
+    if not name:
+        refuse(path, ("name",), "is missing", NAME_WORDS)
+    if not TEXT.fullmatch(name):
+        not_allowed(path, ("name",), name, NAME_WORDS)
+    return Layer(path, LAYERS.index(layer), name, content), above
+
+
+def file_text(path, bytes_max, allowed):
+    """The text of a regular file. allowed: what one of at most bytes_max may hold, in words.
+
+    Raises ConfigError, UnicodeDecodeError.
+    """
+    try:
+        with open(path, "rb", opener=opener) as file:
+            data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > bytes_max:
+        raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
+    return data.decode("utf-8-sig")  # some editors put a mark in front
+
+
+def _parsed(path):
+    """What one file holds, as tomllib says it. Raises ConfigError."""
+    try:
+        content = tomllib.loads(file_text(path, FILE_BYTES_MAX, "one layer of a cabinet"))
+    except RecursionError:
+        content = None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
+    except ValueError:  # of a decimal that is longer than Python reads
+        raise ConfigError(f"{path}: is not TOML of ours: {MANY_DIGITS}") from None
+    if content is None or _is_deep(content):
+        raise ConfigError(f"{path}: is not TOML of ours: nested too deeply")
+    return content
+
+
+def _is_deep(content):
+    """True where tables or lists lie in each other beyond DEPTH_MAX. A key with dots makes them without recursion, and
+    whatever walks or prints them afterwards would not come back."""
+    level, depth = [content], 0
+    while level and depth <= DEPTH_MAX:
+        inside = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        level, depth = [each for each in inside if isinstance(each, (dict, list))], depth + 1
+    return bool(level)
+
+
+def _meta(path, content, key):
+    value = content.pop(key, "")
+    if not isinstance(value, str):
+        not_allowed(path, (key,), value, "a text")
+    return value
+
+
+def leaves(content, path=()):
+    """(path, value) of every value that is not a table, and (path, {}) of every empty table."""
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def merge(chain, spec_of, siblings_of):
+    """Flat {path: Entry} of all layers.
+
+    spec_of(path) -> Spec or None (unknown); siblings_of(path) -> names that would be right in that place.
+    """
+    values = {}
+    for layer in chain:
+        for path, value in leaves(layer.content):
+            spec = spec_of(path)
+            if spec is None:
+                check_names(layer.file, path, siblings_of)
+                if value != {}:
+                    refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
+                values.setdefault(path, Entry({}, layer.file, layer.rank))
+                continue
+            check_value(layer.file, path, value, spec)
+            if path in values:
+                check_tighter(layer.file, path, value, values[path], spec)
+            values[path] = Entry(value, layer.file, layer.rank)
+    return values
+
+
+def check_names(file, path, siblings_of):
+    """Refuse the first part of the path that is not a name of its place, and say what is near it."""
+    for depth in range(1, len(path) + 1):
+        names = siblings_of(path[:depth])
+        if path[depth - 1] not in names:
+            wrong = path[depth - 1]
+            near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
+            nearest = [dotted((*path[:depth - 1], near[0]))] if near else []
+            refuse(file, path[:depth], "is not a known key", "" if nearest else _few(names) or FREE_NAME, nearest,
+                   nearest[0] if nearest else "")
+
+
+def _few(names):
+    names = [str(name) for name in names if name]
+    return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
+
+
+def allowed_text(spec):
+    """The allowed range of a Spec in words."""
+    if spec.kind == "int":
+        return ranged(*spec.allowed, spec.unit)
+    if spec.kind == "bool":
+        return "true, false"
+    if spec.kind == "choice":
+        return ", ".join(map(str, spec.allowed))
+    if spec.kind in ("text", "named"):
+        return spec.allowed[1]
+    length, options = spec.allowed
+    return f"a list{f' of {length}' if length else ''} from {_few(options)}"
+
+
+def check_value(file, path, value, spec):
+    """Refuse a value whose type or range is wrong, or that is not for a file to say."""
+    if spec.kind == "derived":
+        refuse(file, path, f"is not set here: {spec.allowed[0]}")
+    elif spec.kind == "list":
+        _check_list(file, path, value, spec)
+    elif not _fits(value, spec):
+        options = spec.allowed if spec.kind == "choice" and isinstance(value, str) else ()
+        not_allowed(file, path, value, allowed_text(spec), [str(option) for option in options], spec.unit)
+    elif spec.kind == "named" and names_nothing(value):
+        refuse(file, path, f"{shown(value)} is not allowed, it names nothing", allowed_text(spec))
+
+
+def _fits(value, spec):
+    if spec.kind == "int":
+        return type(value) is int and spec.allowed[0] <= value <= spec.allowed[1]
+    if spec.kind == "bool":
+        return type(value) is bool
+    if spec.kind == "choice":
+        return type(value) in (int, str) and value in spec.allowed
+    return isinstance(value, str) and spec.allowed[0].fullmatch(value) is not None
+
+
+def _check_list(file, path, value, spec):
+    length, options = spec.allowed
+    if not isinstance(value, list) or length and len(value) != length:
+        not_allowed(file, path, value, allowed_text(spec))
+    for item in value:
+        if type(item) is not type(options[-1]) or item not in options:
+            not_allowed(file, path, item, allowed_text(spec), [str(option) for option in options])
+    twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
+    if not length and twice is not None:  # a list of a fixed length has an entry for each place
+        refuse(file, path, f"says {shown(twice)} twice", f"{allowed_text(spec)}, each once")
+
+
+def check_tighter(file, path, value, above, spec):
+    """Refuse a value that is looser than what a layer above said (or differs, where nothing is tighter)."""
+    if value == above.value or spec.tighter == "free":
+        return
+    if spec.tighter == "subset" and set(value) <= set(above.value):
+        return
+    if spec.tighter == "up" and value > above.value or spec.tighter == "down" and value < above.value:
+        return
+    word = "differs from" if spec.tighter == "fixed" else "is looser than"
+    allowed = shown(above.value)
+    if spec.kind == "int" and spec.tighter == "down":
+        allowed = ranged(spec.allowed[0], above.value, spec.unit)
+    elif spec.kind == "int" and spec.tighter == "up":
+        allowed = ranged(above.value, spec.allowed[1], spec.unit)
+    said, before = in_unit(value, spec.unit), in_unit(above.value, spec.unit)
+    refuse(file, path, f"{said} is not allowed, it {word} {before} in {above.file}", allowed)

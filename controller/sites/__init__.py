@@ -1,0 +1,7 @@
+"""Example configurations: two cabinets and three siting plans."""
+
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent
+EXAMPLE = FOLDER / "example" / "cabinet.toml"
+PYLONTECH = FOLDER / "pylontech" / "cabinet.toml"

@@ -1,0 +1,1 @@
+"""One read model of the journal, shared by console, commands and recorder."""

@@ -1,0 +1,89 @@
+"""What every page's facts are made with: reasons, ages, and values that are None unless they are known."""
+
+from controller.core import image, reasons
+from controller.rows import reason_words
+from safety import parameters as p
+from safety import signals as s
+
+
+def reason(code):
+    """{code, label, name, sentence, remedy} of a reason code, None for "nothing acts"."""
+    if code == reasons.NONE:
+        return None
+    name, sentence, remedy = reason_words.text(code)
+    return {"code": code, "label": reasons.label(code), "name": name, "sentence": sentence, "remedy": remedy}
+
+
+def tick_ms(shadow):
+    """Length of a tick of this controller, ms."""
+    return shadow.core.safety_image[p.H_TICK_MS]
+
+
+def uptime_ms(shadow):
+    """Ticks since the controller's start, as time."""
+    return shadow.sequence * tick_ms(shadow)
+
+
+def age_ms(shadow, group):
+    """Age of a freshness group, ms; None if it was never seen."""
+    ages = shadow.core.kernel.features.ages
+    return ages.ticks[group] * tick_ms(shadow) if ages.seen[group] else None
+
+
+def known(shadow, group):
+    """True while the group counts as known: seen, and within its budget."""
+    return bool(shadow.core.kernel.features.ages.known(group))
+
+
+def cabinet_value(shadow, index):
+    """Input `index` of CABINET_INPUTS, None while its group is not known."""
+    return shadow.inp[index] if known(shadow, s.CABINET_INPUTS[index][4]) else None
+
+
+def unit_value(shadow, unit, index):
+    """Input `index` of UNIT_INPUTS of a unit (from 0), None while its group is not known."""
+    group = shadow.layout.unit_group(unit, s.UNIT_INPUTS[index][4])
+    return shadow.inp[shadow.layout.unit_input(unit, index)] if known(shadow, group) else None
+
+
+def rack_value(shadow, rack, index):
+    """Input `index` of RACK_INPUTS of a rack (from 0), None while its group is not known."""
+    group = shadow.layout.rack_group(rack, s.RACK_INPUTS[index][4])
+    return shadow.inp[shadow.layout.rack_input(rack, index)] if known(shadow, group) else None
+
+
+def rack_parameter(shadow, rack, index):
+    """Word `index` of RACK_PARAMETERS of a rack (from 0) in the safety image."""
+    core = shadow.core
+    return core.safety_image[core.kernel.bounds.map.rack + rack * p.RACK_WORDS + index]
+
+
+def unit_parameter(shadow, unit, index):
+    """Word `index` of UNIT_PARAMETERS of a unit (from 0) in the safety image."""
+    core = shadow.core
+    return core.safety_image[core.kernel.bounds.map.unit + unit * p.UNIT_WORDS + index]
+
+
+def cabinet_parameter(shadow, index):
+    """Word `index` of CABINET_PARAMETERS in the safety image."""
+    return shadow.core.safety_image[shadow.core.kernel.bounds.map.cabinet + index]
+
+
+def head(shadow):
+    """What stands at the top of every page."""
+    names = shadow.reader.header.get("names", {})
+    return {"cabinet": names.get("cabinet") or names.get("site", "-"), "state": s.STATES[shadow.out[s.STATE]],
+            "uptime_ms": uptime_ms(shadow), "sequence": shadow.sequence, "locked_out_by": locked_out_by(shadow),
+            "test_left_ms": test_left_ms(shadow)}
+
+
+def test_left_ms(shadow):
+    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None outside of it."""
+    permit = shadow.core.kernel.permit
+    return max(0, permit.test_ticks - permit.tried[1]) * tick_ms(shadow) if shadow.inp[s.TEST_REQUEST] else None
+
+
+def locked_out_by(shadow):
+    """Name of the person who has locked the cabinet out, None for nobody."""
+    first = image.operator_at(shadow.layout) + 1
+    return image.name_of(shadow.inp[first:first + len(image.OPERATOR) - 1]) or None

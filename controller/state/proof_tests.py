@@ -1,0 +1,49 @@
+"""Proof tests of the controller that is watched: its header says which rows are armed, the ledger what was tested."""
+
+import os
+
+from controller.record import proof_state, proof_tests, utc
+from controller.system.paths import plain
+
+
+class Ledger:
+    """`read` the ledger of a state directory: anew only when the file has changed (70 us a record, every second)."""
+
+    def __init__(self, state_directory):
+        self._directory, self._seen, self._found = state_directory, None, None
+
+    def read(self):
+        """proof_tests.Found. Raises OSError."""
+        try:
+            now = os.stat(proof_tests.path_of(self._directory))
+            seen = now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+        except FileNotFoundError:
+            seen = ()
+        if seen != self._seen:
+            self._found, self._seen = proof_tests.read(self._directory), seen
+        return self._found
+
+
+def facts(header, ledger, utc_us, clock):
+    """{rows, summary, wrong, clock} as plain data, None for a controller that says nothing of them.
+
+    rows: of proof_state.rows; summary: what is due next, in a few words; wrong: lines about the ledger itself; clock:
+    where the day is known from (utc.py). Of a clock that is not known to be right nobody knows that nothing is late.
+    """
+    planned = header.get("proof_tests")
+    if planned is None:
+        return None
+    try:
+        found = ledger.read()
+    except OSError as error:
+        return {"rows": [], "summary": "proof tests unknown", "wrong": [plain(error, proof_tests.FILE)], "clock": clock}
+    rows = proof_state.rows(planned, found.records, proof_tests.day(proof_tests.utc_text(utc_us)))
+    return {"rows": rows, "summary": _summary(found, rows, clock), "wrong": found.lines, "clock": clock}
+
+
+def _summary(found, rows, clock):
+    if found.breaks:
+        return "proof-test ledger damaged"
+    next_due = proof_state.summary(rows)
+    is_doubtful = clock == utc.UNKNOWN and next_due and not proof_state.wrong(rows)
+    return next_due + (", clock unknown" if is_doubtful else "")

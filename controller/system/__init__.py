@@ -1,0 +1,1 @@
+"""The modules that touch the machine: clock, real-time scheduling, paths, files."""

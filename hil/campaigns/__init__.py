@@ -1,0 +1,1 @@
+"""Campaigns: many courses on the rig with a verdict, and benchmarks."""

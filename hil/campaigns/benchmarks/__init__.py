@@ -1,0 +1,1 @@
+"""Benchmarks: each a budget of the design beside its figure and its rival."""

@@ -1,0 +1,86 @@
+"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run at the same time.
+
+Same period, same priority, memory locked, without its own tuning of the system (the loop shall not profit from it).
+What it suffers at the same time are the host's own stalls.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from controller.system.realtime import FIFO_PRIORITY
+
+NAME = "cyclictest"
+MISSING = "cyclictest is not installed, so there is nothing to compare with: apt-get install rt-tests"
+HISTOGRAM_US = 200_000
+STALL_US = 5000  # beyond this the host is to blame
+END_S = 10
+PERMILLES = {"p50": 500, "p99": 990, "p99_9": 999}
+
+
+class Cyclictest:
+    """A context: runs from enter to exit; then `result` {p50, p99, p99_9, max, cycles, stalls} in us or None, and
+    `note`, a line when there is none."""
+
+    def __init__(self, period_us=20_000, program=NAME):
+        self.period_us, self.program = period_us, program
+        self.result, self.note = None, ""
+        self._process = self._folder = None
+
+    def __enter__(self):
+        if shutil.which(self.program) is None:
+            self.note = MISSING
+            return self
+        self._folder = tempfile.TemporaryDirectory(prefix="firebreak-bench-")
+        self._path = os.path.join(self._folder.name, "cyclictest.json")
+        self._process = subprocess.Popen(
+            [self.program, "--mlockall", f"--priority={FIFO_PRIORITY}", f"--interval={self.period_us}", "--quiet",
+             "--default-system", f"--histogram={HISTOGRAM_US}", f"--json={self._path}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            said = self._process.communicate(timeout=END_S)[1]
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            said = self._process.communicate()[1] or "it did not end"
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                self.result = parse(json.load(file))
+        except (OSError, ValueError, KeyError) as error:
+            self.note = f"cyclictest gave no figures: {(said.strip().splitlines() or [error])[-1]}"
+        self._folder.cleanup()
+
+    def value(self, name):
+        """A figure of the result, None without one."""
+        return self.result[name] if self.result else None
+
+
+def parse(report):
+    """Percentiles from cyclictest's JSON report (one thread). ValueError when it counted nothing; KeyError."""
+    thread = report["thread"]["0"]
+    counts = sorted((int(us), count) for us, count in thread["histogram"].items())
+    cycles, max_us = thread["cycles"], thread["max"]
+    beyond = cycles - sum([count for _, count in counts])
+    counts.append((max_us, max(0, beyond)))
+    if not cycles:
+        raise ValueError("it ended before its first cycle")
+    found = {name: _percentile(counts, permille, cycles) for name, permille in PERMILLES.items()}
+    stalls = sum([count for us, count in counts if us > STALL_US])
+    return {**found, "max": max_us, "cycles": cycles, "stalls": stalls}
+
+
+def _percentile(counts, permille, cycles):
+    wanted, seen = -(-cycles * permille // 1000), 0
+    for us, count in counts:
+        seen += count
+        if seen >= wanted:
+            return us
+    return counts[-1][0]

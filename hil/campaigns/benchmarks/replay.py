@@ -1,0 +1,130 @@
+"""`python -m hil bench replay [JOURNAL]`: how fast a journal is replayed and compared, against the time it took to happen.
+
+Without a journal one is made of the example cabinet with healthy, moving inputs, as its tick would write it; the time
+of those ticks (drivers without bytes, kernel, control, journal) is a figure too. Replay has no rival: nothing else
+reads the file.
+"""
+
+import os
+import tempfile
+
+from controller.record import journal_header, replay, store
+from controller.record.journal import JournalReader
+from controller.run import cabinet as cabinets
+from controller.site import config
+from controller.sites import EXAMPLE
+from controller.system import realtime
+from hil.campaigns.benchmarks import kernel_steps, machine, timing
+from hil.campaigns.benchmarks.document import document, figure, percentile
+from safety import parameters as p
+from safety import signals as s
+
+TICKS = 15_000  # five minutes at 20 ms
+MOVING_TICKS = 1009  # ticks after which the moving inputs begin again
+
+
+class NotReplayedError(RuntimeError):
+    """The journal does not give the same bytes, so its speed says nothing; one line."""
+
+
+class MemoryKeeper:
+    """Keeps records without a disk: acknowledges at once."""
+
+    ok, line = True, ""
+
+    def __init__(self):
+        self.submitted = 0
+
+    def submit(self, record):
+        """Number of the record."""
+        self.submitted += 1
+        return self.submitted
+
+    def poll(self):
+        """Number of the last record kept."""
+        return self.submitted
+
+
+class NoCan:
+    """A CAN port with nothing on it."""
+
+    def drain(self, frames_max):
+        """No frames."""
+        return ()
+
+    def send(self, can_id, data):
+        """Taken and forgotten."""
+        return True
+
+
+def run(journal=None, beside=""):
+    """The document. journal: its path, None to make one. Raises JournalError, NotReplayedError."""
+    realtime.freeze_collector()
+    command = "python -m hil bench replay" + (" JOURNAL" if journal else "")
+    if journal:
+        return document("replay", command, figures_of(journal), (), None, beside, machine.priority())
+    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
+        path = os.path.join(folder, "journal")
+        taken_ns = make_journal(path, TICKS)
+        figures = [figure("whole tick without bytes on wires, example cabinet, median",
+                          percentile(taken_ns, 500) / 1000, "us"),
+                   figure("whole tick without bytes on wires, example cabinet, p99", percentile(taken_ns, 990) / 1000,
+                          "us"), *figures_of(path)]
+    return document("replay", command, figures, [f"a journal of {TICKS} ticks made for it"], None, beside,
+                    machine.priority())
+
+
+def figures_of(path, rounds=3):
+    """Figures of a journal's replay (the quickest of some rounds), which must give the same bytes."""
+    watches = []
+    for _ in range(rounds):
+        with timing.Stopwatch() as watch:
+            report = replay.replay(path, journal_header.core_of)
+        if report.exit_code != replay.EQUAL:
+            raise NotReplayedError(f"{path}: {report.lines()[-1]}")
+        watches.append(watch)
+    reader = JournalReader(path)
+    lasted_s = report.frames * reader.header["safety_image"][p.H_TICK_MS] / 1000
+    reader.close()
+    quickest = min(watches, key=lambda watch: watch.wall_s)
+    least_cpu_s = min([watch.cpu_s for watch in watches])
+    return [figure("replay of a journal, every byte compared", round(report.frames / quickest.wall_s), "ticks/s"),
+            figure("replay of a journal against real time", round(lasted_s / quickest.wall_s, 1), "x"),
+            figure("replay of a journal against real time, by its own use of a core", round(lasted_s / least_cpu_s, 1),
+                   "x")]
+
+
+def make_journal(path, ticks):
+    """Write the journal of so many ticks of the example cabinet; ns each tick took."""
+    settings = config.load(str(EXAMPLE))
+    cabinet = cabinets.Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), MemoryKeeper())
+    for bus in cabinet.field.can.values():
+        bus.port = NoCan()
+    cabinet.journal = journal_header.open_journal(path, settings, cabinet.core)
+    kernel_steps.fill(cabinet.image.inp, cabinet.core.layout)
+    taken_ns = [_tick_ns(cabinet, number, settings.tick_ms) for number in range(1, ticks + 1)]
+    cabinet.journal.close()
+    if cabinet.core.out[s.STATE] != s.RUNNING:
+        raise NotReplayedError("the cabinet of the benchmark did not start")
+    return taken_ns
+
+
+def _tick_ns(cabinet, number, tick_ms):
+    image, layout = cabinet.image, cabinet.core.layout
+    kernel_steps.follow(image.inp, cabinet.core.kernel.out, layout, number)
+    _move(image.inp, layout, number)
+    for group in range(layout.groups):
+        image.fresh[group] = 1
+    began_ns = timing.now_ns()
+    cabinet.tick(number * tick_ms * 1000, 1)
+    return timing.now_ns() - began_ns
+
+
+def _move(inp, layout, number):
+    """Measurements that change from tick to tick, so that the journal has something to write."""
+    phase = number % MOVING_TICKS
+    inp[s.LOAD_POWER_W] = 300_000 + 150 * phase
+    inp[s.GRID_POWER_W] = 250_000 + 100 * phase
+    for rack in range(layout.racks):
+        inp[layout.rack_input(rack, s.RACK_CURRENT_MA)] = 1000 + 7 * (phase + rack)
+        inp[layout.rack_input(rack, s.CELL_VOLTAGE_MV_MAX)] = 3300 + phase // 100

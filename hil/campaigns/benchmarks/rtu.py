@@ -1,0 +1,180 @@
+"""`python -m hil bench rtu`: one Modbus RTU transaction (function 3, 20 registers) beside libmodbus, same pty, same slave.
+
+Both masters take turns round by round on one pty, each transaction after the same silence; once with a slave that
+answers at once (what the program itself costs), once paced to 19200 Bd (what is left of the wire). A transaction lasts
+from handing over the request to holding the verified reply; a cycle, from one request to the next, has the silence
+that the standard demands behind the reply. libmodbus keeps no silence, so it has no cycle.
+"""
+
+import contextlib
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import tty
+from typing import NamedTuple
+
+from controller.run.loop import Wire
+from controller.system import clock, realtime
+from drivers.buses.port import RtuPort
+from drivers.buses.rtu import FAILURES
+from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
+from hil.campaigns.benchmarks.document import document, figure, percentile
+
+# The engine drops what comes before its request can have left the wire, so the fast wire is the fastest there is.
+FAST_BD, PACED_BD = 4_000_000, 19_200
+STOP_S = 10
+TIMEOUT_US = 2_000_000  # a busy machine may hold the slave back; that is no failure here
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+class Bus(NamedTuple):
+    """As much of a bus as loop.Wire asks for."""
+
+    port: str
+    baud_Bd: int
+    characters: str = "8N1"
+
+
+class RtuError(RuntimeError):
+    """The slave did not answer; one line."""
+
+
+class Engine:
+    """The engine of the controller as its loop drives it: bytes are moved in select, as between two ticks."""
+
+    def __init__(self, path, baud_Bd):
+        self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=TIMEOUT_US)
+        self.wire = Wire(Bus(path, baud_Bd), self.port)
+        self._request = rtu_slave.request(self._on_reply, self._on_failure)
+        self._ended = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.wire.serial.close()
+
+    def read(self):
+        """One transaction as soon as the silence is over: (when it was sent, how long it took) in ns."""
+        fd = self.wire.serial.fileno()
+        self._ended = False
+        self.port.submit(self._request)
+        while (left_us := self.port.wake_us - clock.now_us()) > 0:
+            select.select([fd], (), (), left_us / 1e6)
+        sent_ns = timing.now_ns()
+        self.wire.give(clock.now_us())
+        while not self._ended:
+            select.select([fd], (), (), max(0, self.port.wake_us - clock.now_us()) / 1e6)
+            self.wire.take(clock.now_us())
+            self.wire.give(clock.now_us())  # ends it when the time-out is over
+        return sent_ns, timing.now_ns() - sent_ns
+
+    def _on_reply(self, pdu, now_us):
+        self._ended = True
+        if pdu != rtu_slave.REPLY[1:-2]:
+            raise RtuError("the engine took another reply for the slave's")
+
+    def _on_failure(self, kind, code, now_us):
+        raise RtuError(f"the slave did not answer: {FAILURES[kind]}")
+
+
+class Rival:
+    """libmodbus on the same port, each transaction after the same silence."""
+
+    def __init__(self, library, path, baud_Bd, gap_us):
+        self._client = libmodbus.Client(library, path, baud_Bd, rtu_slave.UNIT_ID, rtu_slave.ADDRESS, rtu_slave.COUNT)
+        self._gap_us = gap_us
+
+    def __enter__(self):
+        self._client.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        self._client.__exit__()
+
+    def read(self):
+        """One transaction: (when it was sent, how long it took) in ns."""
+        select.select((), (), (), self._gap_us / 1e6)
+        sent_ns = timing.now_ns()
+        self._client.read()
+        taken_ns = timing.now_ns() - sent_ns
+        if self._client.values != list(rtu_slave.VALUES):
+            raise RtuError("libmodbus took another reply for the slave's")
+        return sent_ns, taken_ns
+
+
+@contextlib.contextmanager
+def slave(paced_Bd):
+    """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
+    master, tty_end = os.openpty()
+    tty.setraw(tty_end)
+    process = subprocess.Popen([sys.executable, "-m", "hil.campaigns.benchmarks.rtu_slave", str(master), str(paced_Bd)],
+                               pass_fds=(master,), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    try:
+        if not process.stdout.readline():
+            raise RtuError("the slave did not start")
+        yield os.ttyname(tty_end)
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        os.close(master)
+        os.close(tty_end)
+
+
+def run(count=400, rounds=5, beside=""):
+    """The document; count: transactions of each master and round on the fast wire, a tenth of it on the paced one."""
+    library = libmodbus.load()
+    realtime.prepare()
+    fast = _compare(library, FAST_BD, 0, count, rounds)
+    paced = _compare(library, PACED_BD, PACED_BD, max(2, count // 10), rounds)
+    notes = [] if library else [libmodbus.MISSING]
+    notes.append(f"the quietest of {rounds} rounds of {count} transactions ({max(2, count // 10)} paced), masters in "
+                 "turn; the slave is a Python process, its time is in both")
+    return document("rtu", "python -m hil bench rtu", _figures(fast, paced), notes, {"fast": fast, "paced": paced}, beside,
+                    machine.priority())
+
+
+def _compare(library, baud_Bd, paced_Bd, count, rounds):
+    """{"engine" and "libmodbus": [round {median_us, p99_us, cycle_us}], quietest first}."""
+    found = {"engine": [], "libmodbus": []}
+    with slave(paced_Bd) as path:
+        for _ in range(rounds):
+            with Engine(path, baud_Bd) as engine:
+                found["engine"].append(_round(engine, count))
+                gap_us = engine.port.gap_us
+            if library:
+                with Rival(library, path, baud_Bd, gap_us) as rival:
+                    found["libmodbus"].append(_round(rival, count))
+    return {name: sorted(each, key=lambda one: one["median_us"]) for name, each in found.items()}
+
+
+def _round(master, count):
+    master.read()  # the first one opens and warms up
+    taken = [master.read() for _ in range(count)]
+    times_ns = [time_ns for _, time_ns in taken]
+    cycles_ns = [after - before for (before, _), (after, _) in zip(taken, taken[1:])]
+    return {"median_us": percentile(times_ns, 500) / 1000, "p99_us": percentile(times_ns, 990) / 1000,
+            "cycle_us": percentile(cycles_ns, 500) / 1000}
+
+
+def _figures(fast, paced):
+    what = f"RTU transaction, FC3 x {rtu_slave.COUNT}"
+    transaction_us, cycle_us = rtu_slave.wire_us(PACED_BD)
+    engine, name = fast["engine"][0], libmodbus.NAME if fast["libmodbus"] else None
+    rival = fast["libmodbus"][0] if name else {}
+    slow, slow_rival = paced["engine"][0], paced["libmodbus"][0] if name else {}
+    return [
+        figure(f"{what}, pty, median", engine["median_us"], "us", name, rival.get("median_us"), "rtu_transaction"),
+        figure(f"{what}, pty, p99", engine["p99_us"], "us", name, rival.get("p99_us")),
+        figure(f"{what}, paced to {PACED_BD} Bd, median", slow["median_us"], "us", name, slow_rival.get("median_us")),
+        figure(f"{what}, the same against its wire time", slow["median_us"], "us", "wire time", transaction_us),
+        figure(f"{what}, cycle paced to {PACED_BD} Bd, both silences in it", slow["cycle_us"], "us", "wire time",
+               cycle_us, "rtu_paced"),
+    ]

@@ -1,0 +1,74 @@
+"""A Modbus slave that answers one question, as a process of its own: function 3, COUNT registers, always the same.
+
+`python -m hil.campaigns.benchmarks.rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once; otherwise the pty is paced: the
+request has its time on the wire, 3.5 characters of silence follow, and the reply comes PIECE_BYTES at a time, as a
+UART hands it over. Says `ready`; ends when its standard input does.
+"""
+
+import os
+import select
+import sys
+
+from controller.system import realtime
+from drivers.buses.rtu import read_request, seal
+from hil.campaigns.benchmarks import timing
+
+UNIT_ID, FUNCTION, ADDRESS, COUNT = 1, 3, 100, 20
+VALUES = tuple(1000 + register for register in range(COUNT))
+CHARACTER_BITS = 10
+GAP_CHARACTERS = 3.5
+PIECE_BYTES = 8
+REQUEST_BYTES = 8
+REPLY = seal(bytes((UNIT_ID, FUNCTION, 2 * COUNT)) + b"".join([value.to_bytes(2, "big") for value in VALUES]))
+
+
+def request(on_reply, on_failure):
+    """The question, as the engine asks it."""
+    return read_request("bench", UNIT_ID, FUNCTION, ADDRESS, COUNT, on_reply, on_failure)
+
+
+def wire_us(baud_Bd):
+    """(transaction, cycle) on the wire, us: request, gap and reply; the same and the gap behind it."""
+    character_us = CHARACTER_BITS * 1e6 / baud_Bd
+    transaction_us = (REQUEST_BYTES + GAP_CHARACTERS + len(REPLY)) * character_us
+    return transaction_us, transaction_us + GAP_CHARACTERS * character_us
+
+
+def pieces(reply, baud_Bd):
+    """[(ns after the request was handed over, bytes)] of a paced reply."""
+    character_ns = CHARACTER_BITS * 1e9 / baud_Bd
+    begin_ns = (REQUEST_BYTES + GAP_CHARACTERS) * character_ns
+    starts = range(0, len(reply), PIECE_BYTES)
+    cut = [reply[start:start + PIECE_BYTES] for start in starts]
+    return [(round(begin_ns + (start + len(piece)) * character_ns), piece) for start, piece in zip(starts, cut)]
+
+
+def _answer(fd, baud_Bd, came_ns):
+    if not baud_Bd:
+        os.write(fd, REPLY)
+        return
+    for after_ns, piece in pieces(REPLY, baud_Bd):
+        left_ns = came_ns + after_ns - timing.now_ns()
+        if left_ns > 0:
+            timing.wait_s(left_ns / 1e9)
+        os.write(fd, piece)
+
+
+def main(argv):
+    """Serve until standard input ends."""
+    fd, baud_Bd = int(argv[0]), int(argv[1])
+    realtime.prepare()
+    print("ready", flush=True)
+    waiting = b""
+    while True:
+        ready = select.select([fd, sys.stdin], (), ())[0]
+        if sys.stdin in ready:
+            return 0
+        waiting += os.read(fd, 4096)
+        if len(waiting) >= REQUEST_BYTES:
+            came_ns, waiting = timing.now_ns(), b""
+            _answer(fd, baud_Bd, came_ns)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,112 @@
+"""The real controller as a process on wires where nobody answers: ptys, and python-can's virtual bus.
+
+Enough to see how punctual the loop is on a machine that has no rig: it polls, times out, steps and records as always.
+"""
+
+import contextlib
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import tty
+
+from controller import sites
+from controller.record import store
+from controller.run import loop_statistics
+from controller.site import config
+from hil.campaigns.benchmarks import machine, timing
+
+SITE = sites.EXAMPLE.parent
+ROOT = pathlib.Path(__file__).parents[3]
+START_S, STOP_S = 20, 20
+DRAIN_S = 1.0  # the ptys hold some seconds of polls; nothing else needs them empty
+READ_BYTES = 65_536
+
+
+class StartError(RuntimeError):
+    """The controller did not come up or did not last; one line."""
+
+
+class SilentCabinet:
+    """A context: the controller runs and ticks inside. `directory` holds its files, `pid` its process."""
+
+    def __init__(self):
+        self._stack = contextlib.ExitStack()
+        self._masters = []
+        self._process = None
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self.directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-bench-"))
+            self._write_files(stack)
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def _write_files(self, stack):
+        lines = [f'schema = 1\nlayer = "cabinet"\nextends = "{SITE / "site.toml"}"\nname = "Benchmark"\n']
+        for bus in config.load(str(SITE / "cabinet.toml")).buses:
+            if bus.kind == "can":
+                lines.append(f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n')
+                continue
+            master, slave = os.openpty()
+            stack.callback(os.close, master)
+            stack.callback(os.close, slave)
+            tty.setraw(slave)
+            self._masters.append(master)
+            lines.append(f'[bus.{bus.name}]\nport = "{os.ttyname(slave)}"\n')
+        self.file = os.path.join(self.directory, "cabinet.toml")
+        pathlib.Path(self.file).write_text("".join(lines), encoding="utf-8")
+        state = os.path.join(self.directory, "state")
+        os.mkdir(state, 0o700)
+        store.Store(state).save(store.empty_record())
+
+    def _start(self, stack):
+        log = stack.enter_context(open(os.path.join(self.directory, "log"), "wb"))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "controller", "run", self.file, "--run-dir", self.directory, "--state-dir",
+             os.path.join(self.directory, "state")], cwd=ROOT, stderr=log, stdin=subprocess.DEVNULL, process_group=0)
+        stack.callback(self._stop)
+        self.pid = self._process.pid
+        waited_s = 0.0
+        while self.lateness() is None:
+            if waited_s > START_S:
+                raise StartError(f"the controller has not ticked after {START_S} s: {self._said()}")
+            self.wait(0.1)
+            waited_s += 0.1
+
+    def wait(self, seconds):
+        """Let it run so long. StartError when it ends meanwhile."""
+        until_ns = timing.now_ns() + round(seconds * 1e9)
+        while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
+            if self._process.poll() is not None:
+                raise StartError(f"the controller ended with {self._process.returncode}: {self._said()}")
+            timing.wait_s(min(left_s, DRAIN_S))
+            for master in select.select(self._masters, (), (), 0)[0]:
+                os.read(master, READ_BYTES)
+
+    def lateness(self):
+        """What controller.run.loop_statistics reads; None before the first tick."""
+        return loop_statistics.read(os.path.join(self.directory, "loop.stats"))
+
+    def priority(self):
+        """What the process got, in words."""
+        return machine.priority(self.pid)
+
+    def _said(self):
+        text = pathlib.Path(self.directory, "log").read_text(encoding="utf-8", errors="replace").strip()
+        return text.splitlines()[-1] if text else "it said nothing"
+
+    def _stop(self):
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

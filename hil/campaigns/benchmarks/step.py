@@ -1,0 +1,89 @@
+"""`python -m hil bench step`: how long a kernel step takes, every input fresh; how many instructions on MicroPython.
+
+Several rounds; the quietest one counts (the least median), because the kernel always does the same and all the rest is
+what ran beside it. All rounds are in the details.
+"""
+
+import pathlib
+import shutil
+import tempfile
+
+import safety
+from controller.system import realtime
+from hil.campaigns.benchmarks import kernel_steps, machine, timing, wasm
+from hil.campaigns.benchmarks.document import document, figure, percentile
+
+TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))  # racks, modules per rack, budget
+FUEL_TOPOLOGIES = ((1, 15, None), (16, 64, None))  # channel B has no racks: see python -m hil mcu
+FUEL_STEPS = 100
+SCRIPT = """import sys
+sys.path.insert(0, "/input")
+import kernel_steps
+kernel_steps.main(*[int(word) for word in sys.argv[1:]])
+"""
+
+
+def run(rounds=5, steps=2000, beside=""):
+    """The document."""
+    realtime.freeze_collector()
+    figures, details, notes = [], {}, []
+    for racks, modules, budget in TOPOLOGIES:
+        taken = sorted(_rounds(racks, modules, rounds, steps))
+        name = f"kernel step, {racks} racks of {modules} modules" if racks > 1 else "kernel step, 1 rack of 15 modules"
+        figures.append(figure(f"{name}, median", taken[0][0], "us", budget=budget))
+        figures.append(figure(f"{name}, p99", taken[0][1], "us"))
+        details[f"{racks} x {modules}"] = [{"median_us": median, "p99_us": p99} for median, p99 in taken]
+    try:
+        figures += _instructions()
+        notes.append("MicroPython's instructions are those of its WebAssembly build; a Cortex-M needs another number")
+    except ImportError:
+        notes.append(wasm.MISSING)
+    notes.append(f"the quietest of {rounds} rounds of {steps} steps, every group of inputs fresh")
+    return document("step", "python -m hil bench step", figures, notes, {"rounds": details}, beside, machine.priority())
+
+
+def _rounds(racks, modules, rounds, steps):
+    """[(median, p99)] in us of one topology."""
+    bench = kernel_steps.Steps(racks, modules)
+    bench.start()
+    out = []
+    for _ in range(rounds):
+        taken_ns = [_step_ns(bench) for _ in range(steps)]
+        out.append((percentile(taken_ns, 500) / 1000, percentile(taken_ns, 990) / 1000))
+    return out
+
+
+def _step_ns(bench):
+    bench.prepare()
+    step = bench.kernel.step
+    began_ns = timing.now_ns()
+    step(1)
+    return timing.now_ns() - began_ns
+
+
+def _instructions():
+    """Figures of MicroPython. Raises ImportError."""
+    micropython = wasm.MicroPython(fuel=True)
+    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
+        source = pathlib.Path(safety.__file__).parent
+        shutil.copytree(source, pathlib.Path(folder, "safety"), ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+        shutil.copy(kernel_steps.__file__, folder)
+        pathlib.Path(folder, "run.py").write_text(SCRIPT, encoding="ascii")
+        figures = [figure(f"kernel step, {racks} racks of {modules} modules, MicroPython" if racks > 1 else
+                          "kernel step, 1 rack of 15 modules, MicroPython",
+                          _per_step(micropython, folder, racks, modules), "instructions", budget=budget)
+                   for racks, modules, budget in FUEL_TOPOLOGIES]
+    timing.wait_s(wasm.SETTLE_S)
+    return figures
+
+
+def _per_step(micropython, folder, racks, modules):
+    """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is in both halves."""
+    def used(steps, stepping):
+        code, printed, fuel = micropython.run(folder, "/input/run.py", str(racks), str(modules), str(steps),
+                                              str(stepping))
+        if code != 0:
+            raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")
+        return fuel
+    prepared, stepped = (used(2 * FUEL_STEPS, stepping) - used(FUEL_STEPS, stepping) for stepping in (0, 1))
+    return round((stepped - prepared) / FUEL_STEPS)

@@ -1,0 +1,141 @@
+"""The emulated microcontroller: QEMU's mps2-an385 with the link on a pty, its contacts and output read from outside.
+
+Its outer memory is a file that is mapped here: a word in it is what a contact, a switch or a backup register is on a
+real board. The output that permits is read as QEMU itself holds it, through its machine protocol (QMP).
+"""
+
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import tempfile
+import time
+import tty
+
+from hil.campaigns.channel_b import memory as mem
+
+OUTPUT_REGISTER = 0x40028000
+HANG_GUARD_S = 30.0
+PTY = re.compile(r"char device redirected to (\S+) ")
+
+
+class EmulatorError(RuntimeError):
+    """The microcontroller cannot be started, or does not answer; one line."""
+
+
+class Emulator:
+    """One microcontroller. `memory`: its outer memory; `link`: descriptor of the link's pty, non-blocking, raw."""
+
+    what = "MicroPython on an emulated Cortex-M3 (QEMU mps2-an385)"
+
+    def __init__(self, firmware, folder, image, mode=mem.MODE_RUN, steps=0):
+        """firmware: path; folder: for sockets and memory; image: of channel A. Not started yet: see `start`.
+
+        mode COUNT runs without a link on a clock that counts instructions.
+        """
+        self._firmware, self._folder = str(firmware), tempfile.mkdtemp(dir=folder)
+        self._counting = mode == mem.MODE_COUNT
+        self.memory = mem.Memory(os.path.join(self._folder, "memory"))
+        self.memory.set_image(image)
+        self.memory.forget()
+        for place, word in ((mem.MODE, mode), (mem.WATCHDOG_MS, mem.WATCHDOG), (mem.STEPS, steps)):
+            self.memory.write(place, word)
+        self.link, self._process, self._qmp, self._answers = -1, None, None, None
+
+    def start(self):
+        """Start QEMU. Returns when its clock begins to run (time.monotonic, s); raises EmulatorError."""
+        socket_path, log = os.path.join(self._folder, "qmp"), os.path.join(self._folder, "printed")
+        memory = f"memory-backend-file,id=outer,size={mem.MEMORY_BYTES},mem-path={self.memory.path},share=on"
+        command = ["qemu-system-arm", "-machine", "mps2-an385,memory-backend=outer", "-object", memory, "-kernel",
+                   self._firmware, "-display", "none", "-monitor", "none", "-semihosting", "-S",
+                   "-qmp", f"unix:{socket_path},server=on,wait=off", "-serial", f"file:{log}"]
+        if os.geteuid() == 0:  # a busy machine must not look like a slow microcontroller
+            command = ["nice", "-n", "-10", *command]
+        command += ["-icount", "shift=6,sleep=off", "-serial", "null"] if self._counting else ["-serial", "pty"]
+        try:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except FileNotFoundError:
+            raise EmulatorError("qemu-system-arm is not installed: apt-get install qemu-system-arm") from None
+        if not self._counting:
+            self._open_link()
+        self._connect(socket_path)
+        began_s = time.monotonic()
+        self.ask("cont")
+        return began_s
+
+    def _open_link(self):
+        line = self._line()
+        found = PTY.search(line)
+        if not found:
+            raise EmulatorError(f"qemu-system-arm: {line.strip() or 'ended without a word'}")
+        self.link = os.open(found.group(1), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self.link)
+
+    def _line(self):
+        if not select.select([self._process.stdout], (), (), HANG_GUARD_S)[0]:
+            raise EmulatorError("qemu-system-arm says nothing")
+        return self._process.stdout.readline().decode(errors="replace")
+
+    def _connect(self, path):
+        until_s = time.monotonic() + HANG_GUARD_S
+        while not os.path.exists(path):
+            if self._process.poll() is not None or time.monotonic() > until_s:
+                words = self._process.stdout.read().decode(errors="replace").strip()
+                raise EmulatorError(f"qemu-system-arm: {words}")
+            time.sleep(0.005)
+        self._qmp = socket.socket(socket.AF_UNIX)
+        self._qmp.settimeout(HANG_GUARD_S)
+        self._qmp.connect(path)
+        self._answers = self._qmp.makefile("r", encoding="utf-8")
+        self._answers.readline()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        """What QEMU returns to a command of its machine protocol."""
+        order = {"execute": command, "arguments": arguments} if arguments else {"execute": command}
+        self._qmp.sendall(json.dumps(order).encode() + b"\n")
+        while True:
+            answer = json.loads(self._answers.readline() or '{"error": {"desc": "connection closed"}}')
+            if "error" in answer:
+                raise EmulatorError(f"QEMU: {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def permit(self):
+        """The output that permits, as QEMU holds it: 0 or 1."""
+        text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
+        return int(text.split(":")[1], 16) & 1
+
+    def reset(self):
+        """Power off and on: registers and memory of the program are lost, the outer memory is not."""
+        self.ask("system_reset")
+
+    def printed(self):
+        """What the program has printed (its console is not the link)."""
+        with open(os.path.join(self._folder, "printed"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait_printed(self, word):
+        """Wait until `word` was printed; returns all of it. EmulatorError after the hang guard."""
+        until_s = time.monotonic() + HANG_GUARD_S * 4
+        while word not in self.printed():
+            if time.monotonic() > until_s or self._process.poll() is not None:
+                raise EmulatorError(f"the microcontroller did not come to an end: {self.printed()[-300:]!r}")
+            time.sleep(0.02)
+        return self.printed()
+
+    def close(self):
+        """End QEMU."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+        if self._process is not None:
+            self._process.wait()
+            self._process.stdout.close()
+        for each in (self._answers, self._qmp):
+            if each is not None:
+                each.close()
+        if self.link >= 0:
+            os.close(self.link)
+        self.memory.close()

@@ -1,0 +1,153 @@
+"""Builds the firmware of the emulated microcontroller: MicroPython from Debian's source, channel B frozen in.
+
+MicroPython's source is Debian's package of the release RELEASE, fetched by apt into lists of its own, so that nothing
+of this machine changes. Source and compiler are kept in a cache; a firmware is made anew when what is frozen changes.
+"""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+HERE = pathlib.Path(__file__).resolve().parent
+CACHE = "~/.cache/firebreak-mcu"
+RELEASE = "trixie"  # Debian 13 has MicroPython 1.25; its port for QEMU's Cortex-M3 is in the source only
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+PROGRAMS = {"qemu-system-arm": "qemu-system-arm", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+            "make": "make", "gcc": "gcc", "dpkg-source": "dpkg-dev", "apt-get": "apt"}
+LIMIT_S = 1800.0
+AUTOSTART = 'mp_init();\n        pyexec_frozen_module("autostart.py", false);'
+APT = """Dir::Etc "{0}/etc"; Dir::State "{0}/state"; Dir::State::status "{0}/status"; Dir::Cache "{0}/cache";
+APT::Sandbox::User "root"; Acquire::Languages "none";
+"""
+MANIFEST = 'package("safety", base_path="{0}")\nmodule("course.py", base_path="{0}")\n' \
+           'module("autostart.py", base_path="{0}")\n'
+
+
+class FirmwareError(RuntimeError):
+    """The firmware could not be made; one line."""
+
+
+def missing(path=None):
+    """Debian packages that are not there, sorted."""
+    return sorted({package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)})
+
+
+def build(cache, say=print):
+    """Path of the firmware. cache: folder; say(line): what takes long. Raises FirmwareError."""
+    packages = missing()
+    if packages:
+        raise FirmwareError(f"needs {' '.join(packages)}: apt-get install {' '.join(packages)}")
+    cache = pathlib.Path(cache).expanduser().resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    stage = cache / "stage"
+    _lay_out(stage)
+    firmware = cache / f"firmware-{_digest(stage)}.elf"
+    if not firmware.exists():
+        source = _source(cache, say)
+        say("building the firmware (10 s)")
+        made = _make(cache, source, stage)
+        for old in cache.glob("firmware-*.elf"):
+            old.unlink()
+        shutil.copy(made, firmware)
+    return firmware
+
+
+def _lay_out(stage):
+    """What is frozen in: the kernel, QEMU's board as the board, and what the rig asks of it."""
+    if stage.exists():
+        shutil.rmtree(stage)
+    stage.mkdir()
+    shutil.copytree(ROOT / "safety", stage / "safety", ignore=shutil.ignore_patterns("__pycache__", "*.md"))
+    shutil.copy(ROOT / "safety" / "mcu" / "board_qemu.py", stage / "safety" / "mcu" / "board.py")
+    shutil.copy(HERE / "course.py", stage / "course.py")
+    shutil.copy(HERE / "modes.py", stage / "autostart.py")
+
+
+def _digest(stage):
+    """Of everything that is frozen in, and of this recipe."""
+    total = hashlib.sha256(pathlib.Path(__file__).read_bytes())
+    for path in sorted(stage.rglob("*.py")):
+        total.update(f"{path.relative_to(stage)}\0".encode() + path.read_bytes())
+    return total.hexdigest()[:12]
+
+
+def _source(cache, say):
+    """Folder of MicroPython's source with its compiler built; fetched once."""
+    source = cache / "micropython"
+    if not (source / "mpy-cross" / "build" / "mpy-cross").exists():
+        if source.exists():
+            shutil.rmtree(source)
+        say("fetching and unpacking MicroPython's source, building its compiler (once; half a minute)")
+        unpacked = _fetch(cache)
+        _start_by_itself(unpacked / "ports" / "qemu" / "main.c")
+        _run(["make", "-C", unpacked / "mpy-cross", "-j2"], unpacked)
+        unpacked.rename(source)
+    return source
+
+
+def _start_by_itself(path):
+    """Have the port start our module after each reset, before its console."""
+    text = path.read_text(encoding="utf-8")
+    if "mp_init();" not in text:
+        raise FirmwareError(f"{path.name} of this MicroPython is not as expected: no mp_init()")
+    path.write_text(text.replace("mp_init();", AUTOSTART, 1), encoding="utf-8")
+
+
+def _fetch(cache):
+    """MicroPython's source package of RELEASE, unpacked."""
+    apt = cache / "apt"
+    for name in ("etc/apt.conf.d", "etc/preferences.d", "etc/trusted.gpg.d", "state/lists/partial",
+                 "cache/archives/partial", "source"):
+        (apt / name).mkdir(parents=True, exist_ok=True)
+    (apt / "status").touch()
+    (apt / "apt.conf").write_text(APT.format(apt), encoding="utf-8")
+    line = f"deb-src [signed-by={KEYRING}] {_site()} {RELEASE} main\n"
+    (apt / "etc" / "sources.list").write_text(line, encoding="utf-8")
+    environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
+    _run(["apt-get", "-qq", "update"], apt, environment)
+    _run(["apt-get", "-qq", "--download-only", "source", "micropython"], apt / "source", environment)
+    packages = sorted((apt / "source").glob("micropython_*.dsc"))
+    if not packages:
+        raise FirmwareError(f"no source package micropython in Debian {RELEASE}")
+    unpacked = cache / "unpacked"
+    if unpacked.exists():
+        shutil.rmtree(unpacked)
+    _run(["dpkg-source", "-x", packages[-1], unpacked], apt)
+    return unpacked
+
+
+def _site():
+    """The Debian archive that this machine itself uses."""
+    lines = _run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"], ROOT).split()
+    sites = [line for line in lines if line.rstrip("/").endswith("/debian")]
+    if not sites:
+        raise FirmwareError("apt-get indextargets names no Debian archive")
+    return sites[0]
+
+
+def _make(cache, source, stage):
+    library = cache / "library"  # Debian's source comes without micropython-lib, of which nothing is needed
+    library.mkdir(exist_ok=True)
+    (library / "README.md").touch()
+    manifest = cache / "manifest.py"
+    manifest.write_text(MANIFEST.format(stage), encoding="utf-8")
+    _run(["make", "-C", source / "ports" / "qemu", "-j2", f"BUILD={cache / 'build'}", f"FROZEN_MANIFEST={manifest}",
+          f"MPY_LIB_DIR={library}", "MICROPY_PY_SSL=0"], cache)
+    return cache / "build" / "firmware.elf"
+
+
+def _run(command, folder, environment=None):
+    """Output of a command. FirmwareError with its last line when it fails."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FirmwareError(f"{words[0]}: {error}") from None
+    if done.returncode != 0:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()] or ["no word"]
+        told = next((line for line in lines if "rror" in line), lines[-1])
+        raise FirmwareError(f"{' '.join(words[:2])} failed: {told.strip()}")
+    return done.stdout

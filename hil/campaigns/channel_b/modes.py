@@ -1,0 +1,101 @@
+"""What the emulated microcontroller does after a reset, by a word in its outer memory: its work, or a measurement.
+
+Frozen into the rig's firmware only. In lockstep each request on the link is one step (elapsed, contacts, bytes that
+came), answered with a digest of all state; in counting it prints how many timer ticks some steps took.
+"""
+
+import course
+from machine import mem32
+from micropython import heap_lock
+
+from safety import crc
+from safety import second as sc
+from safety.mcu import board_qemu
+
+RUN, LOCKSTEP, COUNT = 0, 1, 2
+MODE, STEPS = 0x21000000, 0x2100001C
+TIMER_VALUE = 0x40000004
+
+
+def take(board, one):
+    """The next byte of the link; `one` is a buffer of one."""
+    while not board.read(one):
+        pass
+    return one[0]
+
+
+def answer(board, value, word):
+    """Four bytes of an integer."""
+    for at in range(4):
+        word[at] = value >> 8 * at & 255
+    board.send(word)
+
+
+def lockstep(board, second):
+    """Answer requests: elapsed (1 byte), contacts (2), length (1), that many bytes."""
+    line, word, one = bytearray(256), bytearray(4), bytearray(1)
+    second.blocks = second.kernel.state_blocks()
+    answer(board, 0, word)
+    heap_lock()
+    while True:
+        elapsed = take(board, one)
+        contacts = take(board, one) | take(board, one) << 8
+        length = take(board, one)
+        for at in range(length):
+            line[at] = take(board, one)
+        course.play(second, elapsed, contacts, line, length)
+        answer(board, course.digest(crc.START, second), word)
+
+
+def measure(steps, image):
+    """Print what each kind of work takes (see `report`), healthy and tripped."""
+    second = sc.Second(image, 0)
+    way = course.Course(1, image)
+    for _ in range(60):
+        way.next(second)
+        course.play(second, way.elapsed, way.contacts, way.line, way.length)
+    works = (("kernel", lambda: second.kernel.judge(1)), ("step", lambda: second.step(1, way.contacts)),
+             ("report", second.report), ("receive", lambda: second.receive(way.line, way.length)),
+             ("whole", lambda: second.kernel.step(1)))  # last: it moves what channel B has no use for
+    for state in ("healthy", "tripped"):
+        for name, work in works:
+            report(state, name, steps, work, second, way)
+    print("permit", second.permit, "end")
+
+
+def report(state, name, steps, work, second, way):
+    """Print the least, the greatest and the sum of timer ticks of `work`, the course going on between."""
+    least, most, total = 1 << 29, 0, 0
+    for _ in range(steps):
+        way.count &= 1  # never a disturbance of its own
+        way.next(second)
+        if state == "tripped":
+            way.contacts &= ~1
+        if name != "receive":
+            second.receive(way.line, way.length)
+        began = mem32[TIMER_VALUE]
+        work()
+        taken = began - mem32[TIMER_VALUE]
+        if name != "step":
+            second.step(1, way.contacts)
+        if second.frame_due:
+            second.report()
+        if name != "receive" or way.length:
+            least, most, total = min(least, taken), max(most, taken), total + taken
+    print("count", state, name, least, most, total)
+
+
+def main():
+    """By the mode word."""
+    mode = mem32[MODE]
+    if mode == RUN:
+        from safety.mcu import main  # noqa: F401  it runs as it is imported
+        return
+    board = board_qemu.Board()
+    image = sc.read_file(board.image())
+    if mode == LOCKSTEP:
+        lockstep(board, sc.Second(image, 0))
+    measure(mem32[STEPS], image)
+
+
+main()

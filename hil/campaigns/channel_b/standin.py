@@ -1,0 +1,178 @@
+"""Channel B as a process of this computer: the same loop and channel, on a pty instead of a UART, for fast trials.
+
+Started by itself (`python -m hil.campaigns.channel_b.standin MEMORY TTY`) it runs until it is killed; a watchdog of its own ends
+and restarts it as the hardware would.
+"""
+
+import contextlib
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+import tty
+
+from hil.campaigns.channel_b import memory as mem
+from hil.campaigns.channel_b.emulator import EmulatorError
+from safety import matrix as m
+from safety.mcu import loop
+from safety.second import RELAY_BIT
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
+
+
+class Board:
+    """The board: clock and watchdog of the operating system, pins in the shared memory."""
+
+    def __init__(self, memory, link):
+        """link: descriptor of the tty."""
+        self._memory, self._link = memory, link
+        self._tick_ns = self._due_ns = 0
+
+    def service(self):
+        """There is no service jumper."""
+        return False
+
+    def image(self):
+        """The limit image."""
+        return self._memory.image()
+
+    def remembered(self):
+        """Latch level of the last run; one that the watchdog ended waits for a remote reset at least."""
+        level = self._memory.read(mem.LATCH_LEVEL)
+        return max(level, m.REMOTE) if self._memory.read(mem.RUNNING) else level
+
+    def remember(self, level):
+        """Keep a latch level."""
+        self._memory.write(mem.LATCH_LEVEL, level)
+
+    def contacts(self):
+        """The contact bits; the mirror contact follows the output."""
+        while self._memory.read(mem.HANG):
+            pass
+        return self._memory.read(mem.CONTACTS) | (RELAY_BIT if self._memory.read(mem.OUTPUT) else 0)
+
+    def relay(self, on):
+        """The output that permits."""
+        self._memory.write(mem.OUTPUT, on)
+
+    def read(self, buffer):
+        """What the link has brought."""
+        wait_s = max(0, self._due_ns + self._tick_ns - time.monotonic_ns()) / 1e9
+        if not select.select([self._link], (), (), wait_s)[0]:
+            return 0
+        with contextlib.suppress(BlockingIOError):
+            return os.readv(self._link, [buffer])
+        return 0
+
+    def send(self, data):
+        """Send a frame; a full line loses it."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._link, data)
+
+    def start(self, tick_ms):
+        """Start watchdog and tick."""
+        self._memory.write(mem.RUNNING, 1)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        self._tick_ns = tick_ms * 1_000_000
+        self._due_ns = time.monotonic_ns()
+        self.kick()
+
+    def elapsed(self):
+        """Whole ticks since this last said so."""
+        ticks = (time.monotonic_ns() - self._due_ns) // self._tick_ns
+        self._due_ns += ticks * self._tick_ns
+        return ticks
+
+    def kick(self):
+        """Reload the watchdog: without it the process dies of SIGALRM, whatever it does."""
+        signal.setitimer(signal.ITIMER_REAL, self._memory.read(mem.WATCHDOG_MS) / 1000)
+
+    def lock_heap(self):
+        """CPython has none to lock."""
+
+
+class Standin:
+    """The process and its wires, with the face of an Emulator."""
+
+    what = "the same program on CPython as a process"
+
+    def __init__(self, folder, image):
+        """folder: for the shared memory; image: of channel A."""
+        self.memory = mem.Memory(os.path.join(folder, "memory"))
+        self.memory.set_image(image)
+        self.memory.forget()
+        self.memory.write(mem.WATCHDOG_MS, mem.WATCHDOG)
+        self.link, self._slave = pty.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self.link, False)
+        self._process = None
+
+    def start(self):
+        """Start it. Returns when (time.monotonic, s)."""
+        began_s = time.monotonic()
+        self._process = subprocess.Popen([sys.executable, "-m", "hil.campaigns.channel_b.standin", self.memory.path,
+                                          os.ttyname(self._slave)], cwd=ROOT, stdin=subprocess.DEVNULL)
+        return began_s
+
+    def permit(self):
+        """The output that permits."""
+        if self._process.poll() is not None:
+            raise EmulatorError(f"the stand-in has ended with {self._process.returncode}")
+        return self.memory.read(mem.OUTPUT)
+
+    def reset(self):
+        """Power off and on."""
+        self._kill()
+        self.memory.write(mem.OUTPUT, 0)
+        self.start()
+
+    def _kill(self):
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+
+    def close(self):
+        """End it."""
+        self._kill()
+        os.close(self.link)
+        os.close(self._slave)
+        self.memory.close()
+
+
+def _live(memory, link):
+    """One life of the board, in a process of its own."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        loop.run(Board(memory, link))
+    except ValueError as error:
+        print(f"channel B: {error}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(1)
+
+
+def main(path, tty_name):
+    """Run, and run again after the watchdog has bitten."""
+    memory = mem.Memory(path, create=False)
+    link = os.open(tty_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    tty.setraw(link)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            _live(memory, link)
+        try:
+            status = os.waitpid(pid, 0)[1]
+        except SystemExit:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        memory.write(mem.OUTPUT, 0)  # a pin falls with its microcontroller
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM):
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,296 @@
+"""What a channel B must do on a live link, tried on the emulated microcontroller or its stand-in, timed from outside.
+
+The partner here plays channel A: frames every 40 ms with whatever a trial puts into them.
+"""
+
+import os
+import select
+import time
+
+from hil.campaigns.channel_b import course
+from hil.campaigns.channel_b import memory as mem
+from safety import channel as c
+from safety import crc, latches
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+
+TICK_S = course.TICK_MS / 1000
+GUARD_S = 20.0
+CLOSED = sc.KEY_BIT - 1
+CALM_S = 0.3  # between two trials
+HELD_UP_S_MAX = 0.015
+SEEMS_SILENT_S = 0.1  # an observer held up for longer may have been what made channel B do something else
+TRIES = 10
+OF_RIGHT_FRAMES = (c.R_CHANNEL, c.R_SEQUENCE, c.R_FIRST)  # why a frame is not taken whose bits are all right
+
+
+class TrialError(RuntimeError):
+    """Channel B did something else than it must; one line."""
+
+
+class Partner:
+    """Channel A as far as channel B can tell. `spoil(data)` changes what is sent; `sending` False: silence."""
+
+    def __init__(self, board, image):
+        """board: an Emulator or Standin, started."""
+        self.board = board
+        self.sender = c.Sender(c.CHANNEL_A, p.image_crc(image), pe.table_crc())
+        self.receiver = c.Receiver(c.CHANNEL_B)
+        self.sending, self.spoil, self.vote = True, None, 0
+        self.sent_s = self.heard_s = self.late_s = self.held_up_s = 0.0
+        self.repeated = 0  # trials
+        self._due_s = self._turned_s = time.monotonic()
+        self._even = False
+
+    def turn(self):
+        """Take what has come, send what is due, wait a millisecond."""
+        if select.select([self.board.link], (), (), 0.001)[0]:
+            data = os.read(self.board.link, 4096)
+            if self.receiver.feed(data, len(data)):
+                self.heard_s = time.monotonic()
+        now_s = time.monotonic()
+        self.late_s = max(self.late_s, now_s - self._turned_s)
+        self._turned_s = now_s
+        if now_s >= self._due_s:
+            self._due_s = max(self._due_s + TICK_S, now_s - TICK_S)
+            self.sender.tick(1)
+            self._even = not self._even
+            if self._even and self.sending:
+                self._send()
+
+    def _send(self):
+        os.write(self.board.link, self._frame())
+        self.sent_s = time.monotonic()
+
+    def _frame(self):
+        frame = self.sender.frame
+        frame.put(c.SIGNAL_BITS, CLOSED)
+        frame.put(c.KNOWN_BITS, CLOSED)
+        frame.put(c.VOTE, self.vote)
+        data = bytes(self.sender.finish())
+        return self.spoil(data) if self.spoil else data
+
+    def told(self, field):
+        """A field of the last frame that came."""
+        return self.receiver.frame.get(field)
+
+    def wait(self, condition, what, limit_s=GUARD_S):
+        """Turn until condition() is true; returns how long it took, s. TrialError names `what` was waited for."""
+        began_s = time.monotonic()
+        while not condition():
+            if time.monotonic() - began_s > limit_s:
+                raise TrialError(f"not within {limit_s:g} s: {what}; channel B says "
+                                 f"{pe.REASONS[self.told(c.REASON)]!r}, {self.told(c.SUBJECT)}")
+            self.turn()
+        return time.monotonic() - began_s
+
+    def rest(self, seconds):
+        """Let time pass."""
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            self.turn()
+
+    def permitted(self):
+        """True while the output that permits is on."""
+        return self.board.permit() == 1
+
+    def dropped(self):
+        """True while it is off."""
+        return not self.permitted()
+
+    def says(self, reason):
+        """True if the last frame that came gives that reason."""
+        return self.told(c.REASON) == reason
+
+    def fall(self):
+        """Wait until the permit has fallen; `held_up_s` is then the longest that this observer was held up. Time, s."""
+        self.late_s = 0.0
+        taken_s = self.wait(self.dropped, "the permit falls")
+        self.held_up_s = self.late_s
+        return taken_s
+
+    def begin(self):
+        """From a fresh start to a permit that is used: both channels vote. Returns how long the first took, s."""
+        self.board.memory.forget()
+        self.receiver.forget()
+        self.sending, self.spoil, self.vote = True, None, 0
+        self.late_s = 0.0
+        self.board.reset()
+        taken_s = self.wait(self.permitted, "the first permit")
+        self.vote = 1
+        self.rest(CALM_S)
+        if self.dropped():
+            raise TrialError(f"the permit fell by itself: {pe.REASONS[self.told(c.REASON)]}")
+        return taken_s
+
+
+def boot(partner, began_s):
+    """Time to the first frame, s, and to the first permit, s."""
+    first_s = began_s
+    while partner.receiver.refused[c.R_FIRST] == 0 and time.monotonic() < began_s + GUARD_S:
+        partner.turn()
+        first_s = time.monotonic()
+    return first_s - began_s, first_s - began_s + partner.wait(partner.permitted, "the first permit")
+
+
+def several(partner, trial, count):
+    """Results of `count` trials. One in which the machine held up this observer is made again: it says nothing."""
+    results = []
+    for number in range(TRIES * count):
+        result = attempt(partner, trial, number)
+        held_up = result is None or partner.held_up_s > HELD_UP_S_MAX
+        if not held_up:
+            results.append(result)
+        if len(results) == count:
+            return results
+        partner.repeated += held_up
+    raise TrialError(f"the machine is too busy: of {TRIES * count} trials only {len(results)} were not held up for "
+                     f"{HELD_UP_S_MAX * 1000:g} ms or more")
+
+
+def attempt(partner, trial, number):
+    """Result of a trial, None if it went wrong while the machine held up this observer, who is channel A."""
+    try:
+        return trial(partner, number)
+    except TrialError:
+        if partner.late_s <= SEEMS_SILENT_S:
+            raise
+        return None
+
+
+def estop(partner, number):
+    """An E-stop that only channel B sees, channel A stopped at the same moment: time to the fallen permit, s."""
+    partner.begin()
+    partner.rest(number % 7 * 0.003)  # another phase each time
+    partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
+    partner.sending = False
+    taken_s = partner.fall()
+    partner.wait(lambda: not partner.says(pe.OK), "channel B says why")
+    if not partner.says(pe.INTERLOCK):
+        raise TrialError(f"the permit fell for another reason: {pe.REASONS[partner.told(c.REASON)]}")
+    stage = m.STAGES[partner.told(c.SUBJECT) - 1]
+    if stage[m.S_ROW] != 1:
+        raise TrialError(f"channel B names stage {stage[m.S_ID]}")
+    return taken_s
+
+
+def silence(partner, number):
+    """Channel A falls silent: time from its last frame to the fallen permit, s."""
+    partner.begin()
+    partner.rest(number % 7 * 0.003)
+    partner.sending = False
+    partner.fall()
+    taken_s = time.monotonic() - partner.sent_s
+    partner.wait(lambda: partner.says(pe.SILENT), "channel B says that A is silent")
+    partner.sending = True
+    partner.wait(lambda: partner.says(pe.WAITS), "channel B waits for A to give no permit")
+    if partner.permitted():
+        raise TrialError("the permit came back while channel A gave its own")
+    partner.vote = 0
+    partner.wait(partner.permitted, "the permit returns when A gives none")
+    return taken_s
+
+
+def corrupted(partner):
+    """Every frame spoilt in another bit, all of them in turn: none is taken. Returns what channel B counted, by reason.
+    """
+    partner.begin()
+    bits = 8 * c.FRAME_BYTES
+    state = {"bit": 0, "flipped": 0}
+
+    def flip(data):
+        spoilt = bytearray(data)
+        spoilt[state["bit"] // 8] ^= 1 << state["bit"] % 8
+        state["bit"] = (state["bit"] + 1) % bits
+        state["flipped"] += 1
+        return bytes(spoilt)
+    partner.spoil = flip
+    partner.wait(partner.dropped, "the permit falls")
+    partner.wait(lambda: partner.says(pe.SILENT), "channel B does not hear spoilt frames")
+    seen, partner.vote, state["flipped"] = {}, 0, 0
+    while state["flipped"] <= bits:  # each once while channel B hears nothing: a frame that it took would be the first
+        partner.turn()
+        if partner.permitted():
+            raise TrialError("permitted on frames with a bit changed")
+        reason = partner.told(c.REFUSAL)
+        if reason in OF_RIGHT_FRAMES:
+            raise TrialError(f"a frame with a bit changed was taken for a right one: {c.REFUSALS[reason]}")
+        seen[reason] = seen.get(reason, 0) + 1
+    partner.spoil = None
+    partner.wait(partner.permitted, "right frames are taken again")
+    return sorted([c.REFUSALS[reason] for reason in seen])
+
+
+def hang(partner, number):
+    """The program hangs: time to the fallen permit, and from there to its first frame, s. It then waits for a reset."""
+    partner.begin()
+    partner.rest(number % 7 * 0.003)
+    memory = partner.board.memory
+    memory.write(mem.HANG, 1)
+    falls_s = partner.fall()
+    memory.write(mem.HANG, 0)
+    partner.vote = 0
+    partner.receiver.forget()
+    heard = partner.receiver.accepted
+    returns_s = partner.wait(lambda: partner.receiver.accepted > heard, "it starts by itself")
+    partner.wait(lambda: partner.says(pe.INTERLOCK), "channel B waits for a reset after its watchdog")
+    return falls_s, returns_s
+
+
+def reset(partner):
+    """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
+    frame = partner.sender.frame
+    partner.rest(5.5)
+    frame.put(c.RESET_FIRST_OUT, partner.told(c.FIRST_OUT))
+    frame.put(c.RESET_MASK, partner.told(c.CAUSE_MASK))
+    frame.put(c.RESET_KIND, m.REMOTE)
+    partner.wait(lambda: partner.told(c.RESET_RESULT) != 0, "an answer to the reset")
+    frame.put(c.RESET_KIND, 0)
+    if partner.told(c.RESET_RESULT) != latches.DONE:
+        raise TrialError(f"the reset: {latches.RESULTS[partner.told(c.RESET_RESULT)]}")
+    partner.wait(partner.permitted, "the permit after the reset")
+
+
+def other_image(partner, image, seconds):
+    """Channel B holds another limit image: it says so and never permits. Returns how many frames came meanwhile."""
+    partner.board.memory.set_image(image)
+    partner.board.memory.forget()
+    partner.vote = 0
+    partner.receiver.forget()
+    partner.board.reset()
+    partner.wait(lambda: partner.says(pe.OTHER_IMAGE), "channel B says that the image is another one")
+    before, until_s = partner.receiver.accepted, time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        partner.turn()
+        if partner.permitted():
+            raise TrialError("permitted with another limit image")
+    if partner.receiver.accepted == before:
+        raise TrialError(f"not one frame in {seconds:g} s: channel B has stopped")
+    return partner.receiver.accepted - before
+
+
+def lockstep(board, image, seed, steps):
+    """The microcontroller and CPython in step: how many of `steps` steps had the same state and frame."""
+    second, way = sc.Second(image, 0), course.Course(seed, image)
+    second.blocks = second.kernel.state_blocks()
+    _answer(board)
+    equal = 0
+    for _ in range(steps):
+        way.next(second)
+        request = bytes((way.elapsed, way.contacts & 255, way.contacts >> 8, way.length)) + way.line[:way.length]
+        os.write(board.link, request)
+        course.play(second, way.elapsed, way.contacts, way.line, way.length)
+        equal += _answer(board) == course.digest(crc.START, second)
+    return equal
+
+
+def _answer(board):
+    """Four bytes as an integer."""
+    data, until_s = b"", time.monotonic() + GUARD_S
+    while len(data) < 4:
+        if not select.select([board.link], (), (), max(0.0, until_s - time.monotonic()))[0]:
+            raise TrialError("the microcontroller does not answer")
+        data += os.read(board.link, 4 - len(data))
+    return int.from_bytes(data, "little")

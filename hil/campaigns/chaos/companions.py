@@ -1,0 +1,150 @@
+"""The processes that live beside a controller: recorder, gateway, page reader, serial console; and witnesses of the
+machine's stalls.
+
+Each is started as on a cabinet, with the module's own command line, and is ended by its own handle and no other way.
+"""
+
+import json
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+from controller.system import sockets
+from hil.campaigns.chaos.shifted_clock import OFFSET
+from hil.campaigns.chaos.terminal import Terminal
+from hil.campaigns.chaos.witness import STALLS
+from hil.rig import ROOT
+
+END_S = 15.0
+ANSWER_S = 5.0
+SOURCE = "site_ems"
+
+
+class Companion:
+    """One process that can be killed, stopped and started again, and tells whether it does its work."""
+
+    def __init__(self, name, module, arguments, log_path, works=None):
+        """arguments: of `python -m module`; works(): (ok, sentence) whether it does what it is there for."""
+        self.name, self.works = name, works
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._log_path = log_path
+        self.process = None
+
+    def start(self):
+        """Start it, or start it again."""
+        with open(self._log_path, "ab") as log:
+            self.process = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            process_group=0)
+
+    @property
+    def pid(self):
+        """Of the process that was started last."""
+        return self.process.pid
+
+    @property
+    def alive(self):
+        """True while it runs or is stopped."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        """kill -9, and wait for its end."""
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, number):
+        """SIGSTOP, SIGCONT."""
+        self.process.send_signal(number)
+
+    def log_lines(self):
+        """What it has said so far."""
+        with open(self._log_path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+
+    def end(self):
+        """In order, or by force."""
+        if not self.alive:
+            return
+        self.signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class Shared:
+    """A small mapped file of numbers, shared with a companion."""
+
+    def __init__(self, path, layout, count=1):
+        with open(path, "w+b") as file:
+            file.write(bytes(layout.size * count))
+            file.flush()
+            self._map = mmap.mmap(file.fileno(), layout.size * count)
+        self._layout = layout
+
+    def values(self):
+        """A tuple for each place."""
+        return list(self._layout.iter_unpack(self._map[:]))
+
+    def set(self, *numbers):
+        """The same in every place."""
+        self._map[:] = self._layout.pack(*numbers) * (len(self._map) // self._layout.size)
+
+
+class Companions:
+    """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core; `clock_offset_us` (a
+    Shared). For `with`."""
+
+    def __init__(self, run_directory, state_directory, log_directory):
+        where = ["--run-dir", run_directory]
+
+        def log(name):
+            return os.path.join(log_directory, f"{name}.log")
+        offset_path, stall_path = (os.path.join(log_directory, name) for name in ("offset", "stall"))
+        cores = sorted(os.sched_getaffinity(0))
+        self.clock_offset_us, self._stall_us = Shared(offset_path, OFFSET), Shared(stall_path, STALLS, cores[-1] + 1)
+        self.recorder = Companion("recorder", "hil.campaigns.chaos.shifted_clock",
+                                  [offset_path, "record", *where, "--state-dir", state_directory], log("recorder"))
+        self.gateway = Companion("gateway", "controller", ["upstream", *where], log("gateway"),
+                                 lambda: gateway_works(os.path.join(run_directory, "upstream.sock")))
+        self.reader = Companion("page reader", "hil.campaigns.chaos.page_reader", [run_directory, state_directory], log("reader"))
+        self.terminal = Terminal()
+        self.console = Companion("serial console", "controller",
+                                 ["console", "--tty", self.terminal.slave_name, *where, "--state-dir", state_directory],
+                                 log("console"), self.terminal.works)
+        witnesses = [Companion(f"witness on core {core}", "hil.campaigns.chaos.witness",
+                               [stall_path, str(core), str(os.getpid())], log("witness")) for core in cores]
+        self.all = (self.recorder, self.gateway, self.reader, self.console, *witnesses)
+
+    def __enter__(self):
+        self.terminal.__enter__()
+        for each in self.all:
+            each.start()
+        return self
+
+    def __exit__(self, *_):
+        for each in self.all:
+            each.end()
+        self.terminal.__exit__()
+
+    def take_stall_us(self):
+        """(largest, sum) of the stalls of all cores since the last call."""
+        found = self._stall_us.values()
+        self._stall_us.set(0, 0)
+        return max([worst_us for worst_us, _ in found]), sum([sum_us for _, sum_us in found])
+
+
+def gateway_works(path):
+    """(ok, sentence): does the gateway pass a hello to the loop, and its answer back?"""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, sockets.short(path) as name:
+            client.settimeout(ANSWER_S)
+            client.connect(name)
+            client.sendall(json.dumps({"hello": SOURCE}).encode() + b"\n")
+            answer = json.loads(client.makefile().readline())
+    except (OSError, ValueError) as error:
+        return False, f"the gateway does not answer: {error}"
+    return "nonce" in answer, "the gateway passes a hello and its answer on"

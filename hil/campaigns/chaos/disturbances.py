@@ -1,0 +1,259 @@
+"""What is done to the machine and to the processes beside the controller: each a context, from its begin to its end.
+
+A disturbance takes the Stage and may say what else it saw: stage.note(ok, sentence).
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import NamedTuple
+
+from controller.record.journal import JournalReader
+from hil.campaigns.benchmarks.timing import Hogs
+from hil.campaigns.chaos import floods
+from hil.campaigns.chaos.terminal import Typing
+from hil.rig import ROOT
+
+HOUR_US = 3_600_000_000
+FILL_BYTES = 1 << 16
+FILL_PACE_S = 0.05
+MEMORY_MiB_MAX, MEMORY_SHARE = 2048, 0.25
+BUSES = ("io", "pcs", "meter", "gas")
+NOISE_permille = {"garbage_permille": 10, "flip_permille": 10, "drop_permille": 10}
+HEAVY_permille = {"garbage_permille": 300, "flip_permille": 300, "drop_permille": 300}
+SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b")
+
+
+class Disturbance(NamedTuple):
+    """what: a sentence; act: context manager of the stage; needs_mounts: small file systems of its own; the rest
+    as verdict.judged takes it."""
+
+    what: str
+    act: object
+    needs_mounts: bool = False
+    trips_right: tuple = ()
+    gaps_right: bool = False
+    ends_running: bool = True
+
+
+def _killed(name):
+    @contextlib.contextmanager
+    def act(stage):
+        companion = getattr(stage.companions, name)
+        companion.kill()
+        yield
+        companion.start()
+    return act
+
+
+def _stopped(name):
+    @contextlib.contextmanager
+    def act(stage):
+        companion = getattr(stage.companions, name)
+        companion.signal(signal.SIGSTOP)
+        yield
+        companion.signal(signal.SIGCONT)
+    return act
+
+
+class _Filling:
+    """Keeps a folder's file system full, also of what others give back, and empties it again at the exit."""
+
+    def __init__(self, directory):
+        self._path = os.path.join(directory, "filling")
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.written_bytes = 0
+
+    def __enter__(self):
+        self._file = open(self._path, "wb", buffering=0)
+        self._fill()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        self._file.close()
+        os.unlink(self._path)
+
+    def _run(self):
+        while not self._over.wait(FILL_PACE_S):
+            self._fill()
+
+    def _fill(self):
+        with contextlib.suppress(OSError):  # ENOSPC: full, which is the point
+            while True:
+                self.written_bytes += self._file.write(bytes(FILL_BYTES))
+
+
+def _full(which):
+    @contextlib.contextmanager
+    def act(stage):
+        with _Filling(getattr(stage, which)) as filling:
+            yield
+        stage.note(filling.written_bytes > 0, f"{filling.written_bytes >> 20} MiB filled")
+    return act
+
+
+def _clock_step(offset_us):
+    @contextlib.contextmanager
+    def act(stage):
+        before = len(stage.clock_notes())
+        stage.companions.clock_offset_us.set(offset_us)
+        yield
+        stage.companions.clock_offset_us.set(0)
+        stage.wait_for(lambda: len(stage.clock_notes()) >= before + 2)
+        said = stage.clock_notes()[before:]
+        stage.note(len(said) == 2, f"the recorder notes: {'; '.join(said) or 'nothing'}")
+    return act
+
+
+def _can(frames):
+    @contextlib.contextmanager
+    def act(stage):
+        with floods.CanFlood(stage.rig.wires["cans"]["can0"], stage.seed, frames) as flood:
+            yield
+        stage.note(flood.error is None and flood.sent > 0, f"{flood.sent} frames sent{_because(flood)}")
+    return act
+
+
+def _because(flood):
+    return f", then {flood.error}" if flood.error else ""
+
+
+def _noise(share):
+    @contextlib.contextmanager
+    def act(stage):
+        for bus in BUSES:
+            stage.act("noise", bus=bus, seed=stage.seed, **share)
+        yield
+        for bus in BUSES:
+            stage.act("noise", bus=bus, seed=stage.seed, **dict.fromkeys(share, 0))
+    return act
+
+
+@contextlib.contextmanager
+def _bad_hints(stage):
+    with floods.BadHints(stage.directory, stage.rig.keys, stage.seed) as flood:
+        yield
+    figures = flood.figures
+    wrong = figures["bad_accepted"] or figures["genuine_refused"] or flood.error
+    stage.note(figures["sent"] > 0 and not wrong,
+               f"{figures['sent']} bad hints sent, {figures['bad_accepted']} accepted; of {figures['genuine']} genuine "
+               f"ones {figures['genuine_refused']} refused{_because(flood)}")
+
+
+@contextlib.contextmanager
+def _valid_hints(stage):
+    with floods.ValidHints(stage.directory, stage.rig.keys[floods.SOURCE]) as flood:
+        yield
+    stage.note(flood.error is None and flood.answers["taken"] > 0 and flood.answers["refused"] > 0,
+               f"{flood.sent} hints sent, {flood.answers['taken']} taken, the rest beyond the quota{_because(flood)}")
+
+
+@contextlib.contextmanager
+def _commands(stage):
+    with floods.CommandFlood(stage.directory, stage.seed) as flood:
+        yield
+    stage.note(flood.error is None and flood.sent > 0, f"{flood.sent} commands sent{_because(flood)}")
+
+
+@contextlib.contextmanager
+def _memory(stage):
+    size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    hog = subprocess.Popen([sys.executable, "-m", "hil.campaigns.chaos.memory_hog", str(size_MiB), str(os.getpid())], cwd=ROOT)
+    try:
+        yield
+    finally:
+        ended_early = hog.poll() is not None
+        hog.kill()
+        hog.wait()
+    stage.note(not ended_early, f"{size_MiB} MiB taken, page by page, again and again")
+
+
+def memory_MiB(free_bytes):
+    """How much a hog may take so that the machine survives it."""
+    return min(MEMORY_MiB_MAX, int(MEMORY_SHARE * free_bytes) >> 20)
+
+
+@contextlib.contextmanager
+def _cpu(stage):
+    with Hogs() as hogs:
+        yield
+    stage.note(True, hogs.words)
+
+
+@contextlib.contextmanager
+def _unread_terminal(stage):
+    stage.companions.terminal.reads.clear()
+    try:
+        yield
+    finally:
+        stage.companions.terminal.reads.set()
+
+
+@contextlib.contextmanager
+def _typing(stage):
+    with Typing(stage.companions.terminal, stage.seed) as typing:
+        yield
+    stage.note(typing.typed > 0, f"{typing.typed} bytes typed")
+
+
+@contextlib.contextmanager
+def _stalled_reader(stage):
+    reader = JournalReader(os.path.join(stage.directory, "journal"))
+    frames = reader.frames()
+    at = next(frames).sequence
+    yield  # the generator stands in the middle of the ring, its mapping held
+    read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
+    stage.note(read > 0 and reader.lost == 0, f"stood at frame {at}, then read {read} more, lost {reader.lost}")
+    reader.close()
+
+
+def _keeper(number):
+    @contextlib.contextmanager
+    def act(stage):
+        stage.signal_keeper(number)
+        try:
+            yield
+        finally:  # also when the run is interrupted: nobody else would let it go on
+            stage.signal_keeper(signal.SIGCONT)
+    return act
+
+
+# In this order: what may trip comes late, what ends the operation last.
+DISTURBANCES = {
+    "recorder_killed": Disturbance("kill -9 of the recorder", _killed("recorder")),
+    "recorder_stopped": Disturbance("SIGSTOP of the recorder", _stopped("recorder")),
+    "gateway_killed": Disturbance("kill -9 of the gateway", _killed("gateway")),
+    "gateway_stopped": Disturbance("SIGSTOP of the gateway", _stopped("gateway")),
+    "reader_killed": Disturbance("kill -9 of the page reader", _killed("reader")),
+    "reader_stopped": Disturbance("SIGSTOP of the page reader", _stopped("reader")),
+    "reader_stalled": Disturbance("a reader maps the journal and stands still", _stalled_reader),
+    "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
+    "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
+    "terminal_unread": Disturbance("a terminal that takes nothing any more", _unread_terminal),
+    "terminal_flood": Disturbance("random keys at the terminal, as fast as they are taken", _typing),
+    "state_full": Disturbance("the disk of the state directory full", _full("state_directory"), needs_mounts=True),
+    "run_full": Disturbance("the disk of the run directory full", _full("directory"), needs_mounts=True),
+    "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),
+    "clock_back": Disturbance("the recorder's wall clock -1 h", _clock_step(-HOUR_US)),
+    "hints_bad": Disturbance("flood of forged, replayed, late ... hints", _bad_hints),
+    "hints_valid": Disturbance("flood of valid hints, far beyond the quota", _valid_hints),
+    "commands": Disturbance("flood of the command socket", _commands),
+    "memory": Disturbance("memory pressure", _memory),
+    "cpu": Disturbance("busy processes on every core", _cpu),
+    "can_unknown": Disturbance("CAN flooded with unknown ids", _can(floods.unknown_frames)),
+    "can_bad_crc": Disturbance("CAN flooded with the racks' ids, CRC wrong", _can(floods.spoiled_frames),
+                               trips_right=("40d",)),
+    "rtu_noise": Disturbance("noise on every RTU bus, 1 % of each kind", _noise(NOISE_permille)),
+    "rtu_noise_heavy": Disturbance("noise on every RTU bus, 30 % of each kind", _noise(HEAVY_permille),
+                                   trips_right=SILENT_ROWS, gaps_right=True),
+    "keeper_stopped": Disturbance("SIGSTOP of the process that stores latches", _keeper(signal.SIGSTOP)),
+    "keeper_killed": Disturbance("kill -9 of the process that stores latches: a controlled stop is right",
+                                 _keeper(signal.SIGKILL), gaps_right=True, ends_running=False),
+}

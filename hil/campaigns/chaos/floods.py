@@ -1,0 +1,209 @@
+"""Senders that do not stop: CAN frames at the pace of a full bus, hints and commands as fast as they are taken.
+
+Each floods from a thread of its own between enter and exit; `sent` counts. All of it comes from a seed.
+"""
+
+import os
+import random
+import socket
+import struct
+import threading
+from collections import Counter
+
+from controller.core import hint_codes as h
+from controller.hints import hint_statistics
+from controller.hints import wire as w
+from controller.hints.client import HintClient
+from controller.run import operator_commands
+from controller.system import sockets
+from hil.campaigns.hint_attack import SOURCE, Attack
+from hil.devices.native_bms import NODE_STRIDE, crc8
+from hil.rig import RigError
+
+CAN_FRAMES_PER_S = 3000  # of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
+CAN_PACE_S = 0.01
+SEND_S = 5
+VALID_MS = 60_000
+HINT_W = 400_000
+MESSAGES = 9  # of one rack's BMS
+
+
+class Flood:
+    """A context around `_turn`, called again and again by a thread until the exit."""
+
+    def __init__(self):
+        self.sent, self.error = 0, None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._begin()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        self._finish()
+
+    def _run(self):
+        try:
+            while not self._over.is_set():
+                self._turn()
+        except (OSError, RigError) as error:  # RigError: the attack's word for no answer
+            self.error = error
+
+    def _begin(self):
+        """Open what is needed."""
+
+    def _finish(self):
+        """Close it."""
+
+
+class CanFlood(Flood):
+    """Another node of the bus that never stops. frames(random) yields (id, data)."""
+
+    def __init__(self, channel, seed, frames):
+        """channel: host:port/name of the rig's CAN server."""
+        super().__init__()
+        address, _, self._name = channel.rpartition("/")
+        host, _, port = address.partition(":")
+        self._address = host, int(port)
+        self._frames = frames(random.Random(seed))
+
+    def _begin(self):
+        self._socket = _impatient(socket.create_connection(self._address))
+        self._socket.sendall(b"< open %s >< rawmode >" % self._name.encode())
+
+    def _turn(self):
+        lines = [_line(*next(self._frames)) for _ in range(round(CAN_FRAMES_PER_S * CAN_PACE_S))]
+        self._socket.sendall(b"".join(lines))
+        self.sent += len(lines)
+        _drain(self._socket, 1 << 16)
+        self._over.wait(CAN_PACE_S)
+
+    def _finish(self):
+        self._socket.close()
+
+
+def _line(can_id, data):
+    return b"< send %03X %d %s >" % (can_id, len(data), data.hex(" ").encode())
+
+
+def unknown_frames(draw):
+    """Frames nobody waits for: standard ids above those of every BMS."""
+    while True:
+        yield draw.randrange(0x400, 0x800), draw.randbytes(8)
+
+
+def spoiled_frames(draw, racks=3):
+    """Frames of the racks' own ids whose CRC is wrong."""
+    while True:
+        can_id = 0x100 + NODE_STRIDE * draw.randint(1, racks) + draw.randrange(MESSAGES)
+        yield can_id, with_wrong_crc(can_id, draw.randbytes(7))
+
+
+def with_wrong_crc(can_id, body):
+    """The 8 bytes of a frame whose last byte is every bit but the right one."""
+    return body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))  # the right one is this, inverted
+
+
+def _impatient(connection):
+    """A sender waits so long and no longer; not by `settimeout`, which would have readers wait as well."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
+    return connection
+
+
+def _drain(connection, size_bytes):
+    """Read what waits. Returns it."""
+    try:
+        return connection.recv(size_bytes, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b""
+
+
+class Datagrams(Flood):
+    """Sends to one of the controller's sockets as fast as its queue takes them."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = path
+        self.answers = Counter()
+
+    def _begin(self):
+        self._socket = _impatient(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
+        self._socket.bind("")
+
+    def _send(self, data):
+        with sockets.short(self._path) as name:
+            self._socket.sendto(data, name)
+        self.sent += 1
+
+    def _finish(self):
+        self._socket.close()
+
+
+class CommandFlood(Datagrams):
+    """Resets of something else than what stands, unknown commands, garbage of every length; never one that acts."""
+
+    def __init__(self, run_directory, seed):
+        super().__init__(os.path.join(run_directory, "command.sock"))
+        self._random = random.Random(seed)
+
+    def _turn(self):
+        self._send(senseless_command(self._random))
+        while data := _drain(self._socket, 16):
+            self.answers[operator_commands.ANSWER.unpack(data)[1]] += 1
+
+
+def senseless_command(draw):
+    """A datagram that no controller may act on."""
+    what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
+    seen = (draw.randrange(100), draw.randrange(1, 2**30), draw.randrange(100), draw.randrange(1, 2**30))
+    return draw.choice((operator_commands.REQUEST.pack(operator_commands.MAGIC, what, *seen),
+                        operator_commands.REQUEST.pack(b"FBC0", operator_commands.STOP, -1, 0, -1, 0),
+                        draw.randbytes(draw.randrange(200))))
+
+
+class ValidHints(Datagrams):
+    """A source that has lost its mind: right MAC, right sequence, far beyond its quota."""
+
+    def __init__(self, run_directory, key):
+        super().__init__(os.path.join(run_directory, "hints.sock"))
+        self._directory, self._key = run_directory, key
+        self._welcome = None
+        self._sequence = 0
+
+    def _turn(self):
+        if self._welcome is None or self.sent % 200 == 0:
+            with HintClient(self._directory) as client:
+                self._welcome = client.hello(SOURCE) or self._welcome
+            self._sequence = max(self._sequence, self._welcome.sequence)
+        self._sequence += 1
+        self._send(w.signed(w.Hint(SOURCE, self._welcome.nonce, self._sequence, self._welcome.uptime_ms, h.GRID_CAP,
+                                   h.IMPORT_W_MAX, 0, HINT_W, VALID_MS), self._key))
+        while data := _drain(self._socket, 256):
+            reply = w.reply_of(data, self._key)
+            self.answers["taken" if reply and h.taken(reply.code) else "refused"] += 1
+
+
+class BadHints(Flood):
+    """hint_attack's forged, replayed, late ... hints, with genuine ones between; `figures` at the exit."""
+
+    COUNT = 400  # of one turn: a second, so that the genuine ones stay below their quota
+
+    def __init__(self, run_directory, keys, seed):
+        super().__init__()
+        self._stats = os.path.join(run_directory, "hints.stats")
+        self._attack = Attack(run_directory, keys, self.COUNT, seed)
+        self._accepted = hint_statistics.read(self._stats)["accepted"]
+        self.figures = {}
+
+    def _turn(self):
+        self._attack.run()
+        self.sent += self.COUNT
+
+    def _finish(self):
+        attack, accepted = self._attack, hint_statistics.read(self._stats)["accepted"] - self._accepted
+        self.figures = {"sent": sum(attack.sent.values()), "bad_accepted": accepted - attack.genuine_taken,
+                        "genuine": attack.genuine, "genuine_refused": attack.genuine - attack.genuine_taken}

@@ -1,0 +1,34 @@
+"""A person who leafs through the pages: `python -m hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR`, until it is ended.
+
+One line for each round of all pages. A round that fails is a line too; it tries again with the next.
+"""
+
+import sqlite3
+import sys
+
+from controller.console import pages, watch
+from controller.record.journal import JournalError
+
+PAUSE_POLLS = 20  # of watch.POLL_S: between two rounds
+
+
+def leaf(run_directory, state_directory):
+    """All pages once; how many lines they had. Raises JournalError, OSError, sqlite3.Error."""
+    seen = watch.Watch(run_directory, state_directory)
+    seen.update()
+    return sum([len(pages.lines(name, seen.facts(name))) for name in watch.PAGES])
+
+
+def main(run_directory, state_directory):
+    """Until somebody ends it."""
+    while True:
+        try:
+            print(f"pages: {leaf(run_directory, state_directory)} lines", flush=True)
+        except (OSError, JournalError, sqlite3.Error) as error:
+            print(f"no page: {error}", flush=True)
+        for _ in range(PAUSE_POLLS):
+            watch.wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

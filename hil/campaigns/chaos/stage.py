@@ -1,0 +1,127 @@
+"""What a disturbance may touch and what is looked at around it: rig, companions, folders, the controller's counters."""
+
+import os
+import signal
+import sqlite3
+import threading
+
+from controller.record import snapshot
+from controller.run import loop_statistics, operator_commands
+from hil.campaigns.benchmarks.machine import memory_kB
+
+KEEPER = "controller.record.store"
+CAPABLE_S = 60.0  # hang guard: to run again after trips takes about ten seconds
+POLL_S = 0.1
+KEY_SEEN_S, RESETS_MAX = 1.0, 20
+RESET_AFTER_S = 6.0  # the cause of a trip must be clear for 5 s
+
+
+class Over(Exception):
+    """The run ends before its time: interrupted, or the controller is gone."""
+
+
+class Stage:
+    """`rig`, `companions`, `directory` and `state_directory` of the controller, `seed`; `notes` of the disturbance."""
+
+    def __init__(self, rig, companions, seed):
+        self.rig, self.companions, self.seed = rig, companions, seed
+        self.directory = rig.directory
+        self.state_directory = os.path.join(rig.directory, "state")
+        self.notes, self.state = [], None
+        self.over = threading.Event()
+
+    def see(self, shown):
+        """A view of the bench: the cabinet's state as the controller's journal has it."""
+        self.state = shown.get("state", self.state)
+
+    def note(self, ok, sentence):
+        """Something else that was seen during a disturbance."""
+        self.notes.append((bool(ok), sentence))
+
+    def wait(self, seconds):
+        """Wait; raises Over when the run ends meanwhile."""
+        if self.over.wait(seconds):
+            raise Over
+
+    def wait_for(self, condition, guard_s=CAPABLE_S):
+        """Wait until condition() is true. Returns whether it is."""
+        for _ in range(round(guard_s / POLL_S)):
+            if condition():
+                return True
+            self.wait(POLL_S)
+        return condition()
+
+    def mark(self, name):
+        """A mark on the time line of the bench, whose clock all figures of the wires are of."""
+        self.rig.send({"what": "mark", "name": name})
+
+    def act(self, what, **arguments):
+        """An action of the scenarios, now."""
+        self.rig.send({"what": "act", "do": what, "arguments": arguments})
+
+    def runs_again(self):
+        """(ok, sentence): does the cabinet run again, if need be by an operator's reset: key out of RUN, reset, RUN?"""
+        if self.wait_for(lambda: self.state == "running", RESET_AFTER_S):
+            return True, "runs again by itself"
+        self.act("key", run=False)
+        for _ in range(RESETS_MAX):
+            self.wait(KEY_SEEN_S)
+            answer = self._reset()
+            if answer.is_done:
+                break
+        self.act("key", run=True)
+        return (self.wait_for(lambda: self.state == "running"),
+                f"runs again after a reset with the key: {answer.words()}")
+
+    def _reset(self):
+        """command.Answer to a reset of what stands now."""
+        seen = snapshot.read(os.path.join(self.directory, "journal"))
+        try:
+            return operator_commands.reset(os.path.join(self.directory, "command.sock"), operator_commands.KEY_RESET, *seen.causes)
+        finally:
+            seen.close()
+
+    def counters(self):
+        """{loop: bytes of loop.stats, memory_kB: the controller's own}."""
+        return {"loop": loop_statistics.content(os.path.join(self.directory, "loop.stats")),
+                "memory_kB": memory_kB(self.rig.controller.pid)["anonymous"]}
+
+    def signal_keeper(self, number):
+        """A signal to the process that stores the latches: the controller's own child, checked by its name."""
+        for pid in _children(self.rig.controller.pid):
+            descriptor = os.pidfd_open(pid)
+            try:
+                if KEEPER in _command_line(pid):
+                    signal.pidfd_send_signal(descriptor, number)
+            finally:
+                os.close(descriptor)
+
+    def clock_notes(self):
+        """What the recorder has written about steps of the wall clock, oldest first."""
+        return [text for text, in self._rows("SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'")]
+
+    def recorded_gap_ms(self):
+        """The longest time between two seconds of the history, None without two."""
+        uptimes = [row[0] for row in self._rows("SELECT uptime_ms FROM seconds ORDER BY uptime_ms")]
+        return max((after - before for before, after in zip(uptimes, uptimes[1:])), default=None)
+
+    def _rows(self, query):
+        path = os.path.join(self.state_directory, "record.db")
+        try:
+            database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+            try:
+                return database.execute(query).fetchall()
+            finally:
+                database.close()
+        except sqlite3.Error:  # none yet, or busy: then there is nothing to be read now
+            return []
+
+
+def _children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def _command_line(pid):
+    with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+        return file.read()

@@ -1,0 +1,48 @@
+"""The machine's own stalls: on each core a process just above the controller's priority, which does what the loop does
+and nothing else: it wakes, and has a byte through a pty (which an ordinary thread of the kernel carries).
+
+`python -m hil.campaigns.chaos.witness FILE CORE PARENT`: FILE holds two u64 per core, in us: the largest lateness, and the sum of
+those above STALL_US, since somebody wrote 0 there. Bound to its core, because the stall of a virtual one holds up who
+runs on it and nobody else.
+"""
+
+import mmap
+import os
+import struct
+import sys
+import time
+import tty
+
+from controller.system import realtime
+
+PERIOD_NS = 5_000_000
+STALLS = struct.Struct("<QQ")
+STALL_US = 5000  # what the design calls a stall of the machine
+
+
+def watch(path, core, parent):
+    """Until the parent is gone."""
+    with open(path, "r+b") as file:
+        shown = mmap.mmap(file.fileno(), 0)
+    os.sched_setaffinity(0, {core})
+    realtime.prepare(realtime.FIFO_PRIORITY + 1)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    at, due_ns = core * STALLS.size, time.monotonic_ns()
+    while os.getppid() == parent:
+        due_ns += PERIOD_NS
+        time.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)
+        os.write(master, b"x")
+        os.read(slave, 1)
+        late_us = (time.monotonic_ns() - due_ns) // 1000
+        STALLS.pack_into(shown, at, *added(*STALLS.unpack_from(shown, at), late_us))
+        due_ns += late_us * 1000 // PERIOD_NS * PERIOD_NS
+
+
+def added(worst_us, sum_us, late_us):
+    """(worst, sum) with one more lateness."""
+    return max(worst_us, late_us), sum_us + (late_us if late_us > STALL_US else 0)
+
+
+if __name__ == "__main__":
+    watch(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,50 @@
+"""Causes that no wire can bring about: at the nearest place inside the controller's process. The table says so."""
+
+import os
+import tempfile
+
+from controller.run.self_test import SelfTest
+from safety import parameters as p
+
+COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating system tells them
+
+
+def flip_word(rig):
+    """One bit of the limit image in memory: of the wait for a fuse, which nothing asks for meanwhile."""
+    at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
+    rig.controller.cabinet.core.kernel.image[at] ^= 1
+
+
+class _Tested(SelfTest):
+    """The controller's self-test on the rig's time; zone: file that stands for the processor's."""
+
+    def __init__(self, rig, zone):
+        super().__init__(rig.controller.cabinet.core.kernel.state_blocks(), zones=zone)
+        self._rig = rig
+
+    def step(self, monotonic_us=None, raw_us=None):
+        """A slice at the rig's own time, which both clocks tell."""
+        super().step(self._rig.now_us, self._rig.now_us)
+
+
+def watch_itself(rig):
+    """Before the cause: the self-test runs, a cool processor beside it."""
+    descriptor, path = tempfile.mkstemp(prefix="firebreak-zone-")
+    os.write(descriptor, COOL)
+    rig.controller.cabinet.self_test = _Tested(rig, path)
+    os.unlink(path)
+    rig.zone = descriptor
+
+
+def change_program(rig):
+    """A constant of one function of the kernel is another: `in_range`, which only a start calls."""
+    code = p.in_range.__code__
+    p.in_range.__code__ = code.replace(co_consts=(*code.co_consts, 1))
+
+
+def hot_processor(rig):
+    """The operating system tells of a hot processor."""
+    os.pwrite(rig.zone, HOT, 0)
+
+
+INSIDE = {each.__name__: each for each in (flip_word, watch_itself, change_program, hot_processor)}

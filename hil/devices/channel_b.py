@@ -1,0 +1,48 @@
+"""Channel B beside the simulated cabinet, in virtual time: the plant's contacts, its relay in the plant's chain."""
+
+from hil.campaigns.channel_b import course
+from safety import second as sc
+
+
+class VirtualChannelB:
+    """Steps channel B. `sent`: what it has sent since somebody took it."""
+
+    def __init__(self, plant, image, latch_level=0):
+        """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A."""
+        self.plant, self.second = plant, sc.Second(image, latch_level)
+        self.tick_us = course.TICK_MS * 1000
+        self.due_us = 0
+        self.sent = b""
+        self.powered = True  # False: no supply, the relay falls and nothing is said
+        self.mute = False  # True: what it sends does not arrive
+        self.stuck = {}  # faults of its contacts: name -> 0 or 1
+        plant.relays.channel_b_closed = False
+
+    def receive(self, data):
+        """Bytes from channel A."""
+        if self.powered:
+            self.second.receive(data, len(data))
+
+    def advance(self, now_us):
+        """Do all steps that are due by now_us."""
+        while self.due_us <= now_us:
+            self.due_us += self.tick_us
+            if self.powered:
+                self.second.step(1, self._contacts())
+                if self.second.frame_due:
+                    self.sent += bytes(self.second.report())
+            self.plant.relays.channel_b_closed = bool(self.powered and self.second.permit)
+
+    def take(self):
+        """What has arrived of what it sent."""
+        data, self.sent = self.sent, b""
+        return b"" if self.mute else data
+
+    def _contacts(self):
+        """The plant's contacts in the order of CONTACT_NAMES; the last is the mirror contact of its own relay."""
+        bits = 0
+        for place, name in enumerate(sc.CONTACT_NAMES[:-1]):
+            closed = self.stuck.get(name, self.plant.contacts[name.removesuffix("_ok")])
+            bits |= bool(closed) << place
+        closed = self.stuck.get(sc.CONTACT_NAMES[-1], self.plant.relays.channel_b_closed)
+        return bits | (sc.RELAY_BIT if closed else 0)

@@ -1,0 +1,362 @@
+"""The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a CAN server.
+
+Started by rig.py with one end of a socket pair. It says where its wires are, waits for the controller's process id,
+then runs the scenario's clockwork and the observer, and sends a view ten times a second. When the duration is over it
+writes what it has recorded, and goes on serving the wires until the controller has done its controlled stop and the rig
+says so. It never imports a driver; what the controller decided it learns from the controller's journal, read-only, for
+the screen and the list of trips.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+
+import msgpack
+
+from controller.core.setpoint import O_BINDING_REASON
+from controller.record.journal import JournalError
+from controller.record.snapshot import Snapshot
+from controller.site import config as configs
+from controller.system import realtime
+from hil.cabinet import SimulatedCabinet, observed_wiring
+from hil.loads import selection
+from hil.observer.beats import Beats
+from hil.observer.observer import Observer
+from hil.observer.trips import TripWatch
+from hil.results import view
+from hil.results.figures import Recorder
+from hil.scenarios import scenario
+from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork, World
+from hil.wires.can_server import CanServer
+from hil.wires.pty_wire import PtyWire
+from hil.wires.virtual import VirtualCan
+from safety import signals as s
+
+STEP_US = 10_000  # of the plant: half a tick, so that a reaction is known to 10 ms
+SAMPLE_US = 20_000
+VIEW_US = 100_000
+HISTORY = 400  # values of the sparklines, one per view
+RESULT = "bench.result"
+ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has died
+
+
+class RemoteController:
+    """The controller's process as a scenario sees it: killed here (at once), started and asked by the rig."""
+
+    def __init__(self, send):
+        self._send = send
+        self._process = None  # a descriptor of the process: its number may be another's by the time it is used
+
+    def runs_as(self, pid):
+        """The rig has started it."""
+        if self._process is not None:
+            os.close(self._process)
+            self._process = None
+        try:
+            self._process = os.pidfd_open(pid)
+        except ProcessLookupError:  # it has ended already; the rig sees that for itself
+            return
+
+    def ended(self):
+        """True when the process is no more."""
+        return self._process is None or bool(select.select([self._process], (), (), 0)[0])
+
+    def signal(self, number):
+        """Send a signal; one that has ended takes none."""
+        if not self.ended():
+            signal.pidfd_send_signal(self._process, number)
+
+    def kill(self):
+        """kill -9."""
+        self.signal(signal.SIGKILL)
+        self._send({"what": "killed"})
+
+    def start(self):
+        """Have the rig start it again."""
+        self._send({"what": "start"})
+
+    def stall(self, duration_ms):
+        """Have the rig stop the process for so long."""
+        self._send({"what": "stall", "duration_ms": duration_ms})
+
+    def spoil_store(self):
+        """Have the rig spoil both copies in the state directory."""
+        self._send({"what": "spoil_store"})
+
+    def reset(self, by):
+        """Have the rig ask for a reset, as an operator would."""
+        self._send({"what": "reset", "by": by})
+
+    def run_request(self, on):
+        """Have the rig ask for running or stopping."""
+        self._send({"what": "run_request", "on": on})
+
+    def hint(self, source, kind, quantity, value_W, valid_ms):
+        """Have the rig send a hint over the wire, signed with the key of the source."""
+        self._send({"what": "hint", "source": source, "order": [kind, quantity, value_W, valid_ms]})
+
+
+class Bench:
+    """Wires, devices, clockwork and observer on one clock that begins at `go`."""
+
+    def __init__(self, order, connection):
+        """order: what rig.py sends as its command line (a dict); connection: the socket to it."""
+        self.order, self.connection = order, connection
+        self.unsent = deque()
+        self.recording, self.ending, self.is_orphan = True, False, False
+        self.config = configs.load(order["site"])
+        self.scenario = scenario.load(order["scenario"]) if order["scenario"] else None
+        self.cabinet = SimulatedCabinet(self.config, self._load_power(), order["seed"],
+                                        {"soc": order["soc_pct"] / 100})
+        self.observer = Observer(observed_wiring(self.cabinet))
+        self.beats = Beats(self.observer.wiring) if order.get("beats") else None
+        self.trips = TripWatch(self.config.layout())
+        self.recorder = Recorder()
+        self.controller = RemoteController(self.send)
+        self.ptys, self.servers, self.cans = {}, [], {}
+        self._heard = select.epoll()  # by edge: to ask an empty tty is to wait for a kernel worker of ordinary priority
+        for bus in self.config.buses:
+            self._wire(bus)
+        self.world = World(self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller)
+        actions = self.scenario.actions if self.scenario else ()
+        self.clockwork = Clockwork(actions, self.world, self.observer.mark)
+        self.snapshot = self.seen_ino = None
+        self.since_s, self.load_history, self.grid_history = {}, [], []
+        self.start_ns = 0
+        self.step_due_us = self.sample_due_us = self.view_due_us = 0
+        self.last_us = 0
+
+    def _load_power(self):
+        """t_s -> W of the load."""
+        return selection.load_of(self.order, self.scenario).power
+
+    def _wire(self, bus):
+        can_tap, rtu_tap = self.observer.can_tap, self.observer.rtu_tap(bus.name)
+        if self.beats is not None:
+            can_tap, rtu_tap = self.beats.can_tap(can_tap), self.beats.rtu_tap(bus.name, rtu_tap)
+        if bus.kind == "can":
+            can = self.cans[bus.name] = VirtualCan(bus.name, can_tap)
+            for bms in self.cabinet.bms[bus.name]:
+                can.listen((getattr(bms, "command_id", 0x305),), bms.receive)
+            self.servers.append(CanServer(can))
+        else:
+            self.ptys[bus.name] = PtyWire(bus.baud_Bd, bus.character_bits, self.cabinet.slaves[bus.name].receive,
+                                          rtu_tap)
+            self._heard.register(self.ptys[bus.name].fileno(), select.EPOLLIN | select.EPOLLET)
+
+    def send(self, message):
+        """One message to the rig; it waits there, never here: while the rig does not read, views are left out."""
+        if message["what"] != "view" or not self.unsent:
+            self.unsent.append(message)
+            self._flush()
+            if self.unsent and self.unsent[-1]["what"] == "view":
+                self.unsent.pop()
+
+    def _flush(self):
+        while self.unsent and self._try_to_send(self.unsent[0]):
+            self.unsent.popleft()
+
+    def _try_to_send(self, message):
+        try:
+            self.connection.send(msgpack.packb(message))
+        except BlockingIOError:
+            return False
+        except ConnectionError:  # the rig has died
+            self.ending = self.is_orphan = True
+        return True
+
+    def announce(self):
+        """Tell the rig where the wires are."""
+        ports = {name: wire.slave_name for name, wire in self.ptys.items()}
+        cans = {server.bus.name: f"127.0.0.1:{server.port}/{server.bus.name}" for server in self.servers}
+        self.send({"what": "wires", "ports": ports, "cans": cans})
+
+    def now_us(self):
+        """Time since `go`."""
+        return (time.monotonic_ns() - self.start_ns) // 1000
+
+    def run(self):
+        """Until the rig says so; what happened within the duration is recorded and written at its end."""
+        self.start_ns = time.monotonic_ns()
+        self._play()
+        while not self.ending:
+            self.turn()
+        if self.is_orphan:
+            self._stop_orphan()
+
+    def _play(self):
+        """The part of the run that is recorded."""
+        duration_us = round(self.order["duration_s"] * 1e6)
+        while self.recording and not self.ending:
+            self.turn()
+            if self.recording and self.now_us() >= duration_us:
+                self._finish()
+
+    def turn(self):
+        """Wait for bytes or for what is due, and serve that: the plant's step at most once."""
+        self._wait([self._heard, *self.servers, self.connection])
+        self._service(self.now_us())
+        self._flush()
+        self._hear()
+
+    def _stop_orphan(self):
+        """The rig has died without a word, so nobody else is left to stop the controller."""
+        self.recording = False
+        self.controller.signal(signal.SIGTERM)
+        until_us = self.now_us() + round(ORPHAN_S * 1e6)
+        while not self.controller.ended() and self.now_us() < until_us:
+            self._wait([self._heard, *self.servers])
+            self._service(self.now_us())
+        self.controller.signal(signal.SIGKILL)
+
+    def _wait(self, waiting):
+        now_us = self.now_us()
+        action_us = self.clockwork.next_us if self.recording else NEVER_US
+        due_us = min(self.step_due_us, action_us, *[wire.next_us for wire in self.ptys.values()])
+        if self._heard in select.select(waiting, (), (), max(0, due_us - now_us) / 1e6)[0]:
+            self._heard.poll(0)
+
+    def _service(self, now_us):
+        for wire in self.ptys.values():
+            wire.service(now_us)
+        for can in self.cans.values():
+            can.now_us = now_us
+        if self.recording:  # at its own time, not with the plant's step: a press comes at any phase of the tick
+            self.clockwork.apply(now_us)
+        if now_us >= self.step_due_us:
+            self._step(now_us)
+        for server in self.servers:
+            server.service(now_us)
+
+    def _step(self, now_us):
+        """Plant, devices and everything that looks at them; after a stall of this process, one longer step."""
+        elapsed_us = min(now_us - self.last_us, 1_000_000)
+        self.last_us = now_us
+        self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
+        if elapsed_us > 0:
+            self.cabinet.plant.step(elapsed_us / 1e6)
+        self.cabinet.tick(now_us)
+        for name, can in self.cans.items():
+            for bms in self.cabinet.bms[name]:
+                for can_id, data in bms.frames(now_us):
+                    can.send(can_id, data, now_us)
+        if self.recording:
+            self._watch(now_us)
+
+    def _watch(self, now_us):
+        """What belongs to the run itself, and not to the controlled stop after it."""
+        self.observer.sample(now_us, self.cabinet.plant)
+        if now_us >= self.sample_due_us:
+            self.sample_due_us += SAMPLE_US * (1 + (now_us - self.sample_due_us) // SAMPLE_US)
+            self._record(now_us)
+        if now_us >= self.view_due_us:
+            self.view_due_us = now_us + VIEW_US
+            self._show(now_us)
+
+    def _record(self, now_us):
+        plant, seen = self.cabinet.plant, self.snapshot
+        reason = seen.chain(O_BINDING_REASON) if seen else 0
+        state = seen.out[s.STATE] if seen else s.INHIBITED
+        power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
+        soc = sum([rack.soc for rack in plant.racks]) / len(plant.racks)
+        hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
+        self.recorder.append(now_us, plant.load_power_W, plant.grid_power_W, power_W, self.observer.setpoint_W,
+                             1000.0 * soc, hottest_degC, reason, state)
+
+    def _follow(self, now_us):
+        """Read on in the controller's journal; a restarted controller writes a new file."""
+        path = os.path.join(self.order["run_dir"], "journal")
+        try:
+            inode = os.stat(path).st_ino
+            if inode != self.seen_ino:
+                found = Snapshot(path)
+                if self.snapshot:
+                    self.snapshot.close()
+                self.snapshot, self.seen_ino = found, inode
+        except (OSError, JournalError):
+            return
+        if self.snapshot.sequence is None:
+            self.snapshot.reader.skip()  # to search the whole ring for more than the first frames takes two ticks
+        newest = self.snapshot.reader.newest()
+        for sequence in self.snapshot.follow():
+            age_us = (newest - sequence) * self.config.tick_ms * 1000 if newest is not None else 0
+            self.trips.see(max(0, now_us - age_us), self.snapshot.standing_words)
+
+    def _show(self, now_us):
+        self._follow(now_us)
+        shown = view.plant_part(self.cabinet.plant)
+        self.load_history = (self.load_history + [shown["load_W"]])[-HISTORY:]
+        self.grid_history = (self.grid_history + [shown["grid_W"]])[-HISTORY:]
+        if self.snapshot and self.snapshot.sequence is not None:
+            seen = self.snapshot
+            shown |= view.controller_part(seen.out, seen.layout, seen.stage_names, self.since_s, now_us / 1e6)
+        shown |= {"elapsed_s": now_us / 1e6, "load_history": self.load_history, "grid_history": self.grid_history,
+                  "next_action": self.clockwork.upcoming()}
+        self.send({"what": "view", "view": shown})
+
+    def _hear(self):
+        """Messages of the rig: a controller's process id, a mark, an action, the end of the recording or of all."""
+        while not self.ending:
+            try:
+                data = self.connection.recv(65_536)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                data = b""
+            message = msgpack.unpackb(data) if data else {"what": "lost"}
+            if message["what"] == "go":
+                self.controller.runs_as(message["pid"])
+            elif message["what"] == "mark":
+                self.observer.mark(self.now_us(), message["name"])
+            elif message["what"] == "act":
+                ACTIONS[message["do"]][1](self.world, message["arguments"])
+            elif message["what"] == "finish":
+                if self.recording:
+                    self._finish()
+            else:
+                self.ending = True
+                self.is_orphan = message["what"] == "lost"
+
+    def _finish(self):
+        """The recording ends; from now on the wires are all that is served."""
+        self.recording = False
+        self._follow(self.now_us())
+        content = self._content()
+        with open(os.path.join(self.order["run_dir"], RESULT), "wb") as file:
+            file.write(msgpack.packb(content))
+        self.send({"what": "done"})
+
+    def _content(self):
+        """What the result file holds."""
+        content = {"rows": self.recorder.rows().tobytes(), "timeline": self.observer.result(),
+                   "violations": self.observer.violations, "trips": self.trips.trips}
+        if self.beats is not None:
+            content |= {"beats": self.beats.packed(), "setpoints_W": self.beats.setpoints_W.tobytes(),
+                        "start_ns": self.start_ns}
+        return content
+
+
+def main(argv, kind=Bench):
+    """argv: descriptor of the socket, the order as JSON; kind: of Bench."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the rig, which ends this process in order
+    connection = socket.socket(fileno=int(argv[0]))
+    bench = kind(json.loads(argv[1]), connection)
+    bench.announce()
+    data = connection.recv(65_536)
+    message = msgpack.unpackb(data) if data else {"what": "end"}
+    if message["what"] != "go":
+        return 0  # the rig ended before there was a controller
+    bench.controller.runs_as(message["pid"])
+    connection.setblocking(False)
+    realtime.prepare()
+    bench.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

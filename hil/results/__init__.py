@@ -1,0 +1,1 @@
+"""Figures, plots, screens and documents of a run."""

@@ -1,0 +1,1 @@
+"""Scenarios: TOML files, their schema, actions and expectations."""

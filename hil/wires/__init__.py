@@ -1,0 +1,1 @@
+"""Serial lines and CAN buses, virtual and real."""

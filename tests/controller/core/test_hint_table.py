@@ -1,0 +1,391 @@
+"""The hint table against a model that works with absolute times, and its rules one by one."""
+
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core import hint_codes as codes
+from controller.core import hint_sources, parameters, reasons, setpoint
+from controller.core import image as images
+from controller.core.policies import hint_table as t
+from controller.site import sources
+
+TICK_MS = 20
+QUANTITIES = tuple(codes.QUANTITIES)
+WIDE_W = setpoint.WIDE_W
+
+
+def source(index=0, role="grid_cap", priority=1, valid_s_max=300, ramp=25_000, energy_Wh=100_000, **fallback):
+    """fallback: charge, discharge, import_, export in W."""
+    keys = {"charge": 1, "discharge": 2, "import_": 4, "export": 5}
+    watts = dict.fromkeys(QUANTITIES) | {keys[name]: value for name, value in fallback.items()}
+    return sources.Source(f"s{index}", index, role, priority, valid_s_max, 10, ramp, energy_Wh, watts)
+
+
+def slots(*hints):
+    """Inputs that hold these hints: (source, kind, quantity, value_W, valid_ms)."""
+    words = array("i", [0] * images.HINT_WORDS)
+    for slot, (index, *rest) in enumerate(hints):
+        words[slot * images.SLOT_WORDS:(slot + 1) * images.SLOT_WORDS] = array("i", [index + 1, *rest])
+    return words
+
+
+class Bench:
+    """A table and a chain; `tick` gives the hints of one tick."""
+
+    def __init__(self, *known):
+        self.table = t.HintTable(hint_sources.image(known), TICK_MS)
+        self.chain = setpoint.Chain(parameters.default_image(), TICK_MS)
+        self.connection_ok, self.connection_W = 1, 300_000
+
+    def tick(self, *hints, ticks=1, elapsed=1):
+        for _ in range(ticks):
+            self.table.step(slots(*hints), 0, elapsed)
+            hints = ()
+        self.chain.begin()
+        self.table.narrow(self.chain, self.connection_ok, self.connection_W, 100)
+        return self
+
+    def field(self, quantity, field=t.F_VALUE_W, index=0):
+        return self.table.out[t.output_at(index, quantity, field)]
+
+    def state(self, quantity, index=0):
+        return t.STATES[self.field(quantity, t.F_STATE, index)]
+
+    @property
+    def caps(self):
+        return -self.chain.caps.low_W, self.chain.caps.high_W
+
+
+def cap(value_W, valid_s=10, index=0, quantity=codes.CHARGE_W_MAX):
+    return index, codes.KIND_OF[quantity], quantity, value_W, int(valid_s * 1000)
+
+
+def import_max(value_W, valid_s=10, index=0):
+    return cap(value_W, valid_s, index, codes.IMPORT_W_MAX)
+
+
+def heartbeat(valid_s=10, index=0):
+    return index, codes.HEARTBEAT, 0, 0, int(valid_s * 1000)
+
+
+# -- caps
+
+def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
+    bench = Bench(source()).tick(cap(5000, 1))
+    assert bench.caps == (5000, WIDE_W) and bench.table.out[t.O_CHARGE_SOURCE] == 1
+    assert bench.chain.caps.low_reason == reasons.HINT_CAP and bench.chain.caps.high_reason == reasons.NONE
+    assert bench.tick(ticks=49).caps == (5000, WIDE_W)
+    assert bench.tick().caps == (WIDE_W, WIDE_W)
+    assert bench.state(codes.CHARGE_W_MAX) == "none" and bench.table.out[t.O_CHARGE_SOURCE] == 0
+
+
+@pytest.mark.parametrize("valid_ms, ticks", [(1, 1), (20, 1), (21, 2), (1000, 50)])
+def test_a_validity_is_never_shortened_by_rounding(valid_ms, ticks):
+    bench = Bench(source()).tick((0, codes.CAP, codes.CHARGE_W_MAX, 5000, valid_ms))
+    for _ in range(ticks - 1):
+        bench.tick()
+    assert bench.caps[0] == 5000
+    assert bench.tick().caps[0] == WIDE_W
+
+
+@pytest.mark.parametrize("elapsed", [49, 50, 51, 10**6])
+def test_skipped_ticks_count(elapsed):
+    bench = Bench(source(charge=1000)).tick(heartbeat(), cap(5000, 1)).tick(elapsed=elapsed)
+    assert bench.caps[0] == (5000 if elapsed < 50 else 1000)
+
+
+def test_each_quantity_has_a_validity_of_its_own():
+    """OpenEMS ApiWorker: one timer for all, so refreshing one value keeps another, stale one alive."""
+    bench = Bench(source()).tick(cap(5000, 1), cap(7000, 1, quantity=codes.DISCHARGE_W_MAX))
+    for _ in range(10):
+        bench.tick(cap(7000, 1, quantity=codes.DISCHARGE_W_MAX), ticks=10)
+    assert bench.caps == (WIDE_W, 7000)
+
+
+def test_the_newest_hint_counts_also_when_it_is_looser_or_shorter():
+    bench = Bench(source()).tick(cap(5000, 10), cap(9000, 1))
+    assert bench.caps[0] == 9000
+    assert bench.tick(ticks=50).caps[0] == WIDE_W
+
+
+def test_the_tightest_of_all_sources_acts_and_is_named():
+    bench = Bench(source(0), source(1, priority=2)).tick(cap(5000, 10), cap(4000, 1, index=1))
+    assert bench.caps[0] == 4000 and bench.table.out[t.O_CHARGE_SOURCE] == 2
+    assert bench.tick(ticks=50).caps[0] == 5000 and bench.table.out[t.O_CHARGE_SOURCE] == 1
+
+
+def test_validity_is_cut_to_what_the_source_may_have():
+    bench = Bench(source(valid_s_max=2)).tick(cap(5000, 300))
+    assert bench.field(codes.CHARGE_W_MAX, t.F_VALID_S) == 2
+    assert bench.tick(ticks=100).caps[0] == WIDE_W
+
+
+def test_the_validity_left_is_rounded_up_and_counts_down():
+    bench = Bench(source()).tick(cap(5000, 2.5))
+    seen = [bench.field(codes.CHARGE_W_MAX, t.F_VALID_S)]
+    for _ in range(125):
+        bench.tick()
+        seen.append(bench.field(codes.CHARGE_W_MAX, t.F_VALID_S))
+    assert seen == [-(-(125 - tick) * TICK_MS // 1000) for tick in range(126)]
+
+
+@pytest.mark.parametrize("value_W, acts_W", [(-1, 0), (-2**31, 0), (0, 0), (2**31 - 1, WIDE_W)])
+def test_a_value_beyond_its_range_never_turns_round(value_W, acts_W):
+    """evcc-io/evcc 25545 accepted a negative limit."""
+    assert Bench(source()).tick(cap(value_W)).caps[0] == acts_W
+
+
+@pytest.mark.parametrize("hint", [
+    (1, codes.CAP, codes.CHARGE_W_MAX, 0, 1000), (-5, codes.CAP, codes.CHARGE_W_MAX, 0, 1000),
+    (0, codes.GRID_CAP, codes.CHARGE_W_MAX, 0, 1000), (0, codes.CAP, codes.POWER_W, 0, 1000),
+    (0, codes.CAP, 6, 0, 1000), (0, 0, 0, 0, 1000), (0, 5, 1, 0, 1000), (0, codes.CAP, codes.CHARGE_W_MAX, 0, 0),
+    (0, codes.CAP, codes.CHARGE_W_MAX, 0, -1), (0, codes.REQUEST, codes.POWER_W, 9000, 1000)])
+def test_what_no_accepted_hint_can_be_changes_nothing(hint):
+    bench = Bench(source(role="cap", priority=0, charge=3000)).tick()
+    before = array("i", bench.table.out)
+    assert bench.tick(hint).table.out == before and bench.caps == (3000, WIDE_W)
+
+
+# -- fallback
+
+def test_every_fallback_is_in_force_from_the_start():
+    """longzheng/open-dynamic-export 102: default limits when the server cannot be reached, not "unlimited"."""
+    bench = Bench(source(charge=3000, import_=350_000)).tick()
+    assert bench.caps == (3000, WIDE_W) and bench.state(codes.CHARGE_W_MAX) == "fallback"
+    assert (bench.field(codes.CHARGE_W_MAX), bench.field(codes.CHARGE_W_MAX, t.F_VALID_S)) == (3000, 0)
+    assert bench.chain.obligations.low_W[setpoint.GRID_CAP_HINT] == -50_000
+    assert bench.table.out[t.O_IMPORT_SOURCE] == 1
+
+
+def test_the_first_hint_of_a_quantity_takes_its_fallbacks_place_and_no_others():
+    bench = Bench(source(charge=3000, discharge=4000)).tick(cap(9000))
+    assert bench.caps == (9000, 4000)
+
+
+def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint():
+    """evcc-io/evcc 32492, 29705: left the failsafe on a heartbeat alone; unlimited after a long silence."""
+    bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50)
+    assert bench.caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
+    assert bench.tick(elapsed=10**6).caps[0] == 3000
+    assert bench.tick(cap(9000, 1)).caps[0] == 3000                 # a hint alone
+    assert bench.tick(ticks=60).tick(heartbeat(1)).caps[0] == 3000  # a heartbeat alone; the hint is over
+    assert bench.tick(ticks=60).tick(cap(9000, 1)).caps[0] == 3000  # a heartbeat that is over
+    assert bench.tick(heartbeat(1)).caps[0] == 9000
+    assert bench.tick(ticks=50).caps[0] == 3000
+
+
+@pytest.mark.parametrize("first, second", [(heartbeat(), cap(9000)), (cap(9000), heartbeat())])
+def test_heartbeat_and_hint_come_in_either_order_also_in_one_tick(first, second):
+    for together in (False, True):
+        bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50)
+        bench.tick(first, second) if together else bench.tick(first).tick(second)
+        assert bench.caps[0] == 9000 and bench.state(codes.CHARGE_W_MAX) == "valid"
+
+
+def test_a_heartbeat_from_before_the_expiry_does_not_count():
+    bench = Bench(source(charge=3000)).tick(heartbeat(100), cap(9000, 1)).tick(ticks=50)
+    assert bench.tick(cap(9000)).caps[0] == 3000
+    assert bench.tick(heartbeat()).caps[0] == 9000
+
+
+def test_another_sources_heartbeat_does_not_count():
+    """volschin/eebus-ha-bridge 80: "heartbeat OK" showed the own heartbeat, not the remote's."""
+    bench = Bench(source(charge=3000), source(1, priority=2)).tick(cap(9000, 1)).tick(ticks=50)
+    assert bench.tick(heartbeat(index=1), cap(9000)).caps[0] == 3000
+
+
+# -- who is there (the operations centre of row 46)
+
+@pytest.mark.parametrize("others", [(), (12, 13, 49)])
+def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
+    """A second: fifty ticks, whatever other sources send meanwhile."""
+    bench = Bench(source(), source(1, priority=2))
+    assert not bench.table.alive(0) and not bench.table.alive(1)
+    bench.tick(heartbeat(1))
+    for tick in range(50):
+        assert bench.table.alive(0) and not bench.table.alive(1), tick
+        bench.tick(*[cap(9000, 1, index=1)] * (tick in others))
+    assert not bench.table.alive(0)
+    assert bench.tick(heartbeat(1)).tick(elapsed=49).table.alive(0)
+    assert not bench.tick().table.alive(0)
+
+
+def test_a_hint_is_no_heartbeat():
+    assert not Bench(source()).tick(cap(9000, 100)).table.alive(0)
+
+
+def test_a_heartbeat_says_no_more_than_its_source_may():
+    bench = Bench(source(valid_s_max=2)).tick(heartbeat(1000))
+    assert bench.tick(ticks=99).table.alive(0) and not bench.tick().table.alive(0)
+
+
+def test_while_the_fallback_waits_a_fresh_hint_may_only_narrow_it():
+    bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50).tick(cap(1000, 1))
+    assert bench.caps[0] == 1000 and bench.state(codes.CHARGE_W_MAX) == "valid"  # so much is the hint's
+    assert bench.tick(ticks=50).caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
+    assert bench.tick(cap(3000, 1)).state(codes.CHARGE_W_MAX) == "fallback"
+
+
+# -- grid caps
+
+@pytest.mark.parametrize("connection_W, value_W, low_W", [(300_000, 250_000, 50_000), (300_050, 250_000, 50_100),
+                                                          (300_000, 400_000, -100_000), (-9000, 0, -9000)])
+def test_an_import_maximum_obliges(connection_W, value_W, low_W):
+    bench = Bench(source())
+    bench.connection_W = connection_W
+    obligations = bench.tick(import_max(value_W)).chain.obligations
+    assert obligations.ranks == (setpoint.GRID_CAP_HINT,)
+    assert obligations.low_W[1] == low_W and obligations.low_reason[1] == reasons.GRID_CAP_HINT
+    assert obligations.high_W[1] > 10**9  # nobody said an export maximum
+    assert bench.caps == (WIDE_W, WIDE_W)
+
+
+def test_the_tightest_import_and_export_of_all_sources_oblige():
+    bench = Bench(source(0), source(1, priority=2)).tick(
+        import_max(250_000), import_max(200_000, index=1), cap(10_000, 10, 0, codes.EXPORT_W_MAX),
+        cap(20_000, 10, 1, codes.EXPORT_W_MAX))
+    obligations = bench.chain.obligations
+    assert (obligations.low_W[1], obligations.high_W[1]) == (100_000, 310_000)
+    assert list(bench.table.out[t.O_IMPORT_SOURCE:t.O_EXPORT_SOURCE + 1]) == [2, 1]
+
+
+def test_the_obligation_ends_with_the_hint_and_with_the_grid_meter():
+    bench = Bench(source()).tick(import_max(250_000, 1))
+    bench.connection_ok = 0
+    assert bench.tick().chain.obligations.ranks == ()
+    bench.connection_ok = 1
+    assert bench.tick().chain.obligations.ranks == (1,)
+    assert bench.tick(ticks=48).chain.obligations.ranks == ()
+
+
+@pytest.mark.parametrize("role", ["cap", "request"])
+@pytest.mark.parametrize("connection_W, charge_W, discharge_W", [
+    (300_000, 50_000, 300_000), (299_950, 50_000, 299_900), (360_000, 0, 360_000), (-70_000, 420_000, 0)])
+def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge_W, discharge_W):
+    bench = Bench(source(role=role))
+    bench.connection_W = connection_W
+    bench.tick(import_max(350_000), cap(0, 10, 0, codes.EXPORT_W_MAX))
+    assert bench.chain.obligations.ranks == () and bench.caps == (charge_W, discharge_W)
+    assert list(bench.table.out[t.O_CHARGE_SOURCE:t.O_EXPORT_SOURCE + 1]) == [1, 1, 0, 0]
+    bench.connection_ok = 0
+    assert bench.tick().caps == (0, 0)
+
+
+def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
+    bench = Bench(source(role="cap"), source(1, priority=2)).tick(import_max(350_000), cap(60_000, 1, 1))
+    assert bench.caps[0] == 50_000 and bench.table.out[t.O_CHARGE_SOURCE] == 1
+    bench.connection_W = 200_000
+    assert bench.tick().caps[0] == 60_000 and bench.table.out[t.O_CHARGE_SOURCE] == 2
+
+
+# -- against a model
+
+class Model:
+    """The same rules in absolute time: what is in force is asked for, nothing is counted down."""
+
+    def __init__(self, known):
+        self.known, self.now = known, 0
+        self.value, self.until, self.fallen, self.heard_until = {}, {}, {}, {}
+
+    def tick(self, hints, elapsed):
+        self.now += elapsed
+        for key in [key for key, until in self.until.items() if until <= self.now]:
+            del self.until[key]
+            if not self.fallen.get(key) and self.known[key[0]].fallback[key[1]] is not None:
+                self.fallen[key] = True
+                self.heard_until.pop(key[0], None)
+        for index, kind, quantity, value_W, valid_ms in hints:
+            until = self.now - (-min(valid_ms, self.known[index].valid_s_max * 1000) // TICK_MS)
+            if kind == codes.HEARTBEAT:
+                self.heard_until[index] = until
+                self.fallen.update({key: False for key in self.until if key[0] == index})
+            elif kind != codes.REQUEST or self.known[index].rank >= hint_sources.REQUEST:
+                self.value[index, quantity], self.until[index, quantity] = value_W, until
+                if self.heard_until.get(index, 0) > self.now:
+                    self.fallen[index, quantity] = False
+
+    def valid_s(self, index, quantity):
+        key = index, quantity
+        is_fallen = self.fallen.get(key) and self.value[key] >= self.known[index].fallback[quantity]
+        if key not in self.until or is_fallen:
+            return 0
+        return -(-(self.until[key] - self.now) * TICK_MS // 1000)
+
+    def in_force_W(self, index, quantity):
+        key, fallback_W = (index, quantity), self.known[index].fallback[quantity]
+        if key in self.until and not self.fallen.get(key):
+            return self.value[key]
+        if fallback_W is not None:
+            return min(fallback_W, self.value[key]) if key in self.until else fallback_W
+        return None
+
+
+WATTS = st.integers(0, 400_000)
+KNOWN = st.lists(st.tuples(st.sampled_from(codes.ROLES), st.integers(1, 8), st.none() | WATTS, st.none() | WATTS,
+                           st.none() | WATTS, st.none() | WATTS), min_size=1, max_size=3)
+HINT = st.tuples(st.integers(0, 2), st.integers(0, 5), WATTS, st.integers(1, 9000))
+TICKS = st.lists(st.tuples(st.lists(HINT, max_size=3), st.integers(1, 200)), max_size=25)
+
+
+def made(drawn):
+    return [sources.Source(f"s{index}", index, role, index + 1, valid_s_max, 10, 25_000, 100_000,
+                           {1: charge, 2: discharge, 3: None, 4: import_, 5: export})
+            for index, (role, valid_s_max, charge, discharge, import_, export) in enumerate(drawn)]
+
+
+@given(KNOWN, TICKS, st.integers(-400_000, 400_000), st.booleans())
+def test_the_table_does_what_the_model_says(drawn, ticks, connection_W, connection_ok):
+    known = made(drawn)
+    bench, model = Bench(*known), Model(known)
+    bench.connection_W, bench.connection_ok = connection_W, int(connection_ok)
+    for hints, elapsed in ticks:
+        hints = [(index % len(known), codes.KIND_OF[quantity], quantity, value_W, valid_ms)
+                 for index, quantity, value_W, valid_ms in hints]
+        bench.tick(*hints, elapsed=elapsed)
+        model.tick(hints, elapsed)
+        charge_W, discharge_W, import_W, export_W = [WIDE_W], [WIDE_W], [WIDE_W], [WIDE_W]
+        for index, quantity in [(index, quantity) for index in range(len(known)) for quantity in QUANTITIES]:
+            value_W = model.in_force_W(index, quantity)
+            if quantity != codes.POWER_W:
+                assert bench.field(quantity, index=index) == (value_W or 0)
+                assert (bench.state(quantity, index) == "none") == (value_W is None)
+                assert bench.field(quantity, t.F_VALID_S, index) == model.valid_s(index, quantity)
+            if value_W is None:
+                continue
+            may = known[index].rank >= hint_sources.GRID_CAP
+            if quantity in (codes.CHARGE_W_MAX, codes.DISCHARGE_W_MAX):
+                (charge_W if quantity == codes.CHARGE_W_MAX else discharge_W).append(value_W)
+            elif quantity == codes.IMPORT_W_MAX and may:
+                import_W.append(value_W)
+            elif quantity == codes.EXPORT_W_MAX and may:
+                export_W.append(value_W)
+            elif quantity == codes.IMPORT_W_MAX:
+                charge_W.append(max(0, (value_W - connection_W) // 100 * 100) if connection_ok else 0)
+            elif quantity == codes.EXPORT_W_MAX:
+                discharge_W.append(max(0, (value_W + connection_W) // 100 * 100) if connection_ok else 0)
+        assert bench.caps == (min(charge_W), min(discharge_W))
+        obliged = connection_ok and min(import_W + export_W) < WIDE_W
+        obligations = bench.chain.obligations
+        assert obligations.ranks == ((setpoint.GRID_CAP_HINT,) if obliged else ())
+        if obliged:
+            assert obligations.low_W[1] <= connection_W <= obligations.high_W[1] or min(import_W + export_W) < 100
+            assert min(import_W) == WIDE_W or 0 <= obligations.low_W[1] - connection_W + min(import_W) < 100
+            assert min(export_W) == WIDE_W or 0 <= connection_W + min(export_W) - obligations.high_W[1] < 100
+
+
+# -- what is published
+
+def test_every_published_word_has_its_name_and_its_place():
+    names = t.output_names(3)
+    assert len(names) == len(set(names)) == t.output_count(3)
+    assert names[:6] == list(t.HINT_OUTPUTS)
+    assert names[t.output_at(2, codes.IMPORT_W_MAX, t.F_VALID_S)] == "source_2.import_W_max_valid_s"
+    assert names[t.output_at(0, codes.CHARGE_W_MAX, t.F_VALUE_W)] == "source_0.charge_W_max_value_W"
+    places = [t.output_at(index, quantity, field)
+              for index in range(3) for quantity in QUANTITIES for field in range(3)]
+    assert places == list(range(6, t.output_count(3)))
+    for name in t.HINT_OUTPUTS:
+        assert t.HINT_OUTPUTS[getattr(t, "O_" + name.removeprefix("hint_").upper())] == name

@@ -1,0 +1,345 @@
+"""Hints through the whole core: they only narrow, ask, or oblige within the limits, and a journal replays them."""
+
+import random
+from array import array
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_core import FIREBREAK, PYLONTECH, Walk
+from test_hint_table import HINT, KNOWN, made
+
+from controller.core import hint_codes as codes
+from controller.core import hint_sources, reasons, setpoint
+from controller.core import image as images
+from controller.core.core import Core
+from controller.core.policies import hint_table as t
+from controller.core.policies import site_load, track
+from controller.record import journal, journal_header, replay
+from controller.site import config
+from controller.sites import PYLONTECH as PYLONTECH_FILE
+from hil.simulate import VirtualRig
+from safety import signals as s
+
+CONFIGS = {"firebreak": FIREBREAK, "pylontech": PYLONTECH}
+
+
+def core_of(settings_, known):
+    return Core(settings_.safety_image, settings_.control_image, hint_sources.image(known))
+
+
+def plain_of(settings_):
+    return Core(settings_.safety_image, settings_.control_image, hint_sources.no_sources())
+
+
+def put(core, hints):
+    """Fill the slots of a core; hints: (source, quantity, value_W, valid_ms)."""
+    at = core.layout.inputs
+    core.inp[at:at + images.HINT_WORDS] = array("i", [0] * images.HINT_WORDS)
+    for slot, (index, quantity, value_W, valid_ms) in enumerate(hints):
+        first = at + slot * images.SLOT_WORDS
+        core.inp[first:first + images.SLOT_WORDS] = array("i", [index + 1, codes.KIND_OF[quantity], quantity, value_W,
+                                                                valid_ms])
+
+
+def drawn_hints(draw, count):
+    """Now and then a hint or two, any source, kind, value and validity."""
+    if draw.random() < 0.9:
+        return []
+    return [(draw.randrange(count), draw.randrange(6), draw.choice((0, 2000, 90_000, 350_000, 10**9)),
+             draw.choice((20, 400, 3000, 200_000))) for _ in range(draw.randrange(1, 4))]
+
+
+def word(core, index):
+    return core.out[core.chain_at + index]
+
+
+@settings(max_examples=25)
+@given(KNOWN, st.integers(0, 10**6), st.sampled_from(sorted(CONFIGS)))
+def test_whatever_the_hints_the_limits_hold_caps_only_narrow_and_what_is_short_is_told(drawn, seed, name):
+    known, draw = made(drawn), random.Random(seed)
+    hinted, plain = core_of(CONFIGS[name], known), plain_of(CONFIGS[name])
+    walk = Walk(plain, seed)
+    for _ in range(250):
+        elapsed_ticks = walk.feed(plain, hinted)
+        put(hinted, drawn_hints(draw, len(known)))
+        plain.tick(elapsed_ticks)
+        hinted.tick(elapsed_ticks)
+        assert hinted.kernel.out == plain.kernel.out
+        for index in (setpoint.O_LIMITS_LOW_W, setpoint.O_LIMITS_HIGH_W):
+            assert word(hinted, index) == word(plain, index)
+        assert word(hinted, setpoint.O_CAPS_LOW_W) >= word(plain, setpoint.O_CAPS_LOW_W)
+        assert word(hinted, setpoint.O_CAPS_HIGH_W) <= word(plain, setpoint.O_CAPS_HIGH_W)
+        power_W = word(hinted, setpoint.O_SETPOINT_W)
+        assert word(hinted, setpoint.O_LIMITS_LOW_W) <= power_W <= word(hinted, setpoint.O_LIMITS_HIGH_W)
+        assert sum(hinted.setpoints()) == power_W
+        check_short(hinted, known, power_W)
+
+
+def check_short(core, known, power_W):
+    """Whoever may oblige and is not obeyed is told so, with this reason or that of a higher rank."""
+    out, load = core.out[core.hint_at:], core.load.state
+    source = out[t.O_IMPORT_SOURCE]
+    if not source or not load[site_load.S_CONNECTION_OK]:
+        return
+    assert known[source - 1].rank >= hint_sources.GRID_CAP
+    import_W = out[t.output_at(source - 1, codes.IMPORT_W_MAX, t.F_VALUE_W)]
+    missing_W = load[site_load.S_CONNECTION_W] - power_W - import_W
+    if missing_W > 0:
+        short_W, reason = word(core, setpoint.O_OBLIGATION_SHORT_W), word(core, setpoint.O_OBLIGATION_SHORT_REASON)
+        assert short_W >= missing_W and reason == reasons.GRID_CAP_HINT or (
+            short_W > 0 and reason in (reasons.GRID_IMPORT, reasons.GRID_EXPORT))
+
+
+@settings(max_examples=15)
+@given(KNOWN, st.integers(0, 10**6))
+def test_without_obligations_what_is_available_is_never_wider(drawn, seed):
+    """victronenergy/dynamic-ess 78: feed-in despite being disabled. A cap leaves a part of what there was."""
+    known = [source for source in made(drawn) if source.rank < hint_sources.GRID_CAP]
+    if not known:
+        return
+    draw, hinted, plain = random.Random(seed), core_of(FIREBREAK, known), plain_of(FIREBREAK)
+    walk = Walk(plain, seed)
+    for _ in range(200):
+        elapsed_ticks = walk.feed(plain, hinted)
+        put(hinted, drawn_hints(draw, len(known)))
+        plain.tick(elapsed_ticks)
+        hinted.tick(elapsed_ticks)
+        assert word(hinted, setpoint.O_AVAILABLE_LOW_W) >= word(plain, setpoint.O_AVAILABLE_LOW_W)
+        assert word(hinted, setpoint.O_AVAILABLE_HIGH_W) <= word(plain, setpoint.O_AVAILABLE_HIGH_W)
+
+
+@settings(max_examples=10)
+@given(KNOWN, st.integers(0, 10**6), st.lists(st.lists(HINT, max_size=2), min_size=1, max_size=30))
+def test_a_core_that_takes_over_the_state_goes_on_bit_for_bit(drawn, seed, ticks):
+    known = made(drawn)
+    first, second = core_of(FIREBREAK, known), core_of(FIREBREAK, known)
+    walk = Walk(first, seed)
+    for tick in range(4 * len(ticks)):
+        elapsed_ticks = walk.feed(first)
+        put(first, [(index % len(known), *rest) for index, *rest in ticks[tick % len(ticks)]])
+        first.tick(elapsed_ticks)
+    second.load_state(first.state_words())
+    for _ in range(60):
+        elapsed_ticks = walk.feed(first, second)
+        put(first, ())
+        put(second, ())
+        first.tick(elapsed_ticks)
+        second.tick(elapsed_ticks)
+        assert second.out == first.out and second.state_words() == first.state_words()
+
+
+def test_without_a_source_hints_change_nothing_but_the_inputs():
+    first, second = plain_of(FIREBREAK), plain_of(FIREBREAK)
+    walk = Walk(first, 3)
+    for tick in range(300):
+        elapsed_ticks = walk.feed(first, second)
+        put(second, [(0, codes.CHARGE_W_MAX, 0, 9000)] if tick % 7 == 0 else [])
+        first.tick(elapsed_ticks)
+        second.tick(elapsed_ticks)
+        assert first.out == second.out and first.state_words() == second.state_words()
+
+
+# -- one core, by hand
+
+class Steady:
+    """A running core of the example site whose inputs stay good; `tick` gives hints as `put` takes them."""
+
+    def __init__(self):
+        self.core = core_of(FIREBREAK, FIREBREAK.sources)
+        self.walk = Walk(self.core, 7)
+        self.walk.unrest = 0
+        self.tick(ticks=1500)
+        assert self.core.out[s.STATE] == s.RUNNING
+
+    def tick(self, *hints, ticks=1, load_W=300_000, silent=()):
+        for _ in range(ticks):
+            self.walk.feed(self.core)
+            for group in silent:
+                self.core.fresh[group] = 0
+            self.core.inp[s.LOAD_POWER_W] = load_W
+            self.core.inp[s.GRID_POWER_W] = 300_000 - word(self.core, setpoint.O_SETPOINT_W)
+            self.core.inp[self.core.layout.unit_input(0, s.PCS_POWER_W)] = word(self.core, setpoint.O_SETPOINT_W)
+            put(self.core, hints)
+            self.core.tick(1)
+            hints = ()
+        return self
+
+    def word(self, index):
+        return word(self.core, index)
+
+    def hint(self, index):
+        return self.core.out[self.core.hint_at + index]
+
+
+SCHEDULER, SITE_EMS = 0, 1
+
+
+@pytest.fixture
+def steady():
+    """See Steady."""
+    return Steady()
+
+
+def test_a_request_moves_the_battery_and_says_who_is_in_control(steady):
+    """longzheng/open-dynamic-export 132: a limit was parsed but never applied; evcc-io/evcc 33063: who controls?"""
+    steady.tick((SCHEDULER, codes.POWER_W, 100_000, 20_000), ticks=250)
+    assert steady.word(setpoint.O_REQUEST_BASE_W) == 100_000
+    assert steady.word(setpoint.O_REQUEST_BASE_REASON) == reasons.HINT
+    assert abs(steady.word(setpoint.O_SETPOINT_W) - 100_000) < 2000
+    assert steady.hint(t.O_CONTROL_SOURCE) == SCHEDULER + 1
+    steady.tick(ticks=1000)
+    assert steady.hint(t.O_CONTROL_SOURCE) == 0 and steady.word(setpoint.O_REQUEST_BASE_W) == 0
+    assert abs(steady.word(setpoint.O_SETPOINT_W)) < 3000
+
+
+def test_a_step_of_the_load_goes_on_top_of_a_request(steady):
+    steady.tick((SCHEDULER, codes.POWER_W, 50_000, 60_000), ticks=200)
+    before_W = steady.word(setpoint.O_SETPOINT_W)
+    steady.tick(load_W=330_000)
+    assert 25_000 < steady.word(setpoint.O_SETPOINT_W) - before_W < 50_000
+
+
+def test_a_request_beyond_what_is_available_is_held_back_and_leaves_no_trace_behind(steady):
+    high_W = steady.word(setpoint.O_AVAILABLE_HIGH_W)
+    steady.tick((SCHEDULER, codes.POWER_W, 10**9, 30_000), ticks=1000)
+    assert steady.word(setpoint.O_SETPOINT_W) == high_W and steady.word(setpoint.O_REQUEST_BASE_W) == 10**9
+    assert steady.word(setpoint.O_BINDING_REASON) != reasons.NONE
+    steady.tick((SCHEDULER, codes.POWER_W, 0, 20_000), ticks=600)  # 250 kW at 25 kW/s
+    assert abs(steady.word(setpoint.O_SETPOINT_W)) < 3000
+
+
+def test_load_tracking_works_in_what_a_request_leaves(steady):
+    """Where that puts the grid is what its reference is held to."""
+    steady.tick((SCHEDULER, codes.POWER_W, 150_000, 60_000), ticks=1500)
+    low_W, high_W = (steady.word(index) for index in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W))
+    state = steady.core.track.state
+    assert state[track.S_GRID_LOW] >> 16 == pytest.approx(300_000 - (high_W - 150_000), abs=100)
+    assert state[track.S_GRID_HIGH] >> 16 == pytest.approx(300_000 - (low_W - 150_000), abs=100)
+
+
+def test_without_a_load_meter_its_part_falls_and_the_request_stays(steady):
+    steady.tick((SCHEDULER, codes.POWER_W, 100_000, 60_000), ticks=500)
+    steady.tick(ticks=5, load_W=340_000)
+    before_W = steady.word(setpoint.O_SETPOINT_W)
+    assert before_W > 130_000
+    seen_W = []
+    for _ in range(150):
+        steady.tick(load_W=340_000, silent=(s.G_METER_LOAD, s.G_METER_GRID))
+        if steady.word(setpoint.O_REQUEST_FAST_REASON) == reasons.LOAD_UNKNOWN:
+            seen_W.append(steady.word(setpoint.O_SETPOINT_W))
+    assert before_W > seen_W[0] > before_W - 2000 and seen_W == sorted(seen_W, reverse=True)  # at 25 kW/s
+    assert seen_W[-1] == 100_000
+
+
+def test_the_state_of_charge_is_not_brought_back_while_a_request_is_in_force(steady):
+    for rack in range(3):
+        steady.walk.inp[steady.core.layout.rack_input(rack, s.SOC_PERMILLE)] = 500
+    steady.tick((SCHEDULER, codes.POWER_W, 0, 120_000), ticks=3000)
+    assert abs(steady.word(setpoint.O_SETPOINT_W)) < 500
+    steady.tick(ticks=6000)
+    assert steady.word(setpoint.O_SETPOINT_W) < -2000
+
+
+def test_a_grid_cap_of_whom_it_obliges_moves_the_battery_within_the_limits(steady):
+    assert steady.hint(t.O_IMPORT_SOURCE) == SITE_EMS + 1  # the fallback
+    steady.tick((SITE_EMS, codes.IMPORT_W_MAX, 200_000, 2000))
+    assert steady.word(setpoint.O_SETPOINT_W) >= 95_000
+    assert steady.word(setpoint.O_OBLIGATION_REASON) == reasons.GRID_CAP_HINT
+    steady.tick((SITE_EMS, codes.IMPORT_W_MAX, 0, 2000), ticks=5)
+    assert steady.word(setpoint.O_SETPOINT_W) == steady.word(setpoint.O_LIMITS_HIGH_W)
+    assert steady.word(setpoint.O_OBLIGATION_SHORT_REASON) == reasons.GRID_CAP_HINT
+    assert steady.word(setpoint.O_OBLIGATION_SHORT_W) > 40_000
+    steady.tick(ticks=100)
+    assert steady.core.out[steady.core.hint_at + t.output_at(SITE_EMS, codes.IMPORT_W_MAX, t.F_VALUE_W)] == 450_000
+
+
+def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(steady):
+    assert steady.hint(t.O_REMAINING_WH) == 645_000 * (550 - 150) // 1000
+    steady.walk.inp[steady.core.layout.rack_input(1, s.SOC_PERMILLE)] = 400
+    assert steady.tick().hint(t.O_REMAINING_WH) == 645_000 * (400 - 150) // 1000
+    steady.walk.inp[steady.core.layout.rack_input(2, s.SOC_PERMILLE)] = 100
+    assert steady.tick().hint(t.O_REMAINING_WH) == 0
+    assert plain_of(FIREBREAK).out[steady.core.hint_at + t.O_REMAINING_WH] == 0
+
+
+def test_unknown_energy_is_not_none_left():
+    core = plain_of(FIREBREAK)
+    walk = Walk(core, 1)
+    walk.unrest = 0
+    for rack in range(3):
+        walk.inp[core.layout.rack_input(rack, s.SOC_PERMILLE)] = 0
+    walk.feed(core)
+    core.fresh[:] = bytes(len(core.fresh))
+    core.tick(1)
+    assert core.out[core.hint_at + t.O_REMAINING_WH] == -1
+    walk.feed(core)
+    core.tick(1)
+    assert core.out[core.hint_at + t.O_REMAINING_WH] == 0
+
+
+def test_the_remaining_energy_is_told_anew_after_a_state_was_taken_over(steady):
+    words, at = steady.core.state_words(), steady.core.layout.rack_input(1, s.SOC_PERMILLE)
+    steady.walk.inp[at] = 400
+    before_Wh = steady.tick().hint(t.O_REMAINING_WH)
+    steady.core.load_state(words)
+    assert steady.tick().hint(t.O_REMAINING_WH) == before_Wh
+
+
+# -- the image and the journal
+
+def test_slots_fill_in_order_and_empty_with_the_freeze():
+    image = images.ProcessImage(FIREBREAK.layout())
+    inp, fresh = array("i", image.inp), bytearray(image.fresh)
+    slots = [image.add_hint(index, codes.CAP, codes.CHARGE_W_MAX, 1000 + index, 2000) for index in range(9)]
+    assert slots == [*range(8), None]
+    image.freeze(inp, fresh)
+    at = image.layout.inputs
+    assert list(inp[at + 5:at + 10]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
+    assert not any(image.inp[at:images.peer_at(image.layout)])
+    assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
+
+
+@pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-2**31, -1)])
+def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
+    image = images.ProcessImage(FIREBREAK.layout())
+    assert image.add_hint(0, 255, 255, value_W, valid_ms) == 0
+
+
+def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp_path):
+    path, lines = str(tmp_path / "journal"), []
+    rig = VirtualRig(FIREBREAK, lambda t_s: 300_000 + 50_000 * (int(t_s) % 2), 1, (), {"soc": 0.55}, path)
+    draw = random.Random(5)
+    for _ in range(16 * 50):
+        for index, quantity, value_W, valid_ms in drawn_hints(draw, 2):
+            rig.controller.cabinet.request_hint(index, codes.KIND_OF[quantity], quantity, value_W, valid_ms)
+        rig.step()
+    rig.controller.cabinet.journal.close()
+    assert replay.run(path, journal_header.core_of, lines.append) == replay.EQUAL
+    assert lines == ["799 frames replayed, 1 to 799, 4 keyframes compared", "the same bytes"]
+    header, core = journal.JournalReader(path).header, rig.controller.cabinet.core
+    assert header["source_names"] == ["scheduler", "site_ems"]
+    assert len(header["input_names"]) == len(set(header["input_names"])) == len(core.inp)
+    assert len(header["output_names"]) == len(set(header["output_names"])) == core.standing_at
+    assert header["output_names"][core.hint_at] == "hint_control_source"
+    changed = dict(header, source_image=config.load(PYLONTECH_FILE).source_image)
+    with pytest.raises(ValueError, match="other inputs or outputs"):
+        replay.replay(path, lambda _: journal_header.core_of(changed))
+
+
+def test_a_hint_left_out_of_the_replay_is_found(tmp_path):
+    """The hints are in the frames: a core that does not take them gives other bytes."""
+    path = str(tmp_path / "journal")
+    rig = VirtualRig(FIREBREAK, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}, path).run(1)
+    rig.controller.cabinet.request_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1234, 5000)
+    rig.run(2)
+    rig.controller.cabinet.journal.close()
+
+    class Deaf(Core):
+        def tick(self, elapsed_ticks):
+            self.inp[self.layout.inputs] = 0
+            super().tick(elapsed_ticks)
+    header = journal.JournalReader(path).header
+    report = replay.replay(path, lambda _: Deaf(header["safety_image"], header["control_image"],
+                                                header["source_image"]))
+    assert report.difference[:2] == (50, "caps_low_W")

@@ -1,0 +1,102 @@
+"""The two reserves: thresholds, hysteresis, speed of closing and opening, and what an unknown state of charge means."""
+
+import pytest
+
+from controller.core import parameters, reasons
+from controller.core.policies import reserve
+
+TICK_MS = 20
+RATED_W = 250_000
+# Of the default image: soft 150, hard 100, hysteresis 20 permille, 5 kW/s (100 W a tick); hard closes within 2 s.
+SOFT_STEP_W = 100
+HARD_STEP_W = RATED_W // 100
+
+
+def started(soc_permille=500):
+    unit = reserve.Reserve(parameters.default_image(), TICK_MS, RATED_W)
+    unit.step(1, soc_permille, 1)
+    return unit
+
+
+def powers(unit):
+    return unit.state[reserve.S_SOFT_DISCHARGE_W_MAX], unit.state[reserve.S_HARD_DISCHARGE_W_MAX]
+
+
+@pytest.mark.parametrize("soc_permille, soft_W, hard_W", (
+    (1000, RATED_W, RATED_W), (151, RATED_W, RATED_W), (150, 0, RATED_W), (149, 0, RATED_W),
+    (101, 0, RATED_W), (100, 0, 0), (99, 0, 0), (0, 0, 0)))
+def test_at_start_they_are_where_the_state_of_charge_puts_them(soc_permille, soft_W, hard_W):
+    assert powers(started(soc_permille)) == (soft_W, hard_W)
+
+
+@pytest.mark.parametrize("floor, at, index", ((150, reserve.S_SOFT_REACHED, 0), (100, reserve.S_HARD_REACHED, 1)))
+def test_they_open_only_above_the_hysteresis(floor, at, index):
+    unit = started(floor)
+    for soc_permille, reached in ((floor + 1, 1), (floor + 19, 1), (floor + 20, 0), (floor + 1, 0), (floor, 1)):
+        unit.step(1, soc_permille, 1)
+        assert unit.state[at] == reached, soc_permille
+
+
+def test_the_soft_one_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smoothly():
+    unit = started()
+    unit.step(1, 150, 1)
+    assert powers(unit) == (RATED_W - SOFT_STEP_W, RATED_W)
+    unit.step(1, 150, 4)  # missed ticks count
+    assert powers(unit) == (RATED_W - 5 * SOFT_STEP_W, RATED_W)
+    for _ in range(RATED_W // SOFT_STEP_W):
+        unit.step(1, 150, 1)
+    assert powers(unit) == (0, RATED_W)
+    unit.step(1, 170, 1)
+    assert powers(unit) == (SOFT_STEP_W, RATED_W)
+
+
+def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
+    unit = started()
+    for tick in range(1, 101):
+        unit.step(1, 100, 1)
+        assert powers(unit)[1] == RATED_W - tick * HARD_STEP_W
+    unit.step(1, 120, 1)
+    assert powers(unit)[1] == SOFT_STEP_W
+
+
+def test_without_the_state_of_charge_both_count_as_reached():
+    """victronenergy/venus 1194: after the BMS service vanished a floor of 10 % was crossed to 6 %."""
+    unit = started(800)
+    for _ in range(2600):
+        unit.step(0, 800, 1)
+    assert powers(unit) == (0, 0)
+    assert unit.state[reserve.S_SOFT_REASON] == reasons.RESERVE_SOFT_SOC_UNKNOWN
+    assert unit.state[reserve.S_HARD_REASON] == reasons.RESERVE_HARD_SOC_UNKNOWN
+    unit.step(1, 800, 1)
+    assert powers(unit) == (SOFT_STEP_W, SOFT_STEP_W)
+    assert unit.state[reserve.S_SOFT_REASON] == reasons.RESERVE_SOFT
+    assert unit.state[reserve.S_HARD_REASON] == reasons.RESERVE_HARD
+
+
+def test_a_start_without_the_state_of_charge_begins_closed():
+    unit = reserve.Reserve(parameters.default_image(), TICK_MS, RATED_W)
+    unit.step(0, 900, 1)
+    assert powers(unit) == (0, 0)
+    unit.step(1, 130, 1)
+    assert powers(unit) == (0, RATED_W)
+    unit.step(0, 130, 1)
+    assert powers(unit) == (0, RATED_W - HARD_STEP_W)
+
+
+def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
+    """evcc-io/evcc 15233: flipped between hold and normal at each interval."""
+    unit = started(160)
+    seen = set()
+    for tick in range(2000):
+        unit.step(1, 150 + tick % 2, 1)
+        seen.add(unit.state[reserve.S_SOFT_REACHED])
+    assert seen == {1}
+
+
+def test_small_ratings_still_move():
+    image = parameters.default_image()
+    image[parameters.C_RESERVE_RAMP_W_PER_S] = 100
+    unit = reserve.Reserve(image, 10, 40)
+    unit.step(1, 500, 1)
+    unit.step(1, 0, 1)
+    assert powers(unit) == (39, 39)

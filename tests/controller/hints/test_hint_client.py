@@ -1,0 +1,83 @@
+"""The sender's end believes nobody but the controller, and takes no answer for that to another hint."""
+
+import os
+import socket
+
+import pytest
+
+from controller.core import hint_codes as h
+from controller.hints import wire as w
+from controller.hints.client import HintClient, SequenceError
+from controller.system import sockets
+
+pytestmark = pytest.mark.wire
+KEY, OTHER = bytes([1]) * 32, bytes([2]) * 32
+HINT = w.Hint("grid", bytes(8), 5, 1000, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000, 60_000)
+REPLY = w.Reply("grid", bytes(8), 5, 1000, h.GRANTED, 3, 4, 400_000, 400_000, 60_000, w.NOTHING_W, 0, 0, 0, 0, 0, 0)
+STATE = w.State("grid", bytes(8), 1000, 0, -1, 1, 2, 150, 100, 0, 0, 0, "")
+
+
+class Controller:
+    """Answers ahead of what it is asked: what `client` hears stands in its queue before it sends."""
+
+    def __init__(self, folder, monkeypatch):
+        monkeypatch.setattr("controller.hints.client.ANSWER_S", 0.05)  # what never comes is not waited for
+        self._socket = sockets.bound(os.path.join(folder, "hints.sock"), 0o600)
+        self.client = HintClient(folder)
+
+    def answers(self, *datagrams):
+        for data in datagrams:
+            self._socket.sendto(data, self.client._socket.getsockname())
+
+
+@pytest.fixture
+def controller(tmp_path, monkeypatch):
+    made = Controller(str(tmp_path), monkeypatch)
+    with made.client:
+        yield made
+    made._socket.close()
+
+
+FORGED = w.reply_bytes(REPLY._replace(granted_W=10**9), OTHER)
+
+
+@pytest.mark.parametrize("before", [
+    (), (FORGED,), (w.reply_bytes(REPLY._replace(sequence=4, code=h.ROLE), KEY),), (b"", b"x" * 116), (FORGED,) * 3])
+def test_a_forged_reply_and_one_to_another_hint_are_passed_over(controller, before):
+    controller.answers(*before, w.reply_bytes(REPLY, KEY))
+    assert controller.client.hint(HINT, KEY) == REPLY
+
+
+@pytest.mark.parametrize("data", [FORGED, w.reply_bytes(REPLY._replace(sequence=6), KEY)])
+def test_nothing_else_is_no_answer(controller, data):
+    controller.answers(data)
+    assert controller.client.hint(HINT, KEY) is None
+
+
+def test_a_forged_state_is_none(controller):
+    controller.answers(w.state_bytes(STATE, OTHER), w.state_bytes(STATE, KEY))
+    assert controller.client.status("grid", KEY) is None
+    assert controller.client.status("grid", KEY) == STATE
+
+
+def welcome(sequence):
+    return w.WELCOME.pack(w.WELCOME_MAGIC, bytes(8), 1000, sequence)
+
+
+def test_a_hint_is_signed_above_the_highest_sequence_there_was(controller):
+    controller.answers(welcome(2**64 - 2), w.reply_bytes(REPLY._replace(sequence=2**64 - 1), KEY))
+    hint, reply = controller.client.say("grid", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000)
+    assert hint.sequence == reply.sequence == 2**64 - 1
+    assert controller._socket.recv(256) == w.hello("grid") and controller._socket.recv(256) == w.signed(hint, KEY)
+    controller.answers(welcome(2**64 - 1))
+    with pytest.raises(SequenceError, match="firebreak key rotate grid"):
+        controller.client.say("grid", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000)
+
+
+def test_no_socket_of_a_controller_is_an_error(tmp_path):
+    with HintClient(str(tmp_path)) as client, pytest.raises(FileNotFoundError):
+        client.hello("grid")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as gone:
+        gone.bind(str(tmp_path / "hints.sock"))
+    with HintClient(str(tmp_path)) as client, pytest.raises(ConnectionRefusedError):
+        client.hello("grid")

@@ -1,0 +1,209 @@
+"""Keys of the sources of hints: made once, printed once, readable by their owner only, whole at every instant."""
+
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from controller.hints import desk, keys
+from tests.repository import ROOT
+
+NOW_S = 1_800_000_000
+
+
+@pytest.fixture
+def state(tmp_path):
+    return str(tmp_path)
+
+
+def path(state, suffix=".key", name="site_ems"):
+    return os.path.join(state, "keys", name + suffix)
+
+
+def made_at(state, seconds, suffix=".key"):
+    os.utime(path(state, suffix), (seconds, seconds))
+
+
+def loaded(state, utc_s=NOW_S, now_ms=0):
+    found, lines = keys.load(state, ["site_ems"], utc_s, now_ms)
+    return [(each.key, each.until_ms) for each in found.get("site_ems", ())], lines
+
+
+def test_a_new_key_is_random_and_its_owners_alone(state):
+    key, other = keys.create(state, "site_ems"), keys.create(state, "other")
+    assert len(key) == 32 and key != other
+    assert stat.S_IMODE(os.stat(path(state)).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.join(state, "keys")).st_mode) == 0o700
+    assert loaded(state) == ([(key, None)], []) and keys.names(state) == ["other", "site_ems"]
+
+
+def test_creating_twice_is_refused_and_changes_nothing(state):
+    key = keys.create(state, "site_ems")
+    with pytest.raises(keys.KeyStoreError, match="firebreak key rotate site_ems"):
+        keys.create(state, "site_ems")
+    assert loaded(state)[0] == [(key, None)]
+
+
+@pytest.mark.parametrize("age_s, left_ms", [(0, 86_400_000), (3600, 82_800_000), (86_399, 1000), (86_400, None),
+                                            (-1, None)])
+def test_the_old_key_lasts_a_day_after_the_rotation(state, age_s, left_ms):
+    """Also when the controller starts anew; with a clock that was set back, not at all."""
+    old, new = keys.create(state, "site_ems"), keys.rotate(state, "site_ems")
+    made_at(state, NOW_S - age_s)
+    wanted = [(new, None)] + ([(old, 5000 + left_ms)] if left_ms else [])
+    assert loaded(state, now_ms=5000)[0] == wanted
+
+
+def test_rotating_twice_keeps_the_last_two(state):
+    keys.create(state, "site_ems")
+    second, third = keys.rotate(state, "site_ems"), keys.rotate(state, "site_ems")
+    made_at(state, NOW_S)
+    assert [key for key, _ in loaded(state)[0]] == [third, second]
+
+
+def test_revoking_leaves_nothing(state):
+    keys.create(state, "site_ems")
+    keys.rotate(state, "site_ems")
+    keys.revoke(state, "site_ems")
+    assert loaded(state) == ([], []) and os.listdir(os.path.join(state, "keys")) == [] and keys.names(state) == []
+
+
+@pytest.mark.parametrize("action", [keys.rotate, keys.revoke])
+def test_there_must_be_a_key_to_change(state, action):
+    with pytest.raises(keys.KeyStoreError, match="has no key"):
+        action(state, "site_ems")
+
+
+@pytest.mark.parametrize("name", ["", "Site", "../../etc/passwd", "a/b", "a" * 17, "a\n", "1a"])
+@pytest.mark.parametrize("action", [keys.create, keys.rotate, keys.revoke])
+def test_a_name_is_no_path(state, action, name):
+    with pytest.raises(keys.KeyStoreError, match="not a name of a source"):
+        action(state, name)
+    assert os.listdir(state) == []
+
+
+@pytest.mark.parametrize("content, mode, words", [
+    (b"", 0o600, "holds no key"), (b"zz" * 32, 0o600, "holds no key"), (b"ab" * 31, 0o600, "holds no key"),
+    (b"ab" * 33, 0o600, "holds no key"), (b"\xff" * 64, 0o600, "holds no key"), (b"ab" * 32, 0o640, "others may read"),
+    (b"ab" * 32, 0o604, "others may read")])
+def test_a_spoilt_key_is_not_used_and_said_in_one_line(state, content, mode, words):
+    keys.create(state, "site_ems")
+    with open(path(state), "wb") as file:
+        file.write(content)
+    os.chmod(path(state), mode)
+    found, lines = loaded(state)
+    assert found == [] and len(lines) == 1 and words in lines[0] and "ab" * 10 not in lines[0]
+
+
+def test_a_key_from_before_1970_is_one_all_the_same(state):
+    """Where a box lost its clock: the statistics, whose words have no sign, ended the start of the controller."""
+    keys.create(state, "site_ems")
+    made_at(state, -5)
+    found, lines = keys.load(state, ["site_ems"], NOW_S, 0)
+    assert [each.made_s for each in found["site_ems"]] == [0] and not lines
+
+
+def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
+    """The second one finds no key, is held up, and goes on after the first one has stored its own."""
+    first = keys.create(state, "site_ems")
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    with pytest.raises(keys.KeyStoreError, match="File exists"):
+        keys.create(state, "site_ems")
+    assert loaded(state)[0] == [(first, None)]
+
+
+@pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
+def test_one_change_at_a_time(state, change, monkeypatch):
+    """Whoever changes keys holds the folder while it does; somebody else waits for it."""
+    if change is not keys.create:
+        keys.create(state, "site_ems")
+    held, real = [], {name: getattr(os, name) for name in ("link", "rename", "unlink")}
+
+    def watch(name):
+        def called(*arguments):
+            folder = os.open(os.path.join(state, "keys"), os.O_RDONLY)
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.close(folder)
+            held.append(name)
+            return real[name](*arguments)
+        return called
+    for name in real:
+        monkeypatch.setattr(os, name, watch(name))
+    change(state, "site_ems")
+    assert held
+
+
+@pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
+def test_names_are_durable_when_it_returns(state, change, monkeypatch):
+    """After a power cut a key that was printed is there and one that was revoked is not: folders are stored too."""
+    if change is not keys.create:
+        keys.create(state, "site_ems")
+    done, real = [], {name: getattr(os, name) for name in ("fsync", "link", "rename", "unlink")}
+
+    def watch(name):
+        def called(*arguments):
+            done.append(os.readlink(f"/proc/self/fd/{arguments[0]}") if name == "fsync" else name)
+            return real[name](*arguments)
+        return called
+    for name in real:
+        monkeypatch.setattr(os, name, watch(name))
+    change(state, "site_ems")
+    assert done[-2:] == [os.path.join(state, "keys"), state] and done[-3] in ("link", "rename", "unlink")
+
+
+def test_what_was_made_can_be_taken_back(state):
+    first = keys.create(state, "site_ems")
+    keys.rotate(state, "site_ems")
+    keys.withdraw(state, "site_ems")
+    made_at(state, NOW_S)
+    assert loaded(state)[0] == [(first, None)]
+    keys.withdraw(state, "site_ems")
+    assert os.listdir(os.path.join(state, "keys")) == []
+
+
+def run_key(state, action, stdout):
+    line = [sys.executable, "-m", "controller", "key", action, "site_ems", "--state-dir", state, "--run-dir", state]
+    return subprocess.run(line, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=50, check=False, cwd=ROOT)
+
+
+@pytest.mark.parametrize("action", ["create", "rotate"])
+def test_a_key_that_nobody_could_see_is_not_kept(state, action):
+    before = [] if action == "create" else [(keys.create(state, "site_ems"), None)]
+    with open("/dev/full", "w") as full:
+        done = run_key(state, action, full)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+    assert "No space left on device; the new key of site_ems was shown to nobody and is not kept" in done.stderr
+    assert loaded(state)[0] == before
+
+
+@pytest.mark.parametrize("step", ["fsync", "link", "rename"])
+def test_a_rotation_that_breaks_off_leaves_the_key_there_was(state, step, monkeypatch):
+    key = keys.create(state, "site_ems")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device", "somewhere")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, step, fail)
+        with pytest.raises(keys.KeyStoreError, match="No space left"):
+            keys.rotate(state, "site_ems")
+    made_at(state, NOW_S - 2 * 86_400)
+    assert loaded(state)[0] == [(key, None)]
+    assert keys.rotate(state, "site_ems") != key  # and the next try works
+
+
+def test_a_key_made_by_root_belongs_to_the_owner_of_the_state_directory(state, monkeypatch):
+    changed = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda descriptor, *ids: changed.append(ids))
+    monkeypatch.setattr(os, "chown", lambda where, *ids: changed.append(ids))
+    keys.create(state, "site_ems")
+    owner = os.stat(state)
+    assert changed == [(owner.st_uid, owner.st_gid)] * 2
+
+
+def test_a_fingerprint_is_the_start_of_the_sha256():
+    assert f"{desk.key_of(bytes(32), 0).fingerprint:08x}" == "66687aad"

@@ -1,0 +1,191 @@
+"""Replay: equal on the core that wrote the journal, the first difference named on another, every loss said."""
+
+import random
+from array import array
+
+import pytest
+
+from controller.record import journal as j
+from controller.record import replay as r
+from safety import signals
+
+N_IN, N_GROUPS, N_OUT, N_STATE = 6, 9, 4, 5
+HEADER = {"gain": 3, "input_names": [f"input_{index}" for index in range(N_IN)],
+          "output_names": [f"output_{index}" for index in range(N_OUT - 1)]}
+
+
+class Core:
+    """A toy with memory: each output is a sum over inputs and state, ages count elapsed ticks."""
+
+    def __init__(self, header):
+        self.gain = header["gain"]
+        self.inp = array("i", [0] * N_IN)
+        self.fresh = bytearray(N_GROUPS)
+        self.out = array("i", [0] * N_OUT)
+        self.state = array("i", [0] * N_STATE)
+
+    def tick(self, elapsed_ticks):
+        state, inp = self.state, self.inp
+        state[0] = (state[0] + inp[0] * self.gain) & 0xFFFFFF
+        state[1] = 0 if self.fresh[8] else state[1] + elapsed_ticks
+        self.out[0] = state[0]
+        self.out[1] = state[1] + inp[5]
+        self.out[3] = sum(self.fresh)
+
+    def state_words(self):
+        return array("i", self.state)
+
+    def load_state(self, words):
+        self.state[:] = words
+
+
+class WrongOutput(Core):
+    """Puts another value into an output from the 25th tick on, in a field of its own choice."""
+
+    field = 1
+
+    def __init__(self, header):
+        super().__init__(header)
+        self.ticks = 0
+
+    def tick(self, elapsed_ticks):
+        super().tick(elapsed_ticks)
+        self.ticks += 1
+        if self.ticks >= 25:
+            self.out[self.field] += 1
+
+
+class UnnamedOutput(WrongOutput):
+    """The output for which the header has no name."""
+
+    field = 3
+
+
+class HiddenState(Core):
+    """Differs in its state only: nothing but a keyframe can show it."""
+
+    def tick(self, elapsed_ticks):
+        super().tick(elapsed_ticks)
+        self.state[4] += 1
+
+
+class WritesInputs(Core):
+    """Breaks the rule that inputs are the caller's."""
+
+    def tick(self, elapsed_ticks):
+        super().tick(elapsed_ticks)
+        self.inp[2] += 1
+
+
+def record(path, count=60, keyframe_every=20, capacity_bytes=20_000, first_keyframe=0):
+    core = Core(HEADER)
+    writer = j.JournalWriter(path, HEADER, N_IN, N_GROUPS, N_OUT, N_STATE, capacity_bytes)
+    chance = random.Random(7)
+    for sequence in range(count):
+        core.inp[chance.randrange(N_IN)] = chance.randrange(-1000, 1000)
+        core.fresh[:] = bytes(chance.randrange(2) for _ in range(N_GROUPS))
+        elapsed_ticks = 1 + (sequence % 11 == 0)
+        core.tick(elapsed_ticks)
+        keyframe = sequence % keyframe_every == first_keyframe
+        writer.append(sequence, elapsed_ticks, core.inp, core.fresh, core.out, core.state_words() if keyframe else None)
+    writer.close()
+    return path
+
+
+def lines_of(path, core_factory):
+    lines = []
+    return r.run(path, core_factory, lines.append), lines
+
+
+def test_the_same_core_gives_the_same_bytes(tmp_path):
+    code, lines = lines_of(record(tmp_path / "journal"), Core)
+    assert (code, lines) == (r.EQUAL, ["59 frames replayed, 1 to 59, 2 keyframes compared", "the same bytes"])
+
+
+def test_frames_before_the_first_keyframe_are_left_out_and_said(tmp_path):
+    code, lines = lines_of(record(tmp_path / "journal", first_keyframe=7), Core)
+    assert code == r.EQUAL
+    assert lines[:2] == ["frames before a keyframe, left out: 7",
+                         "52 frames replayed, 8 to 59, 2 keyframes compared"]
+
+
+def test_a_ring_that_went_round_is_replayed_from_its_oldest_keyframe(tmp_path):
+    code, lines = lines_of(record(tmp_path / "journal", 1000, capacity_bytes=3000), Core)
+    assert code == r.EQUAL
+    assert lines[-2].endswith("to 999, 1 keyframes compared")
+
+
+@pytest.mark.parametrize("core, line", [
+    (WrongOutput, "different at frame 25: output_1 was {}, replay gives {}"),
+    (UnnamedOutput, "different at frame 25: output 3 was {}, replay gives {}"),
+    (HiddenState, "different at frame 20: state word 4 was 0, replay gives 20"),
+    (WritesInputs, "different at frame 1: an input was as recorded, replay gives another value: "
+                   "the core has written its own inputs")])
+def test_the_first_difference_is_named(tmp_path, core, line):
+    path = record(tmp_path / "journal")
+    difference = r.replay(path, core).difference
+    code, lines = lines_of(path, core)
+    assert (code, lines[-1]) == (r.DIFFERENT, line.format(difference[2], difference[3]))
+    assert core not in (WrongOutput, UnnamedOutput) or difference[3] == difference[2] + 1
+
+
+def test_elapsed_ticks_freshness_and_header_reach_the_core(tmp_path):
+    path = record(tmp_path / "journal")
+    for core in (type("Late", (Core,), {"tick": lambda self, elapsed_ticks: Core.tick(self, 1)}),
+                 type("Gain", (Core,), {"__init__": lambda self, header: Core.__init__(self, {"gain": 4})})):
+        assert r.replay(path, core).exit_code == r.DIFFERENT
+
+    class Deaf(Core):
+        def tick(self, elapsed_ticks):
+            self.fresh[8] = 0
+            super().tick(elapsed_ticks)
+    assert r.replay(path, Deaf).exit_code == r.DIFFERENT
+
+
+def test_a_damaged_frame_is_said_and_the_rest_replayed_from_the_next_keyframe(tmp_path):
+    path = record(tmp_path / "journal")
+    content = bytearray(path.read_bytes())
+    frame = list(j.JournalReader(path).frames())[30].raw
+    content[content.index(frame) + 20] ^= 1
+    path.write_bytes(content)
+    code, lines = lines_of(path, Core)
+    assert code == r.DIFFERENT
+    assert lines == [f"{path}: frames damaged or lost in between: 1",
+                     "frames before a keyframe, left out: 9",
+                     "48 frames replayed, 1 to 59, 1 keyframes compared", "the same bytes"]
+
+
+def test_a_truncated_file_is_said(tmp_path):
+    path = record(tmp_path / "journal")
+    content = path.read_bytes()
+    frame = list(j.JournalReader(path).frames())[30].raw
+    path.write_bytes(content[:content.index(frame)])
+    code, lines = lines_of(path, Core)
+    assert code == r.DIFFERENT
+    assert lines[0].startswith(f"{path}: truncated, its last ")
+    assert lines[-2:] == ["29 frames replayed, 1 to 29, 1 keyframes compared", "the same bytes"]
+
+
+@pytest.mark.parametrize("count, first_keyframe", [(0, 0), (1, 0), (5, 7)])
+def test_nothing_to_replay_is_not_a_success(tmp_path, count, first_keyframe):
+    path = record(tmp_path / "journal", count, first_keyframe=first_keyframe)
+    code, lines = lines_of(path, Core)
+    assert code == r.UNREADABLE
+    assert lines[-1] == f"{path}: nothing to replay, no frame follows a keyframe"
+
+
+def test_a_file_that_is_no_journal_is_one_line(tmp_path):
+    path = tmp_path / "journal"
+    path.write_bytes(b"t_s,power_W\n0,1\n")
+    assert lines_of(path, Core) == (r.UNREADABLE, [f"{path}: not a journal"])
+
+
+def test_every_signal_has_a_name_of_its_own():
+    layout = signals.Layout(2, 3, 4)
+    inputs, outputs = r.signal_names(layout)
+    assert (len(inputs), len(outputs)) == (layout.inputs, layout.outputs)
+    assert len(set(inputs)) == len(inputs) and len(set(outputs)) == len(outputs)
+    assert inputs[layout.rack_input(1, signals.RACK_CURRENT_MA)] == "rack_1.rack_current_mA"
+    assert inputs[layout.rack_input(2, signals.MODULE_TEMPERATURE_DDEGC + 3)] == "rack_2.module_3_temperature_ddegC"
+    assert outputs[layout.unit_output(1, signals.PCS_RUN_OK)] == "unit_1.pcs_run_ok"
+    assert outputs[layout.rack_output(2, signals.CONTACTOR_STEP)] == "rack_2.contactor_step"

@@ -1,0 +1,188 @@
+"""The newest state out of a journal: equal to what the controller had, and never mixed up after a loss."""
+
+from array import array
+
+import pytest
+
+from controller.core import image
+from controller.core.setpoint import O_SETPOINT_W
+from controller.record import journal_header, snapshot
+from controller.record.journal import JournalError, JournalWriter
+from controller.site import config
+from controller.sites import EXAMPLE
+from hil.scenarios.scenario import Action
+from hil.simulate import VirtualRig
+from safety import signals as s
+
+CONFIG = config.load(EXAMPLE)
+
+
+def writer(path, capacity_bytes=4 << 20):
+    core = journal_header.core_of(journal_header.journal_header(CONFIG))
+    return JournalWriter(str(path), journal_header.journal_header(CONFIG), len(core.inp), len(core.fresh), len(core.out),
+                         len(core.state_words()), capacity_bytes)
+
+
+def started(journal, actions=()):
+    """A virtual run that writes into this journal."""
+    made = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
+    made.controller.cabinet.journal = journal
+    return made
+
+
+@pytest.fixture
+def rig(tmp_path):
+    """A virtual run that writes a journal, tripped by an E-stop at 3 s."""
+    made = started(writer(tmp_path / "journal"), [Action(3_000_000, "estop_press", "estop_press", {})])
+    yield made
+    made.controller.cabinet.journal.close()
+
+
+def test_it_shows_what_the_core_has(rig, tmp_path):
+    rig.run(3.5)
+    found, core = snapshot.read(str(tmp_path / "journal")), rig.controller.cabinet.core
+    assert (found.inp, found.out, found.sequence) == (core.inp, core.out, 174)
+    evaluator = core.kernel.evaluator
+    names = journal_header.stage_instances(core.layout)
+    assert found.standing == [names[at] for at in range(evaluator.count) if evaluator.standing(at)]
+    assert "1a" in found.standing and names[found.first_out].startswith("1")
+    assert found.cause_mask == evaluator.cause_mask() != 0
+    assert found.chain(O_SETPOINT_W) == rig.controller.cabinet.summary()[2]
+    found.close()
+
+
+def test_it_follows_tick_by_tick(rig, tmp_path):
+    rig.run(0.1)
+    seen = snapshot.Snapshot(str(tmp_path / "journal"))
+    assert list(seen.follow()) == [0, 1, 2, 3, 4]
+    assert list(seen.follow()) == []
+    for tick in range(5, 250):
+        rig.step()
+        assert list(seen.follow()) == [tick]
+        assert seen.out == rig.controller.cabinet.core.out
+    seen.close()
+
+
+def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
+    """A small ring overwrites what was not read; what comes then builds on frames that are gone."""
+    journal = writer(tmp_path / "small", 60_000)
+    rig = started(journal)
+    rig.controller.cabinet.keyframe_ticks = 1000  # the smallest ring holds about 500 quiet frames
+    rig.run(0.1)
+    seen = snapshot.Snapshot(str(tmp_path / "small"))
+    assert seen.update() and seen.sequence == 4
+    rig.run(19.9)  # the first frames, and the keyframes among them, are overwritten
+    assert list(seen.follow()) == [] and seen.reader.lost > 0 and seen.sequence == 4
+    for _ in range(20):
+        rig.step()
+        for _ in seen.follow():
+            assert seen.out == rig.controller.cabinet.core.out
+    assert seen.sequence > 1000
+    seen.close()
+    journal.close()
+
+
+@pytest.mark.parametrize("content, words", [(None, "No such file"), (b"", "empty"), (b"x" * 100, "not a journal")])
+def test_what_is_no_journal_is_one_line(tmp_path, content, words):
+    path = tmp_path / "journal"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(JournalError, match=words):
+        snapshot.read(str(path))
+
+
+def test_a_journal_without_a_frame_says_so(tmp_path):
+    writer(tmp_path / "journal").close()
+    with pytest.raises(JournalError, match="no keyframe yet"):
+        snapshot.read(str(tmp_path / "journal"))
+
+
+def test_nothing_stands_in_a_quiet_cabinet(rig, tmp_path):
+    rig.run(1)
+    found = snapshot.read(str(tmp_path / "journal"))
+    assert (found.standing, found.first_out, found.cause_mask, found.causes) == ([], -1, 0, (-1, 0, -1, 0))
+    assert found.out[s.STATE] != s.TRIPPED
+
+
+def test_it_says_what_a_reset_names_in_both_channels(rig, tmp_path):
+    inp = rig.controller.cabinet.image.inp
+    at = image.peer_at(rig.controller.cabinet.core.layout)
+    inp[at:at + 2] = array("i", (5, 1 << 29))
+    rig.run(3.5)
+    found = snapshot.read(str(tmp_path / "journal"))
+    assert found.causes == (found.first_out, found.cause_mask, 5, 1 << 29) and found.first_out >= 0 < found.cause_mask
+
+
+def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
+    header = journal_header.journal_header(CONFIG)
+    inp, fresh, out, state = blank()
+    inp = inp[:image.peer_at(CONFIG.layout())]
+    header["input_names"] = header["input_names"][:len(inp)]
+    path = str(tmp_path / "old")
+    journal = JournalWriter(path, header, len(inp), len(fresh), len(out), len(state), 1 << 20)
+    out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = 3, 7
+    journal.append(0, 1, inp, fresh, out, state)
+    assert snapshot.read(path).causes == (3, 7, -1, 0)
+    journal.close()
+
+
+# -- a shadow: the same, with a core that makes every tick again
+
+def test_a_shadow_has_the_controllers_core_tick_by_tick(rig, tmp_path):
+    rig.run(0.1)
+    seen = snapshot.Shadow(str(tmp_path / "journal"))
+    assert seen.update() and seen.settled and not seen.differs
+    for _ in range(250):
+        rig.step()
+        assert seen.update() and not seen.differs
+        core = rig.controller.cabinet.core
+        assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
+        assert seen.core.chain.limits.parts[-1][0] == -core.chain.limits.low_W
+    seen.close()
+
+
+@pytest.mark.parametrize("seconds", [0.04, 9.98, 10.02, 10.04, 25])
+def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path, seconds):
+    rig.run(seconds)
+    seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
+    core = rig.controller.cabinet.core
+    assert (seen.settled, seen.differs) == (True, False)
+    assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
+    assert seen.reader.lost == 0
+
+
+def test_a_shadow_of_one_tick_is_not_settled(rig, tmp_path):
+    rig.run(0.02)
+    seen = snapshot.read(str(tmp_path / "journal"), snapshot.Shadow)
+    assert (seen.sequence, seen.settled) == (0, False)
+
+
+def test_a_shadow_says_when_its_core_comes_to_something_else(rig, tmp_path):
+    rig.run(2)
+    seen = snapshot.Shadow(str(tmp_path / "journal"))
+    seen.core.chain._ramp_W += 1  # as another version would
+    assert seen.update() and seen.differs
+
+
+def test_a_shadow_of_another_version_is_one_line(tmp_path):
+    header = journal_header.journal_header(CONFIG)
+    header["safety_image"][0] += 1
+    JournalWriter(str(tmp_path / "other"), header, *[len(words) for words in blank()], 1 << 20).close()
+    with pytest.raises(JournalError, match="another version of this program: limit image schema"):
+        snapshot.Shadow(str(tmp_path / "other"))
+
+
+def blank():
+    """Inputs, freshness, outputs and state of a core that has not ticked."""
+    core = journal_header.core_of(journal_header.journal_header(CONFIG))
+    return core.inp, core.fresh, core.out, core.state_words()
+
+
+def test_parts_say_what_bounds_were_narrowed_by():
+    parts = snapshot.Parts()
+    parts.narrow(5000, 1, 7000, 2)
+    parts.narrow(-1, 3, 9000, 4)
+    assert (parts.low_W, parts.high_W) == (0, 7000)
+    assert parts.parts == [(5000, 1, 7000, 2), (0, 3, 9000, 4)]
+    parts.clear()
+    assert parts.parts == []

@@ -1,0 +1,130 @@
+"""What persons did, from the console to the record: once, in order, whoever dies; and nobody else's files count."""
+
+import json
+import os
+
+import pytest
+from recorder_bench import Bench
+
+from controller.record import spool
+
+NOW_US = 5_000_000
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def put(bench, text, moment_us=None, code="LOGIN"):
+    spool.put(str(bench.run_dir), bench.clocks.us if moment_us is None else moment_us, code, text)
+
+
+def waiting(bench):
+    return [name for name in os.listdir(bench.run_dir / "console") if name.endswith(".event")]
+
+
+def told(bench):
+    return bench.query("SELECT uptime_ms, code, text FROM events WHERE code IN ('LOGIN', 'RESET') ORDER BY id")
+
+
+def test_an_act_is_in_the_record_at_its_own_moment_and_its_file_is_gone(bench):
+    put(bench, "anna at ttyS0: logged in", moment_us=4_000_000)
+    bench.start_recorder()
+    bench.run(1)
+    assert told(bench) == [(4_000, "LOGIN", "anna at ttyS0: logged in")]
+    assert not waiting(bench)
+
+
+def test_acts_wait_for_a_recorder_and_come_in_order(bench):
+    for number in range(30):
+        put(bench, str(number), moment_us=1_000_000 + number)
+    bench.start_recorder()
+    bench.run(1)
+    assert [int(text) for _, _, text in told(bench)] == list(range(30))
+
+
+def test_an_act_made_durable_and_not_removed_is_not_told_twice(bench):
+    """The recorder dies between its transaction and the removal of the file."""
+    recorder = bench.start_recorder()
+    put(bench, "once")
+    recorder._inbox.settle = lambda: None
+    bench.run(1)
+    assert len(waiting(bench)) == 1
+    bench.kill_recorder()
+    bench.start_recorder()
+    bench.run(1)
+    assert len(told(bench)) == 1 and not waiting(bench)
+
+
+def test_an_act_of_an_impossible_time_is_of_now(bench):
+    bench.start_recorder()
+    put(bench, "future", moment_us=10**15)
+    put(bench, "before", moment_us=-5)
+    bench.run(1)
+    assert all(5_000 <= uptime_ms <= 6_100 for uptime_ms, _, _ in told(bench)) and len(told(bench)) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b"7", b"[" * 900, b"x" * 5000,
+                                     b'{"moment_us": 1, "code": "TRIP", "text": ""}',
+                                     b'{"moment_us": 1, "code": "LOGIN", "text": 5}',
+                                     b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}'])
+def test_a_file_that_is_no_act_is_removed(tmp_path, content):
+    place = spool.folder(str(tmp_path))
+    with open(os.path.join(place, "1.event"), "wb") as file:
+        file.write(content)
+    inbox = spool.Inbox(str(tmp_path), [])
+    assert inbox.take(10) == [] and os.listdir(place) == []
+
+
+def test_what_is_no_file_of_ours_is_no_act(tmp_path):
+    place = spool.folder(str(tmp_path))
+    with open(tmp_path / "else", "w", encoding="ascii") as file:
+        json.dump({"moment_us": 1, "code": "LOGIN", "text": "a"}, file)
+    os.symlink(tmp_path / "else", os.path.join(place, "1.event"))
+    os.mkfifo(os.path.join(place, "2.event"))
+    assert spool.Inbox(str(tmp_path), []).take(10) == []
+    assert (tmp_path / "else").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_somebody_elses_folder_or_file_does_not_count(tmp_path, monkeypatch):
+    place = spool.folder(str(tmp_path))
+    spool.put(str(tmp_path), 1, "LOGIN", "forged")
+    (name,) = os.listdir(place)
+    os.chown(os.path.join(place, name), 65534, 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert spool.Inbox(str(tmp_path), []).take(10) == []
+    os.chown(place, 65534, 65534)
+    with pytest.raises(OSError, match="somebody else"):
+        spool.folder(str(tmp_path))
+
+
+@pytest.mark.parametrize("waiting_before, is_taken", [(spool.WAITING_MAX - 1, True), (spool.WAITING_MAX, False)])
+def test_no_more_wait_than_are_allowed(tmp_path, waiting_before, is_taken):
+    place = spool.folder(str(tmp_path))
+    for number in range(waiting_before):
+        open(os.path.join(place, f"{number}.event"), "w").close()
+    if is_taken:
+        spool.put(str(tmp_path), 1, "LOGIN", "a")
+    else:
+        with pytest.raises(OSError, match="does not run"):
+            spool.put(str(tmp_path), 1, "LOGIN", "a")
+
+
+def test_a_step_takes_only_so_many(tmp_path):
+    for number in range(5):
+        spool.put(str(tmp_path), number, "LOGIN", str(number))
+    inbox = spool.Inbox(str(tmp_path), [])
+    assert [act.text for act in inbox.take(3)] == ["0", "1", "2"] and [act.text for act in inbox.take(3)] == ["3", "4"]
+    assert inbox.take(3) == [] and len(inbox.taken) == 5
+    inbox.settle()
+    assert os.listdir(tmp_path / "console") == []
+
+
+def test_a_text_is_plain_and_short(tmp_path):
+    spool.put(str(tmp_path), 1, "LOGIN", "a\x1b[2J\n\u00e9" + "x" * 500)
+    (act,) = spool.Inbox(str(tmp_path), []).take(1)
+    assert act.text.startswith("a?[2J??xx") and len(act.text) == spool.TEXT_CHARACTERS_MAX

@@ -1,0 +1,170 @@
+"""A capture's end and its durability; what is kept of the history, and what of it is known."""
+
+import os
+import sqlite3
+from types import SimpleNamespace
+
+import pytest
+from recorder_feed import Feed
+from test_recorder_rescue import Cabinet, label
+
+from controller.record import chain
+from controller.record.journal import JournalReader
+from controller.record.snapshot import Snapshot
+from controller.recorder import retention, room
+from controller.recorder.capture import Capture, Folder
+from controller.recorder.captures import Captures
+from controller.recorder.database import TABLES
+from controller.recorder.limits import Limits
+from controller.recorder.seconds import COLUMNS, Seconds
+from safety import signals as s
+
+TICK_MS, AFTER_TICKS = 20, 100
+
+
+class Table:
+    """The archive as Captures uses it."""
+
+    def __init__(self, pending=None):
+        self.pending, self.connection = pending, sqlite3.connect(":memory:", isolation_level=None)
+        self.connection.executescript(TABLES)
+
+    def meta(self, key):
+        return self.pending
+
+    def commit(self, also, numbers):
+        also(self.connection, [((number, 0, 0, 0, "", None, "trip", "", "", ""), b"") for number in numbers])
+
+    def ends(self):
+        return self.connection.execute("SELECT event_id, last_sequence FROM captures ORDER BY event_id").fetchall(), \
+            self.connection.execute("SELECT json_extract(value, '$.end') FROM meta WHERE key = 'capture'").fetchone()[0]
+
+
+@pytest.fixture
+def feed(tmp_path):
+    made = Feed(tmp_path, 7)
+    for _ in range(600):
+        made.frame()
+    yield made
+    made.close()
+
+
+def opened(tmp_path, table):
+    reader = JournalReader(str(tmp_path / "journal"))
+    made = Captures(Folder(str(tmp_path)), table, Limits(capture_before_s=1, capture_after_s=2), print)
+    made.open(SimpleNamespace(reader=reader, tick_ms=TICK_MS, tick=0), table.pending is not None)
+    for frame in reader.frames():
+        made.take(frame, frame.sequence)
+    return made
+
+
+def test_of_several_trips_in_one_transaction_the_last_one_says_how_long(feed, tmp_path):
+    table = Table()
+    captures = opened(tmp_path, table)
+    table.commit(captures.note([450, 590], {}), [8, 9])
+    captures.begin([450, 590])
+    assert table.ends() == ([(8, 590 + AFTER_TICKS), (9, 590 + AFTER_TICKS)], 590 + AFTER_TICKS)
+    table.commit(captures.note([620], {}), [10])
+    captures.begin([620])
+    assert table.ends()[1] == 620 + AFTER_TICKS
+
+
+@pytest.mark.parametrize("pending_end, end", [(5000, 5000), (610, 590 + AFTER_TICKS)])
+def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(feed, tmp_path, pending_end, end):
+    table = Table({"file": "trip_8.journal", "first": 0, "end": pending_end})
+    captures = opened(tmp_path, table)
+    table.commit(captures.note([590], {}), [9])
+    captures.begin([590])
+    assert table.ends() == ([(9, end)], end)
+    for sequence in range(600, 5001):
+        captures.take(SimpleNamespace(sequence=sequence, kind=0, raw=b""), sequence)
+    assert captures._capture._waiting[-1][0] == end
+
+
+class Noted:
+    """The os module, noting what makes a file durable."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        if name not in ("pwrite", "fsync"):
+            return getattr(os, name)
+
+        def noted(*arguments):
+            self.calls.append(name)
+            return getattr(os, name)(*arguments)
+        return noted
+
+
+def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_path):
+    noted, reader = Noted(), JournalReader(str(tmp_path / "journal"))
+    capture = Capture(str(tmp_path / "trip_8.journal"), reader, noted)
+    for frame in reader.frames():
+        capture.add(frame.sequence, frame.raw)
+    while not capture.pump():
+        pass
+    del noted.calls[:]
+    capture.sync()
+    assert noted.calls == ["fsync", "pwrite"]
+    capture.sync()
+    assert noted.calls == ["fsync", "pwrite"], "nothing is new"
+    capture.finish()
+    assert noted.calls[2:] == ["pwrite", "fsync", "fsync"]  # its head, the file, its name
+
+
+# -- what is kept
+
+def pages(used, seconds=0, others=0):
+    """A database of which this much is used, 1000 pages allowed."""
+    counts = {"max(rowid)": seconds, "count(*)": others}
+    return SimpleNamespace(pages=lambda: (used, used, 1000), query=lambda statement: [
+        (next(count for words, count in counts.items() if words in statement),)])
+
+
+@pytest.mark.parametrize("database, what", [
+    (pages(900, 7200, 10), None), (pages(901, 7200, 10), "seconds"), (pages(901, 3601, 10), "seconds"),
+    (pages(901, 3600, 501), "events"), (pages(901, 3600, 500), "trips"), (pages(10, 7200, 1000), None),
+    (pages(10, 7200, 1001), "events")])
+def test_what_gives_way_and_when(database, what):
+    assert retention.due(database, 1000) == what
+
+
+def test_a_reserve_left_by_an_earlier_run_goes_when_there_is_no_room_for_one(tmp_path):
+    cabinet = Cabinet(tmp_path)
+    left_over = cabinet.state_dir / room.FILE
+    left_over.write_bytes(bytes(10))
+    archive = cabinet.start()
+    assert left_over.stat().st_size == room.RESERVE_BYTES
+    archive._reserve.laid, archive._reserve._free_bytes = False, lambda: 0
+    archive.tidy()
+    assert not left_over.exists() and not archive.lean
+    archive.close()
+
+
+def test_all_that_lets_a_recorder_go_on_is_rescued(tmp_path):
+    cabinet = Cabinet(tmp_path)
+    meta = {"position": {"sequence": 7}, "standing": ["1a"], "capture": {"file": "trip_8.journal"}, "anchor": {"at": 7}}
+    archive = cabinet.start()
+    archive.write([label("note", "", "cabinet", "event 1")], meta=meta)
+    archive.close()
+    cabinet.damage("events_by_kind")
+    archive = cabinet.start()
+    assert {key: archive.database.meta(key) for key in meta} == meta
+    assert cabinet.query(f"SELECT code FROM events WHERE kind = '{chain.LOSS}'") == [(chain.DAMAGE,)]
+    archive.close()
+
+
+# -- what is known
+
+def test_a_measurement_is_known_for_two_seconds_and_then_it_is_not(feed, tmp_path):
+    seen = Snapshot(str(tmp_path / "journal"))
+    seconds, rows = Seconds(seen), []
+    seen.inp[s.GRID_POWER_W] = 4000
+    for tick in range(5 * 50):
+        fresh = bytearray(seen.layout.groups)
+        fresh[s.G_METER_GRID] = tick == 0  # heard once, in the first tick
+        row = seconds.feed(SimpleNamespace(elapsed_ticks=1, fresh=fresh))
+        rows += [row[COLUMNS.index("grid_W")]] if row else []
+    assert rows == [4000, 4000, None, None, None]
+    seen.close()

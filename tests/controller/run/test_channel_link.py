@@ -1,0 +1,324 @@
+"""Channel A's end against a real channel B: both kernels, every byte of the link, who is named for what."""
+
+from array import array
+
+import pytest
+
+from controller.run import peer_words
+from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, RESULTS, ChannelLink
+from drivers.buses.port import NEVER
+from hil.campaigns.benchmarks.kernel_steps import Steps
+from safety import channel as c
+from safety import latches
+from safety import matrix as m
+from safety import parameters as p
+from safety import peer as pe
+from safety import second as sc
+from safety import signals as s
+
+CLOSED = sc.KEY_BIT - 1
+EXPIRY_TICKS = 23
+
+
+def _bit(name):
+    return 1 << sc.CONTACT_NAMES.index(name)
+
+
+class Channels:
+    """A healthy cabinet with channel A's link, and channel B with contacts of its own."""
+
+    def __init__(self, other_image=False):
+        self.a = Steps(1, 15)
+        self.kernel = self.a.kernel
+        self.kernel.inp[s.RUN_REQUEST] = 0
+        self.silent = ()
+        self.link = ChannelLink(self.kernel.image, self.kernel)
+        image = array("i", self.kernel.image)
+        if other_image:
+            image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= 20
+        self.b = sc.Second(image, 0)
+        self.contacts = CLOSED | sc.KEY_BIT
+        self.cut_to_a = self.cut_to_b = False
+
+    def step(self, steps=1):
+        for _ in range(steps):
+            self.link.update(1)
+            self.a.prepare()
+            for group in self.silent:
+                self.kernel.fresh[group] = 0
+            self.kernel.step(1)
+            self.link.report()
+            data = bytes(self.link.poll(0))
+            if not self.cut_to_b:
+                self.b.receive(data, len(data))
+            self.b.step(1, self.contacts | (sc.RELAY_BIT if self.b.permit else 0))
+            if self.b.frame_due:
+                data = bytes(self.b.report())
+                if not self.cut_to_a:
+                    self.link.receive(data[:7], 0)
+                    self.link.receive(data[7:], 0)
+        return self
+
+
+def said(channels):
+    """What the code of A's end says."""
+    return peer_words.sentence(channels.link.code)
+
+
+@pytest.fixture
+def channels():
+    both = Channels().step(20)
+    both.kernel.inp[s.RUN_REQUEST] = 1
+    both.step(1100)
+    assert both.kernel.out[s.STATE] == s.RUNNING and both.b.permit and both.link.permits
+    assert both.link.ok and said(both) == ""
+    return both
+
+
+def test_a_frame_every_other_tick_and_only_then():
+    both = Channels()
+    polls = []
+    for _ in range(6):
+        both.link.update(1)
+        both.link.report()
+        polls.append((both.link.wake_us == 0, len(both.link.poll(0))))
+        assert both.link.wake_us == NEVER and both.link.poll(0) == b""
+    assert polls == [(False, 0), (True, c.FRAME_BYTES)] * 3
+
+
+def test_a_frame_that_the_port_holds_back_stays_as_it_was_sealed():
+    both = Channels()
+    both.link.update(2)
+    both.link.report()
+    frame = both.link.poll(0)
+    sealed = bytes(frame)
+    both.link.sender.frame.put(c.RESET_KIND, m.KEY)
+    assert frame == sealed
+
+
+def test_before_it_was_heard_and_with_noise_on_the_line():
+    both = Channels()
+    both.link.update(1)
+    assert said(both) == "channel B has not been heard since the start" and not both.link.ok
+    both.link.receive(b"\x00\x00", 0)
+    assert said(both) == "channel B has not been heard since the start (bytes come, refused: no start of a frame)"
+
+
+def test_b_silent_is_named(channels):
+    channels.cut_to_a = True
+    channels.step(EXPIRY_TICKS - 1)
+    assert channels.link.permits
+    channels.step(2)
+    assert not channels.link.permits and said(channels) == "channel B is silent"
+    channels.cut_to_a = False
+    channels.step(8)
+    assert channels.link.permits
+
+
+def test_a_silent_drops_b_and_b_says_so(channels):
+    channels.cut_to_b = True
+    channels.step(EXPIRY_TICKS + 4)
+    assert not channels.b.permit and channels.link.ok and not channels.link.permits
+    assert said(channels) == "channel B gives no permit: it does not hear channel A"
+
+
+def test_a_contact_that_only_b_sees_open(channels):
+    channels.contacts &= ~_bit("estop_1_ok")
+    channels.step(4)
+    assert not channels.link.permits
+    assert said(channels).startswith("channel B gives no permit: stage 1a, emergency stop")
+    channels.step(30)
+    assert said(channels) == "estop_1: A closed, B open"
+
+
+def test_a_contact_that_only_a_sees_open(channels):
+    channels.kernel.inp[s.AIRFLOW_OK] = 1
+    channels.contacts &= ~_bit("airflow_ok")
+    channels.step(30)
+    assert said(channels) == "airflow: A closed, B open" and not channels.b.permit
+
+
+def test_what_a_does_not_know_is_no_disagreement(channels):
+    channels.silent = (s.G_IO_1, s.G_IO_2)
+    channels.step(40)
+    channels.contacts &= ~_bit("airflow_ok")
+    channels.step(60)
+    assert channels.link.ok
+
+
+def test_another_image_in_b_is_named_by_both_and_nothing_permitted():
+    both = Channels(other_image=True).step(50)
+    assert not both.link.permits and not both.b.permit
+    assert "channel B holds another limit image" in said(both)
+    assert pe.REASONS[both.b.reason] == "other limit image"
+
+
+def test_what_b_refuses_is_told_by_it(channels):
+    channels.cut_to_b = True
+    for _ in range(60):
+        channels.step()
+        channels.b.receive(b"noise", 5)
+    assert said(channels) == (
+        "channel B gives no permit: it does not hear channel A (it gets bytes, refused: no start of a frame)")
+
+
+def test_another_version_in_b_is_named():
+    both = Channels()
+    both.b.sender.frame.put(c.TABLE_CRC, 1)
+    both.step(10)
+    assert "another version" in said(both) and not both.link.permits
+
+
+def test_a_clock_that_runs_wrong_is_named(channels):
+    for step in range(1200):
+        channels.step()
+        if step % 20 == 0:
+            channels.b.sender.tick(1)
+    assert said(channels) == "the clock of channel B differs by over 2 %"
+
+
+def _estop_in_both(channels):
+    channels.contacts &= ~3
+    channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 0
+    channels.step(20)
+    channels.contacts |= 3
+    channels.kernel.inp[s.ESTOP_1_OK] = channels.kernel.inp[s.ESTOP_2_OK] = 1
+    channels.step(300)
+    first_out, mask = channels.link.causes()
+    assert m.STAGES[first_out][m.S_ID] == "1a" and mask and not channels.b.permit
+    return first_out, mask
+
+
+def _reset(channels, kind, first_out, mask):
+    channels.link.order_reset(kind, first_out, mask)
+    steps = 0
+    while not channels.link.result and steps < 100:
+        channels.step()
+        steps += 1
+    return RESULTS[channels.link.result].removeprefix("channel B: ")
+
+
+def test_a_reset_reaches_b_only_for_what_stands_there(channels):
+    first_out, mask = _estop_in_both(channels)
+    assert _reset(channels, m.KEY, first_out, mask ^ 1) == "changed"
+    assert _reset(channels, m.KEY, first_out, mask) == "key needed"
+    channels.contacts &= ~sc.KEY_BIT
+    channels.step(2)
+    assert _reset(channels, m.KEY, first_out, mask) == "done"
+    channels.step(6)
+    assert channels.b.permit and channels.link.causes() == (-1, 0)
+
+
+@pytest.mark.parametrize("first_out, mask", [(-1, 0), (0, 4), (-(1 << 31), -(1 << 31)), ((1 << 31) - 1, (1 << 31) - 1)])
+def test_b_is_not_asked_for_what_it_has_not_said(channels, first_out, mask):
+    """Also not for numbers that no frame can hold: cut off, they could be those that stand."""
+    now = _estop_in_both(channels)
+    channels.contacts &= ~sc.KEY_BIT
+    channels.step(2)
+    for seen in ((first_out, mask), (now[0] + 0x10000, now[1]), (now[0], now[1] - (1 << 30))):
+        assert _reset(channels, m.KEY, *seen) == "changed"
+        channels.step(6)
+        assert channels.link.causes() == now
+
+
+def test_what_latched_in_b_on_the_way_is_not_cleared(channels):
+    """What A has heard of B was still what the operator saw: B itself refuses."""
+    first_out, mask = _estop_in_both(channels)
+    channels.contacts &= ~sc.KEY_BIT
+    channels.step(2)
+    channels.cut_to_b = True
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.contacts &= ~_bit("fire_alarm_ok")
+    channels.step(10)
+    channels.contacts |= _bit("fire_alarm_ok")
+    assert channels.link.result == latches.NONE
+    channels.cut_to_b = False
+    channels.step(8)
+    assert channels.link.result == latches.CHANGED and channels.link.causes()[0] == first_out
+
+
+def test_each_order_has_an_answer_of_its_own(channels):
+    """B gives its last answer until it has heard that nothing is asked any more: an order at once is no old one."""
+    first_out, mask = _estop_in_both(channels)
+    assert _reset(channels, m.KEY, first_out, mask) == "key needed"
+    channels.contacts &= ~sc.KEY_BIT
+    assert _reset(channels, m.KEY, first_out, mask) == "done"
+
+
+def test_where_nothing_stands_in_b_it_is_asked_for_nothing(channels):
+    """No token and no key: B would look for those first."""
+    for _ in range(4):
+        channels.link.order_reset(m.REMOTE, -1, 0)
+        assert channels.link.result == latches.NOTHING
+    channels.link.order_reset(m.KEY, -1, 0)
+    assert channels.link.result == latches.NOTHING and channels.link.sender.frame.get(c.RESET_KIND) == 0
+
+
+def test_nothing_stands_in_a_b_that_is_not_heard(channels):
+    _estop_in_both(channels)
+    channels.cut_to_a = True
+    channels.step(EXPIRY_TICKS + 1)
+    assert channels.link.causes() == (-1, 0)
+    channels.link.order_reset(m.KEY, -1, 0)
+    assert channels.link.result == NO_ANSWER, "nobody knows what stands there"
+
+
+def test_a_reset_that_b_does_not_hear_is_no_success(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.cut_to_a = channels.cut_to_b = True
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.step(ORDER_MS_MAX // 20 - 1)
+    assert channels.link.result == latches.NONE
+    channels.step()
+    assert channels.link.result == NO_ANSWER and channels.link.sender.frame.get(c.RESET_KIND) == 0
+
+
+def test_an_answer_of_whom_is_not_trusted_is_none(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.cut_to_a = channels.cut_to_b = True
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.step(EXPIRY_TICKS + 1)
+    channels.link.receiver.frame.put(c.RESET_RESULT, latches.DONE)
+    channels.step(ORDER_MS_MAX // 20)
+    assert channels.link.result == NO_ANSWER
+
+
+def test_an_answer_that_this_version_does_not_know_is_none(channels):
+    first_out, mask = _estop_in_both(channels)
+    channels.link.order_reset(m.KEY, first_out, mask)
+    channels.step()
+    channels.link.receiver.frame.put(c.RESET_RESULT, 200)
+    channels.link.update(1)
+    assert channels.link.result == NO_ANSWER
+
+
+def test_the_code_is_never_0_while_b_gives_no_permit(channels):
+    """What tells the kernel that B permits: a B that is well and has dropped its relay has a code of its own."""
+    assert channels.link.code == 0
+    channels.contacts &= ~_bit("estop_1_ok")
+    for _ in range(60):
+        channels.step()
+        assert bool(channels.link.code) == (not channels.link.permits)
+    channels.link.receiver.frame.put(c.VOTE, 0)
+    channels.link.peer.reason = pe.OK
+    assert channels.link.code & peer_words.BYTE == pe.INTERLOCK
+
+
+def test_ticks_that_were_skipped_are_ticks(channels):
+    """The clock that B compares runs on, and a frame that is due is not put off."""
+    before = channels.link.sender.uptime_ticks
+    channels.link.report()
+    channels.link.poll(0)
+    channels.link.update(5)
+    channels.link.report()
+    assert channels.link.sender.uptime_ticks == before + 5 and len(channels.link.poll(0)) == c.FRAME_BYTES
+
+
+@pytest.mark.parametrize("reason", [*range(len(pe.REASONS)), 77])
+def test_every_reason_of_b_has_words(channels, reason):
+    frame = channels.link.receiver.frame
+    for subject in (0, 1, 500):
+        frame.put(c.VOTE, 0)
+        frame.put(c.REASON, reason)
+        frame.put(c.SUBJECT, subject)
+        assert said(channels).startswith("channel B gives no permit: ")

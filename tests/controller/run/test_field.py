@@ -1,0 +1,443 @@
+"""The field: what goes out when, the gate before every set-point, and that a quiet tick says nothing."""
+
+import pytest
+
+from controller.core import reasons
+from controller.core.image import ProcessImage
+from controller.run.field import CanBus, Field, IoChannel, PcsChannel
+from controller.site import config
+from controller.sites import EXAMPLE
+from drivers.buses import rtu
+from hil.simulate import VirtualRig
+from safety import signals as s
+
+CONFIG = config.load(EXAMPLE)
+LAYOUT = CONFIG.layout()
+TICK_US = 20_000
+WSET = 40_024
+RUN_AT, CHARGE_AT, DISCHARGE_AT = (LAYOUT.unit_output(0, at)
+                                   for at in (s.PCS_RUN_OK, s.CHARGE_W_MAX, s.DISCHARGE_W_MAX))
+STATE_AT = LAYOUT.unit_input(0, s.PCS_STATE)
+
+
+class Port:
+    """Remembers what was submitted."""
+
+    def __init__(self):
+        self.sent = []
+
+    def submit(self, request):
+        self.sent.append((request.key, request.priority))
+
+    def take(self):
+        taken, self.sent = self.sent, []
+        return taken
+
+
+# -- I/O modules
+
+class Module:
+    """A module whose request is the same object as long as the coils are."""
+
+    def __init__(self):
+        self.writes, self.steps, self.requests = 0, [], {}
+
+    def service(self, now_us):
+        steps, self.steps = self.steps, []
+        return steps
+
+    def write(self, out):
+        coils = tuple(out)
+        if coils not in self.requests:
+            self.requests[coils] = rtu.write_coils_request(("coils", coils), 1, 0, coils)
+        return self.requests[coils]
+
+
+def io_channel():
+    channel = IoChannel(Module(), Port(), 100)
+    return channel, channel.module, channel.port
+
+
+def test_coils_are_written_on_change_at_once_and_refreshed():
+    channel, module, port = io_channel()
+    first, second = ("coils", (1, 0)), ("coils", (0, 0))
+    said = []
+    for tick in range(20):
+        channel.write((1, 0) if tick < 12 else (0, 0), tick * TICK_US)
+        module.writes += 1  # everything is acknowledged within the tick
+        said += [(tick, *each) for each in port.take()]
+    assert said == [(0, first, rtu.STOP), (5, first, rtu.WRITE), (10, first, rtu.WRITE),
+                    (12, second, rtu.STOP), (17, second, rtu.WRITE)]
+
+
+@pytest.mark.parametrize("acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)])
+def test_a_change_is_said_again_each_tick_until_the_module_has_acknowledged_it(acknowledged_at, urgent, calm):
+    """For 0.5 s, after which its coils have expired; then at the pace of a refresh, still before all else."""
+    channel, module, port = io_channel()
+    for tick in range(50):
+        module.writes += tick == acknowledged_at
+        channel.write((0, 0), tick * TICK_US)
+    said = [priority for _, priority in port.take()]
+    assert said == [rtu.STOP] * urgent + [rtu.WRITE] * calm
+
+
+# -- PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
+
+def pair():
+    """(channel with the enable, its port, module with the supply)."""
+    channel, supply = IoChannel(Module(), Port(), 100), Module()
+    channel.module.expiry_ok = True
+    channel.supply = supply
+    return channel, channel.port, supply
+
+
+@pytest.mark.parametrize("every", [1, 5, 7])
+def test_an_enable_is_written_in_the_tick_after_the_supply_was(every):
+    channel, port, supply = pair()
+    for tick in range(1, 50):
+        supply.writes += tick % every == 0
+        channel.module.writes += 1
+        channel.write((1, 1), tick * TICK_US)
+        assert len(port.take()) == (tick % every == 0)
+
+
+def test_an_enable_is_not_written_while_the_supply_is_not():
+    channel, port, supply = pair()
+    for tick in range(50):
+        channel.write((1, tick % 3), tick * TICK_US)  # whatever else changes beside it
+    assert port.take() == []
+
+
+@pytest.mark.parametrize("enable, expiry_ok", [(0, True), (0, False), (1, False)])
+def test_coils_without_an_enable_do_not_wait_for_the_supply(enable, expiry_ok):
+    channel, port, supply = pair()
+    channel.module.expiry_ok = expiry_ok
+    channel.write((enable, 1), 0)
+    assert port.take() == [(("coils", (enable, 1)), rtu.STOP)]
+
+
+def test_an_enable_that_is_taken_away_goes_at_once():
+    channel, port, supply = pair()
+    supply.writes += 1
+    channel.write((1, 1), 0)
+    port.take()
+    channel.write((0, 1), TICK_US)
+    assert port.take() == [(("coils", (0, 1)), rtu.STOP)]
+
+
+def test_enable_and_supply_of_the_example_cabinet_are_such_a_pair():
+    field = Field(CONFIG, ProcessImage(LAYOUT))
+    enable, supply, third = field.io
+    assert (enable.supply, supply.supply, third.supply) == (supply.module, None, None)
+    assert enable.module is not supply.module
+
+
+def test_steps_of_the_module_go_out_before_its_coils():
+    channel, module, port = io_channel()
+    module.steps = [rtu.read_request("expiry", 1, 3, 64, 1)]
+    channel.write((1, 0), 0)
+    assert [key for key, _ in port.take()] == ["expiry", ("coils", (1, 0))]
+
+
+# -- converters
+
+class Pcs:
+    """A converter that is ready; `frame_W` overrides what its set-point frames carry."""
+
+    unit_id, setpoint_address = 1, WSET
+
+    def __init__(self):
+        self.setpoint_exponent, self.ready, self.due, self.frame_W, self.steps = 0, True, False, None, []
+        self.requests, self.failures = [], []
+
+    def service(self, now_us):
+        return self.steps
+
+    def setpoint(self, setpoint_W, priority=rtu.WRITE):
+        if not self.ready:
+            return None
+        raw = setpoint_W if self.frame_W is None else self.frame_W
+        values = (raw >> 16 & 0xFFFF, raw & 0xFFFF)
+        request = rtu.write_registers_request(("setpoint", setpoint_W), 1, WSET, values, None,
+                                              lambda *details: self.failures.append(details), priority)
+        self.requests.append(request)
+        return request
+
+    def write_due(self, now_us):
+        return self.due
+
+    def stop(self):
+        return rtu.write_registers_request("stop", 1, 40_100, (0,), priority=rtu.STOP) if self.ready else None
+
+    def start(self):
+        return rtu.write_registers_request("start", 1, 40_100, (1,)) if self.ready else None
+
+
+class Bench:
+    """A converter's channel with the kernel's outputs to set by hand."""
+
+    def __init__(self, running=1, setpoint_ms=100):
+        self.pcs, self.port = Pcs(), Port()
+        self.channel = PcsChannel(self.pcs, self.port, LAYOUT, 0, setpoint_ms)
+        self.inp, self.out = [0] * LAYOUT.inputs, [0] * LAYOUT.outputs
+        self.out[RUN_AT], self.out[CHARGE_AT], self.out[DISCHARGE_AT] = running, 100_000, 200_000
+        self.inp[STATE_AT] = s.PCS_RUNNING if running else s.PCS_OFF
+        self.now_us = 0
+
+    def write(self, setpoint_W):
+        """One tick; what it submitted."""
+        self.channel.write(self.inp, self.out, setpoint_W, self.now_us)
+        self.now_us += TICK_US
+        return self.port.take()
+
+
+def setpoint(power_W, priority=rtu.WRITE):
+    return ("setpoint", power_W), priority
+
+
+def test_a_set_point_goes_out_on_change_but_no_more_often_than_its_period():
+    bench = Bench()
+    assert bench.write(1000) == [("start", rtu.WRITE), setpoint(1000)]
+    said = [bench.write(1000 + tick) for tick in range(1, 12)]
+    assert said == [[], [], [], [], [setpoint(1005)], [], [], [], [], [setpoint(1010)], []]
+    assert [bench.write(1010) for _ in range(10)] == [[]] * 10
+
+
+@pytest.mark.parametrize("way, limit", [(1, DISCHARGE_AT), (-1, CHARGE_AT)])
+def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
+    """The published limit is the enforced one: what replaces it does not wait for the period of the others."""
+    bench = Bench(setpoint_ms=2000)
+    bench.write(90_000 * way)
+    assert [bench.write(90_000 * way + tick) for tick in range(1, 9)] == [[]] * 8
+    bench.out[limit] = 90_000
+    assert bench.write(80_000 * way) == [], "what stands is within the limit, to the watt"
+    bench.out[limit] = 89_999
+    assert bench.write(70_000 * way) == [setpoint(70_000 * way)]
+    assert bench.write(69_000 * way) == []
+
+
+def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
+    """The first takes the turn of the second, and so on: the bus carries what was computed for it."""
+    bench, said = Bench(setpoint_ms=100), []
+    bench.write(100_000)
+    for tick in range(1, 51):
+        bench.out[DISCHARGE_AT] = 100_000 - 2000 * tick
+        said += [(tick, *each) for each in bench.write(bench.out[DISCHARGE_AT])]
+    assert [tick for tick, *_ in said] == [1, *range(5, 51, 5)] and said[-1][1:] == setpoint(0, rtu.STOP)
+
+
+@pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
+def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, waits):
+    """After a zero for one period alone: were it lost, it has to be said again soon."""
+    bench = Bench()
+    bench.write(90_000)
+    bench.out[DISCHARGE_AT] = limit_W
+    assert bench.write(early_W)[0][0] == ("setpoint", early_W)
+    bench.out[DISCHARGE_AT] = 200_000
+    said = [bench.write(90_000 + tick) for tick in range(1, 10)]
+    assert said[:waits + 1] == [[]] * waits + [[setpoint(90_001 + waits)]]
+
+
+def test_repetitions_of_an_unacknowledged_set_point_do_not_put_off_the_next():
+    """Its reversion is due in every tick while the converter does not answer."""
+    bench = Bench()
+    bench.pcs.due = True
+    for _ in range(50):
+        bench.write(1000)
+    bench.pcs.due = False
+    said = [bench.write(2000) for _ in range(10)]
+    assert said.count([setpoint(2000)]) == 1
+
+
+def test_a_set_point_that_was_lost_waits_its_turn_though_a_limit_falls():
+    """Nobody knows what stands: it may be said already, and the bus has to hold what is said again."""
+    bench = Bench()
+    bench.write(90_000)
+    bench.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, bench.now_us)
+    bench.out[DISCHARGE_AT] = 10_000
+    assert [bench.write(10_000) for _ in range(5)] == [[], [], [], [], [setpoint(10_000)]]
+
+
+def test_zero_goes_out_at_once_and_before_everything_else():
+    bench = Bench()
+    bench.write(1000)
+    assert bench.write(0) == [setpoint(0, rtu.STOP)]
+    assert bench.write(0) == []
+
+
+def test_a_converter_that_may_not_run_is_stopped_first_then_zeroed():
+    bench = Bench()
+    bench.write(1000)
+    bench.out[RUN_AT] = 0
+    assert bench.write(1000) == [("stop", rtu.STOP), setpoint(0, rtu.STOP)]
+
+
+@pytest.mark.parametrize("running, states, word", [
+    (1, (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STOPPING, s.PCS_FAULT, s.PCS_STANDBY), "start"),
+    (0, (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING), "stop")])
+def test_start_and_stop_are_said_again_every_half_second_until_followed(running, states, word):
+    for state in range(8):
+        bench = Bench(running)
+        bench.inp[STATE_AT] = state
+        said = [tick for tick in range(60) if word in [key for key, _ in bench.write(0)]]
+        assert said == ([0, 25, 50] if state in states else [0])
+
+
+def test_stop_is_said_as_soon_as_the_converter_is_known_even_if_it_never_ran():
+    bench = Bench(0)
+    bench.pcs.ready = False
+    assert bench.write(0) == bench.write(0) == []
+    bench.pcs.ready = True
+    assert bench.write(0) == [("stop", rtu.STOP), setpoint(0, rtu.STOP)]
+
+
+def test_the_set_point_is_said_again_when_its_reversion_is_due():
+    bench = Bench()
+    bench.write(1000)
+    bench.pcs.due = True
+    assert bench.write(1000) == [setpoint(1000)]
+
+
+@pytest.mark.parametrize("power_W", [0, 1000])
+def test_a_set_point_that_was_lost_is_said_again(power_W):
+    bench = Bench()
+    bench.write(500)
+    for _ in range(6):
+        bench.write(power_W)
+    bench.pcs.requests[-1].on_failure(rtu.TIMEOUT, 0, bench.now_us)
+    assert bench.pcs.failures == [(rtu.TIMEOUT, 0, bench.now_us)]
+    said = [bench.write(power_W) for _ in range(10)]
+    again = [each for each in said if each]
+    assert again == [[setpoint(power_W, rtu.WRITE if power_W else rtu.STOP)]]
+
+
+@pytest.mark.parametrize("frame_W, limit, verdict", [
+    (200_001, DISCHARGE_AT, reasons.GATE_DISCHARGE), (-100_001, CHARGE_AT, reasons.GATE_CHARGE)])
+def test_what_the_gate_refuses_never_goes_out_the_stop_frame_does(frame_W, limit, verdict):
+    bench = Bench()
+    bench.pcs.frame_W = frame_W
+    assert bench.write(50_000) == [("start", rtu.WRITE), ("stop", rtu.STOP)]
+    assert (bench.channel.gate_refusals, bench.channel.gate_verdict) == (1, verdict)
+    bench.inp[STATE_AT] = s.PCS_OFF
+    said = [key for _ in range(30) for key, _ in bench.write(50_000)]
+    assert set(said) == {"stop"} and len(said) <= 8  # no start while it refuses, and not a stop every tick
+    bench.pcs.frame_W = None
+    said = [key for _ in range(10) for key, _ in bench.write(50_000)]
+    assert said == [("setpoint", 50_000), "start"]
+    assert bench.channel.gate_verdict == reasons.NONE
+
+
+def test_the_gate_holds_against_the_limits_of_this_tick():
+    bench = Bench()
+    bench.write(150_000)
+    bench.out[DISCHARGE_AT] = 149_999
+    bench.pcs.due = True
+    assert bench.write(150_000) == [("stop", rtu.STOP)]
+
+
+def test_the_gate_follows_the_scale_of_the_register():
+    bench = Bench()
+    bench.pcs.setpoint_exponent = 2
+    bench.pcs.frame_W = 1999
+    assert bench.write(199_900)[-1] == setpoint(199_900)
+    bench.pcs.frame_W = 2001
+    for _ in range(5):
+        said = bench.write(199_800)
+    assert said == [("stop", rtu.STOP)]
+
+
+# -- CAN
+
+class Bms:
+    """A rack's BMS with one id."""
+
+    command_period_us = 100_000
+
+    def __init__(self, can_id):
+        self.can_id, self.seen = can_id, []
+
+    def can_ids(self):
+        return (self.can_id,)
+
+    def on_frame(self, can_id, data, now_us):
+        self.seen.append((can_id, data, now_us))
+
+    def command(self, close_ok):
+        return [(self.can_id + 31, bytes((close_ok,)))]
+
+
+class CanPort:
+    """Waiting frames, and what was sent."""
+
+    def __init__(self, frames):
+        self.frames, self.sent = frames, []
+
+    def drain(self, limit):
+        taken, self.frames = self.frames[:limit], self.frames[limit:]
+        return taken
+
+    def send(self, can_id, data):
+        self.sent.append((can_id, data))
+        return True
+
+
+def test_frames_go_to_their_rack_and_unknown_ones_nowhere():
+    bus, first, second = CanBus("can0"), Bms(0x120), Bms(0x140)
+    bus.add(first, 0)
+    bus.add(second, 1)
+    bus.port = CanPort([(0x140, b"a"), (0x7FF, b"b"), (0x120, b"c")])
+    bus.read(5)
+    assert (first.seen, second.seen) == ([(0x120, b"c", 5)], [(0x140, b"a", 5)])
+
+
+def test_one_tick_takes_a_bounded_number_of_frames():
+    bus, bms = CanBus("can0"), Bms(0x120)
+    bus.add(bms, 0)
+    bus.port = CanPort([(0x120, b"")] * 1000)
+    bus.read(0)
+    assert len(bms.seen) == 512
+    bus.read(0)
+    assert len(bms.seen) == 1000
+
+
+def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
+    bus = CanBus("can0")
+    bus.add(Bms(0x120), 0)
+    bus.port = CanPort([])
+    sent_us = []
+    for now_us in [*range(0, 500_001, TICK_US), *range(2_000_000, 2_300_001, TICK_US)]:
+        bus.write([1], now_us)
+        sent_us += [now_us] * len(bus.port.sent)
+        bus.port.sent = []
+    assert sent_us == [0, 100_000, 200_000, 300_000, 400_000, 500_000, 2_000_000, 2_100_000, 2_200_000, 2_300_000]
+
+
+# -- the whole field of a cabinet
+
+def test_a_field_is_built_from_the_site():
+    field = Field(CONFIG, ProcessImage(LAYOUT))
+    assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]
+    assert (len(field.io), len(field.pcs), len(field.can["can0"].racks)) == (3, 1, 3)
+    assert "pcs_enable_ok" in [name for name, *_ in field.io[0].module._outputs]  # its coils go first
+    assert sorted(field.drivers) == sorted(device.name for device in CONFIG.devices)
+
+
+def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
+    """Steady power for 2 s: refreshes of the coils, heartbeats and read-backs, no set-point, no start."""
+    rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(8)
+    field = rig.controller.cabinet.field
+    said = []
+
+    def submit(request):
+        said.append(request.key)
+        if request.key[1] == "coils":
+            request.on_reply(b"", 0)
+    for port in field.ports.values():
+        port.submit = submit
+    core = rig.controller.cabinet.core
+    for tick in range(100):
+        field.write(core.inp, core.out, [field.pcs[0].sent_W], rig.now_us + tick * TICK_US)
+    coils = [key for key in said if key[1] == "coils"]
+    assert len(coils) == 3 * 100 // 5
+    assert not {"write operation"} & {key[1] for key in said}
+    assert len(said) < 150

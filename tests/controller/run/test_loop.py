@@ -1,0 +1,464 @@
+"""The real loop on real ptys: bytes in the slack, lost ports, one controller per site, controlled stops."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from tests.repository import ROOT
+from wired_site import WiredSite, said
+
+from controller.core import hint_codes as h
+from controller.hints import desk
+from controller.hints.client import HintClient
+from controller.record import store
+from controller.run import loop, loop_statistics, operator_commands
+from controller.run.cabinet import Cabinet
+from controller.site import config
+from controller.system import clock
+from controller.system.realtime import Notifier
+from drivers.buses import rtu
+from drivers.buses.port import RtuPort
+from safety import latches
+from safety import signals as s
+
+pytestmark = pytest.mark.wire
+KEY = bytes(range(32))
+CLEAN = store.Loaded(store.CLEAN, store.empty_record(), 1, [])
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A cabinet on wires; everything started from it is ended with it."""
+    place = WiredSite(tmp_path)
+    yield place
+    place.close()
+
+
+def stop(site, process, number=signal.SIGTERM):
+    """Signal the controller and serve the wires until it has ended; (exit code, its messages)."""
+    process.send_signal(number)
+    site.serve_until(lambda: process.poll() is not None)
+    return process.returncode, said(process)
+
+
+def test_from_start_to_a_controlled_stop(site):
+    process = site.start()
+    site.serve_until(site.running)
+    assert store.Store(str(site.state)).load().state == store.ARMED
+    # Two modules read every 25 ms and written every 100 ms: with bytes moved once a tick, it would be one per 40 ms.
+    before, ticks = site.requests["io"], loop_statistics.read(str(site.folder / "loop.stats"))["ticks"]
+    site.serve_until(lambda: site.requests["io"] > before + 60)
+    after = loop_statistics.read(str(site.folder / "loop.stats"))["ticks"]
+    assert site.requests["io"] - before > 1.2 * (after - ticks)
+    second = site.start()
+    site.serve_until(lambda: second.poll() is not None)
+    assert second.returncode == 3
+    assert said(second) == [f"firebreak: {site.folder}: another controller runs here; one per cabinet"]
+    assert site.running() and process.poll() is None
+    assert stop(site, process) == (0, [])
+    loaded = store.Store(str(site.state)).load()
+    assert loaded.state == store.CLEAN and loaded.record["latches"] == {}
+    site.serve_until(lambda: site.contactors == [0, 0, 0])
+    assert not (site.folder / "command.sock").exists()
+
+
+def test_a_lost_port_is_opened_again_and_ctrl_c_stops_like_sigterm(site):
+    process = site.start()
+    site.serve_until(site.running)
+    site.unplug("meter")
+    site.serve_until(lambda: "50a" in site.standing())
+    assert site.running()  # the meters alone stop nothing
+    site.plug("meter")
+    before = site.requests["meter"]
+    site.serve_until(lambda: site.requests["meter"] > before + 10)
+    site.serve_until(lambda: site.standing() == [])
+    site.unplug("io")
+    before = site.requests["io"]
+    site.serve_until(lambda: "49" in site.standing() and site.contactors == [0, 0, 0])
+    site.plug("io")
+    site.serve_until(lambda: site.requests["io"] > before + 10)
+    # Everything is open, so the end is a clean one; the latch stays, of course.
+    assert stop(site, process, signal.SIGINT) == (0, [])
+    loaded = store.Store(str(site.state)).load()
+    assert loaded.state == store.CLEAN and "49" in loaded.record["latches"]
+
+
+def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(site):
+    process = site.start()
+    site.serve_until(site.running)
+    process.kill()
+    site.serve_until(lambda: site.contactors == [0, 0, 0])
+    process = site.start()
+    site.serve_until(lambda: site.standing() == ["44c"])
+    seen = site.seen()
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(_ask_until_done(site, seen)))
+    asker.start()
+    site.serve_until(lambda: not asker.is_alive())
+    assert answers[0][-1] == 1 and set(answers[0][:-1]) <= {3}  # not clear yet, then done
+    site.serve_until(site.running)
+    assert store.Store(str(site.state)).load().record["token_ages_ms"]
+    assert stop(site, process)[0] == 0
+
+
+def _ask_until_done(site, seen):
+    answers = []
+    while not answers or answers[-1] == 3 and len(answers) < 10_000:
+        answers.append(operator_commands.reset(str(site.folder / "command.sock"), operator_commands.REMOTE_RESET, *seen.causes).here)
+    return answers
+
+
+# -- the loop in this process, with ptys that nobody answers
+
+class Keeper:
+    """Acknowledges everything."""
+
+    ok, line, submitted = True, "", 0
+
+    def submit(self, record):
+        self.submitted += 1
+        return self.submitted
+
+    def poll(self):
+        return self.submitted
+
+    def watch(self, now_us):
+        self.watched_us = now_us
+
+
+class CountingSelect:
+    """select, counted."""
+
+    def __init__(self):
+        self.calls = 0
+        self.waited_for = set()
+
+    def select(self, *arguments):
+        self.calls += 1
+        self.waited_for.update(*arguments[:3])
+        return select.select(*arguments)
+
+
+class Silent:
+    """Loop of the example cabinet on ptys without devices and a CAN bus without racks."""
+
+    def __init__(self, site, monkeypatch):
+        self.selects = CountingSelect()
+        monkeypatch.setattr(loop, "select", self.selects)
+        monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
+        settings = config.load(site.file)
+        self.cabinet = Cabinet(settings, store.Loaded(store.CLEAN, None, 0, []), Keeper())
+        self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), {"site_ems": (desk.key_of(KEY, 1),)})
+        self.ticks = 0
+        plain = self.cabinet.tick
+
+        def tick(now_us, elapsed_ticks):
+            plain(now_us, elapsed_ticks)
+            self.ticks += 1
+            self.on_tick(self.ticks)
+        self.cabinet.tick = tick
+        self.on_tick = lambda ticks: None
+
+
+class SilentCan:
+    """A CAN port on which nothing happens."""
+
+    received = sent = foreign = error_frames = bus_offs = full = losses = state = 0
+
+    def drain(self, limit):
+        return []
+
+    def send(self, can_id, data):
+        return True
+
+    def service(self, now_us):
+        return True
+
+    def close(self):
+        return None
+
+
+@pytest.fixture
+def silent(site, monkeypatch):
+    """A loop in this process; the signal handlers it sets are put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    made = Silent(site, monkeypatch)
+    yield made
+    made.loop.close()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_the_slack_is_spent_waiting_not_spinning(silent):
+    """Unanswered requests: a wake-up for the tick, a few for time-outs and retries, none in between."""
+    silent.on_tick = lambda ticks: ticks == 60 and os.kill(os.getpid(), signal.SIGTERM)
+    assert silent.loop.run() == 0
+    assert 60 <= silent.ticks <= 63
+    assert silent.selects.calls < 6 * silent.ticks
+
+
+def test_no_serial_port_is_waited_for_itself(silent):
+    """The kernel flushes the work queue of an empty tty in select: a busy machine held the loop there up to 0.8 s."""
+    silent.on_tick = lambda ticks: ticks == 5 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert silent.selects.waited_for == {silent.loop.commands, silent.loop.hints, silent.loop._arrivals}
+
+
+@pytest.mark.parametrize("fed", ["commands", "hints"])
+def test_who_has_had_his_share_of_a_tick_is_not_waited_for(silent, fed):
+    getattr(silent.loop, fed)._left = 0
+    left = {"commands": silent.loop.hints, "hints": silent.loop.commands}[fed]
+    assert silent.loop._sources() == [silent.loop._arrivals, left]
+
+
+def test_the_watchdog_is_told_by_completed_ticks_only(silent):
+    said = []
+    silent.loop.notifier.alive = lambda: said.append(silent.ticks)
+    silent.loop.notifier.stopping = lambda: said.append("stopping")
+    silent.on_tick = lambda ticks: ticks == 10 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert said[-1] == "stopping" and set(said[:-1]) <= set(range(1, silent.ticks + 1)) and len(said) > 5
+
+
+@pytest.mark.parametrize("late_in_a_row, told", [(0, True), (1, True), (2, False), (3, False)])
+def test_two_late_ticks_in_a_row_starve_the_watchdog(silent, monkeypatch, late_in_a_row, told):
+    said = []
+    silent.loop.notifier.alive = lambda: said.append(silent.ticks)
+
+    class Deadlines(clock.Deadlines):
+        """Says how many ticks in a row were late."""
+
+        def end(self, now_us):
+            super().end(now_us)
+            self.late_in_a_row = late_in_a_row
+    monkeypatch.setattr(loop.clock, "Deadlines", Deadlines)
+    silent.on_tick = lambda ticks: ticks == 3 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert bool(said) == told
+
+
+def test_a_keeper_that_has_died_is_said_once_and_the_stop_is_not_clean(silent, capsys):
+    keeper = silent.cabinet.keeper
+
+    def die(ticks):
+        if ticks == 3:
+            keeper.ok, keeper.line = False, "the store's process has ended"
+            keeper.poll = lambda: 0
+        if ticks == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = die
+    assert silent.loop.run() == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "firebreak: the store's process has ended; nothing closes and no reset is taken until a restart: "
+        "make room first; a restart now loses what is not stored"]
+    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE, "the next start here is told"
+
+
+def test_the_store_is_watched_in_every_tick_because_one_that_hangs_says_nothing(silent):
+    watched = []
+    silent.cabinet.keeper.watch = watched.append
+    silent.on_tick = lambda ticks: ticks == 5 and os.kill(os.getpid(), signal.SIGTERM)
+    silent.loop.run()
+    assert len(watched) == silent.ticks and watched == sorted(set(watched))
+
+
+def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_record_that_is_saved(silent):
+    place, seen, keeper = silent.loop._run_directory, [], silent.cabinet.keeper
+    store.mark_failed(place, True)
+    number, keeper.poll = [0], lambda: number[0]
+
+    def on_tick(ticks):
+        seen.append(store.of_run(CLEAN, place).state)
+        number[0] = ticks // 3
+        if ticks == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    assert seen[:5] == [store.UNREADABLE] * 3 + [store.CLEAN] * 2
+
+
+def test_commands_reach_the_cabinet_in_the_slack(silent):
+    answers = []
+    path = str(silent.loop.commands._path)
+    asker = threading.Thread(target=lambda: answers.append(operator_commands.reset(path, operator_commands.REMOTE_RESET, 1, 1, -1, 0)))
+
+    def on_tick(ticks):
+        if ticks == 2:
+            asker.start()
+        if ticks > 2 and not asker.is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    asker.join()
+    assert answers == [(2, 0)]  # changed: nothing of the kind stands, and there is no second channel
+
+
+def test_what_the_second_channel_has_answered_reaches_who_asked(silent):
+    answers = []
+    path = str(silent.loop.commands._path)
+    asker = threading.Thread(target=lambda: answers.append(operator_commands.reset(path, operator_commands.REMOTE_RESET, 1, 1, 2, 3)))
+
+    def on_tick(ticks):
+        if ticks == 2:
+            asker.start()
+        if silent.cabinet.answer:  # of a cabinet with a second channel
+            silent.cabinet.answer, silent.cabinet.peer_answer = latches.NOT_CLEAR_YET, latches.DONE
+        if ticks > 2 and not asker.is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    asker.join()
+    assert answers == [(latches.NOT_CLEAR_YET, latches.DONE)]
+
+
+@pytest.mark.parametrize("supplied, ends", [(0, "STOP_US_MAX"), (1, "OPEN_US_MAX")])
+def test_a_stop_that_does_not_come_to_rest_ends_after_its_time(silent, monkeypatch, supplied, ends):
+    """With the contactors still supplied it has the time of a fuse (C65): its end is what drops them."""
+    for name in ("STOP_US_MAX", "OPEN_US_MAX"):
+        monkeypatch.setattr(loop, name, 100_000 if name == ends else 1 << 60)
+    out = silent.cabinet.core.kernel.out
+
+    def hold(ticks):
+        out[s.CONTACTOR_SUPPLY_OK], out[s.ARM_REQUEST] = supplied, 1
+        if ticks == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = hold
+    assert silent.loop.run() == 1
+    assert silent.ticks >= 5
+
+
+@pytest.mark.parametrize("ask", ["request_run", "request_test"])
+def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
+    """Whoever stops the service has it stopped: a run or a test that comes in meanwhile closes nothing any more."""
+    monkeypatch.setattr(loop, "OPEN_US_MAX", 100_000)
+    monkeypatch.setattr(silent.cabinet, "_key_is_out", lambda: True)
+    inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
+
+    def hold(ticks):
+        out[s.CONTACTOR_SUPPLY_OK] = 1
+        if ticks == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if ticks > 2:
+            told.append(inp[s.RUN_REQUEST])
+            getattr(silent.cabinet, ask)(*[1] * (ask == "request_run"))
+    silent.on_tick = hold
+    silent.loop.run()
+    assert len(told) > 2 and not any(told)
+
+
+class Serial:
+    """A port that takes three bytes at a time."""
+
+    def __init__(self, arrived=b""):
+        self.arrived, self.taken, self.rest = arrived, b"", b""
+
+    @property
+    def pending(self):
+        return len(self.rest)
+
+    def read(self):
+        data, self.arrived = self.arrived, b""
+        return data
+
+    def write(self, data):
+        data = data or self.rest
+        self.taken, self.rest = self.taken + data[:3], data[3:]
+
+
+def wire_on(serial):
+    """A wire whose engine has one read to ask, and what became of it."""
+    ended = []
+    port = RtuPort("io", 115_200, first_byte_timeout_us=50_000)
+    port.submit(rtu.read_request("inputs", 1, 2, 0, 8, lambda pdu, now_us: ended.append("reply"),
+                                 lambda kind, code, now_us: ended.append(kind)))
+    wire = loop.Wire.__new__(loop.Wire)
+    wire.serial, wire.port = serial, port
+    return wire, ended
+
+
+def test_a_wire_goes_on_with_the_rest_of_a_frame_the_port_did_not_take():
+    serial = Serial()
+    wire, _ = wire_on(serial)
+    for now_us in range(4):
+        wire.give(now_us)
+    assert serial.taken == rtu.read_request("inputs", 1, 2, 0, 8).frame and not serial.pending
+
+
+def test_a_reply_that_waits_in_the_tty_is_no_time_out():
+    """The process was held up past the time-out; the reply had come in time."""
+    serial = Serial()
+    wire, ended = wire_on(serial)
+    wire.give(0)
+    serial.arrived = rtu.seal(b"\1\2\1\xff")
+    wire.give(500_000)
+    assert ended == ["reply"]
+
+
+def test_the_lock_is_one_process_at_a_time(tmp_path):
+    code = "import sys; from controller.run import loop; sys.exit(9 if loop.lock(sys.argv[1]) is None else 0)"
+
+    def another():
+        command_line = [sys.executable, "-c", code, str(tmp_path)]
+        return subprocess.run(command_line, cwd=ROOT, check=False).returncode
+    held = loop.lock(str(tmp_path))
+    assert another() == 9
+    os.close(held)
+    assert another() == 0
+
+
+@pytest.mark.parametrize("channel, host, port, name", [
+    ("127.0.0.1:3000/can0", "127.0.0.1", 3000, "can0"), ("box:29536/can1", "box", 29_536, "can1"),
+    ("can0", "127.0.0.1", 29_536, "can0"), ("box/can0", "box", 29_536, "can0")])
+def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name):
+    opened = {}
+    monkeypatch.setattr(loop, "open_can", lambda *given, **settings: opened.update(given=given, **settings))
+    loop._open_can(SimpleNamespace(interface="socketcand", channel=channel, bitrate_bps=500_000))
+    assert opened == {"given": ("socketcand", name, 500_000), "host": host, "port": port}
+
+
+# -- hints
+
+def test_hints_are_answered_by_the_loop_and_a_flood_does_not_make_it_spin(silent):
+    """Bad hints keep the socket readable: it is read a few times a tick, the rest waits and does not wake the loop."""
+    path = silent.loop.hints._path
+    ended, found = threading.Event(), []
+
+    def flood():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
+            while not ended.is_set():  # until the loop has closed the socket at the latest
+                sender.sendto(b"x" * 88, path)
+
+    def ask():
+        with HintClient(os.path.dirname(path)) as client:
+            found.append(client.say("site_ems", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000))
+        ended.set()
+    threads = [threading.Thread(target=flood), threading.Thread(target=ask)]
+    taken = []
+    plain = silent.loop.hints.receive
+
+    def receive(now_us):
+        taken.append(silent.ticks)
+        plain(now_us)
+    silent.loop.hints.receive = receive
+
+    def on_tick(ticks):
+        if ticks == 2:
+            for thread in threads:
+                thread.start()
+        if ticks > 60 and ended.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+    silent.on_tick = on_tick
+    silent.loop.run()
+    for thread in threads:
+        thread.join()
+    assert found[0][1].code == h.GRANTED
+    per_tick = [taken.count(tick) for tick in set(taken)]
+    assert 4 <= max(per_tick) <= 12 and silent.selects.calls < 20 * silent.ticks

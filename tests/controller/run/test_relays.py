@@ -1,0 +1,130 @@
+"""A permit relay that does not follow its output is row 44: either way, either relay, at rest and while running."""
+
+import pytest
+from test_cabinet import CONFIG, RUN_TICKS, Bench, found, running
+
+from controller.record import store
+from controller.run import relays, self_test
+from controller.run.self_test import ENABLE, SUPPLY
+from safety import matrix, permit
+from safety import signals as s
+
+TICKS = relays.FOLLOW_MS // CONFIG.tick_ms
+CONTACTS = [(s.PERMIT_1_CLOSED, ENABLE), (s.PERMIT_2_CLOSED, SUPPLY)]
+
+
+def told(bench):
+    """The bits that the kernel was told in the last tick."""
+    return bench.cabinet.core.inp[s.SELF_TEST_BITS]
+
+
+@pytest.mark.parametrize("contact, bit", CONTACTS)
+def test_a_relay_that_drops_while_it_runs(contact, bit):
+    bench = running()
+    bench.field.wrong[contact] = 0
+    assert told(bench.tick(TICKS)) == 0 and bench.state == "running"
+    assert told(bench.tick()) == bit and bench.state == "tripped" and bench.standing == ["44e"]
+    assert told(bench.tick()) == 0, "told off it is off: what it is stands in the latch"
+    assert bench.tick(RUN_TICKS).standing == ["44e"] and bench.state == "tripped"
+
+
+@pytest.mark.parametrize("contact, bit", CONTACTS)
+def test_a_relay_that_stays_on_is_found_at_rest_and_no_reset_clears_it(contact, bit):
+    bench = Bench()
+    bench.cabinet.request_run(0)
+    bench.tick(RUN_TICKS)
+    bench.field.wrong[contact] = 1
+    assert told(bench.tick(TICKS)) == 0 and bench.standing == []
+    assert told(bench.tick()) == bit and bench.standing == ["44e"]
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick(RUN_TICKS)
+    assert "44e" in bench.reset(matrix.KEY).standing and told(bench) == bit
+    del bench.field.wrong[contact]
+    bench.tick(RUN_TICKS)
+    assert told(bench) == 0 and bench.reset(matrix.KEY).tick(2).standing == ["47"]
+
+
+@pytest.mark.parametrize("contact, bit", CONTACTS)
+def test_a_relay_that_is_welded_while_it_runs_is_found_once_it_is_told_off(contact, bit):
+    bench = running()
+    bench.field.wrong[contact] = 1
+    assert told(bench.tick(3 * TICKS)) == 0 and bench.state == "running"
+    bench.field.wrong[s.KEY_RUN_OK] = 0
+    bench.tick(3 * TICKS)
+    assert told(bench) == bit and "44e" in bench.standing
+
+
+@pytest.mark.parametrize("contact, bit", CONTACTS)
+def test_one_tick_of_agreement_begins_anew(contact, bit):
+    bench = running()
+    for _ in range(3):
+        bench.field.wrong[contact] = 0
+        bench.tick(TICKS)
+        del bench.field.wrong[contact]
+        bench.tick()
+    assert told(bench) == 0 and bench.state == "running"
+
+
+@pytest.mark.parametrize("elapsed", [2, 7, TICKS, TICKS + 1])
+def test_the_time_is_counted_in_ticks_that_passed(elapsed):
+    bench = running()
+    judged = relays.Relays(bench.cabinet.core, CONFIG.tick_ms)
+    inp = bench.cabinet.core.inp
+    inp[s.PERMIT_1_CLOSED], steps = 0, 0
+    while not judged.bits:
+        judged.step(inp, elapsed)
+        steps += 1
+    assert (judged.bits, steps) == (ENABLE, TICKS // elapsed + 1)
+
+
+def test_a_contact_of_a_silent_module_says_nothing():
+    bench = running()
+    judged = relays.Relays(bench.cabinet.core, CONFIG.tick_ms)
+    inp, ages = bench.cabinet.core.inp, bench.cabinet.core.kernel.features.ages
+    inp[s.PERMIT_1_CLOSED] = inp[s.PERMIT_2_CLOSED] = 0
+    ages.seen[s.G_IO_1] = 0
+    judged.step(inp, TICKS + 1)
+    assert judged.bits == SUPPLY
+    ages.seen[s.G_IO_2], ages.seen[s.G_IO_1] = 0, 1
+    judged.step(inp, TICKS)
+    assert judged.bits == SUPPLY, "what was seen last holds while nothing is seen"
+    judged.step(inp, 1)
+    assert judged.bits == ENABLE | SUPPLY
+
+
+@pytest.mark.parametrize("contact", [s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED])
+def test_a_relay_that_never_comes_on_is_a_failed_closing_first(contact):
+    """Row 38: an open chain takes both relays off as well, and only the kernel knows what it is waiting for."""
+    assert relays.FOLLOW_MS > permit.RELAY_MS
+    bench = Bench()
+    bench.field.wrong[contact] = 0
+    bench.tick(4 * (permit.RETRY_MS + permit.RELAY_MS) // CONFIG.tick_ms)
+    assert bench.standing == ["38a"]
+
+
+def test_a_hard_wired_chain_that_acts_before_the_kernel_is_no_fault_of_a_relay():
+    """Row 1 waits for the fuse with 3 kA on a contactor (C65); the chain has dropped both relays at once."""
+    bench = running()
+    for rack in range(bench.field.layout.racks):
+        bench.field.wrong[bench.field.layout.rack_input(rack, s.RACK_CURRENT_MA)] = 3_000_000
+    bench.field.wrong.update({s.ESTOP_1_OK: 0, s.PERMIT_1_CLOSED: 0, s.PERMIT_2_CLOSED: 0})
+    bench.tick(2 * TICKS)
+    assert told(bench) == 0 and "44e" not in bench.standing
+
+
+def test_what_failed_is_said_in_words():
+    assert self_test.sentence(0) == ""
+    assert self_test.sentence(ENABLE) == (
+        "the controller found a fault: the relay of the PCS enable does not follow")
+    assert self_test.sentence(self_test.MEMORY | SUPPLY).endswith(
+        "fault: a bit of its memory is stuck, the relay of the contactor supply does not follow")
+    every = sum(self_test.WORDS)
+    assert every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3] and len(self_test.WORDS) == every.bit_length()
+
+
+def test_the_latch_of_a_relay_survives_a_restart():
+    bench = running()
+    bench.field.wrong[s.PERMIT_1_CLOSED] = 0
+    bench.tick(TICKS + 1)
+    assert bench.stored["latches"] == {"44e": 1}
+    assert Bench(found(store.CLEAN, latches={"44e": 1})).tick().standing == ["44e"]

@@ -1,0 +1,226 @@
+"""Self-tests: a changed instruction, a stuck bit, clocks that part, a hot processor are found; all else is not."""
+
+import random
+import types
+from array import array
+from pathlib import Path
+
+import pytest
+
+from controller.run import self_test
+from controller.run.self_test import CLOCK, MEMORY, PROGRAM, THERMOMETER, SelfTest
+from controller.system import program_memory
+from safety import kernel
+
+SECOND = program_memory.SECOND_US
+
+
+def module(source):
+    """A module of this source, whose functions can be changed under the test's hands."""
+    made = types.ModuleType("made")
+    exec(compile(source, "made.py", "exec"), vars(made))
+    return made
+
+
+SOURCE = """
+def limit(x):
+    return min(x, 5)
+
+class Kernel:
+    def step(self, elapsed):
+        return elapsed + 1
+
+    def other(self):
+        return 7
+"""
+
+
+
+
+def stuck_view(level):
+    """A writable view-like whose first byte has bit 3 stuck."""
+    class View:
+        def __init__(self):
+            self.data = bytearray(b"\x12\x34\x56")
+
+        def __len__(self):
+            return 3
+
+        def __bytes__(self):
+            first = self.data[0] | 8 if level else self.data[0] & ~8
+            return bytes([first]) + bytes(self.data[1:])
+
+        def __setitem__(self, key, content):
+            self.data[key] = content
+    return View()
+
+
+class Forgetful(bytearray):
+    """Takes the patterns and gives them back; what it held before does not come back whole."""
+
+    def __setitem__(self, key, content):
+        super().__setitem__(key, content if len(set(content)) == 1 else b"\0" * len(content))
+
+
+def test_memory_that_lost_its_content_is_no_good_one():
+    assert not self_test.memory_ok(Forgetful(b"\x12\x34\x56"))
+
+
+def test_what_has_failed_stays_failed_beside_what_fails_next():
+    tested = SelfTest([array("i", [0])], [module(SOURCE)])
+    tested._check(MEMORY, False)
+    tested._check(CLOCK, False)
+    tested._check(PROGRAM, True)
+    assert tested.bits == MEMORY | CLOCK
+
+
+def quiet(tested, seconds=20):
+    """Step through so much time, both clocks equal, fifty times a second."""
+    for tick in range(seconds * 50):
+        tested.step(tick * 20_000, tick * 20_000)
+    return tested
+
+
+def test_a_healthy_controller_finds_nothing_and_leaves_memory_as_it_was():
+    generator = random.Random(5)
+    words = array("i", [generator.randrange(-2**31, 2**31) for _ in range(50)])
+    data = bytearray(generator.randbytes(33))
+    before = bytes(words), bytes(data)
+    tested = quiet(SelfTest([words, bytearray(), data], [module(SOURCE)]))
+    assert tested.bits == 0 and (bytes(words), bytes(data)) == before
+
+
+def test_every_function_and_method_is_watched():
+    made = module(SOURCE)
+    names = [each.__qualname__ for each in program_memory.functions([made])]
+    assert sorted(names) == ["Kernel.other", "Kernel.step", "limit"]
+    assert kernel in program_memory.kernel_modules()
+    ours = {each.__qualname__ for each in program_memory.functions(program_memory.kernel_modules())}
+    assert {"Kernel.step", "Permit._next", "Evaluator._hit", "scale_W"} <= ours and len(ours) > 100
+
+
+@pytest.mark.parametrize("change", ["instructions", "constant"])
+def test_a_changed_function_is_found_within_one_round(change):
+    made = module(SOURCE)
+    tested = SelfTest([bytearray(4)], [made])
+    quiet(tested, 1)
+    source = SOURCE.replace("elapsed + 1", "elapsed - 1" if change == "instructions" else "elapsed + 2")
+    made.Kernel.step.__code__ = module(source).Kernel.step.__code__
+    for tick in range(len(tested._functions)):
+        assert tested.bits in (0, PROGRAM)
+        tested.step(2 * SECOND + tick, 2 * SECOND + tick)
+    assert tested.bits == PROGRAM
+
+
+def test_what_was_found_stays():
+    made = module(SOURCE)
+    tested, code = SelfTest([bytearray(4)], [made]), made.limit.__code__
+    made.limit.__code__ = module(SOURCE.replace("5", "6")).limit.__code__
+    quiet(tested, 1)
+    made.limit.__code__ = code
+    assert quiet(tested).bits == PROGRAM
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_stuck_bit_is_found(level):
+    assert not self_test.memory_ok(stuck_view(level))
+
+
+def test_memory_that_goes_bad_later_is_found_when_its_turn_comes(monkeypatch):
+    tested = SelfTest([bytearray(4), bytearray(5), bytearray(6)], [module(SOURCE)])
+    good = self_test.memory_ok
+    monkeypatch.setattr(self_test, "memory_ok", lambda view: good(view) and len(view) != 6)
+    for second in range(3):
+        tested.step(second * SECOND, second * SECOND)
+    assert tested.bits == MEMORY
+
+
+@pytest.mark.parametrize("raw_per_second_us, bits", [(1_000_000, 0), (980_000, 0), (979_000, CLOCK), (1_020_000, 0),
+                                                     (1_021_000, CLOCK), (0, CLOCK)])
+def test_clocks_may_part_by_two_percent(raw_per_second_us, bits):
+    tested = SelfTest([bytearray(4)], [module(SOURCE)])
+    for second in range(12):
+        tested.step(second * SECOND, second * raw_per_second_us)
+    assert tested.bits == bits
+
+
+def test_a_short_step_between_the_clocks_is_no_fault():
+    """NTP may step both; a stall between the two readings is a few milliseconds in five seconds."""
+    tested = SelfTest([bytearray(4)], [module(SOURCE)])
+    for second in range(12):
+        tested.step(second * SECOND, second * SECOND + 30_000 * (second % 2))
+    assert tested.bits == 0
+
+
+@pytest.mark.parametrize("contents, expected", [
+    ([], 0), (["45000\n"], 450), (["45000\n", "110100\n", "20000\n"], 1101), (["nonsense", "61000"], 610),
+    (["-5000"], 0)])
+def test_the_hottest_zone_counts_and_one_that_tells_nothing_does_not(tmp_path, contents, expected):
+    for number, content in enumerate(contents):
+        (tmp_path / f"zone{number}").write_text(content)
+    tested = SelfTest([bytearray(4)], [module(SOURCE)], zones=str(tmp_path / "zone*"))
+    tested.step(0, 0)
+    assert max(0, tested.cpu_temperature_ddegC) == expected
+    tested.close()
+    assert not tested._zones
+
+
+class Zones:
+    """Thermal zones as files, read each second."""
+
+    def __init__(self, folder, *contents):
+        self.folder, self.seconds = folder, 0
+        for number, content in enumerate(contents):
+            self.say(number, content)
+        self.tested = SelfTest([bytearray(4)], [module(SOURCE)], zones=str(folder / "zone*"))
+
+    def say(self, number, content):
+        (self.folder / f"zone{number}").write_text(content)
+
+    def run(self, seconds=1):
+        """(temperature, bits) after so many readings."""
+        for _ in range(seconds):
+            self.tested.step(self.seconds * SECOND, self.seconds * SECOND)
+            self.seconds += 1
+        return self.tested.cpu_temperature_ddegC, self.tested.bits
+
+
+@pytest.mark.parametrize("content", ["", "N/A"])
+def test_a_zone_that_tells_nothing_any_more_keeps_its_reading_and_is_a_fault_after_ten_seconds(tmp_path, content):
+    """Row 44f stays as it was: it neither clears by silence nor trips by it; row 44e stands for the silence."""
+    zones = Zones(tmp_path, "115000", "40000")
+    assert zones.run(3) == (1150, 0)
+    zones.say(0, content)
+    assert zones.run(9) == (1150, 0)
+    assert zones.run() == (1150, THERMOMETER)
+    zones.say(0, "50000")
+    assert zones.run() == (500, THERMOMETER), "what has failed stays; what it tells counts"
+
+
+def test_a_zone_that_comes_back_in_time_is_no_fault(tmp_path):
+    zones = Zones(tmp_path, "50000")
+    for _ in range(4):
+        zones.say(0, "50000")
+        assert zones.run() == (500, 0)
+        zones.say(0, "")
+        assert zones.run(9) == (500, 0)
+
+
+def test_a_zone_that_never_told_anything_is_none(tmp_path):
+    zones = Zones(tmp_path, "", "nonsense")
+    assert zones.run(60) == (0, 0)
+    zones.say(0, "61000")
+    assert zones.run() == (610, 0)
+    zones.say(0, "")
+    assert zones.run(10) == (610, THERMOMETER)
+
+
+def test_the_bit_that_a_zone_sets_says_so():
+    assert "temperature" in self_test.sentence(THERMOMETER)
+
+
+def test_every_file_of_the_kernel_is_among_what_is_watched():
+    """All of safety/ but what only channel B runs."""
+    folder = Path(kernel.__file__).parent
+    named = {module.__name__.removeprefix("safety.") for module in program_memory.kernel_modules()}
+    assert named == {path.stem for path in folder.glob("*.py")} - {"__init__", "second"}

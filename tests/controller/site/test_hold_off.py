@@ -1,0 +1,92 @@
+"""A fan that waits for the agent: what matrix, checklist and check say of it, and how late it may be."""
+
+import json
+
+import pytest
+
+from controller import __main__
+from controller.documents import check, checklist, effect_words, matrix_page
+from controller.site import bus_times, time_chain
+from safety import matrix as m
+
+ROW_3 = next(stage for stage in m.STAGES if stage[m.S_ID] == "3")
+SAID = "fan on after 30 s (agent hold-off: A32, D1, D2)"
+
+
+@pytest.fixture
+def files(files):
+    """The default cabinet, whose analysis holds the fan off for 30 s."""
+    return holding(files, 30_000)
+
+
+def holding(files, held_ms):
+    """With a hold-off and its reason."""
+    files.replace("type", "agent_hold_off_ms = 0 ", f"agent_hold_off_ms = {held_ms} ")
+    return files.append("site", '[hma]\nagent_hold_off_reason = "HMA 12, section 4: clean agent needs 30 s"')
+
+
+@pytest.mark.parametrize("form", matrix_page.FORMATS)
+@pytest.mark.parametrize("command", ("matrix", "checklist"))
+def test_every_format_says_when_the_fan_comes(files, capsys, command, form):
+    assert __main__.main([command, "--site", str(files.paths[2]), "--format", form]) == 0
+    out = capsys.readouterr().out
+    assert out.count(SAID) == 1, "of row 3 alone"
+
+
+@pytest.mark.parametrize("form", matrix_page.FORMATS)
+def test_the_table_of_conflicts_is_printed(files, capsys, form):
+    for argv, words in (((), "agent_hold_off_ms of [cabinet]"), (("--site", str(files.paths[2])), "30 s")):
+        assert __main__.main(["matrix", *argv, "--format", form]) == 0
+        out = capsys.readouterr().out
+        if form == "json":
+            conflict, = json.loads(out)["conflicts"]
+            assert conflict == {"yields": "fan on", "row": 3, "to": m.CLAUSES[3][0], "parameter": "agent_hold_off_ms",
+                                "basis": "A32, D1, D2", "hold_off_ms": 30_000 if argv else None}
+        else:
+            section = out[out.index("Effects that yield"):]
+            assert words in section and "A32, D1, D2" in section and m.CLAUSES[3][0] in section
+
+
+def test_every_conflict_of_the_matrix_is_in_it():
+    assert len(effect_words.conflicts()) == len(m.CONFLICTS)
+
+
+def test_without_a_hold_off_venting_wins(files):
+    files.replace("type", "agent_hold_off_ms = 30000 ", "agent_hold_off_ms = 0 ")
+    found = files.load()
+    assert "fan on" in effect_words.effects(ROW_3, found)
+    assert effect_words.conflict_words(effect_words.conflicts(found)[0]) == "not at all: venting wins"
+    assert time_chain.held_chain(found, bus_times.schedule(found), ROW_3) == []
+    assert "agent_hold_off_ms" not in check.report(found)
+
+
+def test_check_prints_the_time(files):
+    assert "agent_hold_off_ms      30000: fan on only 30 s after row 3 (A32, D1, D2)" in check.report(files.load())
+
+
+@pytest.mark.parametrize("held_ms, waits_ms", [(30_000, 30_000), (30_010, 30_020), (1, 20)])
+def test_its_time_is_in_whole_ticks(files, held_ms, waits_ms):
+    found = files.replace("type", "agent_hold_off_ms = 30000 ", f"agent_hold_off_ms = {held_ms} ").load()
+    assert time_chain.hold_off_ms(found, ROW_3, m.D_FAN) == waits_ms
+    others = [(stage, demand) for stage in m.STAGES for demand in range(m.DEMAND_COUNT)
+              if (stage, demand) != (ROW_3, m.D_FAN)]
+    assert not any(time_chain.hold_off_ms(found, *other) for other in others)
+
+
+def test_power_does_not_wait_and_the_fan_has_a_latest_time_of_its_own(files):
+    """A test of row 3 that waits 30 s for zero power has failed: the two times are never one."""
+    tests = {test["stage"]: test for test in checklist.facts(files.load())["tests"]}
+    assert tests["3"]["latest_ms"] < 1000
+    assert 30_000 < tests["3"]["held_latest_ms"] < 31_000
+    assert sum([part["time_ms"] for part in tests["3"]["held_parts"]]) == tests["3"]["held_latest_ms"]
+    assert {part["what"]: part["time_ms"] for part in tests["3"]["held_parts"]}["hold-off"] == 30_000
+    assert [name for name, test in tests.items() if test["held_latest_ms"] is not None] == ["3"]
+
+
+def test_the_checklist_prints_both_times(files, capsys):
+    assert __main__.main(["checklist", "--site", str(files.paths[2])]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    tested = next(line for line in lines if line.startswith("| 3 | agent"))
+    summed = next(line for line in lines if line.startswith("| 3, fan | "))
+    latest = summed.split(" | ")[-1].rstrip(" |")
+    assert f"; fan {latest} | " in tested and "hold-off 30.00" in summed

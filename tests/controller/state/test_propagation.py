@@ -1,0 +1,108 @@
+"""Time to neighbour: against the real unit test, against the plant's own chain, and that nothing that acts knows it."""
+
+import functools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.state import propagation_map as pr
+from hil.plant import chemistry, runaway
+
+LFP = pr.CELLS["LFP"]
+LIT = pr.Seen(8, 160.0, 0.0, 25.0, 25.0, 2700.0, 0.0)  # heated for 45 min, alight now
+HOURS_S = 7200.0
+HEATED_S = 46 * 60.0
+
+
+@functools.cache
+def unit_test(cell_K_per_W):
+    """Facts E11: a cell is heated for 46 min; (first gap, mean gap) of eight cells in min."""
+    seen = pr.Seen(8, 25.0, (LFP.trigger_degC - 25.0) / HEATED_S, 25.0, 25.0)
+    times_s = pr.triggers(LFP, seen, cell_K_per_W, 0, ahead_s=HEATED_S + HOURS_S)
+    assert times_s == sorted(times_s)
+    return (times_s[1] - times_s[0]) / 60.0, (times_s[-1] - times_s[0]) / 60.0 / 7
+
+
+def test_it_burns_as_a_real_unit_did():
+    """E11: 2nd cell after 6 min, 8.4 min per cell; the range of resistances holds both figures."""
+    for at_K_per_W in (0.44, 0.50, 0.62):
+        first_min, mean_min = unit_test(at_K_per_W)
+        print(f"{at_K_per_W} K/W: first gap {first_min:.2f} min (measured 6), mean {mean_min:.2f} (measured 8.4)")
+    soon, late = unit_test(0.44), unit_test(0.62)
+    assert soon[0] <= 6.0 <= late[0] and soon[1] <= 8.4 <= late[1]
+    assert unit_test(0.50) == pytest.approx((6.0, 8.4), rel=0.10)
+
+
+def test_it_agrees_with_the_plant():
+    """Two programs written apart, the same unit test: within 10 %."""
+    kind = chemistry.CHEMISTRIES["lfp"]
+    one = runaway.Chain(8, chemistry.REFERENCE_J_PER_K, kind, 100.0)
+    one.degC[:] = [25.0] * 8
+    one.heat(0, (kind.trigger_degC - 25.0) / HEATED_S)
+    seen_s = []
+    for second in range(1, round(HEATED_S + HOURS_S)):
+        one.step(1.0, 0.0, (), 25.0)
+        seen_s += [second] * len(one.failed)
+        one.failed.clear()
+    plant = (seen_s[1] - seen_s[0]) / 60.0, (seen_s[-1] - seen_s[0]) / 60.0 / 7
+    print("plant", plant, "estimate", unit_test(kind.cell_K_per_W))
+    assert len(seen_s) == 8 and unit_test(kind.cell_K_per_W) == pytest.approx(plant, rel=0.10)
+
+
+def _or_never(time_s):
+    return float("inf") if time_s is None else time_s
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(0.44, 1.5), st.floats(1.0, 2.0), st.floats(20.0, 60.0), st.integers(2, 10))
+def test_more_resistance_is_never_sooner(cell_K_per_W, factor, others_degC, cells):
+    seen = LIT._replace(cells=cells, others_degC=others_degC)
+    soon, late = (pr.triggers(LFP, seen, value, 0)[1] for value in (cell_K_per_W, cell_K_per_W * factor))
+    assert _or_never(soon) <= _or_never(late)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(20.0, 140.0), st.floats(0.0, 10.0))
+def test_warmer_is_never_later(others_degC, more_K):
+    soon, late = (pr.triggers(LFP, LIT._replace(others_degC=degC), 0.5, 0)[1]
+                  for degC in (others_degC + more_K, others_degC))
+    assert _or_never(soon) <= _or_never(late)
+
+
+def test_what_has_burnt_for_a_while_is_nearer():
+    now = pr.estimate("LFP", LIT)
+    later = pr.estimate("LFP", LIT._replace(warming_s=2940.0, burning_s=240.0))
+    assert now.next_cell_s[0] - later.next_cell_s[0] == pytest.approx(240.0, abs=6.0)
+    assert now.next_cell_s[1] is None, "from the middle of a module its heat goes both ways"
+    assert now.cells_at_risk == (0, later.cells_at_risk[1]) and 1 <= now.cells_at_risk[1] <= 7
+
+
+def test_a_rise_is_taken_on_and_rest_stays_rest():
+    """5 K/min from 100 degC: the trigger in 12 min, the next cell some minutes after; without a rise nothing comes."""
+    seen = pr.Seen(16, 100.0, 5.0 / 60.0, 26.0, 25.0, 900.0)
+    assert pr.triggers(LFP, seen, 0.5, 0)[0] == pytest.approx(720.0, abs=5.0)
+    assert 900.0 < pr.estimate("LFP", seen).next_cell_s[0] < 1400.0
+    still = pr.estimate("LFP", seen._replace(rise_K_per_s=-0.1))
+    assert still == ((None, None), (None, None), (None, None), (0, 0))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 16), st.floats(-60.0, 300.0), st.floats(-2.0, 30.0), st.floats(-60.0, 300.0),
+       st.floats(0.0, 1000.0), st.none() | st.floats(0.0, 1000.0))
+def test_whatever_a_sensor_says_there_is_an_estimate(cells, hot_degC, rise_K_per_s, others_degC, warming_s, burning_s):
+    seen = pr.Seen(cells, hot_degC, rise_K_per_s, others_degC, others_degC, warming_s, burning_s)
+    found = pr.estimate("LFP", seen, pr.Neighbours(rack_K_per_W=0.5))
+    for soonest_s, latest_s in found[:3]:
+        assert _or_never(soonest_s) <= _or_never(latest_s)
+    assert 0 <= found.cells_at_risk[0] <= found.cells_at_risk[1] < cells or cells == 1
+
+
+def test_modules_beside_are_reached_by_a_short_path_only():
+    """E11: the neighbour modules were not lost. NMC or a path of next to no resistance reaches them."""
+    assert pr.estimate("LFP", LIT._replace(cells=16)).next_module_s == (None, None)
+    hall = LIT._replace(cells=16, others_degC=90.0, air_degC=90.0)
+    near = pr.estimate("LFP", hall, pr.Neighbours(module_K_per_W=0.01, rack_K_per_W=0.02))
+    assert near.next_module_s[0] is not None and near.next_module_s[0] < _or_never(near.next_rack_s[0])
+    nmc = pr.estimate("NMC", LIT._replace(cells=16))
+    assert nmc.next_cell_s[1] < 60.0 and nmc.next_module_s[0] is not None and nmc.next_rack_s == (None, None)

@@ -1,0 +1,120 @@
+"""Real-time set-up: in order, each refusal a line and a flag; notifications as the service manager expects them."""
+
+import errno
+import gc
+import os
+import socket
+
+import pytest
+
+from controller.system import realtime
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Records what is asked of the system, in order, instead of asking; the collector is given back."""
+    seen = []
+    monkeypatch.setattr(realtime, "lock_memory", lambda: seen.append(("lock", gc.isenabled(), gc.get_freeze_count())))
+    monkeypatch.setattr(os, "sched_setscheduler",
+                        lambda pid, policy, param: seen.append(("fifo", pid, policy, param.sched_priority)))
+    yield seen
+    gc.unfreeze()
+    gc.enable()
+
+
+def refuse(code):
+    def action(*_):
+        raise OSError(code, os.strerror(code))
+    return action
+
+
+def test_the_collector_is_frozen_before_the_memory_is_locked_and_the_priority_comes_last(calls):
+    result = realtime.prepare(40)
+    assert [call[0] for call in calls] == ["lock", "fifo"]
+    assert calls[0][1] is False and calls[0][2] > 1000
+    assert calls[1][1:] == (0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, 40)
+    assert (result.all_ok, result.lines) == (True, [])
+
+
+@pytest.mark.parametrize("locked, fifo", [(False, True), (True, False), (False, False)])
+def test_each_refusal_is_a_flag_and_a_line_with_its_remedy(calls, monkeypatch, locked, fifo):
+    if not locked:
+        monkeypatch.setattr(realtime, "lock_memory", refuse(errno.ENOMEM))
+    if not fifo:
+        monkeypatch.setattr(os, "sched_setscheduler", refuse(errno.EPERM))
+    result = realtime.prepare()
+    assert (result.gc_frozen_ok, result.memory_locked_ok, result.fifo_ok) == (True, locked, fifo)
+    assert not result.all_ok
+    expected = []
+    if not locked:
+        expected.append("memory is not locked (Cannot allocate memory): give the service LimitMEMLOCK=infinity")
+    if not fifo:
+        expected.append("no real-time priority (Operation not permitted): give the service LimitRTPRIO=50")
+    assert result.lines == expected
+
+
+def test_a_refused_mlockall_raises_with_the_reason(monkeypatch):
+    class Library:
+        @staticmethod
+        def mlockall(flags):
+            assert flags == 3
+            realtime.ctypes.set_errno(errno.EPERM)
+            return -1
+
+    monkeypatch.setattr(realtime.ctypes, "CDLL", lambda name, use_errno: Library)
+    with pytest.raises(OSError, match="Operation not permitted"):
+        realtime.lock_memory()
+
+
+@pytest.fixture
+def manager(tmp_path):
+    """The service manager's end of the notification socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind(str(tmp_path / "notify"))
+        end.setblocking(False)
+        yield end
+
+
+def test_notifications_are_datagrams_of_assignments(manager, tmp_path):
+    notifier = realtime.Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    notifier.ready("3 racks, inhibited")
+    notifier.alive()
+    notifier.stopping()
+    heard = [manager.recv(100) for _ in range(3)]
+    assert heard == [b"READY=1\nSTATUS=3 racks, inhibited", b"WATCHDOG=1", b"STOPPING=1"]
+    assert notifier.dropped == 0
+
+
+def test_an_abstract_address_is_understood():
+    name = f"firebreak-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind("\0" + name)
+        end.setblocking(False)
+        realtime.Notifier({"NOTIFY_SOCKET": "@" + name}).alive()
+        assert end.recv(100) == b"WATCHDOG=1"
+
+
+def test_a_full_or_missing_manager_never_holds_up_a_tick(manager, tmp_path):
+    notifier = realtime.Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    for _ in range(5000):
+        notifier.alive()
+    full = notifier.dropped
+    assert full > 0
+    manager.close()
+    notifier.alive()
+    assert notifier.dropped == full + 1
+
+
+def test_without_a_manager_nothing_is_sent():
+    notifier = realtime.Notifier({})
+    notifier.alive()
+    assert (notifier.dropped, notifier.watchdog_us) == (0, 0)
+
+
+@pytest.mark.parametrize("environment, watchdog_us", [
+    ({"WATCHDOG_USEC": "2000000"}, 2_000_000),
+    ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": str(os.getpid())}, 2_000_000),
+    ({"WATCHDOG_USEC": "2000000", "WATCHDOG_PID": "1"}, 0),
+    ({"WATCHDOG_USEC": "soon"}, 0)])
+def test_the_watchdog_period_is_the_managers(environment, watchdog_us):
+    assert realtime.Notifier(environment).watchdog_us == watchdog_us

@@ -1,0 +1,509 @@
+"""The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying; nobody else notices."""
+
+import json
+import os
+import pty
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import tty
+
+import msgpack
+import pytest
+from hinted_site import KEYS, HintedSite, fill
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.core import hint_codes as h
+from controller.hints import wire as w
+from controller.rows import reason_words
+from controller.system import clock
+from controller.upstream import framing, gateway, link, messages
+from drivers.buses.serial_port import SerialPort
+
+pytestmark = pytest.mark.wire
+GUARD_S = 30
+
+
+# -- framing
+
+def all_of(form, *chunks):
+    """Messages of a stream in these pieces."""
+    found = []
+    for chunk in chunks:
+        form.feed(chunk)
+        while (taken := form.take())[0]:
+            found.append(taken[1])
+    return found
+
+
+def pieces(data, size):
+    return [data[at:at + size] for at in range(0, len(data), size)]
+
+
+MESSAGES = [{"hello": "a"}, {"value_W": -5, "mac": "00"}, {}]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("pack, byte", [
+    (lambda each: json.dumps(each).encode() + b"\n", b"{"),
+    (lambda each: json.dumps(each).encode() + b"\r\n \n", b"\n"), (msgpack.packb, b"\x81"),
+    (lambda each: framing.LENGTH.pack(len(msgpack.packb(each))) + msgpack.packb(each), b"\0")])
+def test_messages_in_any_pieces(pack, byte, size):
+    stream = b"".join(map(pack, MESSAGES))
+    assert all_of(framing.framing_of(byte[0]), *pieces(stream, size)) == MESSAGES
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"7", b"\xff\xfe", b"{}{}", b"[" * 4000, b"nonsense",
+                                  b'{"a": 1e999999,}', b'{"a":' * 700])
+def test_a_spoilt_line_is_one_message_that_is_none(line):
+    assert all_of(framing.JsonLines(), line + b"\n" + b'{"a": 1}\n') == [None, {"a": 1}]
+
+
+@pytest.mark.parametrize("length, wanted", [
+    (framing.MESSAGE_BYTES_MAX, {"a": "x"}), (framing.MESSAGE_BYTES_MAX + 1, None), (100_000, None)])
+@pytest.mark.parametrize("size", [1000, 4096, 200_000])
+def test_an_overlong_line_is_dropped_once_and_what_follows_counts(length, wanted, size):
+    line = b'{"a": "x"' + b" " * (length - 10) + b"}"
+    found = all_of(framing.JsonLines(), *pieces(line + b'\n{"b": 2}\n', size))
+    assert found == [wanted, {"b": 2}]
+
+
+@pytest.mark.parametrize("data", [b"\x81", b"\x81\xa1", b"\0\0\0", b"\0\0\0\5\x81"])
+def test_half_a_map_is_waited_for(data):
+    assert all_of(framing.framing_of(data[0]), data) == []
+
+
+@pytest.mark.parametrize("data", [
+    b"\x80\xc1", b"\x80\x07", b"\0\0\x10\x01" + bytes(10), b"\0\xff\xff\xff", b"\0\0\0\1\x07", b"\0\0\0\2\x80\x80",
+    b"\0\0\0\0", b"\0\0\0\1\xc0", b"\x80\xc0", b"\x81\x07\x07", b"\x81\x90\x07",
+    b"\xdf\xff\xff\xff\xff" + b"\x07" * 5000,
+    b"\x81\xa1a\xdb\xff\xff\xff\xff" + b"x" * 5000, b"\x81\xa1a\xc7\x0c\xff" + b"\xff" * 12, b"\x81\xa1\xff\x07",
+    b"\x81\xa1a" + b"\x91" * 3000 + b"\x07"])
+def test_nonsense_in_msgpack_ends_the_stream(data):
+    with pytest.raises(framing.StreamError):
+        all_of(framing.framing_of(data[0]), data)
+
+
+@given(st.binary(min_size=1, max_size=6000), st.integers(1, 4096))
+def test_no_bytes_whatever_break_a_framing(data, size):
+    try:
+        found = all_of(framing.framing_of(data[0]), *pieces(data, size))
+    except framing.StreamError:
+        return
+    assert all(each is None or isinstance(each, dict) for each in found)
+
+
+# -- messages
+
+def good(**fields):
+    plain = {"source": "site_ems", "nonce": "00" * 8, "sequence": 1, "sent_ms": 5, "quantity": "import_W_max",
+             "value_W": 400_000, "valid_ms": 60_000, "mac": "ab" * 32}
+    return plain | fields
+
+
+def test_a_message_is_the_fixed_layout():
+    data = messages.datagram(good(purpose=9, kind="grid_cap"))
+    hint = w.Hint("site_ems", bytes(8), 1, 5, h.GRID_CAP, h.IMPORT_W_MAX, 9, 400_000, 60_000)
+    assert data == w.unsigned(hint) + b"\xab" * 32
+    assert messages.datagram(good(nonce=bytes(8), mac=b"\xab" * 32, purpose=9)) == data
+    assert messages.datagram({"hello": "site_ems"}) == w.hello("site_ems")
+
+
+@pytest.mark.parametrize("fields, words", [
+    ({"source": 7}, "source is missing"), ({"source": ""}, "1 .. 16 ASCII"),
+    ({"source": "\ud800"}, "'\\ud800': a source's name is 1 .. 16 ASCII"),
+    ({"nonce": "00"}, "not 8 bytes"),
+    ({"nonce": "zz" * 8}, "nonce is missing or not 8 bytes; allowed as text: 16 digits"),
+    ({"mac": "x" * 64}, "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"),
+    ({"mac": "\u0661" * 64}, "allowed as text: 64 digits"), ({"mac": 7}, "mac is missing"),
+    ({"mac": None}, "mac is missing"),
+    ({"sequence": -1}, "0 .. 1844"), ({"sequence": 2**64}, "0 .. 1844"), ({"sequence": True}, "whole number"),
+    ({"sequence": 1.0}, "whole number"), ({"value_W": 2**31}, "2147483647"), ({"valid_ms": -1}, "0 .. "),
+    ({"purpose": 65_536}, "0 .. 65535"),
+    ({"purpose": None}, "purpose"), ({"quantity": "power"}, "charge_W_max"), ({"quantity": ["x"]}, "no text"),
+    ({"kind": "cap"}, "'grid_cap'"), ({"valid_s": 5}, "'valid_s' is not a known field"), ({"hello": 7}, "hello is"),
+    ({"hello": "x" * 17}, "1 .. 16"), ({"quantity": "x" * 4000}, "not allowed")])
+def test_a_message_that_is_none_says_why_in_one_line(fields, words):
+    with pytest.raises(messages.MessageError) as refused:
+        messages.datagram(good(**fields))
+    text = str(refused.value)
+    assert words in text and len(text) <= 200 and "\n" not in text
+
+
+# -- the process, served in a thread against a cabinet that ticks
+
+@pytest.fixture
+def site(tmp_path):
+    place = HintedSite(tmp_path)
+    with place.pumped():
+        yield place
+    place.close()
+
+
+class Served:
+    """A gateway in a thread; clients have a hang guard."""
+
+    def __init__(self, site, port=None):
+        self.site, self.path = site, str(site.run_dir / "upstream.sock")
+        self.gateway = gateway.Gateway(str(site.run_dir), self.path, port)
+        self.opened, self.ending = [], False
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self):
+        while not self.ending:
+            self.gateway.turn(clock.now_us())
+
+    def client(self):
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.connect(self.path)  # waits where a time-out would make it fail at once
+        made.settimeout(GUARD_S)
+        self.opened.append(made)
+        return made
+
+    def close(self):
+        self.ending = True
+        self.client()
+        self.thread.join()
+        for each in self.opened:
+            each.close()
+        self.gateway.close()
+
+
+@pytest.fixture
+def served(site):
+    place = Served(site)
+    yield place
+    place.close()
+
+
+def line_of(client):
+    """One line from a stream socket."""
+    data = b""
+    while not data.endswith(b"\n"):
+        chunk = client.recv(1)
+        if not chunk:
+            return None
+        data += chunk
+    return json.loads(data)
+
+
+def ask(client, message):
+    client.sendall(json.dumps(message).encode() + b"\n")
+    return line_of(client)
+
+
+def signed(welcome, source="site_ems", key=None, **fields):
+    """A hint's message, signed by the sender over the fixed layout."""
+    hint = w.Hint(source, bytes.fromhex(welcome["nonce"]), welcome["sequence"] + 1, welcome["uptime_ms"], h.GRID_CAP,
+                  h.IMPORT_W_MAX, 0, 400_000, 60_000)._replace(**fields)
+    data = w.signed(hint, key or KEYS[source])
+    return {"source": source, "nonce": welcome["nonce"], "sequence": hint.sequence, "sent_ms": hint.sent_ms,
+            "quantity": "import_W_max", "value_W": hint.value_W, "valid_ms": hint.valid_ms, "mac": data[56:].hex()}
+
+
+def test_json_lines(served):
+    client = served.client()
+    welcome = ask(client, {"hello": "site_ems"})
+    assert welcome.keys() == {"source", "nonce", "uptime_ms", "sequence"}
+    reply = ask(client, signed(welcome))
+    assert (reply["code"], reply["granted"], reply["granted_W"], reply["sequence"]) == (h.GRANTED, True, 400_000, 1)
+    signed_reply = w.Reply(kind=3, quantity=4, nonce=bytes.fromhex(reply["nonce"]), **{
+        name: reply[name] for name in w.Reply._fields if name not in ("kind", "quantity", "nonce")})
+    assert reply["mac"] == w.reply_bytes(signed_reply, KEYS["site_ems"])[-32:].hex()  # the sender can check it
+    refused = ask(client, signed(welcome, sequence=2, valid_ms=900_000))
+    assert (refused["code"], refused["label"], refused["granted"]) == (31, "H31", False)
+    assert (refused["granted_W"], refused["remedy"]) == (400_000, h.text(31)[2])
+
+
+def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
+    client = served.client()
+    found = ask(client, {"status": "site_ems"})
+    names = {*w.State._fields, "low_why", "high_why", "binding_why", "mac"}
+    assert found.keys() == names and (found["source"], found["control_source"]) == ("site_ems", None)
+    for name in ("low", "high", "binding"):
+        code = found[f"{name}_reason"]
+        assert found[f"{name}_why"] == (f"R{code} {reason_words.text(code)[0]}" if code else None)
+    state = w.State(**{name: found[name] for name in w.State._fields} | {
+        "nonce": bytes.fromhex(found["nonce"]), "control_source": "",
+        "remaining_Wh": -1 if found["remaining_Wh"] is None else found["remaining_Wh"]})
+    assert found["mac"] == w.state_bytes(state, KEYS["site_ems"])[-32:].hex()  # the sender can check it
+    assert ask(client, signed(ask(client, {"hello": "site_ems"})))["code"] == h.GRANTED
+    monkeypatch.setattr(link, "ANSWER_US", 50_000)
+    assert ask(client, {"status": "nobody"})["code"] == h.NO_ANSWER
+    assert ask(client, {"status": 7})["sentence"].startswith("status is")
+
+
+def test_the_head_of_the_record_is_handed_to_whoever_asks(served):
+    client, path = served.client(), served.site.run_dir / "record.head"
+    assert ask(client, {"head": True}) == {"id": None, "hash": None}
+    path.write_text(json.dumps({"id": 42, "hash": "ab" * 32, "meta": {"position": 7}}))
+    assert ask(client, {"head": True}) == {"id": 42, "hash": "ab" * 32}
+    path.write_text('{"id": 42, "hash": "ab')
+    assert ask(client, {"head": True}) == {"id": None, "hash": None}
+    refused = ask(client, {"head": False})
+    assert refused["code"] == h.NOT_UNDERSTOOD and refused["sentence"].endswith("or hello, status, head")
+    data = msgpack.packb({"head": True})
+    other = served.client()
+    other.sendall(data)
+    assert msgpack.unpackb(other.recv(4096)) == {"id": None, "hash": None}
+    assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+
+
+def test_the_head_needs_no_controller(tmp_path):
+    (tmp_path / "record.head").write_text(json.dumps({"id": 1, "hash": "00" * 32, "meta": {}}))
+    assert messages.record_head(str(tmp_path)) == {"id": 1, "hash": "00" * 32}
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_msgpack_has_the_same_fields(served, prefixed):
+    client = served.client()
+
+    def told(message):
+        data = msgpack.packb(message)
+        client.sendall((struct.pack(">I", len(data)) if prefixed else b"") + data)
+        unpacker = msgpack.Unpacker()
+        if prefixed:
+            length = struct.unpack(">I", client.recv(4, socket.MSG_WAITALL))[0]
+            return msgpack.unpackb(client.recv(length, socket.MSG_WAITALL))
+        while True:
+            unpacker.feed(client.recv(4096))
+            for found in unpacker:
+                return found
+    welcome = told({"hello": "site_ems"})
+    message = signed(welcome)
+    reply = told({**message, "nonce": bytes.fromhex(message["nonce"]), "mac": bytes.fromhex(message["mac"])})
+    other = served.client()
+    by_line = ask(other, signed(ask(other, {"hello": "site_ems"})))
+    assert reply.keys() == by_line.keys() and reply["code"] == by_line["code"] == h.GRANTED
+
+
+def test_garbage_and_half_lines_harm_nobody(served):
+    spoilt, half, good_one = served.client(), served.client(), served.client()
+    half.sendall(b'{"hello": "site')
+    spoilt.sendall(b"garbage\n\n{}\n" + b"x" * 10_000 + b"\n")
+    answers = [line_of(spoilt) for _ in range(3)]
+    assert [answer["code"] for answer in answers] == [h.NOT_UNDERSTOOD] * 3
+    assert "is missing" in answers[1]["sentence"]
+    assert ask(good_one, {"hello": "site_ems"})["sequence"] == 0
+    half.sendall(b'_ems"}\n')
+    assert line_of(half)["source"] == "site_ems"
+
+
+def test_an_empty_line_is_no_message(served):
+    client = served.client()
+    client.sendall(b"\n\r\n \t\n")
+    assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"  # the first answer there is
+
+
+@pytest.mark.parametrize("nonsense", [b"\x80\xc1\xc1\xc1", b"\x80\xc0\x80"], ids=["no msgpack", "nil"])
+def test_msgpack_nonsense_is_answered_and_ends_only_that_connection(served, nonsense):
+    spoilt, other = served.client(), served.client()
+    spoilt.sendall(nonsense)
+    unpacker = msgpack.Unpacker()
+    while data := spoilt.recv(4096):
+        unpacker.feed(data)
+    assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2  # the empty map, then what is none
+    assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
+
+
+def test_a_wrong_key_is_told_that_nobody_answered(served, monkeypatch):
+    monkeypatch.setattr(link, "ANSWER_US", 50_000)
+    client = served.client()
+    welcome = ask(client, {"hello": "site_ems"})
+    assert ask(client, signed(welcome, key=bytes(32)))["code"] == h.NO_ANSWER
+    assert ask(client, {"hello": "nobody"})["code"] == h.NO_ANSWER
+    assert ask(client, signed(welcome))["code"] == h.GRANTED
+
+
+def test_a_client_that_floods_and_never_reads_holds_up_itself_only(served):
+    flood, other = served.client(), served.client()
+    flood.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            flood.send(b'{"hello": "site_ems"}\n' * 100)
+    welcome = ask(other, {"hello": "site_ems"})
+    assert ask(other, signed(welcome))["code"] == h.GRANTED
+    assert max(len(each.out) for each in served.gateway.links) < 4096
+
+
+def test_clients_that_die_at_any_moment(served):
+    welcome = ask(served.client(), {"hello": "site_ems"})
+    whole = json.dumps(signed(welcome)).encode() + b"\n"
+    for data in (b"", b"{", b'{"hello": "site_ems"}\n', whole, b"\x81", b"\0\0\0\1"):
+        for _ in range(4):
+            dying = served.client()
+            dying.sendall(data)
+            served.opened.pop().close()
+    assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
+
+
+def test_the_seventeenth_connection_is_told_so_and_an_idle_one_makes_room(served):
+    clients = [served.client() for _ in range(gateway.LINKS_MAX)]
+    for each in clients:
+        assert ask(each, {"hello": "site_ems"})
+    for silent_s in (0, 200):
+        served.gateway.links[3].heard_us -= silent_s * 1_000_000
+        late = served.client()
+        assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
+    served.gateway.links[3].heard_us -= 100_000_000  # silent for 300 s now, as the page says
+    assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
+    assert clients[3].recv(1) == b""
+
+
+GREEDY = """
+import socket, sys
+held = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(int(sys.argv[2]))]
+for each in held:
+    each.connect(sys.argv[1])
+    each.sendall(b'{"hello": "site_ems"}\\n')
+    each.recv(1000)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_that_takes_all_places_gives_one_up_for_another(served):
+    """Also while its connections are busy."""
+    line = [sys.executable, "-c", GREEDY, served.path, str(gateway.LINKS_MAX)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
+        assert greedy.stdout.readline() == b"held\n"
+        oldest = min(served.gateway.links, key=lambda each: each.heard_us)
+        clients = [served.client() for _ in range(8)]
+        for each in clients:
+            assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
+        assert oldest not in served.gateway.links
+        late = served.client()  # eight each: nobody holds more than the newcomer would
+        assert line_of(late)["code"] == h.CROWDED
+        for each in clients:
+            assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
+        greedy.stdin.close()
+
+
+class Place:
+    """A link of somebody, as far as its place counts."""
+
+    def __init__(self, user, process):
+        self.stream = self
+        self.user, self.process = user, (user, process)
+
+
+@pytest.mark.parametrize("held, newcomer, given_up", [
+    ([(1, 1)] * 3 + [(2, 2)] * 2, (2, 3), None), ([(1, 1)] * 3 + [(2, 2)], (3, 3), 1),
+    ([(1, 1), (1, 2), (1, 3)], (2, 9), 1), ([(1, 1), (2, 2), (3, 3)], (4, 4), None)])
+def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
+    """However many processes it has."""
+    links = [Place(*each) for each in held]
+    found = gateway._greediest(links, Place(*newcomer), lambda stream: stream.user)
+    assert {each.user for each in found} == ({given_up} if given_up else set())
+
+
+def test_no_controller_is_said_and_its_return_is_found(tmp_path):
+    site = HintedSite(tmp_path)
+    served = Served(site)
+    client = served.client()
+    site.listener.close()
+    assert ask(client, {"hello": "site_ems"})["code"] == h.NO_CONTROLLER
+    from controller.hints.listener import HintListener
+    site.listener = HintListener(str(site.run_dir), site.bench.cabinet, {})
+    with site.pumped():
+        assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+    served.close()
+    site.close()
+
+
+def test_a_full_queue_of_the_loop_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(link, "SEND_S", 0.05)
+    site = HintedSite(tmp_path)
+    served = Served(site)
+    flood = fill(str(site.run_dir / "hints.sock"))
+    client = served.client()
+    answer = ask(client, {"hello": "site_ems"})
+    assert (answer["code"], answer["sentence"]) == (h.BUSY, "The queue of hints is full: somebody floods it.")
+    with site.pumped():
+        while "code" in (answer := ask(client, {"hello": "site_ems"})):
+            assert answer["code"] == h.BUSY
+    for each in (served, site, *flood):
+        each.close()
+
+
+# -- a serial line
+
+class Line:
+    """The integrator's end of a pty."""
+
+    def __init__(self):
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave)
+        self.name = os.ttyname(self.slave)
+
+    def ask(self, data):
+        os.write(self.master, data)
+        found = b""
+        while not found.endswith(b"\n"):
+            found += os.read(self.master, 4096)
+        return json.loads(found)
+
+    def close(self):
+        os.close(self.master)
+        os.close(self.slave)
+
+
+def test_json_lines_on_a_serial_line_with_noise(site):
+    line = Line()
+    port = SerialPort(line.name, 115_200)
+    port.open()
+    served = Served(site, port)
+    try:
+        assert line.ask(b"\xff\x00\x81noise\n")["code"] == h.NOT_UNDERSTOOD
+        welcome = line.ask(b'{"hello": "site_ems"}\n')
+        assert line.ask(json.dumps(signed(welcome)).encode() + b"\r\n")["code"] == h.GRANTED
+        assert ask(served.client(), {"hello": "site_ems"})["sequence"] == 1
+    finally:
+        served.close()
+        line.close()
+
+
+def test_a_serial_adapter_that_goes_and_comes_back(site, tmp_path):
+    line, path = Line(), tmp_path / "tty"
+    path.symlink_to(line.name)
+    port = SerialPort(str(path), 115_200)
+    port.open()
+    served = Served(site, port)
+    try:
+        assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
+        line.close()
+        client = served.client()
+        while port.fileno() >= 0:
+            assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+        line = Line()
+        path.unlink()
+        path.symlink_to(line.name)
+        while port.fileno() < 0:
+            assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+        assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
+    finally:
+        served.close()
+        line.close()
+
+
+# -- where it listens
+
+def test_the_socket_replaces_one_left_over_but_nothing_else(tmp_path):
+    path = tmp_path / "upstream.sock"
+    first = gateway.Gateway(str(tmp_path), str(path))
+    with pytest.raises(gateway.GatewayError, match="another gateway"):
+        gateway.Gateway(str(tmp_path), str(path))
+    first._listening.close()  # as after kill -9: the file stays
+    second = gateway.Gateway(str(tmp_path), str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    second.close()
+    assert not path.exists()
+    path.write_text("mine")
+    with pytest.raises(gateway.GatewayError, match="is no socket"):
+        gateway.Gateway(str(tmp_path), str(path))
+    assert path.read_text() == "mine"

@@ -1,0 +1,190 @@
+"""The rivals of the benchmarks: what they report is read right; one that is not installed is said so in one line."""
+
+import os
+import random
+import stat
+import sys
+
+import pytest
+
+from drivers.buses.rtu import crc16
+from hil.campaigns.benchmarks import cyclictest, lateness, libmodbus, machine, rtu, rtu_slave
+
+
+def report(counts, cycles=None, longest=None):
+    """cyclictest's JSON as version 2.4 of rt-tests writes it."""
+    return {"file_version": 1, "num_threads": 1, "thread": {"0": {
+        "histogram": {str(us): count for us, count in counts.items()}, "cycles": cycles or sum(counts.values()),
+        "min": min(counts, default=0), "max": longest or max(counts, default=0), "avg": 30.0, "cpu": 0, "node": 0}}}
+
+
+# -- cyclictest
+
+def test_percentiles_come_from_the_histogram():
+    found = cyclictest.parse(report({24: 500, 40: 489, 90: 10, 700: 1}))
+    assert found == {"p50": 24, "p99": 90, "p99_9": 90, "max": 700, "cycles": 1000, "stalls": 0}
+
+
+@pytest.mark.parametrize("us, stalls", [(4999, 0), (5000, 0), (5001, 1)])
+def test_a_stall_is_longer_than_5_ms(us, stalls):
+    assert cyclictest.parse(report({24: 9, us: 1}))["stalls"] == stalls
+
+
+def test_cycles_beyond_the_histogram_count_as_the_maximum():
+    found = cyclictest.parse(report({24: 998}, cycles=1000, longest=400_000))
+    assert (found["p99"], found["p99_9"], found["max"], found["stalls"]) == (24, 400_000, 400_000, 2)
+
+
+def test_the_order_of_the_histogram_does_not_matter():
+    counts = {us: 1 for us in range(100)}
+    shuffled = list(counts.items())
+    random.Random(5).shuffle(shuffled)
+    assert cyclictest.parse(report(dict(shuffled))) == cyclictest.parse(report(counts))
+
+
+def test_no_cycle_is_no_result():
+    with pytest.raises(ValueError, match="before its first cycle"):
+        cyclictest.parse(report({}, cycles=0))
+
+
+def test_without_cyclictest_one_line_says_how_to_get_it():
+    with cyclictest.Cyclictest(program="no-such-cyclictest") as rival:
+        pass
+    assert rival.result is None and "apt-get install rt-tests" in rival.note and rival.value("p50") is None
+
+
+def stand_in(folder, script):
+    """A program that takes cyclictest's options."""
+    path = folder / "stand-in"
+    path.write_text(f"#!{sys.executable}\nimport json, signal, sys\n{script}")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+@pytest.mark.wire
+def test_a_cyclictest_that_is_refused_is_quoted(tmp_path):
+    program = stand_in(tmp_path, "print('Unable to change scheduling policy!', file=sys.stderr)\nsys.exit(1)\n")
+    with cyclictest.Cyclictest(program=program) as rival:
+        rival._process.wait(20)
+    assert rival.result is None and "Unable to change scheduling policy!" in rival.note
+    assert len(rival.note.splitlines()) == 1
+
+
+@pytest.mark.wire
+def test_its_report_is_read_after_it_was_told_to_end(tmp_path):
+    # It says that it is ready by leaving a file, so that the signal does not come before its handler.
+    script = f"""
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+open({str(tmp_path / "ready")!r}, "w").close()
+signal.sigwait([signal.SIGINT])
+path = next(word for word in sys.argv if word.startswith("--json=")).removeprefix("--json=")
+json.dump({report({30: 5, 6000: 1})!r}, open(path, "w"))
+"""
+    os.mkfifo(tmp_path / "ready")
+    with cyclictest.Cyclictest(program=stand_in(tmp_path, script)) as rival:
+        with open(tmp_path / "ready"):
+            pass
+    assert rival.note == "" and rival.result["max"] == 6000 and rival.value("stalls") == 1
+
+
+FOUND = {"ticks": 100, "missed": 1, "late": 2, "runs": 0,
+         "lateness_us": {"p50": 20, "p99": 60, "p99_9": 900, "max": 950}}
+
+
+def test_the_loop_stands_beside_cyclictest():
+    rival = cyclictest.Cyclictest(program="none")
+    rival.result = {"p50": 10, "p99": 40, "p99_9": 1000, "max": 1200, "cycles": 100, "stalls": 0}
+    figures = {each["what"]: each for each in lateness.figures_of("idle", FOUND, rival, "lateness_idle")}
+    tail = figures["idle, p99.9"]
+    assert (tail["rival_value"], tail["limit"], tail["met"], tail["ratio"]) == (1000, 1500.0, True, 0.9)
+    assert figures["idle, p50"]["budget"] is None and figures["idle, p50"]["ratio"] == 2.0
+    assert figures["idle, ticks missed or late of 100"]["value"] == 3
+
+
+@pytest.mark.parametrize("runs, stalls, met", [(0, 0, True), (1, 0, False), (1, 1, True), (2, 1, False)])
+def test_deadlines_missed_in_a_row_are_forgiven_where_cyclictest_stalled_too(runs, stalls, met):
+    rival = cyclictest.Cyclictest(program="none")
+    rival.result = {"p50": 10, "p99": 40, "p99_9": 1000, "max": 1200, "cycles": 100, "stalls": stalls}
+    row = lateness.figures_of("idle", FOUND | {"runs": runs}, rival, "lateness_idle")[-1]
+    assert (row["value"], row["rival_value"], row["met"]) == (runs, stalls, met)
+    assert lateness.figures_of("idle", FOUND | {"runs": runs}, rival)[-1]["met"] is None
+
+
+def test_the_loop_alone_is_held_against_the_fixed_limit_only():
+    rival = cyclictest.Cyclictest(program="none")
+    idle = lateness.figures_of("idle", FOUND, rival, "lateness_idle")
+    stress = lateness.figures_of("stress", FOUND, rival, "lateness_stress")
+    assert [each["met"] for each in idle if each["budget"]] == [True, True]
+    assert [each["met"] for each in stress if each["budget"]] == [None, True]
+    assert all(each["rival"] is None for each in idle + stress) and len(idle) == 6
+
+
+@pytest.mark.parametrize("tail_us, shown_us, met", [(19_999, 19_999, True), (20_000, 81_000, False)])
+def test_a_percentile_beyond_the_histogram_of_the_loop_is_not_taken_for_its_end(tail_us, shown_us, met):
+    rival = cyclictest.Cyclictest(program="none")
+    rival.result = {"p50": 10, "p99": 40, "p99_9": 15_000, "max": 96_000, "cycles": 100, "stalls": 9}
+    found = FOUND | {"lateness_us": {"p50": 20, "p99": 60, "p99_9": tail_us, "max": 81_000}}
+    tail = lateness.figures_of("idle", found, rival, "lateness_idle")[2]
+    assert (tail["value"], tail["met"]) == (shown_us, met)
+
+
+@pytest.mark.parametrize("priority, budget", [("SCHED_FIFO 50, memory locked", "lateness_idle"),
+                                              ("ordinary priority, memory not locked", None)])
+def test_a_loop_without_its_priority_is_not_judged(priority, budget):
+    assert lateness.judged("lateness_idle", priority) == budget
+
+
+# -- libmodbus and its slave
+
+def test_without_libmodbus_the_engine_stands_alone(monkeypatch):
+    monkeypatch.setattr(libmodbus.ctypes.util, "find_library", lambda name: None)
+    assert libmodbus.load() is None and "apt-get install libmodbus5" in libmodbus.MISSING
+    engine = [{"median_us": 70.0, "p99_us": 90.0, "cycle_us": 31_000.0}]
+    figures = rtu._figures({"engine": engine, "libmodbus": []}, {"engine": engine, "libmodbus": []})
+    assert [each["met"] for each in figures if each["budget"]] == [None, True]
+
+
+def test_the_slave_says_twenty_registers():
+    assert len(rtu_slave.REPLY) == 45 and crc16(rtu_slave.REPLY) == 0
+
+
+def test_the_time_on_the_wire_is_that_of_its_characters():
+    # 8 + 3.5 + 45 characters of 10 bits, and 3.5 more for a cycle, at 19200 Bd.
+    transaction_us, cycle_us = rtu_slave.wire_us(19_200)
+    assert round(transaction_us) == 29_427 and round(cycle_us) == 31_250
+
+
+def test_a_paced_reply_comes_in_pieces_each_at_its_time():
+    pieces = rtu_slave.pieces(rtu_slave.REPLY, 19_200)
+    assert b"".join(piece for _, piece in pieces) == rtu_slave.REPLY
+    assert [len(piece) for _, piece in pieces] == [8, 8, 8, 8, 8, 5]
+    assert pieces[0][0] == round((8 + 3.5 + 8) * 10e9 / 19_200)
+    assert pieces[-1][0] == round(rtu_slave.wire_us(19_200)[0] * 1000)
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize("paced_Bd", [0, 115_200])
+def test_both_masters_read_the_slave_right(paced_Bd):
+    library = libmodbus.load()
+    with rtu.slave(paced_Bd) as path:
+        with rtu.Engine(path, paced_Bd or rtu.FAST_BD) as engine:
+            for _ in range(3):
+                engine.read()  # raises when the reply is not the slave's
+        if library:
+            with rtu.Rival(library, path, paced_Bd or rtu.FAST_BD, 0) as rival:
+                rival.read()
+
+
+# -- the machine
+
+@pytest.mark.parametrize("text, field, kB", [
+    ("VmRSS:\t   12345 kB\nRssAnon:\t 678 kB\n", "VmRSS", 12345), ("VmRSS:\t1 kB\nRssAnon:\t678 kB\n", "RssAnon", 678),
+    ("VmRSS:\t1 kB\n", "VmLck", 0), ("", "VmRSS", 0)])
+def test_memory_is_read_from_the_status_of_a_process(text, field, kB):
+    assert machine.status_kB(text, field) == kB
+
+
+def test_the_machine_has_all_its_parts():
+    found = machine.describe()
+    assert set(found) == set(machine.PARTS) and found["cpu"] and found["cores"] >= 1 and "3." in found["python"]
+    assert "priority" in machine.priority() or "SCHED" in machine.priority()

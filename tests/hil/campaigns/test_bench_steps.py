@@ -1,0 +1,52 @@
+"""What the benchmarks of step and replay run is the real thing: a cabinet that runs, a journal that gives the bytes."""
+
+import pytest
+from test_bench_page import document
+
+from hil.campaigns.benchmarks import kernel_steps, replay, step
+from safety import matrix
+from safety import parameters as p
+from safety import signals as s
+
+
+@pytest.mark.parametrize("racks, modules", [(1, 15), (3, 15), (16, 64)])
+def test_the_cabinet_of_the_step_runs_with_every_stage_armed_and_nothing_tripped(racks, modules):
+    bench = kernel_steps.Steps(racks, modules)
+    bench.start()
+    out = bench.kernel.out
+    assert out[s.STATE] == s.RUNNING and out[s.CAUSE_MASK] == 0 and out[s.PCS_ENABLE_OK] == 1
+    image = kernel_steps.limit_image(racks, modules)
+    assert all(image[p.ImageMap(1, racks, matrix.STAGES_PER_SCOPE).armed:])
+
+
+def test_a_cabinet_that_does_not_start_is_not_measured():
+    bench = kernel_steps.Steps(1, 15)
+    bench.kernel.inp[s.ESTOP_1_OK] = 0
+    with pytest.raises(ValueError, match="did not start"):
+        bench.start()
+
+
+def test_the_journal_that_is_made_replays_to_the_same_bytes(tmp_path):
+    taken_ns = replay.make_journal(str(tmp_path / "journal"), kernel_steps.START_STEPS)
+    assert len(taken_ns) == kernel_steps.START_STEPS
+    per_s, speed, _ = replay.figures_of(str(tmp_path / "journal"), rounds=1)
+    assert per_s["unit"] == "ticks/s" and speed["value"] == pytest.approx(per_s["value"] * 0.02, rel=0.05)
+
+
+def test_a_journal_that_gives_other_bytes_has_no_speed(tmp_path):
+    path = tmp_path / "journal"
+    replay.make_journal(str(path), kernel_steps.START_STEPS)
+    content = bytearray(path.read_bytes())
+    content[len(content.rstrip(b"\0")) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(replay.NotReplayedError):
+        replay.figures_of(str(path))
+
+
+def test_the_step_document_has_its_budgets(monkeypatch):
+    monkeypatch.setattr(step, "TOPOLOGIES", ((1, 15, "step_1"),))
+    monkeypatch.setattr(step, "_instructions", lambda: (_ for _ in ()).throw(ImportError()))
+    monkeypatch.setattr(step.realtime, "freeze_collector", lambda: None)
+    doc = document.check(step.run(rounds=2, steps=3), "step")
+    assert [each["budget"] for each in doc["figures"]] == ["step_1", None]
+    assert "pip install" in doc["notes"][0] and len(doc["details"]["rounds"]["1 x 15"]) == 2

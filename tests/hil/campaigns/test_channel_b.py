@@ -1,0 +1,300 @@
+"""Channel B in the rig: in the plant's permit chain in virtual time, as a process, and the command's errors."""
+
+import types
+
+import pytest
+
+from controller.run import peer_words
+from controller.run.channel_link import ChannelLink
+from hil import __main__ as program
+from hil.campaigns.benchmarks.kernel_steps import Steps
+from hil.campaigns.channel_b import command, course, firmware, trials
+from hil.campaigns.channel_b import memory as mem
+from hil.campaigns.channel_b.emulator import EmulatorError
+from hil.campaigns.channel_b.standin import Standin
+from hil.campaigns.vm.report import Report
+from hil.devices.channel_b import VirtualChannelB
+from hil.plant.cabinet import Cabinet
+from safety import channel as c
+from safety import peer as pe
+from safety import second as sc
+from safety import signals as s
+
+TICK_US = 20_000
+
+
+class Rig:
+    """A plant whose permit chain both channels hold: A is a kernel on a healthy bench, B sees the plant's contacts."""
+
+    def __init__(self):
+        self.plant = Cabinet({}, None, 1)
+        self.a = Steps(1, 15)
+        self.a.kernel.inp[s.RUN_REQUEST] = 0
+        self.link = ChannelLink(self.a.kernel.image, self.a.kernel)
+        self.b = VirtualChannelB(self.plant, self.a.kernel.image)
+        self.a_runs = True
+        self.now_us = 0
+
+    def step(self, steps=1):
+        for _ in range(steps):
+            if self.a_runs:
+                self.link.update(1)
+                self.a.prepare()
+                self.a.kernel.step(1)
+                self.link.report()
+                self.b.receive(bytes(self.link.poll(0)))
+                for coil, signal in (("pcs_enable", s.PCS_ENABLE_OK), ("contactor_supply", s.CONTACTOR_SUPPLY_OK)):
+                    self.plant.set_coil(coil, self.a.kernel.out[signal])
+            self.b.advance(self.now_us)
+            self.link.receive(self.b.take(), self.now_us)
+            self.plant.step(0.02)
+            self.now_us += TICK_US
+        return self
+
+    def chain(self):
+        return self.plant.relays.pcs_enable, self.plant.relays.contactor_supply
+
+
+@pytest.fixture
+def rig():
+    one = Rig().step(150)
+    one.a.kernel.inp[s.RUN_REQUEST] = 1
+    one.step(1100)
+    assert one.chain() == (True, True) and one.link.permits
+    return one
+
+
+def test_without_channel_b_there_is_no_enable():
+    one = Rig()
+    one.b.powered = False
+    one.a.kernel.inp[s.RUN_REQUEST] = 1
+    one.step(1100)
+    assert one.a.kernel.out[s.PCS_ENABLE_OK] == 1 and one.chain() == (False, False)
+
+
+def test_a_contact_of_b_alone_drops_enable_first_and_supply_200_ms_later_with_a_stopped(rig):
+    rig.a_runs = False
+    rig.b.stuck["estop_1_ok"] = 0
+    seen = []
+    for _ in range(14):
+        rig.step()
+        seen.append(rig.chain())
+    assert seen == [(False, True)] * 10 + [(False, False)] * 4
+    assert pe.REASONS[rig.b.second.reason] == "interlock"
+
+
+def test_a_stopped_drops_the_permit_by_its_silence(rig):
+    rig.a_runs = False
+    ticks = 0
+    while rig.chain()[0]:
+        rig.step()
+        ticks += 1
+    assert ticks <= 25 and pe.REASONS[rig.b.second.reason] == "silent"
+
+
+def test_b_without_supply_drops_it_at_once_and_a_names_it(rig):
+    rig.b.powered = False
+    rig.step()
+    assert rig.chain() == (False, True)
+    rig.step(30)
+    assert peer_words.sentence(rig.link.code) == "channel B is silent"
+
+
+def test_a_welded_relay_of_b_is_noticed(rig):
+    rig.b.stuck["relay_closed"] = 1
+    rig.a_runs = False
+    rig.step(60)
+    rig.a_runs = True
+    rig.step(100)
+    assert pe.REASONS[rig.b.second.reason] == "relay does not follow"
+    assert peer_words.sentence(rig.link.code) == "channel B gives no permit: relay does not follow"
+
+
+@pytest.mark.wire
+def test_the_standin_process_on_a_link(tmp_path):
+    image = course.default_image(1, 3)
+    board = Standin(str(tmp_path), image)
+    board.memory.write(mem.WATCHDOG_MS, 2000)  # whatever a busy machine adds
+    try:
+        partner = trials.Partner(board, image)
+        trials.boot(partner, board.start())
+        for trial in (trials.estop, trials.silence, trials.hang):
+            assert any(trials.attempt(partner, trial, number) for number in range(trials.TRIES))
+        assert board.memory.read(mem.RUNNING) == 1
+        other = course.default_image(1, 3)
+        other[8] -= 1
+        assert trials.other_image(partner, other, 0.2) > 0
+    finally:
+        board.close()
+
+
+class Board:
+    """Channel B in steps. hears(data): what arrives of a frame; sees(second, contacts): the contacts it takes."""
+
+    def __init__(self, hears, sees):
+        self._hears, self._sees = hears, sees
+        self.image, self.contacts, self.memory = course.default_image(1, 3), mem.ALL_CLOSED, self
+        self.reset()
+
+    def reset(self):
+        self.second = sc.Second(self.image, 0)
+
+    def forget(self):
+        self.contacts = mem.ALL_CLOSED
+
+    def set_image(self, image):
+        self.image = image
+
+    def write(self, place, word):
+        assert place == mem.CONTACTS
+        self.contacts = word
+
+    def permit(self):
+        return self.second.permit
+
+    def step(self, data):
+        """A tick; returns the frame it sends, or nothing."""
+        data = self._hears(data)
+        self.second.receive(data, len(data))
+        contacts = self._sees(self.second, self.contacts)
+        self.second.step(1, contacts | (sc.RELAY_BIT if self.second.permit else 0))
+        return bytes(self.second.report()) if self.second.frame_due else b""
+
+
+class Unclocked(trials.Partner):
+    """Channel A beside such a board: a turn is a tick."""
+
+    def __init__(self, hears=lambda data: data, sees=lambda second, contacts: contacts):
+        super().__init__(Board(hears, sees), course.default_image(1, 3))
+
+    def turn(self):
+        self.sender.tick(1)
+        self._even = not self._even
+        data = self.board.step(self._frame() if self._even and self.sending else b"")
+        self.receiver.feed(data, len(data))
+
+    def wait(self, condition, what, limit_s=20.0):
+        for tick in range(round(limit_s / trials.TICK_S)):
+            if condition():
+                return tick * trials.TICK_S
+            self.turn()
+        raise trials.TrialError(what)
+
+    def rest(self, seconds):
+        for _ in range(round(seconds / trials.TICK_S)):
+            self.turn()
+
+
+def test_an_estop_that_only_the_silence_ends_is_no_estop():
+    """Channel B sees the contact once it has found that A is silent, and then names row 1 as it should."""
+    assert trials.estop(Unclocked(), 0) == pytest.approx(0.04, abs=0.03)
+    late = Unclocked(sees=lambda second, contacts: contacts if second.reason == pe.SILENT else mem.ALL_CLOSED)
+    with pytest.raises(trials.TrialError, match="the permit fell for another reason: silent"):
+        trials.estop(late, 0)
+
+
+def repairing(bit):
+    """What hears a frame with that bit changed as if it were right."""
+    def hears(data):
+        changed = bytearray(data)
+        if data:
+            changed[bit // 8] ^= 1 << bit % 8
+        receiver = c.Receiver(c.CHANNEL_A)
+        receiver.feed(changed, len(changed))
+        return bytes(changed) if receiver.refused[c.R_FIRST] else data
+    return hears
+
+
+def test_every_bit_of_a_frame_is_tried_while_nothing_is_heard():
+    assert "wrong CRC" in trials.corrupted(Unclocked())
+    for bit in (0, 3, 12, 15, 200, 8 * c.FRAME_BYTES - 1):
+        with pytest.raises(trials.TrialError, match="was taken for a right one: first after silence"):
+            trials.corrupted(Unclocked(hears=repairing(bit)))
+
+
+def test_a_channel_b_that_has_stopped_has_refused_no_image():
+    other = course.default_image(1, 3)
+    other[8] -= 1
+    with pytest.raises(trials.TrialError, match="not one frame in 0 s"):
+        trials.other_image(Unclocked(), other, 0.0)
+
+
+class Watch:
+    """What `several` needs of a partner: the machine holds it up in the trials given."""
+
+    def __init__(self, held_up):
+        self.held_up, self.held_up_s, self.repeated, self.late_s = held_up, 0.0, 0, 0.0
+
+    def trial(self, partner, number):
+        self.held_up_s = 1.0 if number in self.held_up else 0.001
+        return number
+
+
+def test_a_trial_that_the_machine_held_up_is_made_again():
+    partner = Watch((0, 2))
+    assert trials.several(partner, partner.trial, 3) == [1, 3, 4] and partner.repeated == 2
+    with pytest.raises(trials.TrialError, match="too busy: of 20 trials only 1 were"):
+        busy = Watch(range(1, 100))
+        trials.several(busy, busy.trial, 2)
+
+
+def test_a_trial_that_goes_wrong_while_the_machine_holds_up_channel_a_is_made_again():
+    partner = Watch(())
+
+    def fails_at_first(partner, number):
+        if number < 2:
+            raise trials.TrialError("the permit fell by itself")
+        return number
+    with pytest.raises(trials.TrialError, match="fell by itself"):
+        trials.several(partner, fails_at_first, 1)
+    partner.late_s = 0.4
+    assert trials.several(partner, fails_at_first, 1) == [2] and partner.repeated == 2
+
+
+def test_the_memory_gives_back_what_was_laid_into_it(tmp_path):
+    memory = mem.Memory(tmp_path / "memory")
+    try:
+        memory.set_image(course.default_image())
+        memory.write(mem.LATCH_LEVEL, 2)
+        memory.forget()
+        assert memory.read(mem.LATCH_LEVEL) == 0 and memory.read(mem.CONTACTS) == mem.ALL_CLOSED
+        assert len(memory.image()) == memory.read(mem.IMAGE_BYTES)
+    finally:
+        memory.close()
+    assert not (tmp_path / "memory").exists()
+
+
+@pytest.mark.parametrize("words, line", [
+    (("--count", "0"), "mcu: argument --count: 0: allowed is a whole number from 1 to 1000"),
+    (("--json", "/nowhere/x.json"), "mcu: argument --json: there is no folder /nowhere"),
+    (("--json", "/"), "mcu: argument --json: / is a folder; allowed is a file")])
+def test_wrong_input_is_one_line(capsys, words, line):
+    code = None
+    try:
+        code = program.main(["mcu", *words])
+    except SystemExit as end:
+        code = end.code
+    assert code == 2 and capsys.readouterr().err.strip() == line
+
+
+@pytest.mark.parametrize("error", [EmulatorError("qemu-system-arm says nothing"), KeyError("healthy")])
+def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(monkeypatch, error):
+    def fails(lab):
+        raise error
+    monkeypatch.setattr(command, "_boot", fails)
+    monkeypatch.setattr(command, "_instructions", fails)
+    monkeypatch.setattr(command, "_lockstep", fails)
+    monkeypatch.setattr(command, "_fuel", lambda lab: ("", []))
+    lines, closed = [], []
+    report = Report(lines.append)
+    live = types.SimpleNamespace(close=lambda: closed.append(True))
+    assert command._figures(types.SimpleNamespace(live=live, partner=None, made="elf"), report) == []
+    assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
+
+
+def test_what_is_not_installed_is_named(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert firmware.missing() == sorted(set(firmware.PROGRAMS.values()))
+    assert program.main(["mcu", "--cache", str(tmp_path)]) == 3
+    err = capsys.readouterr().err.strip()
+    assert err.startswith("mcu: needs ") and "gcc-arm-none-eabi" in err and "\n" not in err

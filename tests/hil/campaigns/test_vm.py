@@ -1,0 +1,465 @@
+"""The parts of `flash.sh vm-test` that need no QEMU: the SLCAN bridge, the shell's protocol, the slower configuration.
+
+The test itself is a command of its own, minutes long; what is here keeps it from rotting.
+"""
+
+import json
+import os
+import select
+import socket
+import sqlite3
+import subprocess
+import tty
+
+import can
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.record import utc
+from controller.site import config
+from controller.state import record
+from hil.campaigns.vm import __main__ as cli
+from hil.campaigns.vm import bench, checks, clock, image, machine, slcan
+from hil.campaigns.vm.bench import Bench, contactors
+from hil.campaigns.vm.report import CheckError, Report
+from hil.wires.can_server import CanServer
+from hil.wires.virtual import VirtualCan
+
+# -- SLCAN
+
+
+@given(can_id=st.integers(0, 0x1FFFFFFF), data=st.binary(max_size=8))
+def test_a_frame_becomes_a_line_and_comes_back(can_id, data):
+    digits = 3 if can_id <= 0x7FF else 8
+    word = b"%0*X" % (digits, can_id)
+    line = slcan.line_of(word, data.hex().encode())
+    assert line.endswith(b"\r") and len(line) <= slcan.LINE_BYTES_MAX + 1
+    words = slcan.send_command(line[:-1]).split()
+    assert words[:2] == [b"<", b"send"] and words[-1] == b">"
+    assert words[2] == word and int(words[3]) == len(data) and b"".join(words[4:-1]) == data.hex().upper().encode()
+
+
+@pytest.mark.parametrize("line", [
+    b"", b"O", b"C", b"S6", b"t", b"t12", b"t123", b"t1239", b"t12389", b"t1232AA", b"t1232AABBCC", b"t12g0", b"r1230",
+    b"T1232", b"t123" + b"9" + b"AA" * 9, b"T" + b"1" * 40])
+def test_what_is_no_data_frame_is_left_out(line):
+    """slcand also sends commands (open, close, speed), and a serial line has noise."""
+    assert slcan.send_command(line) is None
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+def test_lines_may_come_in_pieces(size):
+    stream, rest, found = b"t1230\rT000001231AA\rt45", b"", []
+    for at in range(0, len(stream), size):
+        lines, rest = slcan.split(rest + stream[at:at + size], b"\r")
+        found += lines
+    assert (found, rest) == ([b"t1230", b"T000001231AA"], b"t45")
+
+
+@pytest.mark.wire
+def test_the_bridge_carries_frames_both_ways():
+    bus = VirtualCan("can0")
+    end = bus.attach()
+    server = CanServer(bus, grace_us=0)
+    connection = slcan.connect(f"127.0.0.1:{server.port}/can0")
+    while server.clients == 0:
+        select.select([server], (), ())
+        server.service(0)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    bridge = slcan.Bridge(connection, master)
+    end.send(can.Message(arbitration_id=0x123, is_extended_id=False, data=b"\x01\x02"))
+    server.service(0)
+    heard = b""
+    while not heard.endswith(b"\r"):
+        select.select([connection], (), ())
+        assert bridge.to_box()
+        if select.select([slave], (), (), 0)[0]:
+            heard += os.read(slave, 100)
+    assert heard == b"t12320102\r"
+    os.write(slave, b"O\rt4561FF\r")
+    select.select([master], (), ())
+    bridge.from_box()
+    while not end.queue:
+        select.select([server], (), ())
+        server.service(0)
+    message = end.recv(0)
+    assert (message.arbitration_id, bytes(message.data)) == (0x456, b"\xff")
+    server.close()
+    while bridge.to_box():
+        pass
+    for descriptor in (master, slave):
+        os.close(descriptor)
+    connection.close()
+
+
+# -- the shell of the box
+
+class Shell:
+    """A machine whose box is a bash on a socket."""
+
+    def __init__(self, tmp_path):
+        self.machine = machine.Machine(str(tmp_path), [], "/dev/null")
+        self.machine._console, other = socket.socketpair()
+        self.machine.process = subprocess.Popen(["bash"], stdin=other, stdout=other, stderr=other)
+        other.close()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    box = Shell(tmp_path).machine
+    yield box
+    box.cut_power()
+
+
+@pytest.mark.wire
+def test_a_command_gives_its_code_and_its_words(shell):
+    assert shell.run("echo one; echo two") == (0, "one\ntwo")
+    assert shell.run("echo bad >&2; (exit 7)") == (7, "bad")
+    assert shell.run("printf 'no newline'") == (0, "no newline")
+    assert shell.run("echo '@1@0@'")[0] == 0, "another command's mark is no end"
+
+
+@pytest.mark.wire
+def test_a_command_that_hangs_is_one_line(shell):
+    with pytest.raises(machine.MachineError, match="read line: not done after 0 s: .* its last words: so far"):
+        shell.run("echo so far; read line", 0.5)
+
+
+@pytest.mark.wire
+def test_a_box_that_takes_no_command_is_one_line(tmp_path):
+    box = machine.Machine(str(tmp_path), [], "/dev/null")
+    box._console, other = socket.socketpair()
+    with pytest.raises(machine.MachineError, match="QEMU has not taken it for 0 s"):
+        box.run("x" * 10_000_000, 0.1)
+    other.close()
+    box._console.close()
+
+
+@pytest.mark.wire
+def test_a_console_that_closes_under_a_qemu_that_goes_on_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "END_S", 0.05)
+    box = machine.Machine(str(tmp_path), [], "/dev/null")
+    for closed_first in (True, False):
+        box._console, other = socket.socketpair()
+        box.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        if closed_first:
+            other.close()
+        else:
+            other.shutdown(socket.SHUT_WR)
+        with pytest.raises(machine.MachineError, match="the box's console is closed, QEMU goes on"):
+            box.run("true", 5.0)
+        other.close()
+        box.process.stdin.close()
+        box.cut_power()
+
+
+@pytest.mark.wire
+def test_a_machine_that_has_ended_says_what_it_said(shell, tmp_path):
+    (tmp_path / "qemu.log").write_text("first\nno such device\n")
+    with pytest.raises(machine.MachineError, match="exit code 9: no such device"):
+        shell.run("exit 9")
+
+
+@pytest.mark.wire
+def test_a_machine_that_has_ended_without_a_word_shows_the_boxs(shell, tmp_path):
+    (tmp_path / "qemu.log").touch()
+    with pytest.raises(machine.MachineError, match="exit code 1: the box's last words: kernel panic"):
+        shell.run("echo kernel panic; exit 1")
+
+
+def test_ports_are_named_by_their_sockets():
+    words = machine.arguments("/d", ["/dev/pts/5", "/dev/pts/6"], "/dev/pts/9")
+    assert "serial,id=port2,path=/dev/pts/6" in words and "serial,id=can,path=/dev/pts/9" in words
+    assert any("port=2,chardev=port2" in word for word in words)
+    assert machine.port_name(2).endswith("-usb-0:2:1.0-port0")
+    drive = next(word for word in words if "disk.img" in word)
+    assert "cache=writethrough" in drive, "else killing QEMU is no honest power cut"
+
+
+# -- the box's configuration, and what the command refuses
+
+def test_the_slower_configuration_is_accepted(tmp_path):
+    for name, text in image.slower().items():
+        (tmp_path / name).write_text(text.replace("/etc/firebreak/cabinet", str(tmp_path)))
+    buses = ("pcs", "io", "gas", "meter")
+    (tmp_path / "cabinet.toml").write_text(image.cabinet_file(buses))
+    checked = config.load(str(tmp_path / "cabinet.toml"))
+    assert checked.tick_ms == 100
+    assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]
+
+
+def test_missing_packages_are_named_with_the_command(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(image, "PROGRAMS", {"no-such-program": "some-package", "sh": "dash"})
+    assert cli.main(["--cache", str(tmp_path / "cache")]) == 3
+    assert capsys.readouterr().err == "vm-test: needs some-package: apt-get install some-package\n"
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["now"], "unrecognized arguments: now"), (["--json", "/nowhere/at/all.json"], "there is no such folder")])
+def test_a_wrong_command_line_is_one_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        raise SystemExit(cli.main(arguments))
+    said = capsys.readouterr().err.splitlines()
+    assert leaving.value.code == 2 and len(said) == 1 and words in said[0]
+
+
+def test_a_failed_step_of_the_image_is_one_line(tmp_path):
+    with pytest.raises(image.ImageError, match="^sh: E: this and no more$"):
+        image._run(["sh", "-c", "echo noise >&2; echo E: this and no more >&2; exit 1"], tmp_path, "sh")
+
+
+@pytest.mark.wire
+def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_path, monkeypatch):
+    """Its children hold its output open: whoever only kills the step waits for them for ever. Its time is over once it
+    has said something, however long a busy machine takes for that."""
+    class Step(subprocess.Popen):
+        def communicate(self, **options):
+            assert select.select([self.stdout], (), (), 30)[0]
+            return super().communicate(**options)
+    monkeypatch.setattr(image, "LIMIT_S", 0.1)
+    monkeypatch.setattr(subprocess, "Popen", Step)
+    with pytest.raises(image.ImageError, match="^sh: not done after 0 s; its last words: so far$"):
+        image._run(["sh", "-c", "echo so far; tail -f /dev/null & tail -f /dev/null"], tmp_path, "sh")
+
+
+# -- the bench's end
+
+@pytest.fixture
+def lonely(tmp_path):
+    """A Bench without its processes, and the other end of its connection."""
+    made = Bench.__new__(Bench)
+    made._directory, made._root, made._bridge = str(tmp_path), image.ROOT, None
+    made._connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    yield made, other
+    made._connection.close()
+    other.close()
+
+
+@pytest.mark.wire
+def test_a_bridge_that_does_not_begin_is_one_line(lonely):
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        lonely[0]._channel = f"127.0.0.1:{unheard.getsockname()[1]}/can0"
+        with pytest.raises(machine.MachineError, match="the CAN bridge has not begun within 30 s, or has ended"):
+            lonely[0].open_can()
+    lonely[0]._bridge.stdin.close()
+    lonely[0]._bridge.stdout.close()
+    assert lonely[0]._bridge.wait() == 1
+
+
+def test_a_recording_that_does_not_end_is_one_line(lonely, monkeypatch):
+    monkeypatch.setattr(bench, "HANG_GUARD_S", 0.0)
+    for _ in range(10):
+        lonely[1].send(msgpack.packb({"what": "view", "view": {}}))
+    with pytest.raises(machine.MachineError, match="recording has not ended within 0 s"):
+        lonely[0].violations()
+
+
+@pytest.mark.wire
+def test_a_bench_that_has_ended_or_is_silent_is_one_line(lonely):
+    with pytest.raises(machine.MachineError, match="has said nothing for 0 s .its recording ends after 7200 s"):
+        lonely[0]._receive(0.01)
+    lonely[0]._process = subprocess.Popen(["sh", "-c", "exit 7"])
+    lonely[1].close()
+    with pytest.raises(machine.MachineError, match="has ended, exit code 7"):
+        lonely[0]._receive(0.01)
+
+
+# -- checks and report
+
+def view(*states, battery_W=0.0):
+    return {"racks": [(50, 3300, 3301, 20, 21, 0.0, state) for state in states], "battery_W": battery_W}
+
+
+def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
+    assert checks.open_(view("open", "open")) and not checks.open_(view("open", "closed"))
+    assert checks.powered(view("closed", "closed", battery_W=-20_000.0))
+    assert not checks.powered(view("closed", "open", battery_W=-20_000.0))
+    assert not checks.powered(view("closed", "closed", battery_W=0.0))
+    assert contactors(view("fault", "closed")) == ["closed", "fault"]
+
+
+def clock_event(source, uncertainty_us, number=7):
+    return {"id": number, "utc_source": source, "utc_uncertainty_us": uncertainty_us, "text": "was set"}
+
+
+class Box:
+    """A machine that gives prepared answers: {start of a command: [answer, ...]}; the last one for ever."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def run(self, command):
+        left = next((left for start, left in self.answers.items() if start in command), [""])
+        return 0, left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize("event, refused", [
+    (clock_event("ntp", 1500), None), (clock_event("rtc", None), "source rtc"), (clock_event("ntp", None), "None us")])
+def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(event, refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    old = json.dumps(clock_event("rtc", None, 3))
+    lab = checks.Lab(tmp_path, Box(event=[old, old, json.dumps(event)]), None)
+    if refused is None:
+        assert lab.wall_clock() == "was set, +-1500 us"
+    else:
+        with pytest.raises(CheckError, match=refused):
+            lab.wall_clock()
+
+
+def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    lab = checks.Lab(tmp_path, None, None)
+    answers = [(1, 'Device "can0" does not exist.'), (0, "state UP qlen 100 restart-ms 100 bitrate 500000")]
+    lab.machine = type("Shell", (), {"run": lambda self, command: answers.pop(0)})()
+    assert lab.can_interface().startswith("up, bit rate 500000")
+    monkeypatch.setattr(checks, "START_S", -1.0)
+    with pytest.raises(CheckError, match="^can0 has no UP, qlen 100, restart-ms 100, bitrate 500000 after"):
+        lab.can_interface()
+
+
+def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatch, tmp_path, capsys):
+    lab = checks.Lab(tmp_path, Box(show=["usb 1-1: new device"]), None)
+    lines = []
+    monkeypatch.setattr(cli, "CHECKS", (("one", lambda lab: lab.shown("MainPID")), ("two", lambda lab: "")))
+    cli._run(Report(lines.append), lab)
+    assert len(lines) == 1 and lines[0].startswith("FAILED") and "ValueError: " in lines[0]
+    assert capsys.readouterr().out == "not reached: two\n"
+
+
+@pytest.mark.parametrize("to_nobody, refused", [
+    ((3, "put sudo -u firebreak before it"), None), ((0, "lamp test: accepted"), "a lamp test of the user nobody"),
+    ((3, "no controller answers"), "a lamp test of the user nobody")])
+def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    answers = {"firebreak": [(1, "lamp test: no answer"), (0, "lamp test: accepted")], "nobody": [to_nobody]}
+
+    class Shell:
+        @staticmethod
+        def run(command):
+            return answers[command.split()[2]].pop(0)
+    lab = checks.Lab(tmp_path, Shell, None)
+    if refused is None:
+        assert lab.commands() == "lamp test: accepted; refused to nobody"
+    else:
+        with pytest.raises(CheckError, match=refused):
+            lab.commands()
+
+
+def test_a_reset_in_the_box_names_what_was_looked_at(monkeypatch, tmp_path):
+    """Nothing stands yet, then the key is asked for, then it changes in between, then it is done."""
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    shown = "row 44c controller check, cabinet; remote reset\nNothing was reset. To reset what stands: firebreak reset"
+    answers = [(1, "nothing stands: nothing to reset"), (1, f"{shown} --key 0123ABCD"), (1, f"{shown} 0123ABCD"),
+               (1, "firebreak: what stands has changed since 0123ABCD: now 49; to reset that: firebreak reset ..."),
+               (1, f"{shown} 4567ABCD\n"), (0, "reset of 49: done")]
+    asked = []
+
+    class Shell:
+        @staticmethod
+        def run(command):
+            asked.append(command.removeprefix("runuser -u firebreak -- firebreak reset").strip())
+            return answers.pop(0)
+    lab = checks.Lab(tmp_path, Shell, None)
+    lab.until_powered = lambda: "power after 1.0 s"
+    assert lab.resets() == "reset of 49: done; power after 1.0 s"
+    assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
+
+
+class Plant:
+    """A bench whose contactors are closed and powered once somebody has started the cabinet."""
+
+    def __init__(self, is_closed=False):
+        self.is_closed, self.stalls = is_closed, 0
+
+    def view(self):
+        return view("closed" if self.is_closed else "open", battery_W=50_000.0 if self.is_closed else 0.0)
+
+    def stays(self, condition, duration_s):
+        return condition(self.view())
+
+    def wait(self, condition, timeout_s):
+        if self.stalls:
+            self.stalls, self.is_closed = self.stalls - 1, False
+        return 1.0 if condition(self.view()) else None
+
+
+@pytest.fixture
+def lab(monkeypatch, tmp_path):
+    """A Lab whose cabinet was prepared; `asked`: what its shell was asked."""
+    monkeypatch.setattr(checks, "POLL_S", 0)
+    plant, asked = Plant(), []
+    state = {"state": "ready", "standing": ["40b.rack1"], "loop": {
+        "ticks": 9, "missed": 0, "lateness_us": {"p50": 1, "p99": 2}}}
+
+    class Shell:
+        @staticmethod
+        def run(command):
+            asked.append(command)
+            plant.is_closed = plant.is_closed or command == checks.START and asked.count(command) > 1
+            if command == checks.START:
+                return (0, "start: accepted") if asked.count(command) > 1 else (3, "no controller answers")
+            return 0, json.dumps(state)
+    made = checks.Lab(tmp_path, Shell, plant)
+    made.asked = asked
+    return made
+
+
+def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
+    assert lab.rests() == "open for 45 s, state ready"
+    assert lab.closes().startswith("start: accepted; power after ") and lab.asked.count(checks.START) == 2
+    with pytest.raises(CheckError, match="a contactor closed without a start"):
+        lab.rests()
+
+
+def test_a_box_that_got_a_new_store_is_started_again(lab):
+    lab.bench.stalls = 1
+    assert "1 stalls of the emulator" in lab.closes()
+    assert lab.asked.index(checks.RENEW) < len(lab.asked) - 1 - lab.asked[::-1].index(checks.START)
+    assert lab.asked.count(checks.START) == 3
+
+
+def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
+    asked = []
+
+    class Library:
+        @staticmethod
+        def adjtimex(given):
+            asked.append(given._obj)
+            return 0
+    assert clock.set_clock(Library) == 0
+    assert (asked[0].time_s, asked[0].status & utc.STA_UNSYNC, asked[0].maxerror) == (1, 0, 1000)
+    assert clock.newest(str(tmp_path)) is None
+    fields = record.EVENT_FIELDS
+    with sqlite3.connect(tmp_path / record.FILE) as made:
+        made.execute(f"CREATE TABLE events({', '.join(fields)})")
+        for number, code in enumerate(("CLOCK", "CLOCK", "R1"), 1):
+            made.execute(f"INSERT INTO events(id, code, uptime_ms, utc_us) VALUES({number}, '{code}', 0, 0)")
+    made.close()
+    assert clock.newest(str(tmp_path))["id"] == 2
+
+
+def test_every_check_is_a_line_and_a_row(tmp_path):
+    lines = []
+    report = Report(lines.append)
+
+    def fails():
+        raise CheckError("no such thing")
+
+    def ends():
+        raise machine.MachineError("gone")
+    assert report.check("good", lambda: "found", ())
+    assert report.ok
+    assert not report.check("bad", fails, ())
+    assert not report.check("worse", ends, (machine.MachineError,))
+    assert [line.split()[0] for line in lines] == ["ok", "FAILED", "FAILED"] and not report.ok
+    report.write(tmp_path / "o.json", {"test": "vm"})
+    document = json.loads((tmp_path / "o.json").read_text())
+    assert document["ok"] is False and document["test"] == "vm"
+    assert [(row["name"], row["ok"], row["detail"]) for row in document["checks"]] == [
+        ("good", True, "found"), ("bad", False, "no such thing"), ("worse", False, "gone")]
